@@ -1,0 +1,1 @@
+"""Builders: one folder a data set, from annotations and videos to pairs."""

@@ -1,0 +1,1 @@
+"""minimatch: match-like broadcasts that the project renders itself, from a seed."""

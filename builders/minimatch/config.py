@@ -1,0 +1,66 @@
+"""What can be chosen about minimatch, and the facts that are fixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from vid2vidmr.errors import UserError
+
+VERSION = "1.0"  # raise it when any annotation or any pixel of the same seed changes
+SPLITS = ("train", "val", "test")
+FPS = 8
+WIDTH, HEIGHT = 256, 144
+MOMENTS_PER_VIDEO = 3
+SMALLEST_SPLIT = 2  # consecutive videos share a class, so two videos already give pairs
+
+
+@dataclass(frozen=True)
+class MinimatchConfig:
+    """Sizes and difficulty of a minimatch data set; the seed fixes everything else.
+
+    Times are in seconds. The probabilities set the difficulty: they were chosen so that
+    whole-video and random predictions score low and frame matching lands in the middle.
+    """
+
+    seed: int = 0
+    train_videos: int = 90
+    val_videos: int = 16
+    test_videos: int = 30
+    train_pairs: int = 2000  # at most
+    val_pairs: int = 200
+    test_pairs: int = 500
+    video_s: tuple[float, float] = (80.0, 150.0)
+    moment_s: tuple[float, float] = (6.0, 24.0)
+    swap_probability: float = 0.4  # a shot of a script is another one of its family
+    twin_probability: float = 0.3  # a video holds both orders of one shot set
+    decoy_probability: float = 0.15  # idle play quotes two consecutive shots of a script
+    cutaway_probability: float = 0.1  # a short foreign shot between two shots of a moment
+
+    @property
+    def videos(self) -> dict[str, int]:
+        """Number of videos of each split."""
+        return {"train": self.train_videos, "val": self.val_videos, "test": self.test_videos}
+
+    @property
+    def pairs(self) -> dict[str, int]:
+        """Largest number of pairs of each split."""
+        return {"train": self.train_pairs, "val": self.val_pairs, "test": self.test_pairs}
+
+    def sized(self, videos: int) -> MinimatchConfig:
+        """Return the same data set with `videos` videos, shared out in the same proportion.
+
+        Raises
+        ------
+        UserError
+            If there are too few videos for each split to have pairs.
+        """
+        smallest = SMALLEST_SPLIT * len(SPLITS)
+        if videos < smallest:
+            raise UserError(
+                f"minimatch needs at least {smallest} videos ({SMALLEST_SPLIT} a split, so that "
+                f"each has pairs), got {videos}: pass --videos {smallest} or more"
+            )
+        total = sum(self.videos.values())
+        val = max(SMALLEST_SPLIT, round(videos * self.val_videos / total))
+        test = max(SMALLEST_SPLIT, round(videos * self.test_videos / total))
+        return replace(self, train_videos=videos - val - test, val_videos=val, test_videos=test)

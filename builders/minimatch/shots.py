@@ -1,0 +1,21 @@
+"""The 34 shot types in 13 families: names only, drawn by the modules of `scenes`."""
+
+from __future__ import annotations
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "goal": ("goalmouth", "penalty-spot", "net"),
+    "ball": ("ball-close", "boots", "corner-flag"),
+    "keeper": ("gloves", "keeper-face"),
+    "face": ("face-calm", "face-shout"),
+    "joy": ("arms-up", "cup", "huddle"),
+    "card": ("card-yellow", "card-red"),
+    "signal": ("pointing", "linesman"),
+    "stands": ("crowd", "flags"),
+    "staff": ("coach", "bench", "sub-board"),
+    "graphic": ("score", "team-sheet", "tactics"),
+    "place": ("stadium", "tunnel", "var-room"),
+    "body": ("injured", "handshake", "wall"),
+    "play": ("wide", "box", "dribble"),
+}
+SHOTS: tuple[str, ...] = tuple(shot for family in FAMILIES.values() for shot in family)
+FAMILY_OF: dict[str, str] = {shot: name for name, family in FAMILIES.items() for shot in family}

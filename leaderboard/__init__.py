@@ -1,0 +1,1 @@
+"""Leaderboard: reported numbers, and pages made from results."""

@@ -1,0 +1,299 @@
+"""The built data set: a folder of documented files, opened by `load_dataset`.
+
+::
+
+    dataset.json                  name, version, fingerprint, source, licence, counts (written last)
+    moments.parquet               one row a moment (`vid2vidmr.records.Moment`)
+    pairs/{train,val,test}.parquet    pair_id, query_id, target_id (moment ids)
+    videos.parquet                video_id, source_id, path, duration_s, sha256, status
+    videos/                       the files, where there are any
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import pandas as pd
+
+from vid2vidmr.errors import DataError, UnknownNameError
+from vid2vidmr.files import read_json, replacing, write_json
+from vid2vidmr.records import Record
+from vid2vidmr.registry import dataset_names
+
+if TYPE_CHECKING:
+    from vid2vidmr.features import FeatureSource
+    from vid2vidmr.pairs import PairSet
+
+SPLITS = ("train", "val", "test")
+MOMENT_COLUMNS = (
+    "moment_id", "video_id", "label", "split", "clip_start_s", "clip_end_s", "start_s", "end_s",
+)  # fmt: skip
+PAIR_COLUMNS = ("pair_id", "query_id", "target_id")
+VIDEO_COLUMNS = ("video_id", "source_id", "path", "duration_s", "sha256", "status")
+
+
+class DatasetInfo(Record):
+    """What is known of a data set before it is built.
+
+    Attributes
+    ----------
+    name, title, version, source, licence, citation : str
+    synthetic : bool
+        True for rendered or simulated data; marked in the fingerprint, kept apart in leaderboards.
+    default_encoder : str
+        The encoder of the published numbers, or the one that needs no hub.
+    """
+
+    name: str
+    title: str
+    version: str
+    source: str
+    licence: str
+    citation: str
+    synthetic: bool
+    default_encoder: str
+
+
+class DatasetBuilder(ABC):
+    """Turns annotations and videos into a built data set; register it under ``vid2vidmr.datasets``."""
+
+    info: ClassVar[DatasetInfo]
+
+    @abstractmethod
+    def build(self, out: Path, *, videos: int | None = None, seed: int | None = None) -> Dataset:
+        """Build into the folder `out`; a killed build continues when called again.
+
+        Parameters
+        ----------
+        out : Path
+            The data set folder.
+        videos : int, optional
+            Number of videos, for data sets of adjustable size.
+        seed : int, optional
+            Seed of every random draw, for data sets that draw.
+
+        Raises
+        ------
+        UserError
+            If an option does not apply to this data set.
+        """
+
+
+def data_home() -> Path:
+    """Where data sets are built by default: ``$VID2VIDMR_DATA`` or ``./data``."""
+    return Path(os.environ.get("VID2VIDMR_DATA", "data"))
+
+
+def _check(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.DataFrame:
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise DataError(f"{what} lacks the columns {missing}; expected {list(columns)}.")
+    if table.empty:
+        raise DataError(f"{what} is empty: a data set needs at least one row.")
+    key = columns[0]
+    if table[key].duplicated().any():
+        first = table.loc[table[key].duplicated(), key].iloc[0]
+        raise DataError(f"{what} has the {key} {first!r} more than once; ids must be unique.")
+    return table[list(columns)].reset_index(drop=True)
+
+
+def _update(digest: hashlib._Hash, table: pd.DataFrame) -> None:
+    for column in table.columns:
+        values = table[column]
+        digest.update(f"\x1d{column}\x1e".encode())
+        if values.dtype.kind == "f":
+            digest.update(values.to_numpy("<f8").tobytes())
+        else:
+            digest.update("\x1f".join(values.astype(str)).encode())
+
+
+def fingerprint(info: DatasetInfo, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame]) -> str:
+    """Hash of everything that decides a score: name, version, moments and pairs.
+
+    The availability of videos is not part of it: it differs from machine to machine, and a score
+    states it as coverage.
+    """
+    digest = hashlib.sha256(f"{info.name}\x1e{info.version}".encode())
+    _update(digest, moments)
+    for split in SPLITS:
+        if split in pairs:
+            digest.update(f"\x1c{split}".encode())
+            _update(digest, pairs[split])
+    return ("synthetic-" if info.synthetic else "") + digest.hexdigest()[:16]
+
+
+def write_dataset(
+    out: Path,
+    info: DatasetInfo,
+    moments: pd.DataFrame,
+    pairs: Mapping[str, pd.DataFrame],
+    videos: pd.DataFrame,
+) -> Dataset:
+    """Check the tables and write them as a data set folder.
+
+    Parameters
+    ----------
+    out : Path
+    info : DatasetInfo
+    moments, videos : DataFrame
+        With the columns `MOMENT_COLUMNS` and `VIDEO_COLUMNS`; `path` is relative to `out`, None
+        where there is no file.
+    pairs : mapping of str to DataFrame
+        Split to table with the columns `PAIR_COLUMNS`.
+
+    Raises
+    ------
+    DataError
+        If a table is empty, lacks a column, repeats an id, or names an id that does not exist.
+    """
+    moments = _check(moments, MOMENT_COLUMNS, f"{info.name}: the table of moments")
+    floats = ["clip_start_s", "clip_end_s", "start_s", "end_s"]
+    moments[floats] = moments[floats].astype("float64")
+    videos = _check(videos, VIDEO_COLUMNS, f"{info.name}: the table of videos")
+    pairs = {
+        split: _check(pairs[split], PAIR_COLUMNS, f"{info.name}: the table of {split} pairs")
+        for split in SPLITS
+        if split in pairs
+    }
+    known_videos, known_moments = set(videos["video_id"]), set(moments["moment_id"])
+    if unknown := set(moments["video_id"]) - known_videos:
+        raise DataError(f"{info.name}: moments name unknown videos, e.g. {min(unknown)!r}.")
+    for split, table in pairs.items():
+        if unknown := (set(table["query_id"]) | set(table["target_id"])) - known_moments:
+            raise DataError(f"{info.name}: {split} pairs name unknown moments: {min(unknown)!r}.")
+
+    for path, table in [
+        (out / "moments.parquet", moments),
+        (out / "videos.parquet", videos),
+        *((out / "pairs" / f"{split}.parquet", table) for split, table in pairs.items()),
+    ]:
+        with replacing(path) as temporary:
+            table.to_parquet(temporary, index=False, compression="zstd")
+    counts = {
+        "videos": len(videos),
+        "moments": len(moments),
+        "classes": {s: int(t["label"].nunique()) for s, t in moments.groupby("split")},
+        "pairs": {split: len(table) for split, table in pairs.items()},
+    }
+    write_json(
+        out / "dataset.json",
+        {**info.model_dump(), "fingerprint": fingerprint(info, moments, pairs), "counts": counts},
+    )
+    return Dataset(out)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A built data set folder; tables are read when first asked for."""
+
+    path: Path
+
+    @cached_property
+    def _json(self) -> dict[str, object]:
+        loaded: dict[str, object] = read_json(self.path / "dataset.json")
+        return loaded
+
+    @cached_property
+    def info(self) -> DatasetInfo:
+        """Name, version, source, licence."""
+        fields = {key: self._json[key] for key in DatasetInfo.model_fields if key in self._json}
+        return DatasetInfo.model_validate(fields)
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.info.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what decides a score."""
+        return str(self._json["fingerprint"])
+
+    @property
+    def counts(self) -> object:
+        """Numbers of videos, moments, classes and pairs."""
+        return self._json["counts"]
+
+    def _table(self, file: str) -> pd.DataFrame:
+        try:
+            return pd.read_parquet(self.path / file)
+        except FileNotFoundError:
+            raise DataError(
+                f"{self.path / file} does not exist: build {self.name} again."
+            ) from None
+
+    @cached_property
+    def moments(self) -> pd.DataFrame:
+        """One row a moment, columns `MOMENT_COLUMNS`."""
+        return self._table("moments.parquet")
+
+    @cached_property
+    def videos(self) -> pd.DataFrame:
+        """One row a video, columns `VIDEO_COLUMNS`."""
+        return self._table("videos.parquet")
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have pairs."""
+        return [split for split in SPLITS if (self.path / "pairs" / f"{split}.parquet").exists()]
+
+    def pairs(self, split: str, features: FeatureSource | None = None) -> PairSet:
+        """Pairs of a split, joined with their moments.
+
+        Parameters
+        ----------
+        split : {"train", "val", "test"}
+        features : FeatureSource, optional
+            Where methods find the features of the videos.
+        """
+        from vid2vidmr.pairs import PairSet
+
+        if split not in self.splits:
+            raise DataError(
+                f"{self.name} has no {split!r} pairs here; it has {', '.join(self.splits)}."
+            )
+        return PairSet.join(
+            self._table(f"pairs/{split}.parquet"), self.moments, self.videos, split, features
+        )
+
+    def video_path(self, video_id: str) -> Path | None:
+        """Path of a video file, None where there is none."""
+        row = self._video_rows.get(video_id)
+        if row is None:
+            raise UnknownNameError(f"video of {self.name}", video_id, self._video_rows)
+        return self.path / row if isinstance(row, str) else None
+
+    @cached_property
+    def _video_rows(self) -> dict[str, object]:
+        return dict(zip(self.videos["video_id"], self.videos["path"], strict=True))
+
+
+def load_dataset(path_or_name: str | Path) -> Dataset:
+    """Open a built data set by its folder, or by its name under `data_home`.
+
+    Raises
+    ------
+    DataError
+        If the data set is known but not built, or the folder is not a data set.
+    UnknownNameError
+        If there is no such folder and no such data set.
+    """
+    path = Path(path_or_name)
+    for folder in (path, data_home() / path):
+        if (folder / "dataset.json").exists():
+            return Dataset(folder)
+    if path.is_dir():
+        raise DataError(f"{path} is not a built data set: it has no dataset.json.")
+    name = str(path_or_name)
+    if name in dataset_names():
+        raise DataError(
+            f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
+        )
+    raise UnknownNameError("data set", name, dataset_names())

@@ -1,0 +1,49 @@
+"""Errors that a user can cause: one line each, saying what was wrong, what was expected, what to do."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """Base of all errors a user can cause.
+
+    The command line prints the message without a traceback and exits with status 2.
+    """
+
+
+class DataError(UserError):
+    """Annotations, pairs, predictions or results are not what they should be."""
+
+
+class VideoError(UserError):
+    """A file cannot be read as video."""
+
+
+class FeatureError(UserError):
+    """A feature store is missing, damaged, or made by another encoder."""
+
+
+class HubError(UserError):
+    """Weights or data cannot be fetched from a hub."""
+
+
+class UnknownNameError(UserError):
+    """A name is not registered.
+
+    Parameters
+    ----------
+    kind : str
+        What is named, for example ``"method"``.
+    name : str
+        The name that was asked for.
+    known : iterable of str
+        The names that exist.
+    """
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        known = sorted(known)
+        close = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}."
+        super().__init__(f"Unknown {kind} {name!r}: {hint}")

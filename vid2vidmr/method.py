@@ -1,0 +1,169 @@
+"""What a method is: a class with `fit` (optional) and `predict`, registered by an entry point."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+
+from vid2vidmr.errors import DataError, UnknownNameError, UserError
+from vid2vidmr.files import read_json, write_json
+from vid2vidmr.records import Prediction, Record
+from vid2vidmr.registry import method_class
+
+if TYPE_CHECKING:
+    from vid2vidmr.pairs import PairSet
+    from vid2vidmr.retrieve import Retrieval
+
+Kind = Literal["bias", "untrained", "trained"]
+
+
+class MethodInfo(Record):
+    """What is known of a method before it runs.
+
+    Attributes
+    ----------
+    name, title : str
+        Registered name (as in tables), and a line for lists.
+    kind : {"bias", "untrained", "trained"}
+        ``bias`` rows never look at the query: they show what the data set gives away.
+    source : str
+        Paper or origin of the idea.
+    licence : str
+        Licence of the original code, or "own" where there is none.
+    deviations : str
+        What differs from the source, one sentence; the method's README has the details.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    source: str
+    licence: str
+    deviations: str = "none"
+
+
+class Method(ABC):
+    """Base class of all methods.
+
+    Parameters
+    ----------
+    config : dataclass, optional
+        A value of `presets` or a changed copy; by default the first preset.
+    seed : int
+        Seed of every random draw.
+    """
+
+    info: ClassVar[MethodInfo]
+    presets: ClassVar[Mapping[str, Any]]
+    """Preset name to config (a frozen dataclass); the first is the default."""
+
+    def __init__(self, config: Any = None, seed: int = 0) -> None:
+        self.config = next(iter(self.presets.values())) if config is None else config
+        self.seed = seed
+
+    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
+        """Learn from the train split and leave in `folder` what `load` needs.
+
+        Methods that learn nothing keep this: it only writes their config.
+
+        Parameters
+        ----------
+        train, val : PairSet
+            Val is for early stop and choice of the checkpoint, never for learning.
+        folder : Path
+            Checkpoint folder; a killed `fit` continues from what is in it.
+        """
+        self.save(folder)
+
+    @abstractmethod
+    def predict(self, pairs: PairSet) -> Iterator[Prediction]:
+        """Yield one prediction a pair, in order; windows best first."""
+
+    def state(self) -> dict[str, Any]:
+        """What was learned, as JSON (neural methods keep tensors in a file beside)."""
+        return {}
+
+    def restore(self, state: dict[str, Any], folder: Path) -> None:
+        """Take back what `state` gave."""
+
+    def save(self, folder: Path) -> None:
+        """Write ``method.json`` (name, config, seed, state) into `folder`."""
+        value = {
+            "method": self.info.name,
+            "config": asdict(self.config),
+            "seed": self.seed,
+            "state": self.state(),
+        }
+        write_json(folder / "method.json", value)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises
+        ------
+        DataError
+            If `folder` holds no checkpoint, or one of another method or version.
+        """
+        value = read_json(folder / "method.json")
+        if value["method"] != cls.info.name:
+            raise DataError(
+                f"{folder} holds a checkpoint of {value['method']}, not of {cls.info.name}."
+            )
+        config_type = type(next(iter(cls.presets.values())))
+        try:
+            method = cls(config_type(**value["config"]), value["seed"])
+        except TypeError as error:
+            raise DataError(f"{folder} was written by another version: {error}.") from None
+        method.restore(value["state"], folder)
+        return method
+
+    def retrieve(self, query: str | Path, target: str | Path, **options: Any) -> Retrieval:
+        """Find the moment of one video file in another; see `vid2vidmr.retrieve.retrieve`."""
+        from vid2vidmr.retrieve import retrieve
+
+        return retrieve(self, query, target, **options)
+
+
+def preset_config(name: str, preset: str | None = None) -> Any:
+    """Config of a preset; methods without presets of that kind give their only one.
+
+    Raises
+    ------
+    UnknownNameError
+        If a trained method has no such preset.
+    """
+    cls = method_class(name)
+    if preset is None or (cls.info.kind != "trained" and preset not in cls.presets):
+        return next(iter(cls.presets.values()))
+    if preset not in cls.presets:
+        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
+    return cls.presets[preset]
+
+
+def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
+    """Give a method ready to predict.
+
+    Parameters
+    ----------
+    name : str
+        Registered name, see ``vid2vidmr methods``.
+    checkpoint : str or Path, optional
+        Folder written by training. Trained methods need it.
+
+    Raises
+    ------
+    UserError
+        If the method must be trained and no checkpoint is given.
+    """
+    cls = method_class(name)
+    if checkpoint is not None:
+        return cls.load(Path(checkpoint))
+    if cls.info.kind == "trained":
+        raise UserError(
+            f"{name} must be trained: pass a checkpoint folder written by `vid2vidmr train {name}`."
+        )
+    return cls()

@@ -1,0 +1,218 @@
+"""Pairs joined with their moments: what a method is given, and the protocols that change targets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from vid2vidmr.errors import DataError, FeatureError, UserError
+from vid2vidmr.records import Pair, Split, Window
+
+if TYPE_CHECKING:
+    from vid2vidmr.features import FeatureSource
+
+PROTOCOLS = ("official", "recropped")
+STEP_S = 2.0
+"""Seconds a clip, the step of the feature grid (one frame at t = 0, 2, 4, ...)."""
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """Pairs of one split, as a table, with the features of their videos.
+
+    Attributes
+    ----------
+    table : DataFrame
+        One row a pair: ``pair_id, label, query_id, target_id``; ``query_video, target_video`` and
+        ``query_source, target_source`` (the recordings the files come from);
+        ``query_start_s, query_end_s`` (the query in its file; NaN: the whole file);
+        ``clip_start_s, clip_end_s`` (the target in its file); ``start_s, end_s`` (ground truth,
+        seconds from the target's start).
+    split : {"train", "val", "test"}
+    protocol : str
+        ``official``, or the name of what was changed.
+    features : FeatureSource or None
+    """
+
+    table: pd.DataFrame
+    split: Split
+    protocol: str = "official"
+    features: FeatureSource | None = None
+
+    @classmethod
+    def join(
+        cls,
+        pairs: pd.DataFrame,
+        moments: pd.DataFrame,
+        videos: pd.DataFrame,
+        split: str,
+        features: FeatureSource | None = None,
+    ) -> PairSet:
+        """Join the id table of a data set with its moments and videos."""
+        moments = moments.merge(videos[["video_id", "source_id"]], on="video_id", how="left")
+        moments = moments.set_index("moment_id")
+        query = moments.loc[pairs["query_id"]].reset_index(drop=True)
+        target = moments.loc[pairs["target_id"]].reset_index(drop=True)
+        if target[["start_s", "end_s"]].isna().any(axis=None):
+            raise DataError(f"A target of the {split} pairs has no ground truth window.")
+        table = pd.DataFrame(
+            {
+                "pair_id": pairs["pair_id"],
+                "label": target["label"],
+                "query_id": pairs["query_id"],
+                "target_id": pairs["target_id"],
+                "query_video": query["video_id"],
+                "query_source": query["source_id"],
+                "query_start_s": query["clip_start_s"] + query["start_s"],
+                "query_end_s": query["clip_start_s"] + query["end_s"],
+                "target_video": target["video_id"],
+                "target_source": target["source_id"],
+                "clip_start_s": target["clip_start_s"],
+                "clip_end_s": target["clip_end_s"],
+                "start_s": target["start_s"],
+                "end_s": target["end_s"],
+            }
+        )
+        return cls(table, split, features=features)  # type: ignore[arg-type]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __iter__(self) -> Iterator[Pair]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> Pair:
+        row = self.table.iloc[i]
+        query: Window | None = (float(row.query_start_s), float(row.query_end_s))
+        return Pair(
+            pair_id=row.pair_id,
+            query_id=row.query_id,
+            target_id=row.target_id,
+            query_video_id=row.query_video,
+            target_video_id=row.target_video,
+            query_window=None if np.isnan(row.query_start_s) else query,
+            target_window=(float(row.clip_start_s), float(row.clip_end_s)),
+            windows=((float(row.start_s), float(row.end_s)),),
+            label=row.label,
+            split=self.split,
+        )
+
+    @property
+    def durations_s(self) -> np.ndarray:
+        """Length of every target in seconds, (pairs,)."""
+        return (self.table["clip_end_s"] - self.table["clip_start_s"]).to_numpy("float64")
+
+    def query_features(self, i: int) -> np.ndarray:
+        """Features of the query of pair `i`, (N, dim), N >= 1."""
+        return self._rows(i, "query_video", "query_start_s", "query_end_s")
+
+    def target_features(self, i: int) -> np.ndarray:
+        """Features of the target of pair `i`, (M, dim), M >= 1; row k is at 2 k seconds."""
+        return self._rows(i, "target_video", "clip_start_s", "clip_end_s")
+
+    def _rows(self, i: int, video: str, start: str, end: str) -> np.ndarray:
+        if self.features is None:
+            raise FeatureError("These pairs have no features: pass a feature store to `pairs`.")
+        row = self.table.iloc[i]
+        if np.isnan(row[start]):
+            return self.features.rows(row[video])
+        return self.features.rows(row[video], float(row[start]), float(row[end]))
+
+    def take(self, rows: np.ndarray) -> PairSet:
+        """The pairs at the given positions, or where a boolean mask is true."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
+
+    def under(self, protocol: str, seed: int = 0) -> PairSet:
+        """The same pairs under a protocol of `PROTOCOLS`."""
+        if protocol == "official":
+            return self
+        if protocol == "recropped":
+            return self.recropped(seed)
+        raise UserError(f"Unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}.")
+
+    def recropped(self, seed: int = 0) -> PairSet:
+        """Cut every target to a random sub-window that holds its moment.
+
+        The moment's relative position in the cut is uniform wherever the target has room for it,
+        and the cut is at least twice the moment and at least 30 s long where the target allows,
+        so that neither position nor context length tells where the moment is. Each pair has its
+        own random stream: the cut of a pair does not depend on which others are scored.
+
+        The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
+        """
+        table = self.table.copy()
+        uniform = np.stack([_pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
+        cut_start, cut_end = recrop_windows(
+            table["start_s"].to_numpy(), table["end_s"].to_numpy(), self.durations_s, uniform
+        )
+        table["start_s"] -= cut_start
+        table["end_s"] -= cut_start
+        table["clip_end_s"] = table["clip_start_s"] + cut_end
+        table["clip_start_s"] += cut_start
+        return replace(self, table=table, protocol="recropped")
+
+    def wrong_queries(self, seed: int = 0) -> PairSet:
+        """Give every target the query of another class: what a method loses is what it used.
+
+        Raises
+        ------
+        UserError
+            If one class has more than half of the pairs, so that no such exchange exists.
+        """
+        labels = self.table["label"].to_numpy()
+        largest = int(self.table["label"].value_counts().iloc[0])
+        if 2 * largest > len(self):
+            raise UserError(
+                f"Queries of another class cannot be dealt out: one class has {largest} of the "
+                f"{len(self)} pairs, at most half was expected."
+            )
+        # In an order sorted by class, a roll by the largest class's size always changes the class.
+        order = np.lexsort((np.random.default_rng(seed).random(len(self)), labels))
+        donor = np.empty(len(self), dtype=int)
+        donor[order] = np.roll(order, largest)
+        table = self.table.copy()
+        columns = [column for column in table.columns if column.startswith("query_")]
+        table[columns] = table[columns].iloc[donor].to_numpy()
+        table = table.astype({"query_start_s": "float64", "query_end_s": "float64"})
+        return replace(self, table=table, protocol=f"{self.protocol}, wrong queries")
+
+
+def _pair_stream(seed: int, pair_id: str) -> np.random.Generator:
+    digest = hashlib.sha256(f"{seed}\x1f{pair_id}".encode()).digest()
+    return np.random.default_rng(int.from_bytes(digest[:8], "little"))
+
+
+def recrop_windows(
+    start_s: np.ndarray, end_s: np.ndarray, duration_s: np.ndarray, uniform: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sub-windows of targets in which the moment's position is uniform.
+
+    Parameters
+    ----------
+    start_s, end_s, duration_s : ndarray, (n,)
+        Moment in the target, and the target's length, seconds.
+    uniform : ndarray, (n, 2)
+        Uniform draws in [0, 1): position of the moment in the cut, length of the cut.
+
+    Returns
+    -------
+    cut_start_s, cut_end_s : ndarray, (n,)
+        Start is a multiple of 2 s.
+    """
+    moment = end_s - start_s
+    position = np.clip(uniform[:, 0], 1e-9, 1 - 1e-9)
+    shortest = np.minimum(np.maximum(2 * moment, 30.0), duration_s)
+    # The longest cut that keeps the moment at `position` and stays inside the target.
+    room = np.minimum(start_s / position, (duration_s - end_s) / (1 - position))
+    longest = np.clip(moment + room, shortest, duration_s)
+    length = shortest + uniform[:, 1] * (longest - shortest)
+    start = start_s - position * (length - moment)
+    start = np.clip(start, np.maximum(0, end_s - length), np.minimum(start_s, duration_s - length))
+    cut_end = np.minimum(start + length, duration_s)
+    return STEP_S * np.floor(start / STEP_S), cut_end

@@ -1,0 +1,140 @@
+"""The records of the benchmark: what a moment, a pair, a prediction and a result are.
+
+Seconds are floats named ``*_s``; windows are half-open ``[start_s, end_s)``.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Window = tuple[float, float]
+ScoredWindow = tuple[float, float, float]
+Split = Literal["train", "val", "test"]
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, unknown fields are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Moment(Record):
+    """A labelled segment of a reference clip.
+
+    Attributes
+    ----------
+    moment_id : str
+        Unique in the data set.
+    video_id : str
+        The video file that holds the reference clip.
+    label : str
+        Class of the action or event.
+    split : {"train", "val", "test"}
+        Split of the class.
+    clip_start_s, clip_end_s : float
+        The reference clip in the video file, seconds. For a file of its own: 0 and its duration.
+    start_s, end_s : float or None
+        The segment inside the reference clip, seconds from the clip's start. None where the
+        annotations do not say (a query given as a trimmed file only).
+    """
+
+    moment_id: str
+    video_id: str
+    label: str
+    split: Split
+    clip_start_s: float
+    clip_end_s: float
+    start_s: float | None
+    end_s: float | None
+
+
+class Pair(Record):
+    """A query moment and the target in which to find the moment that means the same.
+
+    Attributes
+    ----------
+    pair_id : str
+        Unique; several pairs share a query and several share a target.
+    query_id, target_id : str
+        The query's moment, and the moment whose reference clip is the target.
+    query_video_id, target_video_id : str
+        The video files.
+    query_window : tuple of float or None
+        The query in its video file, seconds; None is the whole file.
+    target_window : tuple of float
+        The target in its video file, seconds.
+    windows : tuple of tuple of float
+        Ground truth, seconds from the target's start.
+    label : str
+        The class shared by query and ground truth.
+    split : {"train", "val", "test"}
+    """
+
+    pair_id: str
+    query_id: str
+    target_id: str
+    query_video_id: str
+    target_video_id: str
+    query_window: Window | None
+    target_window: Window
+    windows: tuple[Window, ...]
+    label: str
+    split: Split
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the target in seconds."""
+        return self.target_window[1] - self.target_window[0]
+
+
+class Prediction(Record):
+    """Ranked windows for one pair.
+
+    Attributes
+    ----------
+    pair_id : str
+    windows : tuple of (start_s, end_s, score)
+        Seconds from the target's start, best first.
+    """
+
+    pair_id: str
+    windows: tuple[ScoredWindow, ...]
+
+
+class Interval(Record):
+    """A number with its 95 % confidence interval (None where none was computed)."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+class Result(Record):
+    """The score of one method, one seed, on one split under one protocol.
+
+    Beside every result lie the predictions it was computed from (`predictions` is the file name,
+    `predictions_sha256` its hash), so that anyone can derive the numbers again.
+    """
+
+    method: str
+    kind: Literal["bias", "untrained", "trained"]
+    preset: str | None
+    config: dict[str, Any]
+    seed: int
+    dataset: str
+    dataset_fingerprint: str
+    split: Split
+    protocol: str
+    encoder: str | None
+    pairs: int
+    coverage: float
+    invalid: dict[str, int]
+    metrics: dict[str, Interval]
+    predictions: str
+    predictions_sha256: str
+    versions: dict[str, str]
+    commit: str | None
+    hardware: str
+    time_s: dict[str, float]

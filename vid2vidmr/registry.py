@@ -1,0 +1,68 @@
+"""Methods and data sets are found by entry points, so that a third party adds one from outside.
+
+Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.method.Method`) and ``vid2vidmr.datasets``
+(subclasses of `vid2vidmr.dataset.DatasetBuilder`). Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import EntryPoint, entry_points
+from typing import TYPE_CHECKING, Any
+
+from vid2vidmr.errors import UnknownNameError, UserError
+
+if TYPE_CHECKING:
+    from vid2vidmr.dataset import DatasetBuilder
+    from vid2vidmr.method import Method
+
+
+def _entries(kind: str) -> dict[str, EntryPoint]:
+    entries: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=f"vid2vidmr.{kind}s"):
+        # An editable install can list the same entry twice: only a different target is a collision.
+        if entry.name in entries and entries[entry.name].value != entry.value:
+            raise UserError(
+                f"Two packages register the {kind} {entry.name!r} ({entries[entry.name].value} and "
+                f"{entry.value}): uninstall or rename one."
+            )
+        entries[entry.name] = entry
+    return entries
+
+
+def _load(kind: str, name: str) -> Any:
+    entries = _entries(kind)
+    if name not in entries:
+        raise UnknownNameError(kind, name, entries)
+    return entries[name].load()
+
+
+def method_names() -> list[str]:
+    """Names of all registered methods, sorted."""
+    return sorted(_entries("method"))
+
+
+def dataset_names() -> list[str]:
+    """Names of all registered data sets, sorted."""
+    return sorted(_entries("dataset"))
+
+
+def method_class(name: str) -> type[Method]:
+    """Return the class registered for a method.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return _load("method", name)  # type: ignore[no-any-return]
+
+
+def dataset_builder(name: str) -> DatasetBuilder:
+    """Return the builder of a data set.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return _load("dataset", name)()  # type: ignore[no-any-return]
