@@ -34,10 +34,10 @@ def draw_windows(
         midpoint of the video, so that predicting the centre earns nothing.
     """
     gap = round(MIN_GAP_S * FPS)
+    shortest = [max(config.moment_s[0], MIN_SHOT_S * n) for n in n_shots]
+    lengths = [round(rng.uniform(low, config.moment_s[1]) * FPS) for low in shortest]
     while True:
         total = int(rng.integers(round(config.video_s[0] * FPS), round(config.video_s[1] * FPS)))
-        shortest = [max(config.moment_s[0], MIN_SHOT_S * n) for n in n_shots]
-        lengths = [round(rng.uniform(low, config.moment_s[1]) * FPS) for low in shortest]
         spare = total - sum(lengths) - gap * (MOMENTS_PER_VIDEO + 1)
         if spare < 0:
             continue
@@ -58,6 +58,6 @@ def cut_stretch(frames: int, shots: int, rng: np.random.Generator) -> list[int]:
     """
     shortest = min(round(MIN_SHOT_S * FPS), frames // shots)
     spare = frames - shortest * shots
-    shares = rng.dirichlet(np.full(shots, 2.0)) * spare
+    shares = rng.dirichlet(np.full(shots, 3.0)) * spare
     edges = np.round(np.cumsum(shares)).astype(int)
     return [int(n) + shortest for n in np.diff(edges, prepend=0)]
