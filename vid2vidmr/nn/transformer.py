@@ -1,0 +1,192 @@
+"""Post-norm transformer layers of DETR: queries and keys get positions, values do not."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+Activation = Literal["relu", "gelu", "prelu"]
+_ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "gelu": nn.GELU,
+    "prelu": nn.PReLU,
+}
+
+
+def xavier_init(module: nn.Module) -> None:
+    """Xavier-uniform initialisation of every parameter with more than one dimension."""
+    for parameter in module.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention and feed-forward, each followed by residual and LayerNorm.
+
+    Keys ``self_attn.*``, ``linear1/2.*``, ``norm1/2.*``; PReLU adds ``activation.weight``.
+
+    Parameters
+    ----------
+    d, heads, ff : int
+        Hidden size, attention heads, size of the feed-forward layer.
+    dropout : float
+    activation : {"relu", "gelu", "prelu"}
+    """
+
+    def __init__(
+        self, d: int, heads: int, ff: int, dropout: float = 0.1, activation: Activation = "relu"
+    ) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
+        self.linear1 = nn.Linear(d, ff)
+        self.linear2 = nn.Linear(ff, d)
+        self.norm1 = nn.LayerNorm(d)
+        self.norm2 = nn.LayerNorm(d)
+        self.dropout = nn.Dropout(dropout)
+        self.activation = _ACTIVATIONS[activation]()
+
+    def forward(self, x: Tensor, mask: Tensor, pos: Tensor) -> Tensor:
+        """Mix the rows of each sample.
+
+        Parameters
+        ----------
+        x, pos : Tensor, (B, L, d)
+        mask : Tensor, (B, L)
+            True where valid; at least one row a sample.
+
+        Returns
+        -------
+        Tensor, (B, L, d)
+        """
+        q = k = x + pos
+        attended = self.self_attn(q, k, x, key_padding_mask=~mask.bool(), need_weights=False)[0]
+        x = self.norm1(x + self.dropout(attended))
+        hidden = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        out: Tensor = self.norm2(x + self.dropout(hidden))
+        return out
+
+
+class Encoder(nn.Module):
+    """Encoder layers one after the other, keys ``layers.{i}.*``; no final norm."""
+
+    def __init__(
+        self,
+        layers: int,
+        d: int,
+        heads: int,
+        ff: int,
+        dropout: float = 0.1,
+        activation: Activation = "relu",
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            EncoderLayer(d, heads, ff, dropout, activation) for _ in range(layers)
+        )
+
+    def forward(self, x: Tensor, mask: Tensor, pos: Tensor) -> Tensor:
+        """Shapes as in `EncoderLayer.forward`."""
+        for layer in self.layers:
+            x = layer(x, mask, pos)
+        return x
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention of the queries, cross-attention to a memory, feed-forward.
+
+    Keys ``self_attn.*``, ``multihead_attn.*`` (cross-attention), ``linear1/2.*``, ``norm1/2/3.*``.
+    Parameters as in `EncoderLayer`.
+    """
+
+    def __init__(
+        self, d: int, heads: int, ff: int, dropout: float = 0.1, activation: Activation = "relu"
+    ) -> None:
+        super().__init__()
+        self.self_attn = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
+        self.multihead_attn = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
+        self.linear1 = nn.Linear(d, ff)
+        self.linear2 = nn.Linear(ff, d)
+        self.norm1 = nn.LayerNorm(d)
+        self.norm2 = nn.LayerNorm(d)
+        self.norm3 = nn.LayerNorm(d)
+        self.dropout = nn.Dropout(dropout)
+        self.activation = _ACTIVATIONS[activation]()
+
+    def forward(
+        self, x: Tensor, query_pos: Tensor, memory: Tensor, memory_mask: Tensor, memory_pos: Tensor
+    ) -> Tensor:
+        """Let every query read the memory.
+
+        Parameters
+        ----------
+        x, query_pos : Tensor, (B, Q, d)
+            Content and learned position of the queries.
+        memory, memory_pos : Tensor, (B, L, d)
+        memory_mask : Tensor, (B, L)
+            True where valid; at least one row a sample.
+
+        Returns
+        -------
+        Tensor, (B, Q, d)
+        """
+        q = k = x + query_pos
+        x = self.norm1(x + self.dropout(self.self_attn(q, k, x, need_weights=False)[0]))
+        read = self.multihead_attn(
+            x + query_pos,
+            memory + memory_pos,
+            memory,
+            key_padding_mask=~memory_mask.bool(),
+            need_weights=False,
+        )[0]
+        x = self.norm2(x + self.dropout(read))
+        hidden = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        out: Tensor = self.norm3(x + self.dropout(hidden))
+        return out
+
+
+class Decoder(nn.Module):
+    """Decoder layers one after the other, one norm for the output of each.
+
+    Keys ``layers.{i}.*`` and ``norm.*``. The content of the queries starts at zero.
+    """
+
+    def __init__(
+        self,
+        layers: int,
+        d: int,
+        heads: int,
+        ff: int,
+        dropout: float = 0.1,
+        activation: Activation = "relu",
+    ) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(
+            DecoderLayer(d, heads, ff, dropout, activation) for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(d)
+
+    def forward(
+        self, queries: Tensor, memory: Tensor, memory_mask: Tensor, memory_pos: Tensor
+    ) -> Tensor:
+        """Decode learned queries.
+
+        Parameters
+        ----------
+        queries : Tensor, (Q, d)
+            The learned queries; they serve as positions.
+        memory, memory_pos : Tensor, (B, L, d)
+        memory_mask : Tensor, (B, L)
+
+        Returns
+        -------
+        Tensor, (layers, B, Q, d)
+            Normed output of every layer, the last one last.
+        """
+        query_pos = queries.expand(len(memory), -1, -1)  # (B, Q, d)
+        x = torch.zeros_like(query_pos)
+        outputs = []
+        for layer in self.layers:
+            x = layer(x, query_pos, memory, memory_mask, memory_pos)
+            outputs.append(self.norm(x))
+        return torch.stack(outputs)
