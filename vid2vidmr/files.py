@@ -76,13 +76,18 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
         file = path.open(encoding="utf-8")
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
+    number = 0
     with file:
         try:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     yield number, json.loads(line)
-        except (ValueError, UnicodeDecodeError) as error:
-            raise DataError(f"{path} is not JSON Lines: {error}.") from None
+        except json.JSONDecodeError as error:
+            raise DataError(
+                f"{path}, line {number} is not JSON: {error.msg} at column {error.colno}."
+            ) from None
+        except UnicodeDecodeError as error:
+            raise DataError(f"{path} is not UTF-8 text after line {number}: {error}.") from None
 
 
 def file_sha256(path: Path) -> str:

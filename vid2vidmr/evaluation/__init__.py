@@ -1,0 +1,26 @@
+"""One evaluator for every method: NumPy only, strict about what it is given.
+
+`evaluate` scores predictions; `compare` has differences between two runs and runs of several seeds.
+"""
+
+from vid2vidmr.evaluation.bounds import broken_bounds
+from vid2vidmr.evaluation.compare import (
+    SeedSummary,
+    combine_seeds,
+    paired_difference,
+    query_sensitivity,
+)
+from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
+from vid2vidmr.evaluation.ranking import Ranked, rank_windows
+
+__all__ = [
+    "Evaluation",
+    "Ranked",
+    "SeedSummary",
+    "broken_bounds",
+    "combine_seeds",
+    "evaluate",
+    "paired_difference",
+    "query_sensitivity",
+    "rank_windows",
+]

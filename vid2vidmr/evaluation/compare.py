@@ -1,0 +1,105 @@
+"""Two runs on the same pairs, and runs of several seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.bootstrap import intervals
+from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.records import Interval, Record
+
+
+class SeedSummary(Record):
+    """A metric over seeds: two kinds of error, kept apart.
+
+    Attributes
+    ----------
+    mean : Interval
+        Mean over the seeds. Its interval is the sampling error: what other videos would change.
+    seed_sd : float or None
+        Standard deviation between seeds: what another seed would change. None for one seed.
+    seeds : int
+    """
+
+    mean: Interval
+    seed_sd: float | None
+    seeds: int
+
+
+def _same_pairs(evaluations: Sequence[Evaluation]) -> list[np.ndarray]:
+    """Values per pair of every evaluation, in the order of the first."""
+    first = evaluations[0].per_pair
+    for other in evaluations[1:]:
+        if len(other.per_pair) != len(first) or not other.per_pair.index.isin(first.index).all():
+            raise DataError(
+                f"These runs were scored on different pairs ({len(first)} and "
+                f"{len(other.per_pair)}): expected the same data set, split and limit."
+            )
+    return [e.per_pair.loc[first.index, first.columns].to_numpy() for e in evaluations]
+
+
+def _intervals(
+    over: Evaluation, values: np.ndarray, resamples: int, seed: int
+) -> dict[str, Interval]:
+    names = list(over.per_pair.columns)
+    return intervals(names, values, over.query_clusters, over.target_clusters, resamples, seed)
+
+
+def paired_difference(
+    first: Evaluation, second: Evaluation, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, Interval]:
+    """Every metric of `first` minus that of `second`, in percentage points.
+
+    The interval is of the difference: both are resampled together, pair by pair, over the query
+    and target videos of `first`.
+
+    Raises
+    ------
+    DataError
+        If they were not scored on the same pairs.
+    """
+    a, b = _same_pairs([first, second])
+    return _intervals(first, a - b, resamples, seed)
+
+
+def query_sensitivity(
+    right: Evaluation, wrong: Evaluation, *, resamples: int = 1000, seed: int = 0
+) -> Interval:
+    """Drop in mIoU when every query is replaced by one of another class, percentage points.
+
+    A method that uses its query loses most of its score, a position prior loses nothing.
+
+    Parameters
+    ----------
+    right, wrong : Evaluation
+        The same method on `pairs` and on ``pairs.wrong_queries()``.
+    """
+    return paired_difference(right, wrong, resamples=resamples, seed=seed)["mIoU"]
+
+
+def combine_seeds(
+    evaluations: Sequence[Evaluation], *, resamples: int = 1000, seed: int = 0
+) -> dict[str, SeedSummary]:
+    """Mean and spread of every metric over the seeds of one method.
+
+    Raises
+    ------
+    DataError
+        If there are none, or they were not scored on the same pairs.
+    """
+    if not evaluations:
+        raise DataError("There are no runs to combine: expected at least one seed.")
+    values = np.stack(_same_pairs(evaluations))  # (seeds, pairs, metrics)
+    means = _intervals(evaluations[0], values.mean(axis=0), resamples, seed)
+    spread = values.mean(axis=1).std(axis=0, ddof=1) if len(values) > 1 else None
+    return {
+        name: SeedSummary(
+            mean=interval,
+            seed_sd=None if spread is None else float(spread[k]),
+            seeds=len(values),
+        )
+        for k, (name, interval) in enumerate(means.items())
+    }

@@ -1,0 +1,104 @@
+"""`evaluate`: the score of predictions on a set of pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.bootstrap import intervals
+from vid2vidmr.evaluation.metrics import per_pair_metrics
+from vid2vidmr.evaluation.ranking import rank_windows
+from vid2vidmr.records import Interval, Prediction
+
+if TYPE_CHECKING:
+    from vid2vidmr.pairs import PairSet
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """How well predictions do, pair by pair and over all.
+
+    Attributes
+    ----------
+    metrics : dict of str to Interval
+        Percent, with 95 % intervals: ``mIoU``, ``R1@0.3``, ``R1@0.5``, ``R1@0.7``, ``R5@0.3``,
+        ``R5@0.5``, ``R5@0.7``, ``R1@avg``, ``mAP@0.5``, ``mAP@0.75``, ``mAP``.
+    coverage : float
+        Share of the pairs with at least one valid window, in [0, 1].
+    invalid : dict of str to int
+        Faults by reason, see `vid2vidmr.evaluation.ranking.Ranked`; all of them scored 0.
+    per_pair : DataFrame
+        Metrics of every pair in percent, index ``pair_id``; `metrics` are the means.
+    iou : ndarray, (P,)
+        Overlap of the first window of every pair, in [0, 1].
+    windows : ndarray, (P, 10, 2)
+        The windows that were scored: ranked, clamped, seconds; NaN where none or invalid.
+    query_clusters, target_clusters : ndarray of int, (P,)
+        Query video and target video of every pair, as numbers, for resampling.
+    """
+
+    metrics: dict[str, Interval]
+    coverage: float
+    invalid: dict[str, int]
+    per_pair: pd.DataFrame
+    iou: np.ndarray
+    windows: np.ndarray
+    query_clusters: np.ndarray
+    target_clusters: np.ndarray
+
+
+def evaluate(
+    pairs: PairSet,
+    predictions: Iterable[Prediction],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    strict: bool = False,
+) -> Evaluation:
+    """Score predictions.
+
+    Windows are ranked by score (equal scores as given) and clamped to the target. A pair without
+    prediction, and a window that is not finite, reversed or outside the target, scores 0 and is
+    counted; nothing is dropped.
+
+    Parameters
+    ----------
+    pairs : PairSet
+    predictions : iterable of Prediction
+        In any order.
+    resamples : int
+        Resamples of the bootstrap over query videos and target videos; 0 for no intervals.
+    seed : int
+        Seed of the bootstrap.
+    strict : bool
+        ``IoU > threshold`` in R@k, as in Feng et al. 2018, instead of ``>=``.
+
+    Raises
+    ------
+    DataError
+        If there are no pairs, or a prediction is of an unknown pair or of one that has another.
+    """
+    if len(pairs) == 0:
+        raise DataError("There are no pairs to score: expected at least one.")
+    ranked = rank_windows(pairs, predictions)
+    table = pairs.table
+    truth = table[["start_s", "end_s"]].to_numpy("float64")[:, None]
+    found = per_pair_metrics(ranked.windows, truth, strict=strict)
+    values = np.stack(list(found.values()), axis=1)
+    query = pd.factorize(table["query_video"], sort=True)[0]
+    target = pd.factorize(table["target_video"], sort=True)[0]
+    return Evaluation(
+        metrics=intervals(list(found), values, query, target, resamples, seed),
+        coverage=ranked.coverage,
+        invalid=ranked.invalid,
+        per_pair=pd.DataFrame(values, index=pd.Index(table["pair_id"]), columns=list(found)),
+        iou=found["mIoU"] / 100.0,
+        windows=ranked.windows,
+        query_clusters=query,
+        target_clusters=target,
+    )

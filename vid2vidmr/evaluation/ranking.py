@@ -1,0 +1,133 @@
+"""From predictions, as lists in any order, to ranked and checked windows, as arrays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.metrics import AP_WINDOWS
+from vid2vidmr.records import Prediction
+
+if TYPE_CHECKING:
+    from vid2vidmr.pairs import PairSet
+
+WINDOW_FAULTS = ("not_finite", "reversed", "outside")
+PAIR_FAULTS = ("missing", "empty")
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """The first windows of every pair, best first.
+
+    Attributes
+    ----------
+    windows : ndarray, (P, 10, 2)
+        Start and end in seconds, clamped to the target; NaN where there is none or it is invalid.
+    coverage : float
+        Share of the pairs with at least one valid window.
+    invalid : dict of str to int
+        Pairs ``missing`` from the predictions or ``empty`` (no window), and windows ``not_finite``
+        (NaN or infinite, in time or score), ``reversed`` (start >= end) or ``outside`` the target.
+    """
+
+    windows: np.ndarray
+    coverage: float
+    invalid: dict[str, int]
+
+
+def clean_windows(
+    windows: np.ndarray, durations_s: np.ndarray
+) -> tuple[np.ndarray, dict[str, int]]:
+    """Clamp windows to their targets, and make NaN of those that cannot be.
+
+    Parameters
+    ----------
+    windows : ndarray, (..., 2)
+        Start and end, seconds.
+    durations_s : ndarray, (...)
+        Length of the target of each window.
+
+    Returns
+    -------
+    windows : ndarray, (..., 2)
+    counts : dict of str to int
+        How many were ``not_finite``, ``reversed``, ``outside``: each window counts once.
+    """
+    start, end = windows[..., 0], windows[..., 1]
+    finite = np.isfinite(start) & np.isfinite(end)
+    forward = finite & (start < end)
+    inside = forward & (end > 0) & (start < durations_s)
+    clean = np.empty(windows.shape)
+    np.maximum(start, 0, out=clean[..., 0])
+    np.minimum(end, durations_s, out=clean[..., 1])
+    if not inside.all():
+        clean[~inside] = np.nan
+    n_finite, n_forward, n_inside = (
+        int(np.count_nonzero(mask)) for mask in (finite, forward, inside)
+    )
+    counts = {
+        "not_finite": inside.size - n_finite,
+        "reversed": n_finite - n_forward,
+        "outside": n_forward - n_inside,
+    }
+    return clean, counts
+
+
+def rank_windows(pairs: PairSet, predictions: Iterable[Prediction]) -> Ranked:
+    """Bring predictions into the order of `pairs`, rank their windows by score, and check them.
+
+    Equal scores keep the order in which they were given; a score of NaN ranks last.
+
+    Raises
+    ------
+    DataError
+        If a prediction is of a pair that is not among `pairs`, or of one that has another.
+    """
+    predictions = list(predictions)
+    durations_s = pairs.durations_s
+    index = {pair_id: row for row, pair_id in enumerate(pairs.table["pair_id"])}
+    try:
+        rows = np.array([index[prediction.pair_id] for prediction in predictions], dtype=np.intp)
+    except KeyError as error:
+        raise DataError(
+            f"Predictions name the pair {error.args[0]!r}, which is not among the {len(pairs)} "
+            f"{pairs.split} pairs ({pairs.protocol}) they are scored on: score them on the data "
+            "set and split they were made for."
+        ) from None
+    if len(set(rows.tolist())) < len(rows):
+        twice = Counter(prediction.pair_id for prediction in predictions).most_common(1)[0][0]
+        raise DataError(f"Predictions have the pair {twice!r} more than once; expected one each.")
+
+    counts = np.array([len(prediction.windows) for prediction in predictions], dtype=np.intp)
+    flat = np.fromiter(
+        chain.from_iterable(chain.from_iterable(prediction.windows for prediction in predictions)),
+        dtype=np.float64,
+    ).reshape(-1, 3)
+    pair = np.repeat(rows, counts)
+    order = np.lexsort((-flat[:, 2], pair))  # stable: equal scores stay as given
+    flat, pair = flat[order], pair[order]
+
+    windows, invalid = clean_windows(flat[:, :2], durations_s[pair])
+    unranked = np.isnan(flat[:, 2]) & ~np.isnan(windows[:, 0])
+    windows[unranked] = np.nan
+    invalid["not_finite"] += int(unranked.sum())
+    invalid["missing"] = len(pairs) - len(rows)
+    invalid["empty"] = int((counts == 0).sum())
+
+    per_pair = np.bincount(pair, minlength=len(pairs))
+    rank = np.arange(len(pair)) - np.repeat(per_pair.cumsum() - per_pair, per_pair)
+    kept = rank < AP_WINDOWS
+    ranked = np.full((len(pairs), AP_WINDOWS, 2), np.nan)
+    ranked[pair[kept], rank[kept]] = windows[kept]
+    answered = np.bincount(pair[~np.isnan(windows[:, 0])], minlength=len(pairs)) > 0
+    return Ranked(
+        windows=ranked,
+        coverage=float(answered.mean()),
+        invalid={fault: invalid[fault] for fault in (*PAIR_FAULTS, *WINDOW_FAULTS)},
+    )

@@ -1,0 +1,162 @@
+"""The predictions file: what a method found, pair by pair, and what it was made for.
+
+JSON Lines. The first line is the header, every other line one pair::
+
+    {"header": {"method": "matr", "seed": 0, "dataset": "minimatch", ...}}
+    {"pair_id": "test-000017", "windows": [[start_s, end_s, score], ...]}
+
+The form of QVHighlights (``qid``, ``pred_relevant_windows``, no header) is read too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field, ValidationError
+
+from vid2vidmr.errors import DataError
+from vid2vidmr.files import read_jsonl, write_jsonl
+from vid2vidmr.records import Prediction, Record, Split
+
+if TYPE_CHECKING:
+    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.pairs import PairSet
+
+SECONDS_DECIMALS = 4
+SCORE_DECIMALS = 6
+
+
+class PredictionHeader(Record):
+    """What predictions were made with and for.
+
+    Attributes
+    ----------
+    method : str
+        Registered name.
+    preset : str or None
+    config : dict
+        The method's config, as JSON.
+    seed : int
+        Seed of the method.
+    dataset, dataset_fingerprint : str
+    split : {"train", "val", "test"}
+    protocol : str
+        One of `vid2vidmr.pairs.PROTOCOLS`.
+    protocol_seed : int
+        Seed of the protocol's cuts.
+    encoder : str or None
+        None for methods that look at no features.
+    """
+
+    method: str
+    preset: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    seed: int = 0
+    dataset: str
+    dataset_fingerprint: str
+    split: Split
+    protocol: str = "official"
+    protocol_seed: int = 0
+    encoder: str | None = None
+
+
+def write_predictions(
+    path: Path, header: PredictionHeader, predictions: Iterable[Prediction]
+) -> None:
+    """Write a predictions file, atomically.
+
+    Seconds are rounded to 4 decimals and scores to 6, so that the file does not depend on the last
+    bits of a processor's arithmetic. Windows keep their order, which decides between equal scores.
+    """
+
+    def lines() -> Iterator[dict[str, Any]]:
+        yield {"header": header.model_dump(mode="json")}
+        for prediction in predictions:
+            windows = [
+                [
+                    round(start_s, SECONDS_DECIMALS),
+                    round(end_s, SECONDS_DECIMALS),
+                    round(score, SCORE_DECIMALS),
+                ]
+                for start_s, end_s, score in prediction.windows
+            ]
+            yield {"pair_id": prediction.pair_id, "windows": windows}
+
+    write_jsonl(path, lines())
+
+
+def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Prediction]]:
+    """Read a predictions file.
+
+    Returns
+    -------
+    header : PredictionHeader or None
+        None where the file has none.
+    predictions : list of Prediction
+
+    Raises
+    ------
+    DataError
+        If the file is missing, a line is not JSON or not a prediction, or a pair comes twice.
+    """
+    header: PredictionHeader | None = None
+    predictions: list[Prediction] = []
+    lines: dict[str, int] = {}
+    for number, value in read_jsonl(path):
+        try:
+            if isinstance(value, dict) and "header" in value:
+                if header is not None or predictions:
+                    raise DataError(f"{path}, line {number}: the header must be the first line.")
+                header = PredictionHeader.model_validate(value["header"])
+                continue
+            prediction = Prediction.model_validate(_own_form(value))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"]) or "the line"
+            raise DataError(
+                f"{path}, line {number}: {where}: {first['msg']}; expected "
+                f'{{"pair_id": "...", "windows": [[start_s, end_s, score], ...]}}.'
+            ) from None
+        earlier = lines.setdefault(prediction.pair_id, number)
+        if earlier != number:
+            raise DataError(
+                f"{path}, line {number}: the pair {prediction.pair_id!r} was already predicted in "
+                f"line {earlier}; expected one line a pair."
+            )
+        predictions.append(prediction)
+    return header, predictions
+
+
+def _own_form(value: Any) -> Any:
+    if isinstance(value, dict) and "qid" in value and "pair_id" not in value:
+        return {"pair_id": str(value["qid"]), "windows": value.get("pred_relevant_windows")}
+    return value
+
+
+def check_header(
+    header: PredictionHeader, dataset: Dataset, pairs: PairSet, protocol_seed: int = 0
+) -> None:
+    """Refuse predictions that were made for other pairs than those they are scored on.
+
+    Raises
+    ------
+    DataError
+        Says what differs.
+    """
+    rows: list[tuple[str, object, object]] = [
+        ("data set", header.dataset, dataset.name),
+        ("data set fingerprint", header.dataset_fingerprint, dataset.fingerprint),
+        ("split", header.split, pairs.split),
+        ("protocol", header.protocol, pairs.protocol),
+    ]
+    if pairs.protocol != "official":
+        rows.append(("protocol seed", header.protocol_seed, protocol_seed))
+    for what, made_for, scored_on in rows:
+        if made_for != scored_on:
+            raise DataError(
+                f"These predictions of {header.method} were made for the {what} {made_for!r}, they "
+                f"cannot be scored on {scored_on!r}: predict again, or score them on what they "
+                "were made for."
+            )
