@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -199,7 +200,7 @@ def _idle(
                 family = list(FAMILIES)[rng.integers(len(FAMILIES))]
                 shots.append(str(rng.choice(FAMILIES[family])))
         row = [FAMILY_OF[shot] for shot in (before, *shots, after) if shot is not None]
-        if all(a != b for a, b in zip(row, row[1:], strict=False)):
+        if all(a != b for a, b in pairwise(row)):
             return list(zip(shots, cut_stretch(frames, count, rng), strict=True))
 
 

@@ -1,0 +1,56 @@
+"""The scenes: for each shot type of `shots.py` a function that sets it up on a backdrop."""
+
+from __future__ import annotations
+
+from builders.minimatch.scenes import (
+    ball,
+    body,
+    face,
+    goal,
+    graphic,
+    joy,
+    keeper,
+    officials,
+    place,
+    play,
+    staff,
+    stands,
+)
+from builders.minimatch.scenes.scene import SceneMaker
+
+SCENES: dict[str, SceneMaker] = {
+    "goalmouth": goal.goalmouth,
+    "penalty-spot": goal.penalty_spot,
+    "net": goal.net,
+    "ball-close": ball.ball_close,
+    "boots": ball.boots,
+    "corner-flag": ball.corner_flag,
+    "gloves": keeper.gloves,
+    "keeper-face": keeper.keeper_face,
+    "face-calm": face.face_calm,
+    "face-shout": face.face_shout,
+    "arms-up": joy.arms_up,
+    "cup": joy.cup,
+    "huddle": joy.huddle,
+    "card-yellow": officials.card_yellow,
+    "card-red": officials.card_red,
+    "pointing": officials.pointing,
+    "linesman": officials.linesman,
+    "crowd": stands.crowd,
+    "flags": stands.flags,
+    "coach": staff.coach,
+    "bench": staff.bench,
+    "sub-board": staff.sub_board,
+    "score": graphic.score,
+    "team-sheet": graphic.team_sheet,
+    "tactics": graphic.tactics,
+    "stadium": place.stadium,
+    "tunnel": place.tunnel,
+    "var-room": place.var_room,
+    "injured": body.injured,
+    "handshake": body.handshake,
+    "wall": body.wall,
+    "wide": play.wide,
+    "box": play.box,
+    "dribble": play.dribble,
+}
