@@ -1,0 +1,81 @@
+"""Saliency of clips: clips inside the moment must score higher than clips outside."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from vid2vidmr.pairs import STEP_S
+
+
+class ClipDraw(NamedTuple):
+    """Clips drawn for the margin loss.
+
+    Attributes
+    ----------
+    positive, negative : Tensor, (B, P), int64
+        Clips inside and outside the moment.
+    valid : Tensor, (B,), bool
+        False where a sample has no clip outside (its `negative` means nothing).
+    """
+
+    positive: Tensor
+    negative: Tensor
+    valid: Tensor
+
+
+def clips_inside(windows_s: Tensor, mask: Tensor) -> Tensor:
+    """Clips of a moment: int(start / 2 s) to int(end / 2 s) - 1, inside the video, at least one.
+
+    Parameters
+    ----------
+    windows_s : Tensor, (B, 2)
+        Start and end, seconds.
+    mask : Tensor, (B, M)
+        True where valid.
+
+    Returns
+    -------
+    Tensor, (B, M), bool
+    """
+    count = mask.sum(1)
+    first, end = (windows_s / STEP_S).long().unbind(1)
+    last = (torch.minimum(end, count) - 1).clamp(min=0)
+    first = torch.minimum(first, last)
+    clip = torch.arange(mask.shape[1], device=mask.device)
+    return (clip >= first.unsqueeze(1)) & (clip <= last.unsqueeze(1))
+
+
+def _draw(allowed: Tensor, count: int) -> Tensor:
+    """`count` different columns a row where `allowed` (B, M); too few: the first is repeated."""
+    key = torch.rand(allowed.shape, device=allowed.device).masked_fill(~allowed, -1)
+    # A row shorter than `count` clips has no second column at all.
+    key, column = key.topk(min(count, allowed.shape[1]), dim=1)
+    column = torch.where(key < 0, column[:, :1], column)
+    return torch.cat([column, column[:, :1].expand(-1, count - column.shape[1])], dim=1)
+
+
+def draw_clips(windows_s: Tensor, mask: Tensor, count: int = 2) -> ClipDraw:
+    """Draw `count` clips inside and outside of each moment, from torch's global generator.
+
+    Parameters as in `clips_inside`.
+    """
+    inside = clips_inside(windows_s, mask)
+    outside = ~inside & mask.bool()
+    return ClipDraw(_draw(inside, count), _draw(outside, count), outside.any(1))
+
+
+def margin_loss(scores: Tensor, clips: ClipDraw, margin: float = 0.2) -> Tensor:
+    """Hinge 2 * mean(max(0, margin + negative - positive)) over the drawn clips of valid samples.
+
+    Parameters
+    ----------
+    scores : Tensor, (B, M)
+    clips : ClipDraw
+    margin : float
+    """
+    positive, negative = scores.gather(1, clips.positive), scores.gather(1, clips.negative)
+    hinge = (margin + negative - positive).clamp(min=0) * clips.valid.unsqueeze(1)
+    return 2 * hinge.sum() / (clips.valid.sum().clamp(min=1) * clips.positive.shape[1])
