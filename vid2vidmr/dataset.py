@@ -62,7 +62,10 @@ class DatasetInfo(Record):
 
 
 class DatasetBuilder(ABC):
-    """Turns annotations and videos into a built data set; register it under ``vid2vidmr.datasets``."""
+    """Turns annotations and videos into a built data set.
+
+    Register the class under the entry point group ``vid2vidmr.datasets``.
+    """
 
     info: ClassVar[DatasetInfo]
 
@@ -135,6 +138,7 @@ def write_dataset(
     moments: pd.DataFrame,
     pairs: Mapping[str, pd.DataFrame],
     videos: pd.DataFrame,
+    options: Mapping[str, object] | None = None,
 ) -> Dataset:
     """Check the tables and write them as a data set folder.
 
@@ -147,6 +151,8 @@ def write_dataset(
         where there is no file.
     pairs : mapping of str to DataFrame
         Split to table with the columns `PAIR_COLUMNS`.
+    options : mapping of str to JSON value, optional
+        What the build was asked for, such as its seed; kept in ``dataset.json``.
 
     Raises
     ------
@@ -184,7 +190,12 @@ def write_dataset(
     }
     write_json(
         out / "dataset.json",
-        {**info.model_dump(), "fingerprint": fingerprint(info, moments, pairs), "counts": counts},
+        {
+            **info.model_dump(),
+            "fingerprint": fingerprint(info, moments, pairs),
+            "counts": counts,
+            "options": dict(options or {}),
+        },
     )
     return Dataset(out)
 

@@ -83,11 +83,12 @@ class Method(ABC):
         """Yield one prediction a pair, in order; windows best first."""
 
     def state(self) -> dict[str, Any]:
-        """What was learned, as JSON (neural methods keep tensors in a file beside)."""
+        """Give what was learned, as JSON (neural methods keep tensors in a file beside)."""
         return {}
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
-        """Take back what `state` gave."""
+        """Take back what `state` gave; nothing by default."""
+        return
 
     def save(self, folder: Path) -> None:
         """Write ``method.json`` (name, config, seed, state) into `folder`."""

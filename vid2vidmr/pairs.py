@@ -1,4 +1,4 @@
-"""Pairs joined with their moments: what a method is given, and the protocols that change targets."""
+"""Pairs joined with their moments, and the protocols that change their targets."""
 
 from __future__ import annotations
 
@@ -124,12 +124,12 @@ class PairSet:
         return self.features.rows(row[video], float(row[start]), float(row[end]))
 
     def take(self, rows: np.ndarray) -> PairSet:
-        """The pairs at the given positions, or where a boolean mask is true."""
+        """Select the pairs at the given positions, or where a boolean mask is true."""
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
 
     def under(self, protocol: str, seed: int = 0) -> PairSet:
-        """The same pairs under a protocol of `PROTOCOLS`."""
+        """Give the same pairs under a protocol of `PROTOCOLS`."""
         if protocol == "official":
             return self
         if protocol == "recropped":

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@njit(cache=True)
 def _accumulate(cost, free_start):  # type: ignore[no-untyped-def]
     rows, columns = cost.shape
     total = np.empty((rows, columns), np.float64)

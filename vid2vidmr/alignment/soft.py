@@ -73,7 +73,7 @@ def _soft(
     # Padding may hold anything, even NaN: zeros there keep the recursion finite, and no path of a
     # pair passes through its padding.
     work = torch.where(valid, cost, 0).to(torch.promote_types(cost.dtype, torch.float32))
-    value: Tensor = _SoftDTW.apply(work, gamma, m, n, free)  # type: ignore[no-untyped-call]
+    value: Tensor = _SoftDTW.apply(work, gamma, m, n, free)
     return value.to(cost.dtype)
 
 

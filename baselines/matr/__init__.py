@@ -1,0 +1,118 @@
+"""MATR (Kumar et al., ICCV 2025): transformer with pre- and post-fusion alignment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from vid2vidmr.method import MethodInfo
+from vid2vidmr.neural import NeuralMethod, TrainingConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vid2vidmr.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrConfig(TrainingConfig):
+    """Hyper-parameters of MATR.
+
+    Attributes
+    ----------
+    d, heads, ff : int
+        Hidden size, attention heads, feed-forward size.
+    encoder_layers, decoder_layers, queries : int
+        k, k and l of the paper.
+    dropout, input_dropout : float
+    query_positions : bool
+        Sine positions for the query; without them the encoder cannot see its order.
+    alignment : {"contrast", "subsequence", "soft-dtw", "none"}
+        The alignment loss, see `baselines.matr.losses`.
+    gamma : float
+        Smoothing of soft-DTW.
+    weight_fg, weight_seg, weight_pre, weight_post : float
+        Weights of the losses (lambda of the paper).
+    evidence : bool
+        Tell the encoder how each target clip matches the query (see `baselines.matr.evidence`).
+        Not in the paper.
+    nms : float
+        IoU above which a lower-ranked window is dropped.
+    """
+
+    d: int = 1024
+    heads: int = 8
+    ff: int = 1024
+    encoder_layers: int = 4
+    decoder_layers: int = 4
+    queries: int = 10
+    dropout: float = 0.1
+    input_dropout: float = 0.5
+    query_positions: bool = True
+    alignment: Literal["contrast", "subsequence", "soft-dtw", "none"] = "subsequence"
+    gamma: float = 0.1
+    weight_fg: float = 1.0
+    weight_seg: float = 1.0
+    weight_pre: float = 1.0
+    weight_post: float = 1.0
+    evidence: bool = False
+    nms: float = 0.7
+
+
+class Matr(NeuralMethod):
+    """MATR with the wiring of the paper."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="matr",
+        title="MATR: encoder over target and query, alignment losses, decoder on the aligned span",
+        kind="trained",
+        source="Kumar et al., Aligning Moments in Time using Video Queries, ICCV 2025",
+        licence="own code; original MIT",
+        deviations="see baselines/matr/README.md; preset small adds evidence and augmentation",
+    )
+    presets: ClassVar[Mapping[str, Any]] = {
+        "paper": MatrConfig(epochs=200, batch_size=1200),
+        "small": MatrConfig(
+            epochs=20,
+            batch_size=32,
+            d=128,
+            heads=4,
+            ff=256,
+            encoder_layers=2,
+            decoder_layers=2,
+            learning_rate=3e-4,
+            schedule="cosine",
+            clip_norm=1.0,
+            centre=True,
+            recrop=0.5,
+            evidence=True,
+            alignment="contrast",
+        ),
+    }
+
+    def build_model(self, dim: int) -> nn.Module:
+        """Give an untrained model for features of length `dim`."""
+        from baselines.matr.model import MatrModel
+
+        return MatrModel(self.config, dim)
+
+    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Foreground, boundary and alignment losses, and their weighted sum as ``loss``."""
+        from baselines.matr.losses import losses
+
+        return losses(outputs, batch, self.config)
+
+    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+        """One window a target clip, clamped, ranked by foreground probability, after NMS."""
+        from vid2vidmr.windows import ranked
+
+        starts = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
+        scores = outputs["foreground"].sigmoid()
+        lengths = batch.target_mask.sum(1).tolist()
+        return [
+            ranked(window[:m].cpu().numpy(), score[:m].cpu().numpy(), self.config.nms)
+            for window, score, m in zip(starts, scores, lengths, strict=True)
+        ]

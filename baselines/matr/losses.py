@@ -1,0 +1,91 @@
+"""Losses of MATR: foreground, boundaries, alignment."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from baselines.matr import MatrConfig
+from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
+from vid2vidmr.batch import Batch
+from vid2vidmr.pairs import STEP_S
+
+CONTRAST_TEMPERATURE = 0.1
+
+
+def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict[str, Tensor]:
+    """All losses and their weighted sum.
+
+    Returns
+    -------
+    dict of scalar Tensor
+        ``fg``, ``seg``, ``pre``, ``post`` and ``loss``.
+    """
+    inside = foreground_clips(batch)
+    parts = {
+        "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
+        "seg": boundary_loss(outputs["windows_s"], inside, batch),
+    }
+    total = config.weight_fg * parts["fg"] + config.weight_seg * parts["seg"]
+    if config.alignment != "none":
+        for name, weight in (("pre", config.weight_pre), ("post", config.weight_post)):
+            parts[name] = alignment_loss(outputs[f"{name}_cost"], inside, batch, config)
+            total = total + weight * parts[name]
+    return {**parts, "loss": total}
+
+
+def foreground_clips(batch: Batch) -> Tensor:
+    """Clips whose centre lies in the ground truth, at least the nearest one; (B, M) bool."""
+    M = batch.target.shape[1]
+    centre_s = STEP_S * (torch.arange(M, device=batch.target.device) + 0.5)
+    start_s, end_s = batch.windows_s[:, :1], batch.windows_s[:, 1:]
+    inside = (centre_s >= start_s) & (centre_s < end_s)
+    distance = (centre_s - (start_s + end_s) / 2).abs().masked_fill(~batch.target_mask, torch.inf)
+    nearest = F.one_hot(distance.argmin(1), M).bool()
+    return (inside | nearest) & batch.target_mask
+
+
+def foreground_loss(logits: Tensor, inside: Tensor, mask: Tensor) -> Tensor:
+    """Binary cross-entropy over valid clips, mean over pairs."""
+    each = F.binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none")
+    return ((each * mask).sum(1) / mask.sum(1)).mean()
+
+
+def boundary_loss(windows_s: Tensor, inside: Tensor, batch: Batch) -> Tensor:
+    """Smooth L1 on both ends (in units of the target's length) + 1 - gIoU at foreground clips."""
+    truth_s = batch.windows_s[:, None]  # (B, 1, 2)
+    scale = batch.durations_s[:, None, None]
+    ends = F.smooth_l1_loss(
+        windows_s / scale, (truth_s / scale).expand_as(windows_s), reduction="none"
+    )
+    overlap = (
+        windows_s[..., 1].minimum(truth_s[..., 1]) - windows_s[..., 0].maximum(truth_s[..., 0])
+    ).clamp(min=0)
+    hull = windows_s[..., 1].maximum(truth_s[..., 1]) - windows_s[..., 0].minimum(truth_s[..., 0])
+    lengths = windows_s[..., 1] - windows_s[..., 0] + truth_s[..., 1] - truth_s[..., 0]
+    union = lengths - overlap
+    giou = overlap / union - (hull - union) / hull
+    each = (ends.sum(-1) + 1 - giou) * inside
+    return (each.sum(1) / inside.sum(1)).mean()
+
+
+def alignment_loss(cost: Tensor, inside: Tensor, batch: Batch, config: MatrConfig) -> Tensor:
+    """Alignment of target and query in one of three forms, mean over pairs.
+
+    - ``soft-dtw``: the whole target with the query (the paper's text, taken literally), divided by
+      the bound M + N of the path length.
+    - ``subsequence``: free start and end on the target, divided by N.
+    - ``contrast``: target clips compete for each query clip: minus the log of the share that a
+      softmax of the similarities over the target's time (temperature 0.1) gives to the moment.
+    """
+    m, n = batch.target_mask.sum(1), batch.query_mask.sum(1)
+    if config.alignment == "soft-dtw":
+        return (soft_dtw(cost, config.gamma, m, n) / (m + n)).mean()
+    if config.alignment == "subsequence":
+        return (subsequence_soft_dtw(cost, config.gamma, m, n) / n).mean()
+    logits = (1 - cost) / CONTRAST_TEMPERATURE
+    logits = logits.masked_fill(~batch.target_mask.unsqueeze(-1), -torch.inf)
+    log_share = logits.log_softmax(dim=1).masked_fill(~inside.unsqueeze(-1), -torch.inf)
+    each = -log_share.logsumexp(dim=1) * batch.query_mask  # (B, N)
+    return (each.sum(1) / n).mean()

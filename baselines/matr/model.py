@@ -1,0 +1,150 @@
+"""MATR, wiring of the paper (Kumar et al., ICCV 2025, section 4).
+
+B batch, M target clips, N query clips, L = 10 decoder queries, d hidden size.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from baselines.matr import MatrConfig
+from baselines.matr.evidence import CHANNELS, evidence
+from vid2vidmr.alignment import subsequence_dtw
+from vid2vidmr.batch import Batch
+from vid2vidmr.nn import (
+    ConvHead,
+    Decoder,
+    Encoder,
+    Projection,
+    normalise,
+    sine_position,
+    with_endpoints,
+    xavier_init,
+)
+from vid2vidmr.pairs import STEP_S
+
+
+def cosine_cost(target: Tensor, query: Tensor) -> Tensor:
+    """1 - cosine of every target clip with every query clip, (B, M, N)."""
+    return 1 - F.normalize(target, dim=-1) @ F.normalize(query, dim=-1).transpose(1, 2)
+
+
+class MatrModel(nn.Module):
+    """The network; see `forward` for its outputs.
+
+    Parameters
+    ----------
+    config : MatrConfig
+    dim : int
+        Length of a stored feature.
+    """
+
+    def __init__(self, config: MatrConfig, dim: int) -> None:
+        super().__init__()
+        c = self.config = config
+        self.input_vid_proj = Projection(dim + 2, c.d, dropout=c.input_dropout)
+        self.input_txt_proj = Projection(dim, c.d, dropout=c.input_dropout)
+        self.token_type_embeddings = nn.Embedding(2, c.d)
+        nn.init.normal_(self.token_type_embeddings.weight, std=0.02)
+        sizes = (c.d, c.heads, c.ff, c.dropout)
+        self.transformer = nn.ModuleDict(
+            {
+                "encoder": Encoder(c.encoder_layers, *sizes),
+                "decoder": Decoder(c.decoder_layers, *sizes),
+            }
+        )
+        xavier_init(self.transformer)
+        self.query_embed = nn.Embedding(c.queries, c.d)
+        self.class_embed_c = ConvHead(c.d, 1)
+        self.span_embed_c = ConvHead(c.d, 2)
+        if c.evidence:
+            self.evidence_proj = nn.Sequential(
+                nn.LayerNorm(CHANNELS), nn.Linear(CHANNELS, c.d), nn.ReLU(), nn.Linear(c.d, c.d)
+            )
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Score every target clip and give it a window.
+
+        Returns
+        -------
+        dict
+            ``foreground`` (B, M) logits; ``windows_s`` (B, M, 2) seconds, not clamped;
+            ``pre_cost``, ``post_cost`` (B, M, N) before and after fusion; ``segment`` (B, 2) rows
+            [s, e) of the target that the query aligns with.
+        """
+        target, query = normalise(batch.target), normalise(batch.query)
+        t, q = self.project(with_endpoints(target, batch.target_mask), query)
+        pre_cost = cosine_cost(t, q)
+        if self.config.evidence:
+            t = t + self.evidence_proj(evidence(target, query, batch.target_mask, batch.query_mask))
+        t, q = self.fuse(t, batch.target_mask, q, batch.query_mask)
+        post_cost = cosine_cost(t, q)
+        segment = aligned_segment(post_cost, batch.target_mask, batch.query_mask)
+        decoded = self.decode_segment(t, batch.target_mask, segment)
+        foreground, offsets = self.heads(t, batch.target_mask, decoded)
+        M = t.shape[1]
+        centre_s = STEP_S * (torch.arange(M, device=t.device) + 0.5)
+        offsets_s = STEP_S * F.softplus(offsets[:, :M])  # (left, right) >= 0
+        windows_s = torch.stack([centre_s - offsets_s[..., 0], centre_s + offsets_s[..., 1]], -1)
+        return {
+            "foreground": foreground[:, :M, 0],
+            "windows_s": windows_s,
+            "pre_cost": pre_cost,
+            "post_cost": post_cost,
+            "segment": segment,
+        }
+
+    def project(self, target: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, M, dim + 2) and (B, N, dim) -> (B, M, d) and (B, N, d), each with its token type."""
+        types = self.token_type_embeddings.weight
+        return self.input_vid_proj(target) + types[1], self.input_txt_proj(query) + types[0]
+
+    def fuse(
+        self, t: Tensor, target_mask: Tensor, q: Tensor, query_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Encode target and query together: E_t^g (B, M, d) and E_q^g (B, N, d)."""
+        q_pos = sine_position(query_mask, self.config.d)
+        if not self.config.query_positions:
+            q_pos = torch.zeros_like(q_pos)
+        x = self.transformer["encoder"](
+            torch.cat([t, q], dim=1),
+            torch.cat([target_mask, query_mask], dim=1),
+            torch.cat([sine_position(target_mask, self.config.d), q_pos], dim=1),
+        )
+        return x[:, : t.shape[1]], x[:, t.shape[1] :]
+
+    def decode_segment(self, t: Tensor, target_mask: Tensor, segment: Tensor) -> Tensor:
+        """Let the learned queries read the target rows [s, e): E_t^l (B, L, d)."""
+        rows = torch.arange(t.shape[1], device=t.device)
+        inside = (rows >= segment[:, :1]) & (rows < segment[:, 1:])  # (B, M)
+        positions = sine_position(target_mask, self.config.d)
+        decoded: Tensor = self.transformer["decoder"](
+            self.query_embed.weight, t, inside, positions
+        )[-1]
+        return decoded
+
+    def heads(self, t: Tensor, mask: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Both heads on E_f = [E_t^g; E_t^l]: raw values (B, M + L, 1) and (B, M + L, 2).
+
+        The decoded rows follow a sample's last valid clip, as they do without padding, so that the
+        convolutions see the same neighbours in any batch.
+        """
+        B, M, d = t.shape
+        L = decoded.shape[1]
+        lengths = mask.sum(1, keepdim=True)  # (B, 1)
+        joined = torch.cat([t * mask.unsqueeze(-1), t.new_zeros(B, L, d)], dim=1)
+        at = lengths + torch.arange(L, device=t.device)  # (B, L)
+        joined = joined.scatter(1, at.unsqueeze(-1).expand(B, L, d), decoded)
+        valid = torch.arange(M + L, device=t.device) < lengths + L
+        return self.class_embed_c(joined, valid), self.span_embed_c(joined, valid)
+
+
+@torch.no_grad()
+def aligned_segment(cost: Tensor, target_mask: Tensor, query_mask: Tensor) -> Tensor:
+    """Target rows [s, e) of the hard subsequence path of every pair, (B, 2)."""
+    lengths = zip(target_mask.sum(1).tolist(), query_mask.sum(1).tolist(), strict=True)
+    costs = cost.detach().float().cpu().numpy()
+    found = [subsequence_dtw(c[:m, :n])[1:] for c, (m, n) in zip(costs, lengths, strict=True)]
+    return torch.tensor(found, device=cost.device)

@@ -1,0 +1,195 @@
+"""Base class of the trained methods: a model, its losses, a decoder of its outputs.
+
+Everything else (batches, training loop, checkpoints, prediction) is shared. torch is imported when
+a model is built, so that methods can be listed without it.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from vid2vidmr.errors import FeatureError
+from vid2vidmr.features import FeatureContract, FeatureSource
+from vid2vidmr.method import Method
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.records import Prediction
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vid2vidmr.batch import Batch
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """What the training loop needs; configs of trained methods inherit from it.
+
+    Attributes
+    ----------
+    epochs, batch_size : int
+    pairs_per_epoch : int or None
+        Pairs drawn for an epoch, None for all.
+    learning_rate, weight_decay : float
+        AdamW.
+    schedule : {"constant", "cosine"}
+        Cosine has a linear warm-up over the first twentieth of the steps.
+    clip_norm : float
+        Largest norm of the gradient.
+    patience : int
+        Epochs without a better val mIoU before training stops.
+    centre : bool
+        Subtract the mean feature of the train videos from all features.
+    recrop : float
+        Share of samples whose target is cut at random, as in the recropped protocol.
+    self_supervised : float
+        Share of samples whose query is a random clip of the target itself.
+    noise, speed : float
+        Strength of Gaussian noise on all features and of speed changes of queries; 0 is none.
+    """
+
+    epochs: int
+    batch_size: int
+    pairs_per_epoch: int | None = None
+    learning_rate: float = 1e-4
+    weight_decay: float = 1e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    clip_norm: float = 0.1
+    patience: int = 10_000
+    centre: bool = False
+    recrop: float = 0.0
+    self_supervised: float = 0.0
+    noise: float = 0.0
+    speed: float = 0.0
+
+
+@dataclass(frozen=True)
+class CentredFeatures:
+    """A feature source with a mean taken away, for example that of the train videos."""
+
+    source: FeatureSource
+    mean: np.ndarray
+
+    @property
+    def contract(self) -> FeatureContract:
+        """Contract of the source."""
+        return self.source.contract
+
+    def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
+        """Rows of the source less the mean."""
+        centred: np.ndarray = self.source.rows(video_id, start_s, end_s) - self.mean
+        return centred
+
+
+class NeuralMethod(Method):
+    """A method that learns by gradient descent.
+
+    Attributes
+    ----------
+    model : nn.Module or None
+        Maps a `Batch` to a dict of outputs; None until trained or loaded.
+    encoder_contract : FeatureContract or None
+        How the features it was trained on were made; others are refused.
+    feature_mean : ndarray or None, (dim,)
+        What is taken away from all features.
+    """
+
+    config: Any
+
+    def __init__(self, config: Any = None, seed: int = 0) -> None:
+        super().__init__(config, seed)
+        self.model: nn.Module | None = None
+        self.encoder_contract: FeatureContract | None = None
+        self.feature_mean: np.ndarray | None = None
+
+    @abstractmethod
+    def build_model(self, dim: int) -> nn.Module:
+        """Give an untrained model for features of length `dim`."""
+
+    @abstractmethod
+    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Scalar losses; ``"loss"`` is the total to minimise."""
+
+    @abstractmethod
+    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+        """Ranked windows of every pair, each (k, 3): start_s, end_s, score, best first."""
+
+    def prepare(self, contract: FeatureContract, mean: np.ndarray | None) -> None:
+        """Build the model for features of a contract."""
+        self.encoder_contract, self.feature_mean = contract, mean
+        self.model = self.build_model(contract.dim)
+
+    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
+        """Train and leave the best checkpoint by val mIoU in `folder`."""
+        from vid2vidmr.training import fit
+
+        fit(self, train, val, folder)
+
+    def predict(self, pairs: PairSet) -> Iterator[Prediction]:
+        """Yield ranked windows for every pair."""
+        from vid2vidmr.training import predict
+
+        for pair_id, windows in zip(pairs.table["pair_id"], predict(self, pairs), strict=True):
+            ranked = tuple((float(s), float(e), float(score)) for s, e, score in windows)
+            yield Prediction(pair_id=pair_id, windows=ranked)
+
+    def accepted(self, pairs: PairSet) -> PairSet:
+        """Give the pairs with features as the model expects them.
+
+        Raises
+        ------
+        FeatureError
+            If the features were made differently from those the model was trained on.
+        """
+        if pairs.features is None:
+            raise FeatureError(f"{self.info.name} needs features: run `vid2vidmr features` first.")
+        contract = pairs.features.contract
+        if self.encoder_contract is not None and contract != self.encoder_contract:
+            theirs, ours = contract.model_dump(), self.encoder_contract.model_dump()
+            key = next(key for key in ours if ours[key] != theirs[key])
+            raise FeatureError(
+                f"{self.info.name} was trained on {key} {ours[key]!r}, these features have "
+                f"{theirs[key]!r}: run `vid2vidmr features --encoder {ours['encoder']}`, or train "
+                "again."
+            )
+        if self.feature_mean is None:
+            return pairs
+        return replace(pairs, features=CentredFeatures(pairs.features, self.feature_mean))
+
+    def state(self) -> dict[str, Any]:
+        """Contract of the features; the weights are in ``model.safetensors`` beside."""
+        return {"contract": self.encoder_contract and self.encoder_contract.model_dump()}
+
+    def save(self, folder: Path) -> None:
+        """Write weights and ``method.json``, the latter last: its presence means complete."""
+        import torch
+        from safetensors.torch import save_file
+
+        from vid2vidmr.files import replacing
+
+        if self.model is None:
+            raise FeatureError(f"{self.info.name} has no weights to save: train it first.")
+        tensors = {f"model.{k}": v.contiguous() for k, v in self.model.state_dict().items()}
+        if self.feature_mean is not None:
+            tensors["feature_mean"] = torch.from_numpy(self.feature_mean)
+        with replacing(folder / WEIGHTS) as temporary:
+            save_file(tensors, temporary)
+        super().save(folder)
+
+    def restore(self, state: dict[str, Any], folder: Path) -> None:
+        """Load the weights."""
+        from safetensors.torch import load_file
+
+        tensors = load_file(folder / WEIGHTS)
+        mean = tensors.pop("feature_mean", None)
+        contract = FeatureContract.model_validate(state["contract"])
+        self.prepare(contract, None if mean is None else mean.numpy())
+        assert self.model is not None
+        self.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})
