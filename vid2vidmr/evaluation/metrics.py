@@ -95,7 +95,8 @@ def average_precision(
         for k in range(K):
             overlap = iou[:, None, k, :]  # (P, 1, G)
             candidate = np.where(free & (overlap >= limits[:, None]), overlap, -1.0)
-            taken = candidate.argmax(axis=2)  # (P, T)
+            # Of windows overlapped equally the last, as published.
+            taken = G - 1 - candidate[:, :, ::-1].argmax(axis=2)  # (P, T)
             hit[:, :, k] = np.take_along_axis(candidate, taken[:, :, None], axis=2)[:, :, 0] >= 0
             rows, columns = np.nonzero(hit[:, :, k])
             free[rows, columns, taken[rows, columns]] = False
