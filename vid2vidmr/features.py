@@ -1,12 +1,33 @@
-"""Features of videos: the contract they were made under, and where methods read them."""
+"""Features of videos: the contract they were made under, and where methods read them.
+
+A store is a folder::
+
+    contract.json    how the features were made (`FeatureContract`)
+    features.bin     the rows of all videos, one after another, (rows, dim), little endian
+    index.jsonl      one line a video, in the order of the rows: video_id, rows
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from pydantic import ValidationError
 
+from vid2vidmr.errors import DataError, FeatureError
+from vid2vidmr.files import read_json
+from vid2vidmr.pairs import STEP_S
 from vid2vidmr.records import Record
+
+if TYPE_CHECKING:
+    from vid2vidmr.dataset import Dataset
+
+_MAX_MISSING_ROWS = 2
 
 
 class FeatureContract(Record):
@@ -37,6 +58,39 @@ class FeatureContract(Record):
     simulated: bool = False
 
 
+def differences(found: FeatureContract, expected: FeatureContract) -> str:
+    """Tell what two contracts disagree in, empty if nothing: ``"dim 512 instead of 1280; ..."``."""
+    return "; ".join(
+        f"{field} {getattr(found, field)!r} instead of {getattr(expected, field)!r}"
+        for field in FeatureContract.model_fields
+        if getattr(found, field) != getattr(expected, field)
+    )
+
+
+def require_contract(found: FeatureContract, expected: FeatureContract, what: str) -> None:
+    """Refuse features that were made differently from what is needed.
+
+    Parameters
+    ----------
+    found : FeatureContract
+        Contract of the features at hand.
+    expected : FeatureContract
+        Contract that is needed.
+    what : str
+        What needs them, the subject of the message: ``"The checkpoint matr/seed0"``.
+
+    Raises
+    ------
+    FeatureError
+        Names what differs and the command that makes the right features.
+    """
+    if differing := differences(found, expected):
+        raise FeatureError(
+            f"{what} needs other features than these, which have {differing}: run "
+            f"`vid2vidmr features DATASET --encoder {expected.encoder}` with the same versions."
+        )
+
+
 class FeatureSource(Protocol):
     """Anything that gives the features of a video."""
 
@@ -49,7 +103,237 @@ class FeatureSource(Protocol):
         """Features of a window of a video, (n, dim) float32, n >= 1.
 
         A window takes the rows of the video's own 2 s grid that lie nearest to the window's grid:
-        row k is the frame within 1 s of ``start_s + 2 k`` (exact where `start_s` is on the grid),
-        n = ceil((end_s - start_s) / 2).
+        row k is the frame within 1 s of ``start_s + 2 k`` (exact where `start_s` is on the grid;
+        past the video's last row, that row), n = ceil((end_s - start_s) / 2).
         """
         ...
+
+
+def _grid(total: int, video_id: str, start_s: float, end_s: float | None) -> slice | np.ndarray:
+    """Rows of a window in a video of `total` rows, by the rule of `FeatureSource.rows`."""
+    if start_s == 0 and end_s is None:
+        return slice(0, total)
+    first = math.floor(start_s / STEP_S + 0.5)
+    end_s = total * STEP_S if end_s is None else end_s
+    # 1e-6: 8.2 - 2.2 is a hair above 6, which must not cost a fourth row.
+    n = max(1, math.ceil((end_s - start_s) / STEP_S - 1e-6))
+    last = first + n
+    if first < 0 or first > total or last > total + _MAX_MISSING_ROWS:
+        raise FeatureError(
+            f"The window {start_s:g} to {end_s:g} s lies outside video {video_id!r}, whose "
+            f"features cover 0 to {total * STEP_S:g} s: its file is not the one that was annotated."
+        )
+    if last <= total:
+        return slice(first, last)
+    # Annotations may end a moment after the pictures do: the last frame stays on screen.
+    return np.minimum(np.arange(first, last), total - 1)
+
+
+def require_finite(rows: np.ndarray, video_id: str, where: str, todo: str) -> None:
+    """Refuse NaN and infinity; `todo` ends the message."""
+    if not np.isfinite(rows).all():
+        raise FeatureError(
+            f"The features of video {video_id!r}{where} hold NaN or infinity, finite numbers were "
+            f"expected: {todo}."
+        )
+
+
+def require_shape(rows: np.ndarray, dim: int, video_id: str) -> None:
+    """Refuse arrays that are not (n, dim) with n >= 1."""
+    if rows.ndim != 2 or rows.shape[1] != dim or len(rows) == 0:
+        raise FeatureError(
+            f"The features of video {video_id!r} have the shape {rows.shape}; expected (n, {dim}) "
+            "with n >= 1: check the encoder."
+        )
+
+
+class MemoryFeatures:
+    """Features held in memory.
+
+    Parameters
+    ----------
+    contract : FeatureContract
+    videos : mapping of str to ndarray, (n, dim)
+        Video id to features, one row every 2 s.
+
+    Raises
+    ------
+    FeatureError
+        If an array has another shape, or holds NaN or infinity.
+    """
+
+    def __init__(self, contract: FeatureContract, videos: Mapping[str, np.ndarray]) -> None:
+        self.contract = contract
+        for video_id, rows in videos.items():
+            require_shape(rows, contract.dim, video_id)
+            require_finite(rows, video_id, "", "encode the video again")
+        self._videos = {key: rows.astype(np.float32) for key, rows in videos.items()}
+
+    def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
+        """Features of a window of a video, see `FeatureSource.rows`."""
+        video = self._videos.get(video_id)
+        if video is None:
+            raise FeatureError(f"There are no features of video {video_id!r} in memory.")
+        return video[_grid(len(video), video_id, start_s, end_s)]
+
+
+class FeatureStore:
+    """Features of many videos in a folder, read through a memory map.
+
+    Parameters
+    ----------
+    path : Path
+        The folder; a store that is still being written, or whose writing was killed, gives the
+        videos it has.
+
+    Raises
+    ------
+    FeatureError
+        If there is no store, or its files do not belong together.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.contract = read_contract(path)
+        self._spans, total = read_index(path, self.contract)
+        dtype = np.dtype(self.contract.dtype).newbyteorder("<")
+        shape = (total, self.contract.dim)
+        # As a plain array: slices of np.memmap itself cost microseconds each.
+        self._rows = (
+            np.asarray(np.memmap(path / "features.bin", dtype, "r", shape=shape))
+            if total
+            else np.empty(shape, dtype)
+        )
+        self._seen: set[str] = set()
+
+    @property
+    def video_ids(self) -> list[str]:
+        """The videos that have features, in the order of the rows."""
+        return list(self._spans)
+
+    def __reduce__(self) -> tuple[type[FeatureStore], tuple[Path]]:
+        return FeatureStore, (self.path,)  # data loader workers map the file themselves
+
+    def __contains__(self, video_id: object) -> bool:
+        return video_id in self._spans
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
+        """Features of a window of a video, see `FeatureSource.rows`.
+
+        Raises
+        ------
+        FeatureError
+            If the video has no features here, the window lies outside of it, or the features hold
+            NaN or infinity (looked at when a video is first read).
+        """
+        video = self._video(video_id)
+        if video_id not in self._seen:
+            self._verify(video_id, video)
+        rows: np.ndarray = video[_grid(len(video), video_id, start_s, end_s)].astype(np.float32)
+        return rows
+
+    def verify(self) -> None:
+        """Read everything once.
+
+        Raises
+        ------
+        FeatureError
+            If the features of a video hold NaN or infinity.
+        """
+        for video_id in self._spans:
+            self._verify(video_id, self._video(video_id))
+
+    def _video(self, video_id: str) -> np.ndarray:
+        span = self._spans.get(video_id)
+        if span is None:
+            raise FeatureError(
+                f"{self.path} has no features of video {video_id!r}: run `vid2vidmr features` "
+                "again, it adds what is missing and lists what it cannot read."
+            )
+        return self._rows[span[0] : span[1]]
+
+    def _verify(self, video_id: str, video: np.ndarray) -> None:
+        todo = "delete the folder and run `vid2vidmr features` again"
+        require_finite(video, video_id, f" in {self.path}", todo)
+        self._seen.add(video_id)
+
+
+def read_contract(path: Path) -> FeatureContract:
+    """Read the contract of the store in a folder."""
+    try:
+        return FeatureContract.model_validate(read_json(path / "contract.json"))
+    except DataError:
+        raise FeatureError(
+            f"{path} is no feature store (it has no readable contract.json): run `vid2vidmr "
+            "features` to make one."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise FeatureError(
+            f"{path / 'contract.json'} was written by another version ({first['loc'][0]}: "
+            f"{first['msg']}): delete the folder and run `vid2vidmr features` again."
+        ) from None
+
+
+def read_index(path: Path, contract: FeatureContract) -> tuple[dict[str, tuple[int, int]], int]:
+    """Video id to (first row, end row), and the number of rows; ignores a half-written line."""
+    redo = "delete the folder and run `vid2vidmr features` again"
+    spans: dict[str, tuple[int, int]] = {}
+    total = 0
+    index = path / "index.jsonl"
+    text = index.read_text(encoding="utf-8") if index.exists() else ""
+    for line in text[: text.rfind("\n") + 1].splitlines():
+        try:
+            entry = json.loads(line)
+            spans[entry["video_id"]] = (total, total + entry["rows"])
+            total += entry["rows"]
+        except (ValueError, KeyError, TypeError):
+            raise FeatureError(
+                f"{path} is damaged: index.jsonl holds {line[:40]!r}; {redo}."
+            ) from None
+    data = path / "features.bin"
+    size = data.stat().st_size if data.exists() else 0
+    expected = total * contract.dim * np.dtype(contract.dtype).itemsize
+    if size < expected:
+        raise FeatureError(
+            f"{path} is damaged: features.bin has {size:,} bytes and the index needs {expected:,}; "
+            f"{redo}."
+        )
+    return spans, total
+
+
+def feature_folder(dataset: Dataset, encoder: str) -> Path:
+    """Where the features of a data set lie: ``<dataset>/features/<encoder>``."""
+    return dataset.path / "features" / re.sub(r"[^\w.-]+", "-", encoder)
+
+
+def open_features(dataset: Dataset, encoder: str) -> FeatureStore:
+    """Open the features of a data set.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    encoder : str
+        Name of the encoder, for example ``clip-vit-b32``.
+
+    Raises
+    ------
+    FeatureError
+        If there are none, saying which command makes them.
+    """
+    folder = feature_folder(dataset, encoder)
+    if not (folder / "contract.json").exists():
+        raise FeatureError(
+            f"{dataset.name} has no {encoder} features in {folder}: run `vid2vidmr features "
+            f"{dataset.name} --encoder {encoder}`."
+        )
+    store = FeatureStore(folder)
+    if store.contract.encoder != encoder:
+        raise FeatureError(
+            f"{folder} holds features of {store.contract.encoder}, not of {encoder}: run "
+            f"`vid2vidmr features {dataset.name} --encoder {encoder}` after moving it away."
+        )
+    return store
