@@ -31,7 +31,15 @@ class Broadcast:
         ).astype(np.uint8)
         self._rain = [_rain(rng) for _ in range(4)] if picture.rain else []
 
-    def finish(self, filmed: Image, frame: int, *, replay: bool, wipe: float | None) -> Image:
+    def finish(
+        self,
+        filmed: Image,
+        frame: int,
+        *,
+        bug: bool = True,
+        replay: bool = False,
+        wipe: float | None = None,
+    ) -> Image:
         """Give the frame as it is broadcast.
 
         Parameters
@@ -39,6 +47,8 @@ class Broadcast:
         filmed : ndarray of uint8, (144, 256, 3)
         frame : int
             Number of the frame in the video.
+        bug : bool
+            Whether the score bug is shown; full-screen graphics go without.
         replay : bool
             Whether the shot is a replay, which is marked as such.
         wipe : float, optional
@@ -52,7 +62,8 @@ class Broadcast:
             grain = self._noise[y : y + HEIGHT, x : x + WIDTH]
             cv2.addWeighted(image, 1.0, grain, 1.0, -128.0, dst=image)
         c = Canvas(np.asarray(image, np.uint8), font=self._font)
-        self._bug(c, frame)
+        if bug:
+            self._bug(c, frame)
         if replay:
             self._badge(c)
         if wipe is not None:

@@ -28,9 +28,9 @@ class Camera:
         """Film the scene, (288, 512, 3), at time `t` s, share `u` of the shot; (144, 256, 3)."""
         zoom, x, y, roll = self.zoom, 0.5 * self.side, 0.0, 0.0
         if self.move == "zoom-in":
-            zoom *= 1 + 0.2 * u
+            zoom *= 1 + 0.15 * u
         elif self.move == "zoom-out":
-            zoom *= 1.2 - 0.2 * u
+            zoom *= 1.15 - 0.15 * u
         elif self.move == "pan":
             zoom *= 1.1
             x = math.copysign(2 * u - 1, self.side)
@@ -66,7 +66,7 @@ class Camera:
 def draw_camera(rng: np.random.Generator, *, steady: bool) -> Camera:
     """Draw the camera of one shot; a graphic is seen as it is."""
     move = str(rng.choice(MOVES))
-    zoom, side = float(1 + 0.22 * rng.random() ** 2), float(rng.uniform(-1, 1))
+    zoom, side = float(1 + 0.16 * rng.random() ** 2), float(rng.uniform(-1, 1))
     shift, mirror = float(rng.uniform(0, 6)), bool(rng.random() < 0.5)
     if steady:
         return Camera("still", 1.0, 0.0, 0.0, False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -47,7 +47,8 @@ class Canvas:
         array = np.array(points, dtype=np.float64)
         if self.mirror:
             array[:, 0] = self.width - array[:, 0]
-        return np.rint(array * ONE).astype(np.int32)
+        array *= ONE
+        return np.rint(array, out=array).astype(np.int32)
 
     def poly(self, points: ArrayLike, colour: Colour) -> None:
         """Fill a polygon, points (n, 2)."""
@@ -120,14 +121,23 @@ def arc(
     centre: Point, axes: Point, start: float, end: float, steps: int = 16
 ) -> NDArray[np.float64]:
     """Points on an ellipse from `start` to `end` degrees (0 is right, 90 is down), (steps, 2)."""
+    return np.asarray(centre) + np.asarray(axes) * _circle(start, end, steps)
+
+
+@lru_cache(maxsize=256)  # the same few arcs, hundreds of times a second
+def _circle(start: float, end: float, steps: int) -> NDArray[np.float64]:
     turn = np.radians(np.linspace(start, end, steps))
-    return np.stack([centre[0] + axes[0] * np.cos(turn), centre[1] + axes[1] * np.sin(turn)], 1)
+    return np.stack([np.cos(turn), np.sin(turn)], axis=1)
 
 
 def mix(a: Colour, b: Colour, share: float) -> Colour:
     """Blend two colours; `share` 1 gives `b`."""
-    blend: Sequence[int] = [round(x + (y - x) * share) for x, y in zip(a, b, strict=True)]
-    return blend[0], blend[1], blend[2]
+    rest = 1.0 - share
+    return (
+        int(rest * a[0] + share * b[0] + 0.5),
+        int(rest * a[1] + share * b[1] + 0.5),
+        int(rest * a[2] + share * b[2] + 0.5),
+    )
 
 
 def blurred(image: Image, sigma: float) -> Image:

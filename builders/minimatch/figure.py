@@ -32,7 +32,7 @@ CHEER = Pose((150, 168), (150, 168))
 
 
 def running(phase: float, lean: float = 0.04) -> Pose:
-    """A stride; `phase` counts steps."""
+    """Pose a stride; `phase` counts steps."""
     swing = math.sin(math.pi * phase)
     return Pose(
         arm_left=(20 + 35 * swing, 60 + 25 * swing),

@@ -71,7 +71,7 @@ class Backdrop:
         return [self.style.cast[i] for i in order]
 
     def kits(self) -> tuple[Kit, Kit]:
-        """The teams' kits in random order."""
+        """Give the teams' kits in random order."""
         home, away = self.style.home, self.style.away
         return (home, away) if self.rng.random() < 0.5 else (away, home)
 

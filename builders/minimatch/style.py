@@ -109,7 +109,7 @@ def draw_style(rng: np.random.Generator) -> Style:
     """Draw the look of one video."""
     hue = float(rng.random())
     home = _kit(hue, rng)
-    away = _kit(hue + rng.uniform(0.3, 0.7), rng)
+    away = _kit(hue + rng.uniform(0.3, 0.7), rng, may_be_white=False)
     keeper_hue = hue + rng.uniform(0.12, 0.25)
     keeper = Kit(
         "plain", hsv(keeper_hue, 0.85, 0.95), BLACK, hsv(keeper_hue, 0.9, 0.6), BLACK, BLACK
@@ -169,9 +169,9 @@ def _pick(rng: np.random.Generator, colours: tuple[Colour, ...]) -> Colour:
     return colours[rng.integers(len(colours))]
 
 
-def _kit(hue: float, rng: np.random.Generator) -> Kit:
-    plain = rng.random() < 0.2
-    shirt = WHITE if plain else hsv(hue, rng.uniform(0.65, 0.95), rng.uniform(0.55, 0.95))
+def _kit(hue: float, rng: np.random.Generator, *, may_be_white: bool = True) -> Kit:
+    white = may_be_white and rng.random() < 0.2
+    shirt = WHITE if white else hsv(hue, rng.uniform(0.65, 0.95), rng.uniform(0.55, 0.95))
     trim = hsv(hue + rng.choice([0.0, 0.1, 0.45]), 0.8, 0.4)
     trim = _pick(rng, (WHITE, trim, hsv(hue + 0.5, 0.7, 0.95)))
     if trim == shirt:

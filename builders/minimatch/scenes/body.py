@@ -16,6 +16,7 @@ def injured(b: Backdrop) -> Scene:
     style, (player, physio), (kit, _) = b.style, b.people(2), b.kits()
     b.touchline(96, 34, 1.0, soft=2.5)
     bag = (40, 40, 225)
+    person_skin = player.skin
     coat = mix((60, 190, 240), style.home.shirt, 0.25)
 
     def draw(c: Canvas, t: float, u: float) -> None:
@@ -35,7 +36,6 @@ def injured(b: Backdrop) -> Scene:
         c.line((200, 214), (290, 192 + ache), mix(kit.shirt, BLACK, 0.15), 18)
         c.line((270, 196 + ache), (338, 182 + ache), person_skin, 15)
         draw_head(c, (136, 226 + ache / 2), 30, player, mood="shout", mouth=0.5 + ache / 12)
-        c.line((70, 250), (70, 200), coat, 1)
         kneel = (424, 226)
         c.line((452, 250), (424, 196), BLACK, 34)
         c.line((452, 250), (478, 256), BLACK, 24)
@@ -48,13 +48,12 @@ def injured(b: Backdrop) -> Scene:
         c.rect(80, 238, 90, 258, WHITE)
         c.rect(74, 244, 96, 252, WHITE)
 
-    person_skin = player.skin
     return scene(b, draw)
 
 
 def handshake(b: Backdrop) -> Scene:
     """Show two rivals who shake hands, close."""
-    style, (one, two), kits = b.style, b.people(2), b.kits()
+    (one, two), kits = b.people(2), b.kits()
     b.touchline(206, 44, 1.6, soft=5.0)
     pace = float(b.rng.uniform(4, 6))
 
@@ -84,17 +83,17 @@ def wall(b: Backdrop) -> Scene:
     """Show the wall before a free kick, the ball in front."""
     style, team, (kit, _) = b.style, b.people(5), b.kits()
     b.touchline(124, 30, 0.9, soft=1.5)
-    b.canvas.path([(60, 268), (256, 262), (452, 268)], WHITE, 4)
+    b.canvas.path([(-20, 258), (256, 252), (532, 258)], WHITE, 4)
     shift = float(b.rng.uniform(0, 3))
 
     def draw(c: Canvas, t: float, u: float) -> None:
         leap = max(0.0, math.sin(1.6 * t + shift)) ** 4
-        c.oval((256, 262), (196, 13), style.grass_dark)
+        c.oval((256, 250), (196, 13), style.grass_dark)
         for k, person in enumerate(team):
             x = 104 + 76 * k
             hop = 30 * leap * (0.8 + 0.2 * (k % 2))
             pose = Pose((26, -42), (26, -42), (6, 2), (6, 2))
-            draw_figure(c, (x, 262 - hop), 196 + 6 * (k % 3), kit, person, pose, mood="sad")
-        draw_ball(c, (256, 272), 13, style.ball_panel, 0.7)
+            draw_figure(c, (x, 250 - hop), 192 + 6 * (k % 3), kit, person, pose, mood="sad")
+        draw_ball(c, (256, 252), 14, style.ball_panel, 0.7)
 
     return scene(b, draw)

@@ -9,8 +9,10 @@ from builders.minimatch.ground import Backdrop
 from builders.minimatch.scenes.scene import Scene, ease, scene
 from builders.minimatch.style import BLACK, WHITE, Kit
 
-NAMES = ("ADAMI", "BEKO", "CRUZ", "DIALO", "EVANS", "FALK", "GOMEZ", "HART", "IBE", "JONAS", "KOVAC",
-         "LINDT", "MORI", "NERI", "OKAFOR", "PARK", "ROSSI", "SATO", "TOURE", "WEISS")  # fmt: skip
+NAMES = (
+    "ADAMI", "BEKO", "CRUZ", "DIALO", "EVANS", "FALK", "GOMEZ", "HART", "IBE", "JONAS",
+    "KOVAC", "LINDT", "MORI", "NERI", "OKAFOR", "PARK", "ROSSI", "SATO", "TOURE", "WEISS",
+)  # fmt: skip
 
 
 def _panels(b: Backdrop) -> None:
@@ -43,12 +45,12 @@ def score(b: Backdrop) -> Scene:
     def draw(c: Canvas, t: float, u: float) -> None:
         slide = 300 * (1 - ease(t / 0.7))
         for side, kit, team in ((-1, style.home, bug.teams[0]), (1, style.away, bug.teams[1])):
-            x = 256 + side * (136 + slide)
-            c.rect(x - 118, 96, x + 118, 190, mix(bug.bar, BLACK, 0.35))
-            c.rect(x - 118, 186, x + 118, 192, kit.shirt)
-            _crest(c, x + side * 66, 140, 32, kit, team[0])
-            c.text(team, (x - side * 26, 143), 30, WHITE, 800)
-        c.rect(204, 86, 308, 200, bug.accent)
+            x = 256 + side * (140 + slide)
+            c.rect(x - 112, 96, x + 112, 190, mix(bug.bar, BLACK, 0.35))
+            c.rect(x - 112, 186, x + 112, 192, kit.shirt)
+            _crest(c, x + side * 70, 140, 28, kit, team[0])
+            c.text(team, (x - side * 22, 143), 25, WHITE, 800)
+        c.rect(194, 86, 318, 200, bug.accent)
         c.text(f"{bug.score[0]} - {bug.score[1]}", (256, 143), 38, BLACK, 900)
         pulse = 22 + 1.5 * math.sin(4 * t)
         c.text(title, (256, 48), pulse, WHITE, 800)

@@ -30,7 +30,7 @@ def arms_up(b: Backdrop) -> Scene:
         wave = 12 * math.sin(pace * t)
         pose = Pose((140 + wave, 160 + wave), (140 - wave, 160 - wave), *(
             running(pace * t).leg_left, running(pace * t).leg_right))  # fmt: skip
-        size = 236 + 24 * u
+        size = 206 + 22 * u
         draw_figure(
             c, (256, 290 - hop + 16 * u), size, kit, scorer, pose, mood="joy",
             shadow=style.grass_dark,
@@ -50,12 +50,12 @@ def cup(b: Backdrop) -> Scene:
 
     def draw(c: Canvas, t: float, u: float) -> None:
         for k, mate in enumerate(mates):
-            x = (62, 158, 354, 450)[k]
+            x = (52, 144, 368, 460)[k]
             bob = 7 * abs(math.sin(4 * t + k))
-            draw_figure(c, (x, 352 - bob), 236, kit, mate, CHEER if k % 2 else STAND, mood="joy")
+            draw_figure(c, (x, 352 - bob), 220, kit, mate, CHEER if k % 2 else STAND, mood="joy")
         lift = 8 * math.sin(3 * t)
         pose = Pose((158, 172), (158, 172))
-        left, right = draw_figure(c, (256, 424), 336, kit, captain, pose, mood="joy")
+        left, right = draw_figure(c, (256, 424), 286, kit, captain, pose, mood="joy")
         _trophy(c, (left[0] + right[0]) / 2, left[1] - 6 - lift)
         for x, y, speed, size in flakes:
             fx = (x * 512 + 24 * math.sin(2 * t + 9 * y)) % 512

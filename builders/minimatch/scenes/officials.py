@@ -24,7 +24,7 @@ def _card(b: Backdrop, colour: Colour) -> Scene:
         shake = 4 * math.sin(5 * t) * up
         arm = (20 + 142 * up + shake, 30 + 142 * up + shake)
         _, hand = draw_figure(
-            c, (268, 424), 340, style.referee, referee, Pose((14, 10), arm), number=False
+            c, (268, 436), 326, style.referee, referee, Pose((14, 10), arm), number=False
         )
         _draw_card(c, hand, math.radians(-8 + 8 * math.sin(4 * t)), colour)
         if b.style.picture.gain > 0.98:
@@ -93,7 +93,7 @@ def linesman(b: Backdrop) -> Scene:
         arm = (168 + 6 * math.sin(3 * t), 174 + 6 * math.sin(3 * t))
         pose = Pose((14, 8), arm)
         _, hand = draw_figure(
-            c, (232, 278), 206, style.referee, person, pose, number=False, shadow=style.grass_dark
+            c, (232, 286), 182, style.referee, person, pose, number=False, shadow=style.grass_dark
         )
         tip = (hand[0] + 10, hand[1] - 52)
         c.line((hand[0] - 2, hand[1] + 8), tip, (60, 110, 160), 5)

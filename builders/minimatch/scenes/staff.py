@@ -74,7 +74,7 @@ def bench(b: Backdrop) -> Scene:
 
 def sub_board(b: Backdrop) -> Scene:
     """Show the fourth official with the lit board, a substitute waiting."""
-    style, (official, player), (kit, _) = b.style, b.people(2), b.kits()
+    (official, player), (kit, _) = b.people(2), b.kits()
     b.touchline(226, 38, 1.4, soft=3.0)
     out, into = (int(n) for n in b.rng.integers(2, 30, 2))
     dark = Kit("plain", BLACK, BLACK, BLACK, BLACK, WHITE)
@@ -84,8 +84,8 @@ def sub_board(b: Backdrop) -> Scene:
         hop = 9 * abs(math.sin(3.2 * t))
         draw_figure(c, (424, 398 - hop), 262, kit, player, Pose((20, 30), (20, 10)))
         pose = Pose((128, 190), (128, 190))
-        draw_figure(c, (226, 436), 344, dark, official, pose, number=False)
-        x0, y0, x1, y1 = 92, 12 + lift, 360, 116 + lift
+        draw_figure(c, (226, 446), 344, dark, official, pose, number=False)
+        x0, y0, x1, y1 = 92, 26 + lift, 360, 128 + lift
         c.rect(x0 - 7, y0 - 7, x1 + 7, y1 + 7, (64, 60, 58))
         c.rect(x0, y0, x1, y1, (14, 14, 14))
         c.rect((x0 + x1) / 2 - 3, y0, (x0 + x1) / 2 + 3, y1, (64, 60, 58))

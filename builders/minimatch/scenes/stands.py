@@ -5,12 +5,10 @@ from __future__ import annotations
 import math
 
 from builders.minimatch.canvas import Canvas, mix
-from builders.minimatch.figure import Pose, draw_head
+from builders.minimatch.figure import draw_head
 from builders.minimatch.ground import Backdrop
 from builders.minimatch.scenes.scene import Scene, scene
 from builders.minimatch.style import BLACK, HAIRS, SKINS, WHITE, Kit, Person
-
-__all__ = ["Pose", "crowd", "flags"]
 
 
 def _fan(b: Backdrop) -> Person:

@@ -1,0 +1,225 @@
+"""The builder: plans, renders what is missing, writes the tables."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, replace
+from multiprocessing import get_context, parent_process
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from builders.minimatch.config import SPLITS, VERSION, MinimatchConfig
+from builders.minimatch.pairs import pair_up
+from builders.minimatch.plan import VideoPlan, plan_videos
+from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset
+from vid2vidmr.errors import UserError
+from vid2vidmr.files import file_sha256, read_json, write_json
+
+RECIPE = "minimatch.json"  # what the videos in a folder were rendered from
+
+
+class Minimatch(DatasetBuilder):
+    """Renders minimatch; `config` changes its difficulty, for experiments."""
+
+    info = DatasetInfo(
+        name="minimatch",
+        title="minimatch: rendered match-like broadcasts",
+        version=VERSION,
+        source="rendered by vid2vidmr from a seed",
+        licence="MIT",
+        citation="vid2vidmr, minimatch (rendered benchmark data)",
+        synthetic=True,
+        default_encoder="efficientnet-lite0",
+    )
+
+    def __init__(self, config: MinimatchConfig | None = None) -> None:
+        self.config = config or MinimatchConfig()
+
+    def build(
+        self,
+        out: Path,
+        *,
+        videos: int | None = None,
+        seed: int | None = None,
+        workers: int | None = None,
+    ) -> Dataset:
+        """Render the videos that are missing in `out` and write the tables.
+
+        Parameters
+        ----------
+        out : Path
+            The data set folder. A killed build continues when called again.
+        videos : int, optional
+            Number of videos of all splits together, shared out as in the default.
+        seed : int, optional
+            Seed of every draw.
+        workers : int, optional
+            Processes that render; by default one a core. Any number gives the same bytes.
+
+        Raises
+        ------
+        UserError
+            If there are too few videos, or `out` holds videos of another seed or recipe.
+        """
+        config = self.config if seed is None else replace(self.config, seed=seed)
+        if config.seed < 0:
+            raise UserError(f"The seed of minimatch is {config.seed}: pass 0 or a larger number.")
+        config = config if videos is None else config.sized(videos)
+        out = Path(out)
+        _claim(out, config)
+        plans = plan_videos(config)
+        _render_missing(plans, out / "videos", workers or os.cpu_count() or 1)
+        moments, pairs = annotation_tables(config, plans)
+        return write_dataset(out, self.info, moments, pairs, _video_table(plans, out))
+
+
+def annotation_tables(
+    config: MinimatchConfig, plans: Sequence[VideoPlan]
+) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+    """Moments and pairs of planned videos, as the core's tables.
+
+    Parameters
+    ----------
+    config : MinimatchConfig
+        Seed and largest numbers of pairs.
+    plans : sequence of VideoPlan
+        The videos; the target of a moment is its whole video.
+
+    Returns
+    -------
+    DataFrame
+        One row a moment; times in seconds.
+    dict of str to DataFrame
+        The pairs of each split.
+    """
+    moments = pd.DataFrame(
+        {
+            "moment_id": f"{plan.video_id}_{number}",
+            "video_id": plan.video_id,
+            "label": moment.script.label,
+            "split": plan.split,
+            "clip_start_s": 0.0,
+            "clip_end_s": plan.duration_s,
+            "start_s": moment.window_s[0],
+            "end_s": moment.window_s[1],
+        }
+        for plan in plans
+        for number, moment in enumerate(plan.moments)
+    )
+    pairs = {}
+    for number, split in enumerate(SPLITS):
+        rows = moments[moments["split"] == split]
+        drawn = pair_up(list(rows["label"]), config.pairs[split], config.seed, number)
+        ids = list(rows["moment_id"])
+        pairs[split] = pd.DataFrame(
+            {
+                "pair_id": [f"{split}_{k:05d}" for k in range(len(drawn))],
+                "query_id": [ids[query] for query, _ in drawn],
+                "target_id": [ids[target] for _, target in drawn],
+            }
+        )
+    return moments, pairs
+
+
+def _claim(out: Path, config: MinimatchConfig) -> None:
+    """Keep videos of different seeds or recipes out of one folder.
+
+    The numbers of videos and pairs are no part of the recipe: a video does not depend on them.
+    """
+    recipe = {"version": VERSION} | {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in asdict(config).items()
+        if not name.endswith(("_videos", "_pairs"))
+    }
+    path = out / RECIPE
+    if path.exists():
+        found = read_json(path)
+        if found != recipe:
+            theirs = found if isinstance(found, dict) else {}
+            name = next(k for k in recipe if theirs.get(k) != recipe[k]) if theirs else "recipe"
+            raise UserError(
+                f"{out} holds minimatch videos with {name} {theirs.get(name)}, not "
+                f"{recipe.get(name)}: build into another folder, or delete this one."
+            )
+    else:
+        write_json(path, recipe)
+
+
+def _start_worker() -> None:
+    """Leave Ctrl-C to the parent, and do not outlive it when it is killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def follow() -> None:
+        parent = parent_process()
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
+
+
+def _render_one(plan: VideoPlan, path: Path) -> None:
+    # Imported in the worker: the parent needs neither OpenCV nor PyAV.
+    from builders.minimatch.render import render
+
+    render(plan, path)
+
+
+def _render_missing(plans: Sequence[VideoPlan], folder: Path, workers: int) -> None:
+    """Render the videos that have no file yet, the longest first."""
+    todo = [(plan, folder / f"{plan.video_id}.mp4") for plan in plans]
+    todo = [(plan, path) for plan, path in todo if not path.exists()]
+    if not todo:
+        return
+    todo.sort(key=lambda job: job[0].frames, reverse=True)
+    progress = Progress(
+        TextColumn("minimatch"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("videos, {task.fields[rate]:.0f} frames/s, left"),
+        TimeRemainingColumn(compact=True),
+        console=Console(stderr=True),
+    )
+    # Spawned, not forked: threads of the parent (torch, OpenCV) do not survive a fork.
+    pool = ProcessPoolExecutor(
+        min(workers, len(todo)), mp_context=get_context("spawn"), initializer=_start_worker
+    )
+    try:
+        with progress:
+            task = progress.add_task("render", total=len(todo), rate=0.0)
+            jobs = {pool.submit(_render_one, plan, path): plan for plan, path in todo}
+            drawn = 0
+            for job in as_completed(jobs):
+                job.result()
+                drawn += jobs[job].frames
+                elapsed = progress.tasks[0].elapsed or 1.0
+                progress.update(task, advance=1, rate=drawn / elapsed)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _video_table(plans: Sequence[VideoPlan], out: Path) -> pd.DataFrame:
+    paths = [f"videos/{plan.video_id}.mp4" for plan in plans]
+    return pd.DataFrame(
+        {
+            "video_id": [plan.video_id for plan in plans],
+            "source_id": [plan.video_id for plan in plans],
+            "path": paths,
+            "duration_s": [plan.duration_s for plan in plans],
+            "sha256": [file_sha256(out / path) for path in paths],
+            "status": "ok",
+        }
+    )
