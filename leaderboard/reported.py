@@ -1,0 +1,82 @@
+"""Numbers that papers report: shown beside results, never mixed with them, always with a citation.
+
+Each file of ``reported/`` holds the table of one publication, as printed there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vid2vidmr.evaluation.bounds import broken_bounds
+from vid2vidmr.files import read_json
+from vid2vidmr.records import Record
+
+FOLDER = Path(__file__).parent / "reported"
+DATASETS = {"activitynet_vrl": "activitynet-vrl", "sportsmoments": "sportsmoments"}
+"""Key in the files to registered name."""
+
+
+class ReportedRow(Record):
+    """What a publication reports of one method on one data set.
+
+    Attributes
+    ----------
+    method : str
+    group : str
+        Part of the table, such as ``text-vmr``.
+    variant : str or None
+        Such as ``finetuned+V``.
+    dataset : str
+        Registered name.
+    metrics : dict of str to float
+        Percent, by the names of `vid2vidmr.evaluation`.
+    citation : str
+        Publication and table.
+    note : str or None
+        What is known about the numbers.
+    """
+
+    method: str
+    group: str
+    variant: str | None
+    dataset: str
+    metrics: dict[str, float]
+    citation: str
+    note: str | None
+
+
+def reported_rows() -> list[ReportedRow]:
+    """All reported rows, one a method and data set, in the order of the publications."""
+    rows = []
+    for path in sorted(FOLDER.glob("*.json")):
+        table = read_json(path)
+        rows += [
+            ReportedRow(
+                method=row["method"],
+                group=row["group"],
+                variant=row["variant"],
+                dataset=name,
+                metrics=row[key],
+                citation=table["source"],
+                note=row["note"],
+            )
+            for row in table["rows"]
+            for key, name in DATASETS.items()
+            if row[key] is not None
+        ]
+    return rows
+
+
+def impossible_rows(rows: list[ReportedRow]) -> list[tuple[ReportedRow, str]]:
+    """Find rows whose metrics contradict each other, such as ``mIoU < 0.5 R1@0.5``.
+
+    Parameters
+    ----------
+    rows : list of ReportedRow
+
+    Returns
+    -------
+    list of (ReportedRow, str)
+        The row and a sentence that says why, see `vid2vidmr.evaluation.broken_bounds`.
+    """
+    return [(row, reason) for row in rows for reason in broken_bounds(row.metrics)]
