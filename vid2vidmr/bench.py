@@ -1,0 +1,111 @@
+"""The chain over methods and seeds: features, fit, predict, evaluate."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vid2vidmr.dataset import Dataset
+from vid2vidmr.errors import UserError
+from vid2vidmr.method import preset_config
+from vid2vidmr.pairs import PROTOCOLS
+from vid2vidmr.registry import method_class, method_names
+from vid2vidmr.run import Scored, Setting, runs_home
+
+BIAS_ROWS = ("random", "whole-video", "centre", "prior")
+"""Methods that never look at the query; a part of every table."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+"""Errors after which no further method can be written either."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run that did not end, and why."""
+
+    method: str
+    seed: int
+    error: Exception
+
+
+def bench(
+    dataset: Dataset,
+    methods: Sequence[str],
+    *,
+    runs: Path | None = None,
+    seeds: Sequence[int] = (0,),
+    protocols: Sequence[str] = PROTOCOLS,
+    preset: str = "small",
+    encoder: str | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> tuple[list[Scored], list[Failure]]:
+    """Run methods on the test split, and the bias rows with them.
+
+    Features, checkpoints and results that are complete are used again. A method that fails does
+    not lose the others.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    methods : sequence of str
+        Registered names; ``["all"]`` is all that are registered.
+    runs : Path, optional
+        Folder of runs, by default `runs_home`.
+    seeds : sequence of int
+        Seeds of trained methods; the others run the first one only.
+    protocols : sequence of str
+    preset : str
+        For methods that have presets.
+    encoder : str, optional
+        By default that of the data set.
+    say : callable
+        Is told what goes on, a line at a time.
+
+    Returns
+    -------
+    scored : list of Scored
+        One a method, seed and protocol, in this order; bias rows last.
+    failures : list of Failure
+    """
+    names = _names(methods)
+    kinds = {name: method_class(name).info.kind for name in names}
+    for name in names:
+        preset_config(name, preset)  # an unknown preset is the user's error, not a failed run
+    features_error: UserError | None = None
+    if any(kind != "bias" for kind in kinds.values()):
+        try:
+            _ensure_features(dataset, encoder or dataset.info.default_encoder)
+        except UserError as error:
+            features_error = error
+    runs = runs_home(dataset) if runs is None else runs
+    scored: list[Scored] = []
+    failures: list[Failure] = []
+    for name in names:
+        for seed in seeds if kinds[name] == "trained" else seeds[:1]:
+            try:
+                if features_error is not None and kinds[name] != "bias":
+                    raise features_error
+                setting = Setting.of(dataset, name, preset, encoder)
+                scored += setting.run(runs, seed, protocols)
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise  # a full disk fails every method: stop, and say it once
+                failures.append(Failure(name, seed, error))
+                say(f"{name}, seed {seed}: failed: {error}")
+    return scored, failures
+
+
+def _names(methods: Sequence[str]) -> list[str]:
+    asked = method_names() if list(methods) == ["all"] else list(methods)
+    for name in asked:
+        method_class(name)
+    rank = {"trained": 0, "untrained": 1, "bias": 2}
+    wanted = dict.fromkeys([*(n for n in asked if n not in BIAS_ROWS), *BIAS_ROWS])
+    return sorted(wanted, key=lambda name: rank[method_class(name).info.kind])
+
+
+def _ensure_features(dataset: Dataset, encoder: str) -> None:
+    from vid2vidmr.extract import extract_features
+
+    extract_features(dataset, encoder)

@@ -1,0 +1,41 @@
+"""The command line: ``vid2vidmr COMMAND``. Every command is a thin call of one public function."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+ADVICE = {
+    errno.ENOSPC: "free some space or choose another folder, then run the same command again",
+    errno.EDQUOT: "free some space or choose another folder, then run the same command again",
+    errno.EFBIG: "raise the limit on the size of files, then run the same command again",
+    errno.EROFS: "choose a folder that can be written",
+    errno.EACCES: "choose a folder that you may read and write",
+    errno.EPERM: "choose a folder that you may read and write",
+    errno.ENOTDIR: "choose another path: a part of this one is a file",
+    errno.EISDIR: "name a file, not a folder",
+    errno.ENOENT: "check the path",
+}
+"""What to do about errors of the file system that are the user's to mend."""
+
+
+def main() -> None:
+    """Run the command line; exit 2 with one line where the user can mend what went wrong."""
+    try:
+        from vid2vidmr.cli.app import app
+
+        app()
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from vid2vidmr.errors import UserError
+
+        if isinstance(error, UserError):
+            message = str(error)
+        elif isinstance(error, OSError) and error.errno in ADVICE:
+            where = f"{error.filename}: " if error.filename else ""
+            message = f"{where}{error.strerror}: {ADVICE[error.errno]}."
+        else:
+            raise
+        print("error:", " ".join(message.split()), file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,80 @@
+"""The commands and their order; nothing heavy is imported before a command runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from vid2vidmr.cli import data, methods, scores
+
+EPILOG = """
+[bold]From nothing to a table[/] (the embedded data set needs no download):
+
+  vid2vidmr build minimatch               [dim]render videos and annotations[/]
+
+  vid2vidmr features minimatch            [dim]encode one frame every 2 s[/]
+
+  vid2vidmr bench --dataset minimatch     [dim]train, predict, evaluate[/]
+
+[bold]One video in another:[/]
+
+  vid2vidmr retrieve goal.mp4 match.mp4   [dim]ranked windows, in seconds[/]
+"""
+
+COMMANDS: dict[str, dict[Callable[..., None], str]] = {
+    "Data": {
+        data.build: "vid2vidmr build minimatch --videos 30 --out data/small",
+        data.features: "vid2vidmr features minimatch --encoder efficientnet-lite0",
+        data.datasets: "vid2vidmr datasets --json",
+        data.export: "vid2vidmr export minimatch --split test --out test.jsonl",
+    },
+    "Methods": {
+        methods.methods: "vid2vidmr methods --json",
+        methods.train: "vid2vidmr train matr --dataset minimatch --seed 1 --out matr-1",
+        methods.predict: (
+            "vid2vidmr predict matr --dataset minimatch --checkpoint matr-1 --out matr.jsonl"
+        ),
+        methods.retrieve: (
+            "vid2vidmr retrieve goal.mp4 match.mp4 --method matr --checkpoint matr-1 --json"
+        ),
+    },
+    "Scores": {
+        scores.bench: "vid2vidmr bench --dataset minimatch --methods matr,dtw-match --seeds 0,1,2",
+        scores.evaluate: "vid2vidmr evaluate matr.jsonl --dataset minimatch",
+    },
+    "This machine": {methods.info: "vid2vidmr info --json"},
+}
+"""Panel of the help page to its commands, each with an example."""
+
+app = typer.Typer(
+    name="vid2vidmr",
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for _panel, _commands in COMMANDS.items():
+    for _command, _example in _commands.items():
+        app.command(rich_help_panel=_panel, epilog=f"Example: [bold]{_example}[/]")(_command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from vid2vidmr import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Find the moment of one video in another, and measure how well a method does it."""

@@ -1,0 +1,115 @@
+"""Commands about data sets: build, features, datasets, export."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vid2vidmr.cli.output import AsJson, count, print_json, print_table
+
+
+class Format(StrEnum):
+    """Formats of other projects that pairs can be written in."""
+
+    qvhighlights = "qvhighlights"
+
+
+Built = Annotated[
+    str, typer.Argument(metavar="DATASET", help="Name or folder of a built data set.")
+]
+
+
+def build(
+    name: Annotated[str, typer.Argument(help="Data set, see `vid2vidmr datasets`.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder to build into (default: data/NAME).")
+    ] = None,
+    videos: Annotated[
+        int | None, typer.Option(min=1, help="Number of videos, where it is adjustable.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed, for data sets that are rendered.")
+    ] = None,
+) -> None:
+    """Build a data set: videos, moments, pairs.
+
+    A build that was stopped continues when called again.
+    """
+    from vid2vidmr.dataset import data_home
+    from vid2vidmr.registry import dataset_builder
+
+    builder = dataset_builder(name)
+    built = builder.build(data_home() / name if out is None else out, videos=videos, seed=seed)
+    typer.echo(f"{built.name} is built in {built.path} (fingerprint {built.fingerprint}).")
+
+
+def features(
+    dataset: Built,
+    encoder: Annotated[
+        str | None, typer.Option(help="Encoder (default: the data set's own).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...")] = "cpu",
+) -> None:
+    """Encode the videos of a data set, one frame every 2 s.
+
+    Only what is missing is computed: call it again after a stop.
+    """
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.extract import extract_features
+
+    built = load_dataset(dataset)
+    extract_features(built, encoder or built.info.default_encoder, device=device)
+
+
+def datasets(as_json: AsJson = False) -> None:
+    """List the data sets, and which of them are built here."""
+    from vid2vidmr.dataset import data_home, load_dataset
+    from vid2vidmr.registry import dataset_builder, dataset_names
+
+    rows = []
+    for name in dataset_names():
+        info = dataset_builder(name).info
+        folder = data_home() / name
+        built = load_dataset(folder) if (folder / "dataset.json").exists() else None
+        rows.append(
+            {
+                **info.model_dump(),
+                "path": str(folder) if built else None,
+                "fingerprint": built.fingerprint if built else None,
+                "counts": built.counts if built else None,
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    lines = []
+    for row in rows:
+        state = f"not built: vid2vidmr build {row['name']}"
+        if isinstance(row["counts"], dict):
+            pairs = ", ".join(f"{count(n)} {s}" for s, n in row["counts"]["pairs"].items())
+            state = f"{row['path']}: {count(row['counts']['videos'])} videos; pairs: {pairs}"
+        title = f"{row['title']} (synthetic)" if row["synthetic"] else str(row["title"])
+        lines.append([str(row["name"]), f"{title}\n{state}"])
+    print_table("Data sets", ["name", "what it is, and what is built here"], lines)
+
+
+def export(
+    dataset: Built,
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    format: Annotated[Format, typer.Option(help="Format to write.")] = Format.qvhighlights,
+    as_json: AsJson = False,
+) -> None:
+    """Write pairs in the format of another project (QVHighlights)."""
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.export import export_qvhighlights
+
+    pairs = load_dataset(dataset).pairs(split)
+    export_qvhighlights(pairs, out)
+    if as_json:
+        print_json({"path": str(out), "format": format.value, "pairs": len(pairs)})
+    else:
+        typer.echo(f"{count(len(pairs))} {split} pairs written to {out}.")

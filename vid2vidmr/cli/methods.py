@@ -1,0 +1,143 @@
+"""Commands about methods: methods, train, predict, retrieve; and info."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vid2vidmr.cli.output import AsJson, print_json, print_table
+
+MethodName = Annotated[
+    str, typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`.")
+]
+DatasetOption = Annotated[str, typer.Option(help="Name or folder of a built data set.")]
+EncoderOption = Annotated[
+    str | None, typer.Option(help="Encoder of the features (default: the data set's own).")
+]
+PresetOption = Annotated[
+    str, typer.Option(help="Preset of trained methods: small (CPU, minutes) or paper.")
+]
+CheckpointOption = Annotated[
+    Path | None, typer.Option(help="Folder written by `vid2vidmr train`; trained methods need it.")
+]
+
+
+def methods(as_json: AsJson = False) -> None:
+    """List the methods: trained, untrained, and bias rows.
+
+    Bias rows never look at the query: they show what a data set gives away.
+    """
+    from vid2vidmr.registry import method_class, method_names
+
+    found = [(name, method_class(name)) for name in method_names()]
+    if as_json:
+        print_json([{**cls.info.model_dump(), "presets": list(cls.presets)} for _, cls in found])
+        return
+    rows = [[name, cls.info.kind, f"{cls.info.title}\n{cls.info.source}"] for name, cls in found]
+    print_table("Methods", ["name", "kind", "what it is, and where it is from"], rows)
+
+
+def train(
+    method: MethodName,
+    dataset: DatasetOption,
+    preset: PresetOption = "small",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
+    encoder: EncoderOption = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Checkpoint folder (default: where `vid2vidmr bench` looks for it)."),
+    ] = None,
+) -> None:
+    """Train a method and leave a checkpoint.
+
+    Training that was stopped continues when called again.
+    """
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.run import Setting, runs_home
+
+    built = load_dataset(dataset)
+    setting = Setting.of(built, method, preset, encoder)
+    folder = setting.checkpoint(runs_home(built), seed) if out is None else out
+    setting.fitted(folder, seed)
+    typer.echo(f"The checkpoint of {method} is in {folder}.")
+
+
+def predict(
+    method: MethodName,
+    dataset: DatasetOption,
+    out: Annotated[Path, typer.Option(help="Predictions file to write, JSON Lines.")],
+    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    protocol: Annotated[
+        str, typer.Option(help="official, or recropped (position says nothing).")
+    ] = "official",
+    checkpoint: CheckpointOption = None,
+    encoder: EncoderOption = None,
+) -> None:
+    """Predict the windows of every pair of a split."""
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.method import load_method
+    from vid2vidmr.progress import progress
+    from vid2vidmr.run import Setting, write_run
+
+    built = load_dataset(dataset)
+    loaded = load_method(method, checkpoint)
+    pairs = built.pairs(split, Setting.source(built, loaded.info, encoder)).under(protocol)
+    with progress(f"predict {method}", len(pairs)) as bar:
+        write_run(loaded, built, pairs, out, bar)
+    typer.echo(f"{len(pairs)} predictions written to {out}.")
+
+
+def retrieve(
+    query: Annotated[Path, typer.Argument(help="Video file of the moment to find.")],
+    target: Annotated[Path, typer.Argument(help="Video file to find it in.")],
+    method: Annotated[str, typer.Option(help="Method, see `vid2vidmr methods`.")] = "video-match",
+    checkpoint: CheckpointOption = None,
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Encoder (default: the checkpoint's; efficientnet-lite0 if none)."),
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
+    as_json: AsJson = False,
+) -> None:
+    """Find the moment of one video file in another.
+
+    Any two files that FFmpeg reads. Prints windows in seconds, best first.
+    """
+    from vid2vidmr.method import load_method
+
+    found = load_method(method, checkpoint).retrieve(query, target, encoder=encoder)
+    windows = found.windows[:top]
+    if as_json:
+        print_json(found.model_copy(update={"windows": windows}).model_dump(mode="json"))
+        return
+    rows = [
+        [str(rank), f"{w.start_s:.1f}", f"{w.end_s:.1f}", f"{w.score:.3f}"]
+        for rank, w in enumerate(windows, start=1)
+    ]
+    print_table(f"{query} in {target} ({method})", ["rank", "start s", "end s", "score"], rows)
+
+
+def info(as_json: AsJson = False) -> None:
+    """Print versions, device and paths, for bug reports."""
+    import os
+
+    import torch
+
+    from vid2vidmr.dataset import data_home
+    from vid2vidmr.results import commit, hardware, versions
+
+    facts = {
+        "versions": versions(),
+        "commit": commit(),
+        "hardware": hardware(),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "data": str(data_home().resolve()),
+        "hub_cache": os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")),
+    }
+    if as_json:
+        print_json(facts)
+        return
+    text = {**facts, "versions": ", ".join(f"{n} {v}" for n, v in versions().items())}
+    print_table("vid2vidmr", ["what", "value"], [[k, str(v)] for k, v in text.items()])

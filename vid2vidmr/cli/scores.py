@@ -1,0 +1,158 @@
+"""Commands that score: bench and evaluate."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from vid2vidmr.cli.methods import DatasetOption, EncoderOption, PresetOption
+from vid2vidmr.cli.output import AsJson, print_json, print_table
+
+
+class Protocols(StrEnum):
+    """Which protocols a table shows."""
+
+    both = "both"
+    official = "official"
+    recropped = "recropped"
+
+
+def _seeds(text: str) -> list[int]:
+    """``"3"`` is three seeds (0, 1, 2), ``"0,7"`` and ``"7,"`` are lists."""
+    try:
+        if "," in text:
+            seeds = [int(part) for part in text.split(",") if part.strip()]
+        else:
+            seeds = list(range(int(text)))
+    except ValueError:
+        seeds = []
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise typer.BadParameter(f"{text!r} is neither a count (2) nor a list of seeds (0,1).")
+    return seeds
+
+
+def bench(
+    dataset: DatasetOption,
+    methods: Annotated[
+        str, typer.Option(help="Names with commas between, or all. Bias rows always run.")
+    ] = "all",
+    seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
+    protocol: Annotated[Protocols, typer.Option(help="Protocols to show.")] = Protocols.both,
+    preset: PresetOption = "small",
+    encoder: EncoderOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run methods over seeds and print one table.
+
+    Computes features, trains, predicts, evaluates. What is complete is used again; a bench that
+    was stopped continues. Writes every result with its predictions, and table.md, table.csv,
+    table.tex. Exit status 1 if a method failed; the others are shown all the same.
+    """
+    from rich.console import Console
+
+    from vid2vidmr.bench import bench as run_bench
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.pairs import PROTOCOLS
+    from vid2vidmr.run import runs_home
+    from vid2vidmr.tables import summarise, to_rich, write_tables
+
+    numbers = _seeds(seeds)
+    built = load_dataset(dataset)
+    folder = runs_home(built) if out is None else out
+    scored, failures = run_bench(
+        built,
+        [name.strip() for name in methods.split(",") if name.strip()],
+        runs=folder,
+        seeds=numbers,
+        protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
+        preset=preset,
+        encoder=encoder,
+        say=lambda line: typer.echo(line, err=True),
+    )
+    written: list[Path] = []
+    if scored:
+        table = summarise(built, scored)
+        written = write_tables(table, folder)
+    if as_json:
+        print_json(
+            {
+                "results": [run.result.model_dump(mode="json") for run in scored],
+                "query_sensitivity": {
+                    row.method: {p: i.model_dump() for p, i in row.sensitivity.items()}
+                    for row in (table.rows if scored else ())
+                },
+                "failures": [
+                    {"method": f.method, "seed": f.seed, "error": str(f.error)} for f in failures
+                ],
+                "tables": [str(path) for path in written],
+            }
+        )
+    elif scored:
+        console = Console()
+        console.print(to_rich(table, console.width))
+        typer.echo(f"Tables: {', '.join(str(path) for path in written)}")
+    for failure in failures:
+        _report(failure.method, failure.seed, failure.error)
+    if failures:
+        raise typer.Exit(1)
+
+
+def _report(method: str, seed: int, error: Exception) -> None:
+    """Say why a run failed; errors that are not the user's come with their traceback."""
+    import traceback
+
+    from vid2vidmr.errors import UserError
+
+    if not isinstance(error, UserError):
+        traceback.print_exception(error)
+    print(f"failed: {method}, seed {seed}: {error}", file=sys.stderr)
+
+
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Predictions file, JSON Lines.")],
+    dataset: DatasetOption,
+    split: Annotated[str, typer.Option(help="For files without a header.")] = "test",
+    protocol: Annotated[str, typer.Option(help="For files without a header.")] = "official",
+    as_json: AsJson = False,
+) -> None:
+    """Score a predictions file, with 95 % intervals.
+
+    Prints coverage and invalid windows too, and writes PREDICTIONS with the ending .result.json
+    beside, where the file has a header.
+    """
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.results import evaluate_file, write_result
+
+    header, evaluation = evaluate_file(predictions, load_dataset(dataset), split, protocol)
+    written = None
+    if header is not None:
+        written = predictions.with_suffix(".result.json")
+        write_result(header, evaluation, predictions, written)
+    if as_json:
+        value: dict[str, Any] = {
+            "header": header and header.model_dump(mode="json"),
+            "pairs": len(evaluation.per_pair),
+            "coverage": evaluation.coverage,
+            "invalid": evaluation.invalid,
+            "metrics": {n: i.model_dump() for n, i in evaluation.metrics.items()},
+            "result": written and str(written),
+        }
+        print_json(value)
+        return
+    rows = [
+        [name, f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
+        for name, found in evaluation.metrics.items()
+    ]
+    who = f"{header.method}, {header.protocol}" if header else f"{predictions}, {protocol}"
+    print_table(f"{who}: {len(evaluation.per_pair)} pairs", ["metric", "%", "95 %"], rows)
+    faults = ", ".join(f"{n} {what}" for what, n in evaluation.invalid.items() if n) or "none"
+    typer.echo(f"coverage {100 * evaluation.coverage:.1f} %; invalid: {faults}")
+    if written:
+        typer.echo(f"Result: {written}")

@@ -1,0 +1,179 @@
+"""Result records: a score with everything needed to believe it, and to derive it again."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vid2vidmr.errors import DataError, UnknownNameError
+from vid2vidmr.files import file_sha256, read_json, write_json
+from vid2vidmr.records import Result
+from vid2vidmr.registry import method_class
+
+if TYPE_CHECKING:
+    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.evaluation import Evaluation
+    from vid2vidmr.method import Kind
+    from vid2vidmr.predictions import PredictionHeader
+
+PACKAGES = ("vid2vidmr", "numpy", "torch", "av", "opencv-python-headless", "numba", "scipy")
+"""Packages whose version can change a number."""
+WRONG_QUERIES = ", wrong queries"
+"""What `PairSet.wrong_queries` appends to the name of a protocol."""
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the installed `PACKAGES`."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+@cache
+def commit() -> str | None:
+    """Git commit of this code, ``-dirty`` if files differ; None outside its repository."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str:
+        run = ["git", "-C", str(here), *arguments]
+        return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        # An installed copy can lie in the repository of another project, which does not track it.
+        git("ls-files", "--error-unmatch", Path(__file__).name)
+        changed = git("status", "--porcelain", "--untracked-files=no")
+        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+@cache
+def hardware() -> str:
+    """Processor, number of cores, and the GPU where torch is in use and has one."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
+        model = names[0].split(":", 1)[1].strip() if names else model
+    text = f"{model}, {os.cpu_count()} cores"
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        text += f", {torch.cuda.get_device_name()}"
+    return text
+
+
+def _kind(method: str) -> Kind:
+    try:
+        return method_class(method).info.kind
+    except UnknownNameError:
+        return "trained"  # predictions from elsewhere: the row that claims least for itself
+
+
+def write_result(
+    header: PredictionHeader,
+    evaluation: Evaluation,
+    predictions: Path,
+    out: Path,
+    time_s: dict[str, float] | None = None,
+) -> Result:
+    """Write the result of a predictions file.
+
+    Parameters
+    ----------
+    header : PredictionHeader
+        What the predictions were made for.
+    evaluation : Evaluation
+        Their score.
+    predictions : Path
+        The predictions file; the result names it and its hash.
+    out : Path
+        The JSON file to write.
+    time_s : dict of str to float, optional
+        How long the steps took, seconds.
+    """
+    result = Result(
+        method=header.method,
+        kind=_kind(header.method),
+        preset=header.preset,
+        config=header.config,
+        seed=header.seed,
+        dataset=header.dataset,
+        dataset_fingerprint=header.dataset_fingerprint,
+        split=header.split,
+        protocol=header.protocol,
+        encoder=header.encoder,
+        pairs=len(evaluation.per_pair),
+        coverage=evaluation.coverage,
+        invalid=evaluation.invalid,
+        metrics=evaluation.metrics,
+        predictions=predictions.name,
+        predictions_sha256=file_sha256(predictions),
+        versions=versions(),
+        commit=commit(),
+        hardware=hardware(),
+        time_s={name: round(seconds, 2) for name, seconds in (time_s or {}).items()},
+    )
+    write_json(out, result.model_dump(mode="json"))
+    return result
+
+
+def read_result(path: Path) -> Result:
+    """Read a result and check that the predictions beside it are those it was computed from.
+
+    Raises
+    ------
+    DataError
+        If the file is not a result, or its predictions are missing or have changed.
+    """
+    try:
+        result = Result.model_validate(read_json(path))
+    except ValueError as error:
+        raise DataError(f"{path} is not a result: {error}.") from None
+    predictions = path.parent / result.predictions
+    if not predictions.exists() or file_sha256(predictions) != result.predictions_sha256:
+        raise DataError(
+            f"{path} does not belong to {predictions.name} beside it: delete the folder "
+            f"{path.parent} and run the bench again."
+        )
+    return result
+
+
+def evaluate_file(
+    path: Path, dataset: Dataset, split: str = "test", protocol: str = "official"
+) -> tuple[PredictionHeader | None, Evaluation]:
+    """Score a predictions file on a data set.
+
+    Parameters
+    ----------
+    path : Path
+    dataset : Dataset
+    split, protocol : str
+        Used only for files without a header (QVHighlights form).
+
+    Raises
+    ------
+    DataError
+        If the predictions were made for something else.
+    """
+    from vid2vidmr.evaluation import evaluate
+    from vid2vidmr.predictions import check_header, read_predictions
+
+    header, predictions = read_predictions(path)
+    if header is None:
+        return None, evaluate(dataset.pairs(split).under(protocol), predictions)
+    cut = header.protocol.removesuffix(WRONG_QUERIES)
+    pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
+    if cut != header.protocol:
+        pairs = pairs.wrong_queries()
+    check_header(header, dataset, pairs, header.protocol_seed)
+    return header, evaluate(pairs, predictions)

@@ -1,0 +1,206 @@
+"""One run: a method, a seed, on a data set. What of it is complete is used again.
+
+::
+
+    RUNS/METHOD/KEY-seed0/checkpoint/                what `fit` left
+    RUNS/METHOD/KEY-seed0/official/                  predictions.jsonl, result.json (written last)
+    RUNS/METHOD/KEY-seed0/official-wrong-queries/    the same method, every query of another class
+    RUNS/METHOD/KEY-seed0/recropped/ ...
+
+KEY hashes all that decides a checkpoint but for the seed: data set, features, config, version.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from vid2vidmr import __version__
+from vid2vidmr.dataset import Dataset
+from vid2vidmr.errors import UserError
+from vid2vidmr.evaluation import Evaluation, evaluate
+from vid2vidmr.features import FeatureSource, open_features
+from vid2vidmr.files import read_json, write_json
+from vid2vidmr.method import Method, MethodInfo, preset_config
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.predictions import PredictionHeader, read_predictions, write_predictions
+from vid2vidmr.progress import Bar, progress
+from vid2vidmr.records import Prediction, Result
+from vid2vidmr.registry import method_class
+from vid2vidmr.results import read_result, write_result
+
+
+def runs_home(dataset: Dataset) -> Path:
+    """Where runs on a data set go by default: ``./runs/NAME``."""
+    return Path("runs") / dataset.name
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One method, one seed, under one protocol.
+
+    Attributes
+    ----------
+    result : Result
+    evaluation : Evaluation
+        The same score, pair by pair.
+    wrong : Evaluation or None
+        The score with every query replaced by one of another class; None for bias rows, and where
+        the classes of the pairs do not allow the exchange.
+    """
+
+    result: Result
+    evaluation: Evaluation
+    wrong: Evaluation | None
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A method with its config and features on a data set: all that decides a run but its seed."""
+
+    dataset: Dataset
+    method: type[Method]
+    config: Any
+    features: FeatureSource | None
+
+    @classmethod
+    def of(cls, dataset: Dataset, method: str, preset: str | None, encoder: str | None) -> Self:
+        """Look up method, preset and features by name."""
+        found = method_class(method)
+        config = preset_config(method, preset)
+        return cls(dataset, found, config, cls.source(dataset, found.info, encoder))
+
+    @staticmethod
+    def source(dataset: Dataset, info: MethodInfo, encoder: str | None) -> FeatureSource | None:
+        """Features of a data set; None for bias rows, which look at none."""
+        if info.kind == "bias":
+            return None
+        return open_features(dataset, encoder or dataset.info.default_encoder)
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of data set, features, method, config and version."""
+        contract = self.features and self.features.contract.model_dump()
+        decides = [
+            __version__, self.dataset.fingerprint, contract, self.method.info.name,
+            asdict(self.config),
+        ]  # fmt: skip
+        return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
+
+    def folder(self, runs: Path, seed: int) -> Path:
+        """Folder of a run."""
+        return runs / self.method.info.name / f"{self.key}-seed{seed}"
+
+    def checkpoint(self, runs: Path, seed: int) -> Path:
+        """Folder of a run's checkpoint."""
+        return self.folder(runs, seed) / "checkpoint"
+
+    def fitted(self, checkpoint: Path, seed: int) -> Method:
+        """Load the method from its checkpoint, after fitting it where there is none.
+
+        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice.
+        """
+        if not (checkpoint / "method.json").exists():
+            splits = self.dataset.splits
+            train = self.dataset.pairs("train" if "train" in splits else "val", self.features)
+            val = self.dataset.pairs("val" if "val" in splits else "train", self.features)
+            started = time.monotonic()
+            self.method(self.config, seed).fit(train, val, checkpoint)
+            write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
+        return self.method.load(checkpoint)
+
+    def run(self, runs: Path, seed: int, protocols: Sequence[str]) -> list[Scored]:
+        """Fit, predict and score one seed under every protocol; what is complete is read back."""
+        name, kind = self.method.info.name, self.method.info.kind
+        folder = self.folder(runs, seed)
+        test = self.dataset.pairs("test", self.features)
+        parts: dict[str, tuple[PairSet, PairSet | None]] = {}
+        for protocol in protocols:
+            pairs = test.under(protocol)
+            parts[protocol] = (pairs, None if kind == "bias" else _wrong_queries(pairs))
+        todo = {
+            folder / _slug(pairs): pairs
+            for both in parts.values()
+            for pairs in both
+            if pairs is not None and not (folder / _slug(pairs) / "result.json").exists()
+        }
+        if todo:
+            method = self.fitted(folder / "checkpoint", seed)
+            with progress(f"predict {name}, seed {seed}", sum(map(len, todo.values()))) as bar:
+                for part, pairs in todo.items():
+                    score = _predict_and_score(method, self.dataset, pairs, part, bar)
+                    bar.advance(0, f"{pairs.protocol}: mIoU {score.metrics['mIoU'].value:.1f}")
+        scored = []
+        for right, wrong in parts.values():
+            result, evaluation = _read(folder / _slug(right), right)
+            wrong_evaluation = _read(folder / _slug(wrong), wrong)[1] if wrong else None
+            scored.append(Scored(result, evaluation, wrong_evaluation))
+        return scored
+
+
+def _wrong_queries(pairs: PairSet) -> PairSet | None:
+    try:
+        return pairs.wrong_queries()
+    except UserError:  # one class has most of the pairs: nothing to exchange
+        return None
+
+
+def _slug(pairs: PairSet) -> str:
+    return pairs.protocol.replace(", ", "-").replace(" ", "-")
+
+
+def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
+    """Predict `pairs` and write the predictions with their header."""
+    config = json.loads(json.dumps(asdict(method.config)))
+    presets = [
+        name
+        for name, preset in method.presets.items()
+        if json.loads(json.dumps(asdict(preset))) == config
+    ]
+    header = PredictionHeader(
+        method=method.info.name,
+        preset=presets[0] if presets else None,
+        config=config,
+        seed=method.seed,
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        split=pairs.split,
+        protocol=pairs.protocol,
+        encoder=None if pairs.features is None else pairs.features.contract.encoder,
+    )
+
+    def counted() -> Iterator[Prediction]:
+        for prediction in method.predict(pairs):
+            bar.advance()
+            yield prediction
+
+    write_predictions(out, header, counted())
+
+
+def _predict_and_score(
+    method: Method, dataset: Dataset, pairs: PairSet, folder: Path, bar: Bar
+) -> Evaluation:
+    predictions = folder / "predictions.jsonl"
+    started = time.monotonic()
+    write_run(method, dataset, pairs, predictions, bar)
+    time_s = {"predict": time.monotonic() - started}
+    fit_time = folder.parent / "checkpoint" / "time.json"
+    if fit_time.exists():
+        time_s |= read_json(fit_time)
+    # Score what was written: a run that continues scores the same rounded numbers.
+    header, read = read_predictions(predictions)
+    assert header is not None
+    evaluation = evaluate(pairs, read)
+    write_result(header, evaluation, predictions, folder / "result.json", time_s)
+    return evaluation
+
+
+def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
+    result = read_result(folder / "result.json")
+    return result, evaluate(pairs, read_predictions(folder / result.predictions)[1])

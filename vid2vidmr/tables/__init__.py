@@ -1,0 +1,16 @@
+"""Tables of scored runs: one model of a table, and writers for terminals and files."""
+
+from vid2vidmr.tables.files import to_csv, to_latex, to_markdown, write_tables
+from vid2vidmr.tables.summary import Row, Table, summarise
+from vid2vidmr.tables.terminal import to_rich
+
+__all__ = [
+    "Row",
+    "Table",
+    "summarise",
+    "to_csv",
+    "to_latex",
+    "to_markdown",
+    "to_rich",
+    "write_tables",
+]

@@ -1,0 +1,136 @@
+"""The table as Markdown, CSV (every metric) and LaTeX (booktabs)."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+from vid2vidmr.files import write_text
+from vid2vidmr.tables.summary import Row, Table
+
+METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
+"""Metrics of the Markdown and LaTeX tables; the CSV has all."""
+CSV_COLUMNS = (
+    "dataset", "fingerprint", "synthetic", "split", "pairs", "method", "kind", "preset", "encoder",
+    "protocol", "metric", "value", "low", "high", "seed_sd", "seeds",
+)  # fmt: skip
+
+
+def to_csv(table: Table) -> str:
+    """One line a method, protocol and metric; numbers in percent, unrounded to 4 decimals."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:.4f}"
+
+    for row in table.rows:
+        start = [
+            table.dataset, table.fingerprint, table.synthetic, "test", table.pairs, row.method,
+            row.kind, row.preset or "", row.encoder or "",
+        ]  # fmt: skip
+        seeds = " ".join(map(str, row.seeds))
+        for protocol in table.protocols:
+            for name, summary in row.metrics[protocol].items():
+                mean = summary.mean
+                numbers = map(number, (mean.value, mean.low, mean.high, summary.seed_sd))
+                writer.writerow([*start, protocol, name, *numbers, seeds])
+            if lost := row.sensitivity.get(protocol):
+                numbers = map(number, (lost.value, lost.low, lost.high, None))
+                writer.writerow([*start, protocol, "query_sensitivity", *numbers, seeds])
+            covered = number(100 * row.coverage[protocol])
+            writer.writerow([*start, protocol, "coverage", covered, "", "", "", seeds])
+    return out.getvalue()
+
+
+def _cells(
+    table: Table, row: Row, bold: Callable[[str], str], spread: Callable[[float], str]
+) -> list[str]:
+    """Numbers of a row: every protocol's metrics and sensitivity, then the number of seeds."""
+    cells = []
+    for protocol in table.protocols:
+        for metric in METRICS:
+            summary = row.metrics[protocol][metric]
+            text = f"{summary.mean.value:.1f}"
+            if table.is_best(row, protocol, metric):
+                text = bold(text)
+            if metric == METRICS[0]:
+                if summary.mean.low is not None and summary.mean.high is not None:
+                    text += f" [{summary.mean.low:.1f}, {summary.mean.high:.1f}]"
+                if summary.seed_sd is not None:
+                    text += spread(summary.seed_sd)
+            cells.append(text)
+        lost = row.sensitivity.get(protocol)
+        cells.append("" if lost is None else f"{lost.value:.1f}")
+    return [*cells, str(len(row.seeds))]
+
+
+def to_markdown(table: Table) -> str:
+    """Title, table, verdicts and notes."""
+    heads = [f"{protocol} {name}" for protocol in table.protocols for name in (*METRICS, "sens.")]
+    header = ["method", "kind", *heads, "seeds"]
+    lines = [f"**{table.title}**", "", f"| {' | '.join(header)} |"]
+    lines.append(f"|{'---|' * 2}{'---:|' * (len(header) - 2)}")
+    for row in table.rows:
+        cells = _cells(table, row, "**{}**".format, " sd {:.1f}".format)
+        lines.append(f"| {' | '.join([row.method, row.kind, *cells])} |")
+    lines += ["", *(f"- {text}" for text in (*table.verdicts, *table.notes)), ""]
+    return "\n".join(lines)
+
+
+def _tex(text: str) -> str:
+    for sign in "&%_#":
+        text = text.replace(sign, f"\\{sign}")
+    return text
+
+
+def to_latex(table: Table) -> str:
+    """Give a ``table`` environment; it needs the package booktabs."""
+    width = len(METRICS) + 1
+    groups, rules = [], []
+    for i, protocol in enumerate(table.protocols):
+        groups.append(f"\\multicolumn{{{width}}}{{c}}{{{_tex(protocol)}}}")
+        rules.append(f"\\cmidrule(lr){{{2 + i * width}-{1 + (i + 1) * width}}}")
+    heads = [_tex(name) for _ in table.protocols for name in (*METRICS, "sens.")]
+
+    def line(row: Row) -> str:
+        cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {:.1f}".format)
+        return " & ".join([_tex(row.method), *cells]) + r" \\"
+
+    caption = _tex(" ".join([f"{table.title}.", *table.verdicts, *table.notes]))
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"\centering",
+            rf"\caption{{{caption}}}",
+            rf"\begin{{tabular}}{{l{'r' * (width * len(table.protocols) + 1)}}}",
+            r"\toprule",
+            " & ".join(["", *groups, r" \\"]),
+            " ".join(rules),
+            " & ".join(["method", *heads, "seeds"]) + r" \\",
+            r"\midrule",
+            *map(line, table.method_rows),
+            *([r"\midrule"] if table.method_rows else []),
+            *map(line, table.bias_rows),
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )
+
+
+def write_tables(table: Table, folder: Path) -> list[Path]:
+    """Write ``table.md``, ``table.csv`` and ``table.tex`` into `folder`."""
+    written = []
+    for suffix, text in [
+        ("md", to_markdown(table)),
+        ("csv", to_csv(table)),
+        ("tex", to_latex(table)),
+    ]:
+        written.append(folder / f"table.{suffix}")
+        write_text(written[-1], text)
+    return written

@@ -1,0 +1,206 @@
+"""From scored runs to the rows of a table: seeds combined, best numbers found, caption written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vid2vidmr.evaluation import Evaluation, SeedSummary, combine_seeds, query_sensitivity
+from vid2vidmr.method import Kind
+from vid2vidmr.records import Interval
+
+if TYPE_CHECKING:
+    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.run import Scored
+
+HEADLINE = "mIoU"
+"""The metric that ranks."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method over its seeds.
+
+    Attributes
+    ----------
+    method : str
+    kind : {"bias", "untrained", "trained"}
+    preset, encoder : str or None
+    seeds : tuple of int
+    metrics : dict
+        Protocol to metric to its mean, interval and spread over seeds, percent.
+    sensitivity : dict of str to Interval
+        Protocol to the mIoU lost when every query is replaced by one of another class, points.
+    coverage : dict of str to float
+        Protocol to the share of pairs with a valid window, the lowest of the seeds.
+    """
+
+    method: str
+    kind: Kind
+    preset: str | None
+    encoder: str | None
+    seeds: tuple[int, ...]
+    metrics: dict[str, dict[str, SeedSummary]]
+    sensitivity: dict[str, Interval]
+    coverage: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with what they have in common.
+
+    Attributes
+    ----------
+    dataset, fingerprint : str
+    synthetic : bool
+    pairs : int
+    protocols : tuple of str
+    rows : tuple of Row
+        Best headline metric first, bias rows last.
+    """
+
+    dataset: str
+    fingerprint: str
+    synthetic: bool
+    pairs: int
+    protocols: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def bias_rows(self) -> list[Row]:
+        """Rows that never look at the query."""
+        return [row for row in self.rows if row.kind == "bias"]
+
+    @property
+    def method_rows(self) -> list[Row]:
+        """All other rows."""
+        return [row for row in self.rows if row.kind != "bias"]
+
+    @property
+    def title(self) -> str:
+        """Data set, split and number of pairs."""
+        mark = " (synthetic)" if self.synthetic else ""
+        return f"{self.dataset}{mark}, test split, {self.pairs} pairs"
+
+    def is_best(self, row: Row, protocol: str, metric: str) -> bool:
+        """Whether no other method's number in this column is higher; bias rows do not take part."""
+        if row.kind == "bias":
+            return False
+        numbers = [other.metrics[protocol][metric].mean.value for other in self.method_rows]
+        return row.metrics[protocol][metric].mean.value == max(numbers)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """One sentence a protocol: which row is best, of what kind, and by how much over bias."""
+        sentences = []
+        for protocol in self.protocols:
+
+            def score(row: Row, protocol: str = protocol) -> float:
+                return row.metrics[protocol][HEADLINE].mean.value
+
+            bias = max(self.bias_rows, key=score)
+            sentence = f"{protocol}: best bias row {bias.method} ({HEADLINE} {score(bias):.1f})"
+            if self.method_rows:
+                best = max(self.method_rows, key=score)
+                sentence = (
+                    f"{protocol}: best row {best.method} ({best.kind}), "
+                    f"{score(best) - score(bias):+.1f} {HEADLINE} over the best bias row "
+                    f"({bias.method}, {score(bias):.1f})"
+                )
+                trained = [row for row in self.method_rows if row.kind == "trained"]
+                if best.kind != "trained" and trained:
+                    first = max(trained, key=score)
+                    sentence += (
+                        f"; best trained row {first.method}, {score(first) - score(bias):+.1f}"
+                    )
+            sentences.append(sentence + ".")
+        return sentences
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know to read the numbers."""
+        encoders = sorted({row.encoder for row in self.rows if row.encoder})
+        presets = sorted({row.preset for row in self.rows if row.preset and row.kind == "trained"})
+        made = [f"encoder {', '.join(encoders)}"] if encoders else []
+        made += [f"preset {', '.join(presets)}"] if presets else []
+        notes = ["; ".join([*made, f"fingerprint {self.fingerprint}"]) + "."]
+        if self.synthetic:
+            notes.append("Rendered data: these numbers say nothing about real video.")
+        low = [
+            f"{row.method} {100 * share:.1f} % ({protocol})"
+            for row in self.rows
+            for protocol, share in row.coverage.items()
+            if share < 1
+        ]
+        if low:
+            notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
+        notes.append(
+            "In brackets: 95 % interval, bootstrap over query and target videos. sd: standard "
+            "deviation between seeds. sens.: mIoU lost when every query is replaced by one of "
+            "another class. Bias rows never look at the query."
+        )
+        return notes
+
+
+def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
+    """Combine the seeds of every method, and order the rows.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    scored : sequence of Scored
+        At least one bias row; runs of a method stand together.
+    """
+    rows = []
+    for method, group in groupby(scored, key=lambda run: run.result.method):
+        runs = list(group)
+        first = runs[0].result
+        by_protocol = {
+            protocol: [run for run in runs if run.result.protocol == protocol]
+            for protocol in dict.fromkeys(run.result.protocol for run in runs)
+        }
+        rows.append(
+            Row(
+                method=method,
+                kind=first.kind,
+                preset=first.preset,
+                encoder=first.encoder,
+                seeds=tuple(dict.fromkeys(run.result.seed for run in runs)),
+                metrics={
+                    p: combine_seeds([r.evaluation for r in rs]) for p, rs in by_protocol.items()
+                },
+                sensitivity={
+                    protocol: query_sensitivity(
+                        _mean([run.evaluation for run in runs]),
+                        _mean([run.wrong for run in runs if run.wrong is not None]),
+                    )
+                    for protocol, runs in by_protocol.items()
+                    if all(run.wrong is not None for run in runs)
+                },
+                coverage={p: min(r.result.coverage for r in rs) for p, rs in by_protocol.items()},
+            )
+        )
+    protocols = tuple(dict.fromkeys(run.result.protocol for run in scored))
+    last = protocols[-1]
+    rows.sort(key=lambda row: (row.kind == "bias", -row.metrics[last][HEADLINE].mean.value))
+    return Table(
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        synthetic=dataset.info.synthetic,
+        pairs=scored[0].result.pairs,
+        protocols=protocols,
+        rows=tuple(rows),
+    )
+
+
+def _mean(evaluations: list[Evaluation]) -> Evaluation:
+    """Average over seeds, pair by pair, as one evaluation."""
+    tables = np.mean([evaluation.per_pair.to_numpy() for evaluation in evaluations], axis=0)
+    first = evaluations[0]
+    per_pair = first.per_pair.copy()
+    per_pair[:] = tables
+    return replace(first, per_pair=per_pair)
