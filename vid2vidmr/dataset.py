@@ -18,9 +18,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
+from pydantic import ConfigDict, ValidationError
 
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import read_json, replacing, write_json
@@ -59,6 +60,15 @@ class DatasetInfo(Record):
     citation: str
     synthetic: bool
     default_encoder: str
+
+
+class _Description(DatasetInfo):
+    """What ``dataset.json`` holds; fields of later versions are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    fingerprint: str
+    counts: dict[str, Any]
 
 
 class DatasetBuilder(ABC):
@@ -114,7 +124,7 @@ def _update(digest: hashlib._Hash, table: pd.DataFrame) -> None:
         if values.dtype.kind == "f":
             digest.update(values.to_numpy("<f8").tobytes())
         else:
-            digest.update("\x1f".join(values.astype(str)).encode())
+            digest.update("\x1f".join(values.astype(str).tolist()).encode())
 
 
 def fingerprint(info: DatasetInfo, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame]) -> str:
@@ -172,16 +182,29 @@ def write_dataset(
     if unknown := set(moments["video_id"]) - known_videos:
         raise DataError(f"{info.name}: moments name unknown videos, e.g. {min(unknown)!r}.")
     for split, table in pairs.items():
-        if unknown := (set(table["query_id"]) | set(table["target_id"])) - known_moments:
+        named = {*table["query_id"].unique(), *table["target_id"].unique()}
+        if unknown := named - known_moments:
             raise DataError(f"{info.name}: {split} pairs name unknown moments: {min(unknown)!r}.")
 
+    # A folder whose tables are being replaced is no data set until dataset.json is back.
+    (out / "dataset.json").unlink(missing_ok=True)
+    for split in SPLITS:
+        (out / "pairs" / f"{split}.parquet").unlink(missing_ok=True)
     for path, table in [
         (out / "moments.parquet", moments),
         (out / "videos.parquet", videos),
         *((out / "pairs" / f"{split}.parquet", table) for split, table in pairs.items()),
     ]:
+        # Ids that never repeat but share a beginning take a third of the room as differences.
+        key = table.columns[0]
         with replacing(path) as temporary:
-            table.to_parquet(temporary, index=False, compression="zstd")
+            table.to_parquet(
+                temporary,
+                index=False,
+                compression="zstd",
+                use_dictionary=[column for column in table.columns if column != key],
+                column_encoding={key: "DELTA_BYTE_ARRAY"},
+            )
     counts = {
         "videos": len(videos),
         "moments": len(moments),
@@ -207,15 +230,21 @@ class Dataset:
     path: Path
 
     @cached_property
-    def _json(self) -> dict[str, object]:
-        loaded: dict[str, object] = read_json(self.path / "dataset.json")
-        return loaded
+    def _description(self) -> _Description:
+        path = self.path / "dataset.json"
+        try:
+            return _Description.model_validate(read_json(path))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the file"
+            raise DataError(
+                f"{path} does not describe a data set ({field}: {first['msg']}): build it again."
+            ) from None
 
     @cached_property
     def info(self) -> DatasetInfo:
         """Name, version, source, licence."""
-        fields = {key: self._json[key] for key in DatasetInfo.model_fields if key in self._json}
-        return DatasetInfo.model_validate(fields)
+        return DatasetInfo(**self._description.model_dump(include=set(DatasetInfo.model_fields)))
 
     @property
     def name(self) -> str:
@@ -225,12 +254,12 @@ class Dataset:
     @property
     def fingerprint(self) -> str:
         """Hash of what decides a score."""
-        return str(self._json["fingerprint"])
+        return self._description.fingerprint
 
     @property
-    def counts(self) -> object:
+    def counts(self) -> dict[str, Any]:
         """Numbers of videos, moments, classes and pairs."""
-        return self._json["counts"]
+        return self._description.counts
 
     def _table(self, file: str) -> pd.DataFrame:
         try:
