@@ -80,9 +80,9 @@ def print_contents(dataset: Dataset, missing: Sequence[tuple[str, str]]) -> None
     from rich.table import Table
 
     table = Table("what", "state", title=f"{dataset.name} in {dataset.path}")
-    for split in dataset.splits:
-        table.add_row(f"{split} pairs", f"[green]{_text(len(dataset.pairs(split)))}[/]")
-    table.add_row("moments", f"[green]{_text(len(dataset.moments))}[/]")
+    for split, pairs in dataset.counts["pairs"].items():
+        table.add_row(f"{split} pairs", f"[green]{_text(pairs)}[/]")
+    table.add_row("moments", f"[green]{_text(dataset.counts['moments'])}[/]")
     for what, state in missing:
         table.add_row(what, f"[yellow]missing[/]: {state}")
     table.add_row("fingerprint", dataset.fingerprint)

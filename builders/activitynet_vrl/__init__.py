@@ -1,0 +1,79 @@
+"""ActivityNet-VRL: video re-localization on ActivityNet 1.3 (Feng et al., ECCV 2018)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from vid2vidmr.dataset import SPLITS, Dataset, DatasetBuilder, DatasetInfo, write_dataset
+from vid2vidmr.errors import UserError
+
+
+class ActivityNetVRL(DatasetBuilder):
+    """Builds all three splits of ActivityNet-VRL from the released annotations.
+
+    Train pairs are all ordered pairs of different moments of one class whose query is not longer
+    than the target, moments of one video included (the published 472,704). Val and test have one
+    target a query, drawn from the same candidates with a seed (default 0).
+    """
+
+    info = DatasetInfo(
+        name="activitynet-vrl",
+        title="ActivityNet-VRL: video re-localization on ActivityNet 1.3, classes disjoint",
+        version="1",
+        source="https://github.com/fengyang0317/video_reloc (items); "
+        "https://github.com/JJBOY/BMN-Boundary-Matching-Network (durations, raw annotations)",
+        licence="MIT (annotations)",
+        citation="Feng et al., Video Re-localization, ECCV 2018",
+        synthetic=False,
+        default_encoder="clip-vit-b32",
+    )
+
+    def build(self, out: Path, *, videos: int | None = None, seed: int | None = None) -> Dataset:
+        """Build the annotations into `out`, offline; see `DatasetBuilder.build`.
+
+        Raises
+        ------
+        UserError
+            If `videos` is given: the data set has a fixed size.
+        DataError
+            If the annotations are not as released.
+        """
+        if videos is not None:
+            raise UserError(
+                f"--videos {videos} does not apply to activitynet-vrl, its moments are released "
+                "as they are: leave the option out."
+            )
+        from builders.activitynet_vrl.pairs import candidates, draw_targets, pair_table
+        from builders.activitynet_vrl.tables import read_released
+        from builders.activitynet_vrl.verify import facts
+        from builders.facts import check_facts, print_contents
+
+        seed = 0 if seed is None else seed
+        released = read_released()
+        moments = released.moments
+        ids = {s: moments.loc[moments["split"] == s, "moment_id"].to_numpy() for s in SPLITS}
+        rows = {s: candidates(released.items[released.items["split"] == s]) for s in SPLITS}
+        for split in ("val", "test"):
+            rows[split] = draw_targets(*rows[split], ids[split], seed)
+        check_facts("activitynet-vrl: facts of the released annotations", facts(released, rows))
+        dataset = write_dataset(
+            out,
+            self.info,
+            moments,
+            {split: pair_table(*rows[split], ids[split], split) for split in SPLITS},
+            released.videos,
+            options={"seed": seed},
+        )
+        unknown = released.videos["duration_s"].isna()
+        print_contents(
+            dataset,
+            [
+                ("video files", f"0 of {len(released.videos):,}, from YouTube (many are gone)"),
+                (
+                    "durations",
+                    f"{unknown.sum()} of {len(released.videos):,} videos: their seconds assume 30 "
+                    "frames a second until the video is here",
+                ),
+            ],
+        )
+        return dataset
