@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.features import FeatureContract, FeatureSource
+from vid2vidmr.features import FeatureContract, FeatureSource, require_contract
 from vid2vidmr.method import Method
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
@@ -150,15 +150,8 @@ class NeuralMethod(Method):
         """
         if pairs.features is None:
             raise FeatureError(f"{self.info.name} needs features: run `vid2vidmr features` first.")
-        contract = pairs.features.contract
-        if self.encoder_contract is not None and contract != self.encoder_contract:
-            theirs, ours = contract.model_dump(), self.encoder_contract.model_dump()
-            key = next(key for key in ours if ours[key] != theirs[key])
-            raise FeatureError(
-                f"{self.info.name} was trained on {key} {ours[key]!r}, these features have "
-                f"{theirs[key]!r}: run `vid2vidmr features --encoder {ours['encoder']}`, or train "
-                "again."
-            )
+        if self.encoder_contract is not None:
+            require_contract(pairs.features.contract, self.encoder_contract, self.info.name)
         if self.feature_mean is None:
             return pairs
         return replace(pairs, features=CentredFeatures(pairs.features, self.feature_mean))
