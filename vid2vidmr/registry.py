@@ -33,7 +33,13 @@ def _load(kind: str, name: str) -> Any:
     entries = _entries(kind)
     if name not in entries:
         raise UnknownNameError(kind, name, entries)
-    return entries[name].load()
+    try:
+        return entries[name].load()
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"The {kind} {name!r} cannot be imported from {entries[name].value} ({error}): install "
+            "what it needs, or uninstall the package that registers it."
+        ) from error
 
 
 def method_names() -> list[str]:

@@ -127,21 +127,17 @@ class Table:
         presets = sorted({row.preset for row in self.rows if row.preset and row.kind == "trained"})
         made = [f"encoder {', '.join(encoders)}"] if encoders else []
         made += [f"preset {', '.join(presets)}"] if presets else []
-        notes = ["; ".join([*made, f"fingerprint {self.fingerprint}"]) + "."]
+        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + "."]
         if self.synthetic:
             notes.append("Rendered data: these numbers say nothing about real video.")
-        low = [
-            f"{row.method} {100 * share:.1f} % ({protocol})"
-            for row in self.rows
-            for protocol, share in row.coverage.items()
-            if share < 1
-        ]
-        if low:
+        lowest = {row.method: min(row.coverage.values()) for row in self.rows}
+        if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
         notes.append(
-            "In brackets: 95 % interval, bootstrap over query and target videos. sd: standard "
-            "deviation between seeds. sens.: mIoU lost when every query is replaced by one of "
-            "another class. Bias rows never look at the query."
+            "In brackets: 95 % interval, bootstrap over query and target videos. sens.: mIoU lost "
+            "when every query is replaced by one of another class. sd: standard deviation of mIoU "
+            f"between seeds. Where there is one column of each, it is {self.protocols[-1]}. Bias "
+            "rows never look at the query."
         )
         return notes
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from vid2vidmr.tables.summary import Row, Table
+from vid2vidmr.records import Interval
+from vid2vidmr.tables.summary import HEADLINE, Row, Table
 
 if TYPE_CHECKING:
     from rich.console import Group
 
-WIDE = 116
-"""Columns of a terminal from which on all of `WIDE_METRICS` fit."""
-NARROW_METRICS = ("mIoU", "R1@0.5")
-WIDE_METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7")
+WIDE = 118
+"""Columns of a terminal from which on `WIDE_METRICS` fit."""
+NARROW_METRICS = ("R1@0.5",)
+WIDE_METRICS = ("R1@0.3", "R1@0.5", "R1@0.7")
 
 
 def to_rich(table: Table, width: int) -> Group:
-    """Render for a terminal of `width` columns; caption and notes stand below."""
+    """Render for a terminal of `width` columns; verdicts and notes stand below."""
     from rich import box
     from rich.console import Group
     from rich.table import Table as RichTable
@@ -26,30 +27,28 @@ def to_rich(table: Table, width: int) -> Group:
     metrics = WIDE_METRICS if wide else NARROW_METRICS
     grid = RichTable(
         title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        padding=(0, 1) if wide else (0, 1, 0, 0), pad_edge=False,
+        padding=(0, 1, 0, 0), pad_edge=False,
     )  # fmt: skip
-    grid.add_column("\nmethod", no_wrap=True)
+    grid.add_column("\nmethod", overflow="fold")
     for protocol in table.protocols:
+        grid.add_column(f"{protocol}\n{HEADLINE}", no_wrap=True)
         for metric in metrics:
-            head = protocol if metric == metrics[0] else ""
-            grid.add_column(f"{head}\n{metric}", justify="right", no_wrap=True)
-    grid.add_column("\nsens.", justify="right", no_wrap=True)
-    grid.add_column("\nsd", justify="right", no_wrap=True)
-    grid.add_column("\nseeds", justify="right", no_wrap=True)
+            grid.add_column(f"\n{metric}", justify="right", no_wrap=True)
+    for name in ("sens.", "sd", "seeds"):
+        grid.add_column(f"\n{name}", justify="right", no_wrap=True)
 
     def line(row: Row) -> list[Text]:
         cells = [Text(row.method, style="dim" if row.kind == "bias" else "")]
         for protocol in table.protocols:
-            for metric in metrics:
+            for metric in (HEADLINE, *metrics):
                 mean = row.metrics[protocol][metric].mean
                 best = table.is_best(row, protocol, metric)
-                cell = Text(f"{mean.value:.1f}", style="bold green" if best else "")
-                if metric == metrics[0] and mean.low is not None and mean.high is not None:
-                    digits = 1 if wide else 0
-                    cell.append(f" [{mean.low:.{digits}f}, {mean.high:.{digits}f}]", style="dim")
+                cell = Text(f"{mean.value:4.1f}", style="bold green" if best else "")
+                if metric == HEADLINE:
+                    cell.append(_brackets(mean, wide), style="not bold dim default")
                 cells.append(cell)
         last = table.protocols[-1]
-        lost, sd = row.sensitivity.get(last), row.metrics[last]["mIoU"].seed_sd
+        lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].seed_sd
         cells.append(Text("" if lost is None else f"{lost.value:.1f}"))
         cells.append(Text("" if sd is None else f"{sd:.1f}"))
         cells.append(Text(str(len(row.seeds))))
@@ -57,10 +56,19 @@ def to_rich(table: Table, width: int) -> Group:
 
     for row in table.method_rows:
         grid.add_row(*line(row))
-    grid.add_section()
+    if table.method_rows:
+        grid.add_row()
+    grid.add_row(Text("bias rows:", style="dim italic"))
     for row in table.bias_rows:
         grid.add_row(*line(row))
-    lines = [*table.verdicts, *table.notes]
-    return Group(
-        grid, *(Text(text, style="" if text in table.verdicts else "dim") for text in lines)
-    )
+    verdicts = [Text(text) for text in table.verdicts]
+    notes = [Text(text, style="dim") for text in table.notes]
+    return Group(grid, *verdicts, Text(""), *notes)
+
+
+def _brackets(mean: Interval, wide: bool) -> str:
+    """Interval behind a number; whole percents where there is little room and no use for more."""
+    if mean.low is None or mean.high is None:
+        return ""
+    digits = 1 if wide or mean.high - mean.low < 4 else 0
+    return f" [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"

@@ -1,0 +1,171 @@
+"""Tables: what is bold, what stands apart, what fits a terminal, and that files agree with runs."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mini_dataset import mini_dataset
+from rich.console import Console
+from toy import toy_pairs
+
+from vid2vidmr.evaluation import evaluate
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.records import Prediction, Result
+from vid2vidmr.run import Scored
+from vid2vidmr.tables import Table, summarise, to_csv, to_latex, to_markdown, to_rich, write_tables
+
+PAIRS = toy_pairs(60, seed=3, classes=6)
+
+
+def predictions(pairs: PairSet, spread_s: float, seed: int) -> list[Prediction]:
+    """Ground truth moved by noise: the smaller the noise the better the method."""
+    rng = np.random.default_rng(seed)
+    shift = rng.normal(0, spread_s, len(pairs))
+    rows = zip(
+        pairs.table["pair_id"], pairs.table["start_s"], pairs.table["end_s"], shift, strict=True
+    )
+    return [Prediction(pair_id=p, windows=((s + d, e + d, 1.0),)) for p, s, e, d in rows]
+
+
+def scored(
+    method: str, kind: str, spread_s: float, seed: int, protocol: str, *, pairs: PairSet = PAIRS
+) -> Scored:
+    evaluation = evaluate(pairs, predictions(pairs, spread_s, seed), resamples=200)
+    wrong = evaluate(pairs, predictions(pairs, 30.0, seed), resamples=200)
+    result = Result(
+        method=method, kind=kind, preset="small", config={}, seed=seed, dataset="mini",
+        dataset_fingerprint="synthetic-0", split="test", protocol=protocol,
+        encoder=None if kind == "bias" else "toy", pairs=len(pairs), coverage=evaluation.coverage,
+        invalid=evaluation.invalid, metrics=evaluation.metrics, predictions="predictions.jsonl",
+        predictions_sha256="0", versions={}, commit=None, hardware="none", time_s={},
+    )  # fmt: skip
+    return Scored(result, evaluation, None if kind == "bias" else wrong)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Table:
+    dataset = mini_dataset(tmp_path_factory.mktemp("mini"), {"a": None, "b": None})
+    runs = [
+        scored(method, kind, spread_s, seed, protocol)
+        for method, kind, spread_s, seeds in [
+            ("matr", "trained", 6.0, (0, 1)),
+            ("dtw-match", "untrained", 3.0, (0,)),
+            ("random", "bias", 20.0, (0,)),
+            ("prior", "bias", 1.0, (0,)),
+        ]
+        for seed in seeds
+        for protocol in ("official", "recropped")
+    ]
+    return summarise(dataset, runs)
+
+
+def test_methods_come_best_first_and_bias_rows_last(table: Table) -> None:
+    assert [row.method for row in table.rows] == ["dtw-match", "matr", "prior", "random"]
+
+
+def test_bias_rows_are_never_best(table: Table) -> None:
+    by_name = {row.method: row for row in table.rows}
+    assert table.is_best(by_name["dtw-match"], "recropped", "mIoU")
+    for name in ("matr", "prior"):  # prior has the highest number of all
+        assert not table.is_best(by_name[name], "recropped", "mIoU")
+
+
+def test_verdict_says_that_the_best_row_is_untrained_and_below_bias(table: Table) -> None:
+    official, recropped = table.verdicts
+    assert official.startswith("official: best row dtw-match (untrained), -")
+    assert "best bias row (prior" in recropped
+    assert "best trained row matr" in recropped
+
+
+def test_seeds_are_averaged_and_their_spread_is_apart(table: Table) -> None:
+    runs = [scored("matr", "trained", 6.0, seed, "official") for seed in (0, 1)]
+    values = [run.evaluation.metrics["mIoU"].value for run in runs]
+    (row,) = [row for row in table.rows if row.method == "matr"]
+    summary = row.metrics["official"]["mIoU"]
+    assert row.seeds == (0, 1)
+    assert summary.mean.value == pytest.approx(np.mean(values))
+    assert summary.seed_sd == pytest.approx(np.std(values, ddof=1))
+
+
+def test_sensitivity_is_the_loss_with_wrong_queries(table: Table) -> None:
+    run = scored("dtw-match", "untrained", 3.0, 0, "official")
+    assert run.wrong is not None
+    lost = run.evaluation.metrics["mIoU"].value - run.wrong.metrics["mIoU"].value
+    rows = {row.method: row for row in table.rows}
+    assert rows["dtw-match"].sensitivity["official"].value == pytest.approx(lost)
+    assert rows["prior"].sensitivity == {}
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_terminal_table_fits_and_shows_everything(table: Table, width: int) -> None:
+    console = Console(width=width, file=io.StringIO(), force_terminal=True)
+    console.print(to_rich(table, width))
+    raw = console.file.getvalue()  # type: ignore[attr-defined]
+    text = re.sub(r"\x1b\[[0-9;]*m", "", raw)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    assert "synthetic" in text
+    for row in table.rows:
+        (line,) = [x for x in text.splitlines() if x.strip().startswith(row.method + " ")]
+        for protocol in table.protocols:
+            assert f"{row.metrics[protocol]['mIoU'].mean.value:4.1f} [" in line
+    best = table.rows[0].metrics["official"]["mIoU"].mean.value
+    assert re.search(rf"\x1b\[1;32m{best:.1f}", raw)
+    assert ("R1@0.7" in text) == (width == 120)
+
+
+def test_csv_has_every_metric_with_interval_and_seeds(table: Table) -> None:
+    rows = list(csv.DictReader(io.StringIO(to_csv(table))))
+    for row in table.rows:
+        for protocol in table.protocols:
+            mine = [r for r in rows if (r["method"], r["protocol"]) == (row.method, protocol)]
+            named = {r["metric"]: r for r in mine}
+            assert named.keys() >= row.metrics[protocol].keys() | {"coverage"}
+            for metric, summary in row.metrics[protocol].items():
+                line = named[metric]
+                assert float(line["value"]) == pytest.approx(summary.mean.value, abs=1e-4)
+                assert float(line["low"]) <= float(line["value"]) <= float(line["high"])
+            assert named["mIoU"]["seeds"] == " ".join(map(str, row.seeds))
+            assert ("query_sensitivity" in named) == (row.kind != "bias")
+
+
+def test_markdown_is_one_table_with_equal_columns(table: Table) -> None:
+    text = to_markdown(table)
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + len(table.rows)
+    assert len({line.count("|") for line in lines}) == 1
+    assert "**" in lines[2] and "**" not in lines[-1]
+    assert "Rendered data" in text
+
+
+def test_latex_columns_match_and_signs_are_escaped(table: Table) -> None:
+    text = to_latex(table)
+    columns = re.search(r"\\begin\{tabular\}\{(l r*|lr+)\}", text)
+    assert columns is not None
+    wanted = len(columns.group(1))
+    body = text.split("\\midrule", 1)[1].split("\\bottomrule")[0]
+    rows = [line for line in body.splitlines() if line.endswith("\\\\")]
+    assert {line.count("&") + 1 for line in rows} == {wanted}
+    assert not re.search(r"(?<!\\)[%_#]", text)
+    assert "\\textbf" in rows[0]
+
+
+def test_low_coverage_is_said(tmp_path: Path) -> None:
+    dataset = mini_dataset(tmp_path, {"a": None, "b": None})
+    run = scored("random", "bias", 5.0, 0, "official")
+    half = evaluate(PAIRS, predictions(PAIRS, 5.0, 0)[:30], resamples=0)
+    result = run.result.model_copy(update={"coverage": half.coverage})
+    table = summarise(dataset, [Scored(result, half, None)])
+    assert any("random 50.0 %" in note for note in table.notes)
+
+
+def test_a_table_of_bias_rows_alone_is_written(tmp_path: Path) -> None:
+    dataset = mini_dataset(tmp_path / "mini", {"a": None, "b": None})
+    table = summarise(dataset, [scored("random", "bias", 5.0, 0, "official")])
+    assert table.verdicts[0].startswith("official: best bias row random")
+    for path in write_tables(table, tmp_path):
+        assert path.stat().st_size > 0
+    Console(file=io.StringIO(), width=80).print(to_rich(table, 80))
