@@ -192,6 +192,13 @@ def test_matching_is_the_cheapest_of_all_assignments():
         assert sum(cost(q, w) for w, q in chosen.items()) == pytest.approx(best, abs=1e-5)
 
 
+def test_outputs_that_are_not_numbers_give_a_loss_that_is_none():
+    logits, spans = torch.full((1, 3, 2), torch.nan), torch.full((1, 3, 2), torch.nan)
+    windows, present = torch.tensor([[[0.5, 0.2]]]), torch.ones(1, 1, dtype=torch.bool)
+    matches = match(logits, spans, windows, present)
+    assert set_losses(logits, spans, windows, matches)["loss_span"].isnan()
+
+
 def test_set_losses_without_any_window_only_push_to_background():
     logits, spans = torch.randn(2, 5, 2, requires_grad=True), torch.rand(2, 5, 2)
     windows, present = torch.zeros(2, 1, 2), torch.zeros(2, 1, dtype=torch.bool)
@@ -250,7 +257,7 @@ class Forbidden:
 
 def test_published_weights_reads_options_but_no_other_objects(tmp_path):
     weights = {"module.query_embed.weight": torch.ones(2, 3)}
-    options = argparse.Namespace(lr=1e-4)
+    options = argparse.Namespace(lr=1e-4, device=torch.device("cpu"))
     torch.save({"model": weights, "opt": options, "epoch": 3}, tmp_path / "good.ckpt")
     assert published_weights(tmp_path / "good.ckpt")["query_embed.weight"].shape == (2, 3)
     torch.save({"model": weights, "opt": Forbidden()}, tmp_path / "bad.ckpt")

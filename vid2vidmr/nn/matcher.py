@@ -58,6 +58,8 @@ def match(
         - giou * span_giou(to_start_end(spans), to_start_end(windows))
         - label * logits.softmax(-1)[..., FOREGROUND].unsqueeze(-1)
     ).cpu()  # (B, Q, W)
+    # A diverged network must reach the training loop's message, not fail in the assignment.
+    cost = cost.nan_to_num()
     found = []
     for b, mask in enumerate(windows_mask.cpu()):
         columns = mask.nonzero().squeeze(1)
