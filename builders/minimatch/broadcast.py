@@ -36,7 +36,7 @@ class Broadcast:
         filmed: Image,
         frame: int,
         *,
-        bug: bool = True,
+        graphic: bool = False,
         replay: bool = False,
         wipe: float | None = None,
     ) -> Image:
@@ -47,22 +47,22 @@ class Broadcast:
         filmed : ndarray of uint8, (144, 256, 3)
         frame : int
             Number of the frame in the video.
-        bug : bool
-            Whether the score bug is shown; full-screen graphics go without.
+        graphic : bool
+            A full-screen graphic: no score bug and no rain on it.
         replay : bool
             Whether the shot is a replay, which is marked as such.
         wipe : float, optional
             How far a wipe has swept, from 0 to 1.
         """
         image = cv2.LUT(cv2.transform(filmed, self._colour), self._curve)
-        if self._rain:
+        if self._rain and not graphic:
             cv2.add(image, self._rain[frame % 4], dst=image)
         if self.style.picture.noise:
             y, x = (7 * frame) % 16, (11 * frame) % 16
             grain = self._noise[y : y + HEIGHT, x : x + WIDTH]
             cv2.addWeighted(image, 1.0, grain, 1.0, -128.0, dst=image)
         c = Canvas(np.asarray(image, np.uint8), font=self._font)
-        if bug:
+        if not graphic:
             self._bug(c, frame)
         if replay:
             self._badge(c)
@@ -92,11 +92,9 @@ class Broadcast:
     def _wipe(self, c: Canvas, share: float) -> None:
         x = -150 + (WIDTH + 230) * share
         stripes = (self.style.bug.bar, self.style.bug.accent, self.style.home.shirt)
-        for k, (colour, left, right) in enumerate(
-            zip((*stripes, stripes[0]), (0, 90, 106, 118), (90, 106, 118, 130), strict=True)
-        ):
-            slant = 0 if k < 4 else 1
-            a, b = x + left, x + right + slant
+        edges = ((0, 90), (90, 106), (106, 118), (118, 130))
+        for colour, (left, right) in zip((*stripes, stripes[0]), edges, strict=True):
+            a, b = x + left, x + right
             c.poly([(a + 40, 0), (b + 40, 0), (b - 10, HEIGHT), (a - 10, HEIGHT)], colour)
         c.disc((x + 60, HEIGHT / 2), 22, WHITE)
         c.text("M", (x + 60, HEIGHT / 2), 20, self.style.bug.bar, 900)

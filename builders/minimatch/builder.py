@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import os
-import signal
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, replace
-from multiprocessing import get_context, parent_process
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-)
 
 from builders.minimatch.config import SPLITS, VERSION, MinimatchConfig
 from builders.minimatch.pairs import pair_up
 from builders.minimatch.plan import VideoPlan, plan_videos
+from builders.minimatch.pool import render_missing
 from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_sha256, read_json, write_json
@@ -81,7 +70,7 @@ class Minimatch(DatasetBuilder):
         out = Path(out)
         _claim(out, config)
         plans = plan_videos(config)
-        _render_missing(plans, out / "videos", workers or os.cpu_count() or 1)
+        render_missing(plans, out / "videos", workers or os.cpu_count() or 1)
         moments, pairs = annotation_tables(config, plans)
         return write_dataset(out, self.info, moments, pairs, _video_table(plans, out))
 
@@ -156,59 +145,6 @@ def _claim(out: Path, config: MinimatchConfig) -> None:
             )
     else:
         write_json(path, recipe)
-
-
-def _start_worker() -> None:
-    """Leave Ctrl-C to the parent, and do not outlive it when it is killed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-    def follow() -> None:
-        parent = parent_process()
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=follow, daemon=True).start()
-
-
-def _render_one(plan: VideoPlan, path: Path) -> None:
-    # Imported in the worker: the parent needs neither OpenCV nor PyAV.
-    from builders.minimatch.render import render
-
-    render(plan, path)
-
-
-def _render_missing(plans: Sequence[VideoPlan], folder: Path, workers: int) -> None:
-    """Render the videos that have no file yet, the longest first."""
-    todo = [(plan, folder / f"{plan.video_id}.mp4") for plan in plans]
-    todo = [(plan, path) for plan, path in todo if not path.exists()]
-    if not todo:
-        return
-    todo.sort(key=lambda job: job[0].frames, reverse=True)
-    progress = Progress(
-        TextColumn("minimatch"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("videos, {task.fields[rate]:.0f} frames/s, left"),
-        TimeRemainingColumn(compact=True),
-        console=Console(stderr=True),
-    )
-    # Spawned, not forked: threads of the parent (torch, OpenCV) do not survive a fork.
-    pool = ProcessPoolExecutor(
-        min(workers, len(todo)), mp_context=get_context("spawn"), initializer=_start_worker
-    )
-    try:
-        with progress:
-            task = progress.add_task("render", total=len(todo), rate=0.0)
-            jobs = {pool.submit(_render_one, plan, path): plan for plan, path in todo}
-            drawn = 0
-            for job in as_completed(jobs):
-                job.result()
-                drawn += jobs[job].frames
-                elapsed = progress.tasks[0].elapsed or 1.0
-                progress.update(task, advance=1, rate=drawn / elapsed)
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _video_table(plans: Sequence[VideoPlan], out: Path) -> pd.DataFrame:

@@ -32,7 +32,7 @@ def draw_tile(shot: str, seed: tuple[int, ...], t: float = 1.5) -> Image:
     scene.draw(canvas, t, 0.5)
     broadcast = Broadcast(world.style, seed, world.font)
     return broadcast.finish(
-        camera.frame(canvas.image, t, 0.5), round(t * FPS), bug=not scene.steady
+        camera.frame(canvas.image, t, 0.5), round(t * FPS), graphic=scene.steady
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from builders.minimatch.config import FPS, MOMENTS_PER_VIDEO, MinimatchConfig
+from vid2vidmr.errors import UserError
 
 MIN_GAP_S = 3.0
 MIN_SHOT_S = 1.25
@@ -32,11 +33,16 @@ def draw_windows(
     list of (int, int)
         Half-open frame windows, in order, at least `MIN_GAP_S` apart. None lies over the
         midpoint of the video, so that predicting the centre earns nothing.
+
+    Raises
+    ------
+    UserError
+        If the videos are too short for the moments.
     """
     gap = round(MIN_GAP_S * FPS)
     shortest = [max(config.moment_s[0], MIN_SHOT_S * n) for n in n_shots]
     lengths = [round(rng.uniform(low, config.moment_s[1]) * FPS) for low in shortest]
-    while True:
+    for _ in range(10_000):
         total = int(rng.integers(round(config.video_s[0] * FPS), round(config.video_s[1] * FPS)))
         spare = total - sum(lengths) - gap * (MOMENTS_PER_VIDEO + 1)
         if spare < 0:
@@ -49,6 +55,10 @@ def draw_windows(
             used += length
         if not any(2 * start <= total <= 2 * end for start, end in windows):
             return total, windows
+    raise UserError(
+        f"No layout of three moments of {config.moment_s} s keeps off the midpoint of videos of "
+        f"{config.video_s} s: make videos longer or moments shorter."
+    )
 
 
 def cut_stretch(frames: int, shots: int, rng: np.random.Generator) -> list[int]:

@@ -58,7 +58,7 @@ def frames(plan: VideoPlan) -> Iterator[Image]:
             yield broadcast.finish(
                 filmed,
                 shot.start + frame,
-                bug=not scene.steady,
+                graphic=scene.steady,
                 replay=shot.replay,
                 wipe=wipe,
             )

@@ -63,11 +63,11 @@ def _diver(c: Canvas, x: float, y: float, jump: float, height: float, b: Backdro
 def penalty_spot(b: Backdrop) -> Scene:
     """Show the run-up from behind the taker, goal and keeper ahead."""
     style, (taker, keeper), kit = b.style, b.people(2), b.kits()[0]
-    b.touchline(82, 22, 0.6)
+    b.touchline(94, 22, 0.6)
     c = b.canvas
-    c.path([(-60, 300), (70, 92), (442, 92), (572, 300)], WHITE, 4)
-    c.line((0, 92), (512, 92), WHITE, 4)
-    draw_goal(c, 166, 16, 346, 92, depth=18)
+    c.path([(-60, 300), (70, 104), (442, 104), (572, 300)], WHITE, 4)
+    c.line((0, 104), (512, 104), WHITE, 4)
+    draw_goal(c, 166, 30, 346, 104, depth=18)
     c.oval((256, 226), (20, 7), WHITE)
     speed = float(b.rng.uniform(0.8, 1.2))
 
@@ -78,11 +78,11 @@ def penalty_spot(b: Backdrop) -> Scene:
         arms = 60 + 60 * shot
         pose = Pose((arms, arms), (arms, arms), (12, 0), (12, 0), lean=0.35 * shot)
         draw_figure(
-            c, (256 + side + 34 * shot, 97), 58, style.keeper, keeper, pose,
+            c, (256 + side + 34 * shot, 108), 58, style.keeper, keeper, pose,
             number=False, shadow=style.grass_dark,
         )  # fmt: skip
-        at = (256 - 62 * shot, 218 - 172 * shot)
-        c.oval((at[0] + 3, 230 - 134 * shot), (17 - 12 * shot, 5 - 3 * shot), style.grass_dark)
+        at = (256 - 62 * shot, 218 - 160 * shot)
+        c.oval((at[0] + 3, 230 - 122 * shot), (17 - 12 * shot, 5 - 3 * shot), style.grass_dark)
         draw_ball(c, at, 16 - 11 * shot, style.ball_panel, 12 * shot)
         near = ease((run - 0.6) / 1.4)
         foot = (392 - 84 * near, 300 - 44 * near)

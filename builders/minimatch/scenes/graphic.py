@@ -7,7 +7,7 @@ import math
 from builders.minimatch.canvas import Canvas, mix
 from builders.minimatch.ground import Backdrop
 from builders.minimatch.scenes.scene import Scene, ease, scene
-from builders.minimatch.style import BLACK, WHITE, Kit
+from builders.minimatch.style import BLACK, WHITE, Kit, ink_on
 
 NAMES = (
     "ADAMI", "BEKO", "CRUZ", "DIALO", "EVANS", "FALK", "GOMEZ", "HART", "IBE", "JONAS",
@@ -51,7 +51,7 @@ def score(b: Backdrop) -> Scene:
             _crest(c, x + side * 70, 140, 28, kit, team[0])
             c.text(team, (x - side * 22, 143), 25, WHITE, 800)
         c.rect(194, 86, 318, 200, bug.accent)
-        c.text(f"{bug.score[0]} - {bug.score[1]}", (256, 143), 38, BLACK, 900)
+        c.text(f"{bug.score[0]} - {bug.score[1]}", (256, 143), 38, ink_on(bug.accent), 900)
         pulse = 22 + 1.5 * math.sin(4 * t)
         c.text(title, (256, 48), pulse, WHITE, 800)
         c.rect(256 - 120 * ease(t / 1.2), 224, 256 + 120 * ease(t / 1.2), 228, bug.accent)
