@@ -85,21 +85,22 @@ def average_precision(
     """
     P, K, G = iou.shape
     limits = np.asarray(thresholds)
-    hit = np.zeros((P, len(limits), K), dtype=bool)
-    if G == 1:  # The first window that overlaps enough is the only hit.
+    if G == 1:  # The only hit is the first window that overlaps enough.
         reached = np.maximum.accumulate(iou[:, :, 0], axis=1)
-        hit = reached[:, None, :] >= limits[:, None]
-        hit[:, :, 1:] &= ~hit[:, :, :-1].copy()
-    else:
-        free = np.ones((P, len(limits), G), dtype=bool)
+        misses = np.zeros((P, len(limits)))
         for k in range(K):
-            overlap = iou[:, None, k, :]  # (P, 1, G)
-            candidate = np.where(free & (overlap >= limits[:, None]), overlap, -1.0)
-            # Of windows overlapped equally the last, as published.
-            taken = G - 1 - candidate[:, :, ::-1].argmax(axis=2)  # (P, T)
-            hit[:, :, k] = np.take_along_axis(candidate, taken[:, :, None], axis=2)[:, :, 0] >= 0
-            rows, columns = np.nonzero(hit[:, :, k])
-            free[rows, columns, taken[rows, columns]] = False
+            misses += reached[:, k, None] < limits
+        return np.where(misses < K, 1.0 / (misses + 1.0), 0.0)
+    hit = np.zeros((P, len(limits), K), dtype=bool)
+    free = np.ones((P, len(limits), G), dtype=bool)
+    for k in range(K):
+        overlap = iou[:, None, k, :]  # (P, 1, G)
+        candidate = np.where(free & (overlap >= limits[:, None]), overlap, -1.0)
+        # Of windows overlapped equally the last, as published.
+        taken = G - 1 - candidate[:, :, ::-1].argmax(axis=2)  # (P, T)
+        hit[:, :, k] = np.take_along_axis(candidate, taken[:, :, None], axis=2)[:, :, 0] >= 0
+        rows, columns = np.nonzero(hit[:, :, k])
+        free[rows, columns, taken[rows, columns]] = False
     precision = hit.cumsum(axis=2) / np.arange(1, K + 1)
     interpolated = np.maximum.accumulate(precision[:, :, ::-1], axis=2)[:, :, ::-1]
     total = (interpolated * hit).sum(axis=2)
