@@ -92,6 +92,7 @@ class MomentDetr(NeuralMethod):
         "small": MomentDetrConfig(
             epochs=30,
             batch_size=32,
+            pairs_per_epoch=640,
             d=128,
             heads=4,
             ff=256,
@@ -124,8 +125,8 @@ class MomentDetr(NeuralMethod):
         from vid2vidmr.windows import ranked
 
         covered = covered_s(batch, self.config.max_target)[:, None, None]
-        windows = to_start_end(outputs["pred_spans"]) * covered  # (B, Q, 2)
-        windows = windows.clamp(min=0).minimum(batch.durations_s[:, None, None]).cpu().numpy()
+        spans_s = to_start_end(outputs["pred_spans"]) * covered  # (B, Q, 2)
+        windows = spans_s.clamp(min=0).minimum(batch.durations_s[:, None, None]).cpu().numpy()
         scores = outputs["pred_logits"].softmax(-1)[..., FOREGROUND].cpu().numpy()
         return [
             ranked(window, score, self.config.nms, top=self.config.queries)
