@@ -1,7 +1,72 @@
-"""Settings of all tests."""
+"""Settings and fixtures of all tests."""
 
 import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from filelock import FileLock
 
 # Small tensors gain nothing from more threads, and lose much when the cores are shared: this must
 # come before the first import of torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ENCODER = "efficientnet-lite0"
+
+
+class Ran(NamedTuple):
+    """What a command left."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run ``vid2vidmr ARGUMENTS`` in this process, 80 columns wide."""
+    from vid2vidmr.cli import main
+
+    def run(*arguments: object) -> Ran:
+        monkeypatch.setenv("COLUMNS", "80")
+        monkeypatch.setattr(sys, "argv", ["vid2vidmr", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            code = 0
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        return Ran(code, *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds minimatch of six videos, with features; not to be changed.
+
+    Built once for all worker processes of a run.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    home = root / "data"
+    with FileLock(root / "data.lock"):
+        if not (home / "ready").exists():
+            from vid2vidmr.extract import extract_features
+            from vid2vidmr.registry import dataset_builder
+
+            built = dataset_builder("minimatch").build(home / "minimatch", videos=6, seed=0)
+            extract_features(built, ENCODER)
+            (home / "ready").touch()
+    return home
+
+
+@pytest.fixture
+def tiny(data_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty working folder in which ``minimatch`` is the tiny built data set; its folder."""
+    monkeypatch.setenv("VID2VIDMR_DATA", str(data_home))
+    monkeypatch.chdir(tmp_path)
+    return data_home / "minimatch"

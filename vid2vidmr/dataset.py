@@ -299,9 +299,10 @@ class Dataset:
             raise DataError(
                 f"{self.name} has no {split!r} pairs here; it has {', '.join(self.splits)}."
             )
-        return PairSet.join(
-            self._table(f"pairs/{split}.parquet"), self.moments, self.videos, split, features
-        )
+        table = self._table(f"pairs/{split}.parquet")
+        if table.empty:
+            raise DataError(f"{self.path} has no {split} pairs (an empty table): build it again.")
+        return PairSet.join(table, self.moments, self.videos, split, features)
 
     def video_path(self, video_id: str) -> Path | None:
         """Path of a video file, None where there is none."""

@@ -46,4 +46,8 @@ def progress(title: str, total: float | None) -> Iterator[Bar]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(stderr=True)) as rich:
-        yield Bar(rich, rich.add_task(title, total=total, note=""))
+        try:
+            yield Bar(rich, rich.add_task(title, total=total, note=""))
+        except BaseException:
+            rich.live.transient = True  # what went wrong is said in one line, without the bar
+            raise

@@ -32,7 +32,7 @@ def _entries(kind: str) -> dict[str, EntryPoint]:
 def _load(kind: str, name: str) -> Any:
     entries = _entries(kind)
     if name not in entries:
-        raise UnknownNameError(kind, name, entries)
+        raise UnknownNameError(kind.replace("dataset", "data set"), name, entries)
     try:
         return entries[name].load()
     except (ImportError, AttributeError) as error:

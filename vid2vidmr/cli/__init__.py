@@ -13,6 +13,7 @@ ADVICE = {
     errno.EACCES: "choose a folder that you may read and write",
     errno.EPERM: "choose a folder that you may read and write",
     errno.ENOTDIR: "choose another path: a part of this one is a file",
+    errno.EEXIST: "choose another path: a file of this name is in the way",
     errno.EISDIR: "name a file, not a folder",
     errno.ENOENT: "check the path",
 }

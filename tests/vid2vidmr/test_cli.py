@@ -1,0 +1,210 @@
+"""Every command, end to end, on a tiny minimatch."""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import ENCODER, Ran
+
+from vid2vidmr.dataset import load_dataset
+
+Cli = Callable[..., Ran]
+COMMANDS = (
+    "build", "features", "datasets", "export", "methods", "train", "predict", "retrieve", "bench",
+    "evaluate", "info",
+)  # fmt: skip
+
+
+def test_help_names_every_command_in_groups(cli: Cli) -> None:
+    ran = cli("--help")
+    assert ran.code == 0
+    for command in COMMANDS:
+        assert re.search(rf"^│ {command} +[A-Z].*\.", ran.out, re.MULTILINE), command
+    for panel in ("Data", "Methods", "Scores"):
+        assert f"─ {panel} ─" in ran.out
+    assert "vid2vidmr build minimatch" in ran.out
+    assert max(map(len, ran.out.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_has_an_example(cli: Cli, command: str) -> None:
+    ran = cli(command, "--help")
+    assert ran.code == 0
+    assert f"Example: vid2vidmr {command}" in ran.out
+
+
+def test_help_is_quick() -> None:
+    def used_s() -> float:
+        children = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return children.ru_utime + children.ru_stime
+
+    program = Path(sys.executable).with_name("vid2vidmr")
+    times = []
+    for _ in range(3):  # processor time: other work on the machine does not count
+        before = used_s()
+        subprocess.run([program, "--help"], check=True, capture_output=True)
+        times.append(used_s() - before)
+    assert min(times) < 0.6  # measured 0.3
+
+
+def test_version(cli: Cli) -> None:
+    from vid2vidmr import __version__
+
+    assert cli("--version").out.strip() == __version__
+
+
+def test_a_wrong_option_is_a_usage_error(cli: Cli) -> None:
+    assert cli("bench", "--dataset", "minimatch", "--protocol", "wrong").code == 2
+    assert cli("bench", "--dataset", "minimatch", "--seeds", "two").code == 2
+    assert cli("no-such-command").code == 2
+
+
+def test_methods_lists_kinds_and_sources(cli: Cli) -> None:
+    listed = {method["name"]: method for method in json.loads(cli("methods", "--json").out)}
+    assert listed["matr"]["kind"] == "trained"
+    assert listed["dtw-match"]["kind"] == "untrained"
+    assert listed["random"]["kind"] == "bias"
+    assert all(method["source"] for method in listed.values())
+    assert "whole-video" in cli("methods").out
+
+
+def test_datasets_says_what_is_built(cli: Cli, tiny: Path) -> None:
+    listed = {row["name"]: row for row in json.loads(cli("datasets", "--json").out)}
+    assert listed["minimatch"]["counts"]["videos"] == 6
+    assert listed["minimatch"]["synthetic"]
+    assert listed["sportsmoments"]["counts"] is None
+    shown = cli("datasets").out
+    assert "vid2vidmr build sportsmoments" in shown
+    assert "6 videos" in shown
+
+
+def test_info(cli: Cli, tiny: Path) -> None:
+    facts = json.loads(cli("info", "--json").out)
+    assert facts["versions"]["torch"]
+    assert facts["data"] == str(tiny.parent)
+    assert "versions" in cli("info").out
+
+
+def test_build_again_changes_nothing(cli: Cli, tiny: Path) -> None:
+    before = (tiny / "dataset.json").read_bytes()
+    ran = cli("build", "minimatch", "--videos", 6, "--seed", 0)
+    assert ran.code == 0, ran.err
+    assert (tiny / "dataset.json").read_bytes() == before
+    assert load_dataset(tiny).fingerprint in ran.out.replace("\n", "")
+
+
+def test_features_again_changes_nothing(cli: Cli, tiny: Path) -> None:
+    store = tiny / "features" / ENCODER
+    before = {path.name: path.stat().st_mtime_ns for path in store.iterdir()}
+    assert cli("features", "minimatch").code == 0
+    assert {path.name: path.stat().st_mtime_ns for path in store.iterdir()} == before
+
+
+def test_export_gives_qvhighlights(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "test.jsonl"
+    ran = cli("export", "minimatch", "--format", "qvhighlights", "--out", out, "--json")
+    assert json.loads(ran.out)["pairs"] == 4
+    rows = [json.loads(line) for line in out.read_text().splitlines()]
+    truth = load_dataset(tiny).pairs("test").table
+    assert [row["qid"] for row in rows] == truth["pair_id"].tolist()
+    assert [row["relevant_windows"][0][0] for row in rows] == truth["start_s"].tolist()
+
+
+@pytest.mark.parametrize("protocol", ["official", "recropped"])
+def test_predict_then_evaluate(cli: Cli, tiny: Path, tmp_path: Path, protocol: str) -> None:
+    out = tmp_path / "dtw.jsonl"
+    ran = cli(
+        "predict", "dtw-match", "--dataset", "minimatch", "--protocol", protocol, "--out", out
+    )
+    assert ran.code == 0, ran.err
+    scored = json.loads(cli("evaluate", out, "--dataset", "minimatch", "--json").out)
+    assert scored["header"]["protocol"] == protocol
+    assert scored["pairs"] == 4
+    assert scored["coverage"] == 1.0
+    assert 0 <= scored["metrics"]["mIoU"]["low"] <= scored["metrics"]["mIoU"]["value"]
+    result = json.loads((tmp_path / "dtw.result.json").read_text())
+    assert result["metrics"] == scored["metrics"]
+    assert result["kind"] == "untrained"
+    shown = cli("evaluate", out, "--dataset", "minimatch").out
+    assert f"{scored['metrics']['mIoU']['value']:.2f}" in shown
+    assert "coverage 100.0 %" in shown
+
+
+def test_evaluate_reads_predictions_of_other_projects(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    truth = load_dataset(tiny).pairs("test").table
+    lines = [
+        json.dumps({"qid": r.pair_id, "pred_relevant_windows": [[r.start_s, r.end_s, 1.0]]})
+        for r in truth.itertuples()
+    ]
+    out = tmp_path / "theirs.jsonl"
+    out.write_text("\n".join(lines) + "\n")
+    scored = json.loads(cli("evaluate", out, "--dataset", "minimatch", "--json").out)
+    assert scored["metrics"]["mIoU"]["value"] == 100.0
+    assert scored["header"] is None and scored["result"] is None
+
+
+def test_train_predict_and_retrieve_with_a_fitted_method(
+    cli: Cli, tiny: Path, tmp_path: Path
+) -> None:
+    ran = cli("train", "prior", "--dataset", "minimatch", "--out", tmp_path / "prior")
+    assert ran.code == 0, ran.err
+    out = tmp_path / "prior.jsonl"
+    ran = cli(
+        "predict", "prior", "--dataset", "minimatch", "--checkpoint", tmp_path / "prior",
+        "--out", out,
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert len(out.read_text().splitlines()) == 5
+
+
+def test_retrieve_prints_ranked_windows_in_seconds(cli: Cli, tiny: Path) -> None:
+    videos: pd.DataFrame = load_dataset(tiny).videos
+    target = tiny / videos["path"].iloc[-1]
+    duration_s = float(videos["duration_s"].iloc[-1])
+    query = target.with_name("test_0000.mp4")
+    ran = cli(
+        "retrieve", query, target, "--method", "video-match", "--encoder", ENCODER, "--top", 3,
+        "--json",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    windows = json.loads(ran.out)["windows"]
+    assert 1 <= len(windows) <= 3
+    for window in windows:
+        assert window.keys() == {"start_s", "end_s", "score"}
+        assert 0 <= window["start_s"] < window["end_s"] <= duration_s + 2
+    scores = [window["score"] for window in windows]
+    assert scores == sorted(scores, reverse=True)
+    shown = cli("retrieve", query, target, "--encoder", ENCODER).out
+    assert f"{windows[0]['start_s']:.1f}" in shown
+
+
+def test_bench_prints_and_writes_the_table(cli: Cli, tiny: Path, tmp_path: Path) -> None:
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "dtw-match", "--out", tmp_path / "r")
+    assert ran.code == 0, ran.err
+    for name in ("dtw-match", "random", "whole-video", "centre", "prior"):
+        assert re.search(rf"^ ?{name} ", ran.out, re.MULTILINE), name
+    assert "minimatch (synthetic), test split, 4 pairs" in ran.out
+    assert max(map(len, ran.out.splitlines()[:20])) <= 80
+    again = json.loads(
+        cli(
+            "bench",
+            "--dataset",
+            "minimatch",
+            "--methods",
+            "dtw-match",
+            "--out",
+            tmp_path / "r",
+            "--json",
+        ).out
+    )
+    assert len(again["results"]) == 5 * 2
+    assert again["query_sensitivity"]["dtw-match"].keys() == {"official", "recropped"}
+    assert again["failures"] == []
+    for path in again["tables"]:
+        assert Path(path).exists()
