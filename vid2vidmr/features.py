@@ -27,7 +27,8 @@ from vid2vidmr.records import Record
 if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
 
-_MAX_MISSING_ROWS = 2
+MAX_MISSING_ROWS = 2
+"""So many rows may a file be shorter than its annotations say."""
 
 
 class FeatureContract(Record):
@@ -118,7 +119,7 @@ def _grid(total: int, video_id: str, start_s: float, end_s: float | None) -> sli
     # 1e-6: 8.2 - 2.2 is a hair above 6, which must not cost a fourth row.
     n = max(1, math.ceil((end_s - start_s) / STEP_S - 1e-6))
     last = first + n
-    if first < 0 or first > total or last > total + _MAX_MISSING_ROWS:
+    if first < 0 or first > total or last > total + MAX_MISSING_ROWS:
         raise FeatureError(
             f"The window {start_s:g} to {end_s:g} s lies outside video {video_id!r}, whose "
             f"features cover 0 to {total * STEP_S:g} s: its file is not the one that was annotated."
