@@ -70,7 +70,7 @@ def pointing(b: Backdrop) -> Scene:
             c, (92, 262), 150, kits[0], player, Pose((150, 205), (150, 205)), mood="sad",
             shadow=style.grass_dark,
         )  # fmt: skip
-        stab = 8 * math.sin(pace * t)
+        stab = 5 * math.sin(pace * t)
         pose = Pose((40, 165), (82 + stab, 84 + stab), (8, 3), (8, 3), lean=0.03)
         draw_figure(
             c, (240 + 12 * u, 292), 244, style.referee, referee, pose, number=False,
