@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from vid2vidmr.batch import Batch
 
 WEIGHTS = "model.safetensors"
+PROJECTION = ("feature_mean", "feature_basis")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,8 +46,9 @@ class TrainingConfig:
         Largest norm of the gradient.
     patience : int
         Epochs without a better val mIoU before training stops.
-    centre : bool
-        Subtract the mean feature of the train videos from all features.
+    components : int or None
+        Project all features on so many principal components of the train videos' features, about
+        their mean; None leaves them as they are.
     recrop : float
         Share of samples whose target is cut at random, as in the recropped protocol.
     self_supervised : float
@@ -63,7 +65,7 @@ class TrainingConfig:
     schedule: Literal["constant", "cosine"] = "constant"
     clip_norm: float = 0.1
     patience: int = 10_000
-    centre: bool = False
+    components: int | None = None
     recrop: float = 0.0
     self_supervised: float = 0.0
     noise: float = 0.0
@@ -71,11 +73,12 @@ class TrainingConfig:
 
 
 @dataclass(frozen=True)
-class CentredFeatures:
-    """A feature source with a mean taken away, for example that of the train videos."""
+class ProjectedFeatures:
+    """A feature source seen through (rows - mean) @ basis, for example principal components."""
 
     source: FeatureSource
     mean: np.ndarray
+    basis: np.ndarray
 
     @property
     def contract(self) -> FeatureContract:
@@ -83,9 +86,11 @@ class CentredFeatures:
         return self.source.contract
 
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
-        """Rows of the source less the mean."""
-        centred: np.ndarray = self.source.rows(video_id, start_s, end_s) - self.mean
-        return centred
+        """Rows of the source, projected."""
+        projected: np.ndarray = (
+            self.source.rows(video_id, start_s, end_s) - self.mean
+        ) @ self.basis
+        return projected
 
 
 class NeuralMethod(Method):
@@ -97,8 +102,8 @@ class NeuralMethod(Method):
         Maps a `Batch` to a dict of outputs; None until trained or loaded.
     encoder_contract : FeatureContract or None
         How the features it was trained on were made; others are refused.
-    feature_mean : ndarray or None, (dim,)
-        What is taken away from all features.
+    projection : tuple of ndarray or None
+        Mean (dim,) and basis (dim, components) through which the model sees the features.
     """
 
     config: Any
@@ -107,7 +112,7 @@ class NeuralMethod(Method):
         super().__init__(config, seed)
         self.model: nn.Module | None = None
         self.encoder_contract: FeatureContract | None = None
-        self.feature_mean: np.ndarray | None = None
+        self.projection: tuple[np.ndarray, np.ndarray] | None = None
 
     @abstractmethod
     def build_model(self, dim: int) -> nn.Module:
@@ -121,10 +126,14 @@ class NeuralMethod(Method):
     def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """Ranked windows of every pair, each (k, 3): start_s, end_s, score, best first."""
 
-    def prepare(self, contract: FeatureContract, mean: np.ndarray | None) -> None:
-        """Build the model for features of a contract."""
-        self.encoder_contract, self.feature_mean = contract, mean
-        self.model = self.build_model(contract.dim)
+    def prepare(
+        self, contract: FeatureContract, projection: tuple[np.ndarray, np.ndarray] | None
+    ) -> None:
+        """Build the model for features of a contract, seen through a projection."""
+        self.encoder_contract, self.projection = contract, projection
+        self.model = self.build_model(
+            contract.dim if projection is None else projection[1].shape[1]
+        )
 
     def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
         """Train and leave the best checkpoint by val mIoU in `folder`."""
@@ -152,9 +161,9 @@ class NeuralMethod(Method):
             raise FeatureError(f"{self.info.name} needs features: run `vid2vidmr features` first.")
         if self.encoder_contract is not None:
             require_contract(pairs.features.contract, self.encoder_contract, self.info.name)
-        if self.feature_mean is None:
+        if self.projection is None:
             return pairs
-        return replace(pairs, features=CentredFeatures(pairs.features, self.feature_mean))
+        return replace(pairs, features=ProjectedFeatures(pairs.features, *self.projection))
 
     def state(self) -> dict[str, Any]:
         """Contract of the features; the weights are in ``model.safetensors`` beside."""
@@ -170,8 +179,9 @@ class NeuralMethod(Method):
         if self.model is None:
             raise FeatureError(f"{self.info.name} has no weights to save: train it first.")
         tensors = {f"model.{k}": v.contiguous() for k, v in self.model.state_dict().items()}
-        if self.feature_mean is not None:
-            tensors["feature_mean"] = torch.from_numpy(self.feature_mean)
+        if self.projection is not None:
+            for name, array in zip(PROJECTION, self.projection, strict=True):
+                tensors[name] = torch.from_numpy(array)
         with replacing(folder / WEIGHTS) as temporary:
             save_file(tensors, temporary)
         super().save(folder)
@@ -181,8 +191,8 @@ class NeuralMethod(Method):
         from safetensors.torch import load_file
 
         tensors = load_file(folder / WEIGHTS)
-        mean = tensors.pop("feature_mean", None)
+        projection = tuple(tensors.pop(name).numpy() for name in PROJECTION if name in tensors)
         contract = FeatureContract.model_validate(state["contract"])
-        self.prepare(contract, None if mean is None else mean.numpy())
+        self.prepare(contract, projection or None)  # type: ignore[arg-type]
         assert self.model is not None
         self.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})

@@ -47,10 +47,10 @@ def fit(method: NeuralMethod, train: PairSet, val: PairSet, folder: Path) -> Non
     """
     config: TrainingConfig = method.config
     accelerator = Accelerator()
-    mean = _train_mean(train) if config.centre else None
     torch.manual_seed(method.seed)
     assert train.features is not None
-    method.prepare(train.features.contract, mean)
+    projection = principal_components(train, config.components) if config.components else None
+    method.prepare(train.features.contract, projection)
     assert method.model is not None
     train, val = method.accepted(train), method.accepted(val)
     vals = [val, val.recropped()]
@@ -149,16 +149,23 @@ def _factor(config: TrainingConfig, steps: int) -> Any:
     return factor
 
 
-def _train_mean(train: PairSet) -> np.ndarray:
-    """Mean feature over the target clips of the train pairs, (dim,); each clip counts once."""
+def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, np.ndarray]:
+    """Mean (dim,) and first principal directions (dim, components) of the targets' features.
+
+    Each target counts once, however many pairs share it.
+    """
     assert train.features is not None
-    once = train.table.drop_duplicates(["target_video", "clip_start_s", "clip_end_s"]).index
-    total, count = np.zeros(train.features.contract.dim), 0
-    for i in once:
-        rows = train.target_features(int(i))
-        total += rows.sum(0, dtype=np.float64)
+    dim = train.features.contract.dim
+    total, squares, count = np.zeros(dim), np.zeros((dim, dim)), 0
+    for i in train.table.drop_duplicates(["target_video", "clip_start_s", "clip_end_s"]).index:
+        rows = train.target_features(int(i)).astype(np.float64)
+        total += rows.sum(0)
+        squares += rows.T @ rows
         count += len(rows)
-    return (total / count).astype(np.float32)
+    mean = total / count
+    _, directions = np.linalg.eigh(squares / count - np.outer(mean, mean))
+    basis = directions[:, ::-1][:, :components]
+    return mean.astype(np.float32), np.ascontiguousarray(basis, np.float32)
 
 
 def predict(method: NeuralMethod, pairs: PairSet, batch_size: int = 64) -> Iterator[np.ndarray]:

@@ -30,7 +30,7 @@ class MatrConfig(TrainingConfig):
     dropout, input_dropout : float
     query_positions : bool
         Sine positions for the query; without them the encoder cannot see its order.
-    alignment : {"contrast", "subsequence", "soft-dtw", "none"}
+    alignment : {"posterior", "contrast", "subsequence", "soft-dtw", "none"}
         The alignment loss, see `baselines.matr.losses`.
     gamma : float
         Smoothing of soft-DTW.
@@ -39,6 +39,9 @@ class MatrConfig(TrainingConfig):
     evidence : bool
         Tell the encoder how each target clip matches the query (see `baselines.matr.evidence`).
         Not in the paper.
+    shared_projection : bool
+        One projection for target and query, so that pre-fusion similarity is symmetric. Not in the
+        paper.
     nms : float
         IoU above which a lower-ranked window is dropped.
     """
@@ -52,13 +55,14 @@ class MatrConfig(TrainingConfig):
     dropout: float = 0.1
     input_dropout: float = 0.5
     query_positions: bool = True
-    alignment: Literal["contrast", "subsequence", "soft-dtw", "none"] = "subsequence"
+    alignment: Literal["posterior", "contrast", "subsequence", "soft-dtw", "none"] = "posterior"
     gamma: float = 0.1
     weight_fg: float = 1.0
     weight_seg: float = 1.0
     weight_pre: float = 1.0
     weight_post: float = 1.0
     evidence: bool = False
+    shared_projection: bool = False
     nms: float = 0.7
 
 
@@ -76,20 +80,23 @@ class Matr(NeuralMethod):
     presets: ClassVar[Mapping[str, Any]] = {
         "paper": MatrConfig(epochs=200, batch_size=1200),
         "small": MatrConfig(
-            epochs=20,
+            epochs=12,
+            pairs_per_epoch=640,
             batch_size=32,
-            d=128,
+            d=64,
             heads=4,
-            ff=256,
+            ff=128,
             encoder_layers=2,
-            decoder_layers=2,
-            learning_rate=3e-4,
+            decoder_layers=1,
+            input_dropout=0.2,
+            learning_rate=1e-3,
             schedule="cosine",
             clip_norm=1.0,
-            centre=True,
+            components=128,
             recrop=0.5,
+            weight_post=0.0,
             evidence=True,
-            alignment="contrast",
+            shared_projection=True,
         ),
     }
 

@@ -1,57 +1,45 @@
-"""Evidence: how each target clip matches the query, told to the encoder. Not in the paper.
+"""Evidence: what the pre-fusion alignment says of each target clip. Not in the paper.
 
-The cosines of input features are compared with no learned weight in between, so that they mean the
-same for classes never seen in training.
+The paper uses the alignment as a loss only. Here encoder and heads are also told where the query
+aligns, so that they need not find it out again.
 """
 
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-ORDERED = 8
-CHANNELS = ORDERED + 3
+from vid2vidmr.alignment import subsequence_posterior
+
+CHANNELS = 5
+REACH = 8.0
+"""Clips: distances are given in this unit and cut off at three of it."""
 
 
-def evidence(target: Tensor, query: Tensor, target_mask: Tensor, query_mask: Tensor) -> Tensor:
-    """Similarity of every target clip to the query and to its parts in order.
+def evidence(
+    cost: Tensor, segment: Tensor, gamma: float, target_mask: Tensor, query_mask: Tensor
+) -> Tensor:
+    """Alignment posteriors and the best path, as features of each target clip.
 
     Parameters
     ----------
-    target : Tensor, (B, M, D)
-    query : Tensor, (B, N, D)
-        Both with rows of unit length.
+    cost : Tensor, (B, M, N)
+        Pre-fusion cost; no gradient flows back into it.
+    segment : Tensor, (B, 2)
+        Rows [s, e) of its best subsequence path.
+    gamma : float
     target_mask, query_mask : Tensor, (B, M) and (B, N)
 
     Returns
     -------
     Tensor, (B, M, CHANNELS)
-        Cosine to the query at `ORDERED` evenly spaced times, then the largest, the mean of the two
-        largest and the mean over the query's clips; each less its mean over the target.
+        Probability that a path starts, ends, is inside; signed distance of the clip's centre from
+        the start of the best path and to its end.
     """
-    similarity = target @ query.transpose(1, 2)  # (B, M, N)
-    n = query_mask.sum(1)  # (B,)
-    # Linear interpolation of the query axis at the centres of ORDERED equal parts.
-    parts = (torch.arange(ORDERED, device=n.device) + 0.5) / ORDERED
-    at = (parts * n[:, None] - 0.5).clamp(min=0)  # (B, K)
-    at = at.minimum((n[:, None] - 1).to(at.dtype))
-    low = at.floor().long()
-    high = (low + 1).minimum(n[:, None] - 1)
-    share = (at - low).unsqueeze(1)  # (B, 1, K)
-    M = target.shape[1]
-
-    def pick(index: Tensor) -> Tensor:
-        return similarity.gather(2, index.unsqueeze(1).expand(-1, M, -1))
-
-    ordered = pick(low) * (1 - share) + pick(high) * share  # (B, M, K)
-    masked = similarity.masked_fill(~query_mask.unsqueeze(1), -1.0)
-    top = F.pad(masked, (0, 1), value=-1.0).topk(2, dim=2).values  # one clip: the second is -1
-    second = torch.where(n[:, None] > 1, top[..., 1], top[..., 0])
-    mean = (similarity * query_mask.unsqueeze(1)).sum(2) / n[:, None]
-    channels = torch.cat(
-        [ordered, torch.stack([top[..., 0], (top[..., 0] + second) / 2, mean], dim=2)], dim=2
-    )
-    valid = target_mask.unsqueeze(-1)
-    average = (channels * valid).sum(1, keepdim=True) / valid.sum(1, keepdim=True)
-    return (channels - average) * valid
+    start, end = subsequence_posterior(cost, gamma, target_mask.sum(1), query_mask.sum(1))
+    inside = start.cumsum(1) - end.cumsum(1) + end
+    centre = torch.arange(cost.shape[1], device=cost.device) + 0.5
+    left, right = centre - segment[:, :1], segment[:, 1:] - centre
+    distances = torch.stack([left, right], dim=-1).clamp(-3 * REACH, 3 * REACH) / REACH
+    channels = torch.cat([torch.stack([start, end, inside], dim=-1), distances], dim=-1)
+    return channels * target_mask.unsqueeze(-1)

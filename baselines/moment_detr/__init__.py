@@ -99,7 +99,7 @@ class MomentDetr(NeuralMethod):
             learning_rate=3e-4,
             schedule="cosine",
             clip_norm=1.0,
-            centre=True,
+            components=128,
             recrop=0.5,
         ),
     }

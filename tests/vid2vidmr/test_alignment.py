@@ -11,6 +11,7 @@ from vid2vidmr.alignment import (
     soft_dtw,
     subsequence_dtw,
     subsequence_ends,
+    subsequence_posterior,
     subsequence_soft_dtw,
 )
 
@@ -154,6 +155,38 @@ def test_no_nan_for_empty_identical_or_large_input(form: str) -> None:
         assert value[1] == 0
         assert (x.grad[1] == 0).all()
     assert SOFT[form](torch.zeros(2, 0, 4)).tolist() == [0, 0]
+
+
+def paths(rows: int, columns: int) -> list[list[tuple[int, int]]]:
+    """All subsequence paths of a small matrix, by plain enumeration."""
+    growing = [[(i, 0)] for i in range(rows)]
+    done = []
+    while growing:
+        path = growing.pop()
+        i, j = path[-1]
+        if j == columns - 1:
+            done.append(path)
+        steps = ((i + 1, j), (i, j + 1), (i + 1, j + 1))
+        growing += [[*path, step] for step in steps if step[0] < rows and step[1] < columns]
+    return done
+
+
+def test_posterior_is_that_of_all_paths() -> None:
+    rng = np.random.default_rng(0)
+    lengths = [(4, 3), (3, 2), (1, 3), (4, 1)]
+    cost = torch.full((4, 4, 3), torch.nan, dtype=torch.float64)
+    for i, (m, n) in enumerate(lengths):
+        cost[i, :m, :n] = torch.tensor(rng.random((m, n)))
+    start, end = subsequence_posterior(cost, 0.2, *torch.tensor(lengths).T)
+    for i, (m, n) in enumerate(lengths):
+        expected = np.zeros((2, 4))
+        for path in paths(m, n):
+            weight = np.exp(-sum(cost[i, a, b].item() for a, b in path) / 0.2)
+            expected[0, path[0][0]] += weight
+            expected[1, path[-1][0]] += weight
+        expected /= expected.sum(1, keepdims=True)
+        np.testing.assert_allclose(start[i], expected[0], atol=1e-12)
+        np.testing.assert_allclose(end[i], expected[1], atol=1e-12)
 
 
 def test_wrong_shape_is_an_error() -> None:

@@ -10,16 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vid2vidmr.alignment.hard import dtw, subsequence_dtw, subsequence_ends
-    from vid2vidmr.alignment.soft import soft_dtw, subsequence_soft_dtw
+    from vid2vidmr.alignment.soft import soft_dtw, subsequence_posterior, subsequence_soft_dtw
 
 _HOMES = {
     "dtw": "hard",
     "subsequence_dtw": "hard",
     "subsequence_ends": "hard",
     "soft_dtw": "soft",
+    "subsequence_posterior": "soft",
     "subsequence_soft_dtw": "soft",
 }
-__all__ = ["dtw", "soft_dtw", "subsequence_dtw", "subsequence_ends", "subsequence_soft_dtw"]
+__all__ = [
+    "dtw",
+    "soft_dtw",
+    "subsequence_dtw",
+    "subsequence_ends",
+    "subsequence_posterior",
+    "subsequence_soft_dtw",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,90 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from toy import toy_pairs
+
+from baselines.matr import Matr, MatrConfig
+from baselines.matr.losses import alignment_loss, foreground_clips, losses
+from baselines.matr.model import MatrModel, aligned_segment
+from vid2vidmr.batch import Batch, PairSamples, collate
+
+SMALL = replace(Matr.presets["small"], d=32, ff=32, heads=4)
+PAPER = replace(Matr.presets["paper"], d=32, ff=32, heads=4, encoder_layers=1, decoder_layers=1)
+
+
+def mixed_batch() -> Batch:
+    return collate([PairSamples(toy_pairs(3, seed=rows, rows=rows))[0] for rows in (20, 7, 33)])
+
+
+@pytest.mark.parametrize("config", [SMALL, PAPER], ids=["small", "paper"])
+def test_result_of_a_pair_does_not_depend_on_its_batch(config: MatrConfig) -> None:
+    torch.manual_seed(0)
+    model = MatrModel(config, 16).eval()
+    batch = mixed_batch()
+    together = model(batch)
+    for i in range(len(batch)):
+        sample = PairSamples(toy_pairs(3, seed=(20, 7, 33)[i], rows=(20, 7, 33)[i]))[0]
+        alone = model(collate([sample]))
+        rows = len(sample.target)
+        for key in ("foreground", "windows_s"):
+            torch.testing.assert_close(together[key][i, :rows], alone[key][0], atol=1e-5, rtol=0)
+        assert together["segment"][i].tolist() == alone["segment"][0].tolist()
+
+
+@pytest.mark.parametrize("alignment", ["posterior", "contrast", "subsequence", "soft-dtw", "none"])
+def test_every_alignment_loss_is_finite_and_has_a_gradient(alignment: str) -> None:
+    config = replace(PAPER, alignment=alignment)
+    torch.manual_seed(0)
+    model = MatrModel(config, 16)
+    batch = mixed_batch()
+    parts = losses(model(batch), batch, config)
+    parts["loss"].backward()
+    assert torch.isfinite(parts["loss"])
+    assert ("pre" in parts) == (alignment != "none")
+    used = [p for name, p in model.named_parameters()]
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in used)
+
+
+def test_posterior_loss_vanishes_only_for_an_alignment_that_finds_the_moment() -> None:
+    batch = mixed_batch()
+    inside = foreground_clips(batch)
+    config = replace(PAPER, alignment="posterior", gamma=0.1)
+    n = batch.query.shape[1]
+    right = (~inside).float().unsqueeze(-1).expand(-1, -1, n) * 2  # cost 0 inside, 2 outside
+    # With all costs inside equal to 0, parts of the moment explain the query as well as all of it.
+    assert alignment_loss(right, inside, batch, config) < 1
+    assert alignment_loss(2 - right, inside, batch, config) > 10
+    assert alignment_loss(torch.rand_like(right), inside, batch, config) > 0
+
+
+def test_foreground_has_at_least_the_nearest_clip() -> None:
+    batch = mixed_batch()
+    short = replace(batch, windows_s=torch.tensor([[4.3, 4.4], [0.0, 0.1], [65.8, 66.0]]))
+    inside = foreground_clips(short)
+    assert inside.sum(1).tolist() == [1, 1, 1]
+    assert inside.int().argmax(1).tolist() == [2, 0, 32]
+
+
+def test_segment_is_where_the_cost_is_low() -> None:
+    cost = torch.ones(2, 12, 3)
+    for j in range(3):
+        cost[0, 4 + j, j] = 0
+        cost[1, 1 + 2 * j : 3 + 2 * j, j] = 0
+    mask = torch.ones(2, 12, dtype=torch.bool)
+    assert aligned_segment(cost, mask, mask[:, :3])[0].tolist() == [4, 7]
+
+
+def test_windows_are_ranked_and_inside_the_target(tmp_path: Path) -> None:
+    pairs = toy_pairs(8)
+    method = Matr(replace(SMALL, epochs=1, components=None))
+    method.fit(pairs, pairs, tmp_path)
+    for prediction, duration in zip(method.predict(pairs), pairs.durations_s, strict=True):
+        windows = np.array(prediction.windows)
+        assert len(windows) >= 1
+        assert (windows[:, 0] >= 0).all()
+        assert (windows[:, 1] <= duration).all()
+        assert (windows[:, 0] <= windows[:, 1]).all()
+        assert (np.diff(windows[:, 2]) <= 0).all()
