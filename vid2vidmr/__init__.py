@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset, load_dataset
     from vid2vidmr.errors import UserError
+    from vid2vidmr.evaluation import evaluate
     from vid2vidmr.method import Method, load_method
     from vid2vidmr.pairs import PairSet
     from vid2vidmr.records import Moment, Pair, Prediction, Result
@@ -24,6 +25,7 @@ _HOMES = {
     "Dataset": "dataset",
     "load_dataset": "dataset",
     "UserError": "errors",
+    "evaluate": "evaluation",
     "Method": "method",
     "load_method": "method",
     "PairSet": "pairs",
@@ -33,7 +35,7 @@ _HOMES = {
     "Result": "records",
 }
 __all__ = [  # noqa: RUF022 (grouped as in _HOMES)
-    "Dataset", "load_dataset", "UserError", "Method", "load_method",
+    "Dataset", "load_dataset", "UserError", "evaluate", "Method", "load_method",
     "PairSet", "Moment", "Pair", "Prediction", "Result",
 ]  # fmt: skip
 

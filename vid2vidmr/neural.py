@@ -190,9 +190,12 @@ class NeuralMethod(Method):
         """Load the weights."""
         from safetensors.torch import load_file
 
+        from vid2vidmr.encoders import pick_device
+
         tensors = load_file(folder / WEIGHTS)
         projection = tuple(tensors.pop(name).numpy() for name in PROJECTION if name in tensors)
         contract = FeatureContract.model_validate(state["contract"])
         self.prepare(contract, projection or None)  # type: ignore[arg-type]
         assert self.model is not None
         self.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})
+        self.model.to(pick_device())

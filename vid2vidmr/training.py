@@ -93,8 +93,9 @@ def fit(method: NeuralMethod, train: PairSet, val: PairSet, folder: Path) -> Non
             state.finish_epoch(score, total / per_epoch)
             bar.advance(1, f"loss {total / per_epoch:.3f}, val mIoU {100 * score:.1f}")
     state.take_best()
-    method.save(folder)
+    # In this order a kill in between costs a repetition, and never leaves a file too many.
     state.path.unlink(missing_ok=True)
+    method.save(folder)
 
 
 class _Run:
