@@ -77,7 +77,7 @@ def truncated(path: Path) -> None:
     ("make", "says"),
     [
         (missing, "does not exist"),
-        (text, "is not a video"),
+        (text, "cannot be read as video"),
         (no_frames, "without a single frame"),
         (audio_only, "no video stream"),
         (truncated, "announces 20.0 s"),
@@ -142,7 +142,7 @@ def test_an_empty_annotation(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     test = folder / "pairs" / "test.parquet"
     pd.read_parquet(test).iloc[:0].to_parquet(test, index=False)
     ran = cli("bench", "--dataset", folder, "--methods", "random", "--out", tmp_path / "runs")
-    assert "no pairs" in error_of(ran)
+    assert "no test pairs (an empty table)" in error_of(ran)
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def retrieve(
     checkpoint: CheckpointOption = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder (default: the checkpoint's; efficientnet-lite0 if none)."),
+        typer.Option(help="Encoder (default: the checkpoint's, else clip-vit-b32)."),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
     as_json: AsJson = False,
@@ -107,14 +107,13 @@ def retrieve(
     """
     from vid2vidmr.method import load_method
 
-    found = load_method(method, checkpoint).retrieve(query, target, encoder=encoder)
-    windows = found.windows[:top]
+    found = load_method(method, checkpoint).retrieve(query, target, encoder=encoder, top=top)
     if as_json:
-        print_json(found.model_copy(update={"windows": windows}).model_dump(mode="json"))
+        print_json(found.model_dump(mode="json"))
         return
     rows = [
         [str(rank), f"{w.start_s:.1f}", f"{w.end_s:.1f}", f"{w.score:.3f}"]
-        for rank, w in enumerate(windows, start=1)
+        for rank, w in enumerate(found.windows, start=1)
     ]
     print_table(f"{query} in {target} ({method})", ["rank", "start s", "end s", "score"], rows)
 
