@@ -306,9 +306,9 @@ class Dataset:
 
     def video_path(self, video_id: str) -> Path | None:
         """Path of a video file, None where there is none."""
-        row = self._video_rows.get(video_id)
-        if row is None:
+        if video_id not in self._video_rows:
             raise UnknownNameError(f"video of {self.name}", video_id, self._video_rows)
+        row = self._video_rows[video_id]
         return self.path / row if isinstance(row, str) else None
 
     @cached_property

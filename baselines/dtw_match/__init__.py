@@ -1,0 +1,53 @@
+"""The part of the target onto which the query can be warped most cheaply. See README.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from baselines.matching import FrameMatch
+from vid2vidmr.alignment import subsequence_ends
+from vid2vidmr.method import MethodInfo
+from vid2vidmr.pairs import STEP_S
+
+
+@dataclass(frozen=True)
+class DtwMatchConfig:
+    """Config of `DtwMatch`.
+
+    Attributes
+    ----------
+    overlap : float
+        IoU above which the worse of two windows is left out.
+    windows : int
+        Windows a pair, at most.
+    """
+
+    overlap: float = 0.7
+    windows: int = 10
+
+
+class DtwMatch(FrameMatch):
+    """Subsequence dynamic time warping on 1 - cosine."""
+
+    info = MethodInfo(
+        name="dtw-match",
+        title="Subsequence dynamic time warping of frames",
+        kind="untrained",
+        source="Müller, Information Retrieval for Music and Motion, 2007, ch. 4 (subsequence DTW)",
+        licence="own",
+        deviations="cost divided by length, features centred on the train mean",
+    )
+    presets: ClassVar = {"default": DtwMatchConfig()}
+
+    def candidates(
+        self, cosines: np.ndarray, query_s: float, target_s: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """For every end on the target the cheapest path that takes in the whole query."""
+        costs, starts = subsequence_ends(1 - cosines)
+        ends = np.arange(1, len(costs) + 1)
+        # The sum grows with the path, which would favour the shortest windows.
+        scores = -costs / (ends - starts + cosines.shape[1])
+        return STEP_S * np.column_stack([starts, ends]), scores

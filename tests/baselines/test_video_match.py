@@ -1,0 +1,141 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from baselines.video_match import VideoMatch, VideoMatchConfig
+from vid2vidmr.errors import FeatureError
+from vid2vidmr.features import FeatureContract, MemoryFeatures
+from vid2vidmr.method import load_method
+from vid2vidmr.pairs import PairSet
+
+DIM = 16
+CONTRACT = FeatureContract(
+    encoder="tiny", weights_sha256="0" * 64, dim=DIM, sampling="2 s", preprocessing="none",
+    decoder="none", dtype="float16",
+)  # fmt: skip
+
+
+def pair_set(videos, rows):
+    """`rows`: (query video, its window or None, target video, its length)."""
+    table = pd.DataFrame(
+        [
+            {
+                "pair_id": f"p{i}", "label": "", "query_id": query, "target_id": target,
+                "query_video": query, "query_source": query, "target_video": target,
+                "target_source": target, "clip_start_s": 0.0, "clip_end_s": length,
+                "query_start_s": np.nan if window is None else window[0],
+                "query_end_s": np.nan if window is None else window[1],
+                "start_s": 0.0, "end_s": length,
+            }
+            for i, (query, window, target, length) in enumerate(rows)
+        ]
+    )  # fmt: skip
+    return PairSet(table, "test", features=MemoryFeatures(CONTRACT, videos))
+
+
+def video(seed, rows=40):
+    return np.random.default_rng(seed).normal(size=(rows, DIM)).astype(np.float32)
+
+
+def top(method, pairs):
+    return [prediction.windows[0] for prediction in method.predict(pairs)]
+
+
+def test_it_finds_an_excerpt_in_any_order_of_frames():
+    target = video(0)
+    shuffled = target[[12, 10, 13, 11]]
+    pairs = pair_set(
+        {"t": target, "q": target[10:14], "s": shuffled},
+        [("q", (0, 8), "t", 80.0), ("s", None, "t", 80.0), ("t", (20, 28), "t", 80.0)],
+    )
+    windows = top(VideoMatch(), pairs)
+    for start, end, score in windows:
+        assert end - start == pytest.approx(8)
+        assert abs(start - 20) <= 2
+        assert -1 <= score <= 1
+    np.testing.assert_allclose(windows, [windows[0]] * 3, rtol=1e-5)
+
+
+def test_a_window_off_the_grid_is_told_from_its_neighbours():
+    # A signal that peaks around 31 s, between the samples at 30 and 32.
+    cosines = np.exp(-(((2 * np.arange(40) - 31) / 4) ** 2))[:, None]
+    windows, scores = VideoMatch().candidates(cosines, 6.0, 80.0)
+    assert windows[scores.argmax()] == pytest.approx([28, 34])
+    fine = np.linspace(0, 80, 80_001)
+    for window, score in list(zip(windows, scores, strict=True))[::17]:
+        inside = (fine >= window[0]) & (fine <= window[1])
+        values = np.interp(fine[inside], 2 * np.arange(40), cosines[:, 0])
+        assert score == pytest.approx(values.mean(), abs=1e-3)
+
+
+def test_length_does_not_decide():
+    # Every window of a constant likeness has the same score, up to the last second.
+    for length in (1.5, 7.0, 79.5):
+        _, scores = VideoMatch().candidates(np.full((40, 3), 0.3), length, 80.0)
+        assert scores == pytest.approx(0.3)
+
+
+def test_windows_are_ranked_distinct_and_inside():
+    pairs = pair_set({"t": video(1), "q": video(2, 5)}, [("q", (0, 9.3), "t", 79.1)])
+    (prediction,) = VideoMatch().predict(pairs)
+    starts, ends, scores = np.array(prediction.windows).T
+    assert len(starts) == 10
+    assert (np.diff(scores) <= 0).all()
+    assert starts.min() >= 0
+    assert ends.max() <= 79.1
+    for i in range(10):
+        shared = np.minimum(ends, ends[i]) - np.maximum(starts, starts[i])
+        iou = shared / (np.maximum(ends, ends[i]) - np.minimum(starts, starts[i]))
+        assert (np.delete(iou, i) <= 0.7).all()
+
+
+def test_a_query_longer_than_the_target_gives_the_whole_target():
+    pairs = pair_set({"t": video(1, 3), "q": video(2, 9)}, [("q", None, "t", 5.2)])
+    assert top(VideoMatch(), pairs)[0][:2] == (0, 5.2)
+
+
+def test_one_frame_each():
+    pairs = pair_set({"t": video(1, 1), "q": video(2, 1)}, [("q", None, "t", 1.4)])
+    assert top(VideoMatch(), pairs)[0][:2] == (0, 1.4)
+
+
+def test_the_train_mean_is_learned_saved_and_used(tmp_path):
+    # A large common part drowns the cosines unless it is taken off. The targets hold few kinds of
+    # frames, so that their own mean is a poor stand-in for it.
+    common = 40 * np.eye(DIM, dtype=np.float32)[0]
+    train = pair_set({v: video(i) + common for i, v in enumerate("abc")},
+                     [("a", (0, 8), v, 80.0) for v in "abca"])  # fmt: skip
+    method = VideoMatch()
+    method.fit(train, train, tmp_path)
+    expected = np.concatenate([video(i) + common for i in range(3)]).mean(axis=0)
+    np.testing.assert_allclose(method.state()["mean"], expected, rtol=1e-5)
+
+    loaded = load_method("video-match", tmp_path)
+    assert isinstance(loaded, VideoMatch)
+    assert loaded.encoder_contract == CONTRACT
+    pairs = pair_set({"t": video(7) + common, "q": video(8, 4) + common}, [("q", None, "t", 80.0)])
+    fitted, unfitted = [list(m.predict(pairs)) for m in (loaded, VideoMatch())]
+    assert fitted == list(method.predict(pairs))
+    assert fitted != unfitted
+
+
+def test_features_of_another_encoder_are_refused_after_fit(tmp_path):
+    train = pair_set({"a": video(0)}, [("a", (0, 8), "a", 80.0)])
+    method = VideoMatch()
+    method.fit(train, train, tmp_path)
+    other = CONTRACT.model_copy(update={"encoder": "other"})
+    pairs = PairSet(train.table, "test", features=MemoryFeatures(other, {"a": video(0)}))
+    with pytest.raises(FeatureError, match=r"fitted video-match needs other features.*'other'"):
+        next(method.predict(pairs))
+
+
+def test_a_target_of_equal_frames_gives_finite_scores():
+    pairs = pair_set({"t": np.ones((10, DIM)), "q": np.ones((2, DIM))}, [("q", None, "t", 20.0)])
+    (prediction,) = VideoMatch().predict(pairs)
+    assert np.isfinite(prediction.windows).all()
+
+
+def test_config_reaches_the_windows():
+    pairs = pair_set({"t": video(1), "q": video(2, 5)}, [("q", None, "t", 80.0)])
+    (prediction,) = VideoMatch(VideoMatchConfig(windows=3)).predict(pairs)
+    assert len(prediction.windows) == 3

@@ -1,0 +1,132 @@
+"""Find the moment of one video file in another."""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vid2vidmr.encoders import Encoder, load_encoder
+from vid2vidmr.features import FeatureContract, MemoryFeatures, require_contract
+from vid2vidmr.method import Method
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.records import Record
+from vid2vidmr.video import sample_frames, video_duration
+
+DEFAULT_ENCODER = "clip-vit-b32"
+
+
+class RetrievedWindow(Record):
+    """A part of the target, seconds from its start; a larger score is a better match."""
+
+    start_s: float
+    end_s: float
+    score: float
+
+
+class Retrieval(Record):
+    """What was found.
+
+    Attributes
+    ----------
+    query, target : str
+        The files.
+    method : str
+    encoder : str or None
+        None for methods that look at no video.
+    duration_s : float
+        Length of the target.
+    windows : tuple of RetrievedWindow
+        Best first.
+    """
+
+    query: str
+    target: str
+    method: str
+    encoder: str | None
+    duration_s: float
+    windows: tuple[RetrievedWindow, ...]
+
+
+def retrieve(
+    method: Method,
+    query: str | Path,
+    target: str | Path,
+    encoder: str | Encoder | None = None,
+    top: int = 10,
+) -> Retrieval:
+    """Find the moment that the whole file `query` shows in the file `target`.
+
+    Parameters
+    ----------
+    method : Method
+        See `vid2vidmr.method.load_method`.
+    query, target : str or Path
+        Any files FFmpeg reads.
+    encoder : str or Encoder, optional
+        By default the one the method was trained with, else ``clip-vit-b32``.
+    top : int
+        At most so many windows.
+
+    Raises
+    ------
+    VideoError
+        If a file cannot be read.
+    FeatureError
+        If the method was trained on features of another encoder.
+    """
+    query_s, target_s = video_duration(query), video_duration(target)
+    features, encoder_name = None, None
+    if method.info.kind != "bias":
+        contract: FeatureContract | None = getattr(method, "encoder_contract", None)
+        if encoder is None:
+            encoder = contract.encoder if contract is not None else DEFAULT_ENCODER
+        if isinstance(encoder, str):
+            encoder = load_encoder(encoder)
+        if contract is not None:
+            require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
+        videos = {"query": _encode(query, encoder), "target": _encode(target, encoder)}
+        features, encoder_name = MemoryFeatures(encoder.contract, videos), encoder.name
+        # A header may promise more than there is to see; the rows are what was seen.
+        query_s = min(query_s, 2.0 * len(videos["query"]))
+        target_s = min(target_s, 2.0 * len(videos["target"]))
+    table = pd.DataFrame(
+        {
+            "pair_id": ["retrieve"],
+            "label": [""],
+            "query_id": ["query"],
+            "target_id": ["target"],
+            "query_video": ["query"],
+            "query_source": [str(query)],
+            "query_start_s": [0.0],
+            "query_end_s": [query_s],
+            "target_video": ["target"],
+            "target_source": [str(target)],
+            "clip_start_s": [0.0],
+            "clip_end_s": [target_s],
+            "start_s": [np.nan],  # to be found
+            "end_s": [np.nan],
+        }
+    )
+    prediction = next(iter(method.predict(PairSet(table, "test", features=features))))
+    return Retrieval(
+        query=str(query),
+        target=str(target),
+        method=method.info.name,
+        encoder=encoder_name,
+        duration_s=target_s,
+        windows=tuple(
+            RetrievedWindow(start_s=start, end_s=end, score=score)
+            for start, end, score in prediction.windows[:top]
+        ),
+    )
+
+
+def _encode(path: str | Path, encoder: Encoder) -> np.ndarray:
+    frames = (encoder.prepare(frame) for _, frame in sample_frames(path))
+    parts = []
+    while batch := list(islice(frames, encoder.batch)):
+        parts.append(encoder.encode_prepared(batch))
+    return np.concatenate(parts)
