@@ -1,4 +1,4 @@
-"""The window that looks most like the query, frames in any order. See README.md."""
+"""The window that looks most like the query, frame by frame. See README.md."""
 
 from __future__ import annotations
 
@@ -18,25 +18,22 @@ class VideoMatchConfig:
 
     Attributes
     ----------
-    step_s : float
-        Seconds between the starts that are tried.
     overlap : float
         IoU above which the worse of two windows is left out.
     windows : int
         Windows a pair, at most.
     """
 
-    step_s: float = 0.5
     overlap: float = 0.7
     windows: int = 10
 
 
 class VideoMatch(FrameMatch):
-    """Slide a window of the query's length over the target and take the largest mean cosine."""
+    """Lay the query over the target at every place, without warping; take the best mean cosine."""
 
     info = MethodInfo(
         name="video-match",
-        title="Sliding window of mean cosine, any order of frames",
+        title="Sliding window of mean cosine, frame by frame",
         kind="untrained",
         source="own; the frame-matching baseline of Feng et al., Video Re-localization, ECCV 2018",
         licence="own",
@@ -47,22 +44,22 @@ class VideoMatch(FrameMatch):
     def candidates(
         self, cosines: np.ndarray, query_s: float, target_s: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean over the window of each target frame's mean cosine to the query's frames."""
+        """Mean cosine of the query's frames to those they lie on, for every start on the grid."""
         length = min(query_s, target_s)
-        starts = np.arange(0, target_s - length + 1e-9, self.config.step_s)
-        windows = np.column_stack([starts, starts + length])
-        likeness = cosines.mean(axis=1)
-        # Rows are samples of a signal at 0, 2, 4, ... s: read it in between as straight lines, so
-        # that windows off the grid have their own score. `area` is its integral from 0.
-        knots = np.append(STEP_S * np.arange(len(likeness)), max(target_s, STEP_S * len(likeness)))
-        values = np.append(likeness, likeness[-1])
-        area = np.append(0, np.cumsum(np.diff(knots) * (values[1:] + values[:-1]) / 2))
+        starts = np.arange(0, target_s - length + 1e-9, STEP_S)
+        frames = np.arange(cosines.shape[1])
+        rows = np.arange(len(starts))[:, None] + frames
+        # A query longer than the target: the target's last frame stays on screen.
+        scores = cosines[np.minimum(rows, len(cosines) - 1), frames].mean(axis=1)
+        starts = np.clip(starts + STEP_S * _peak_offsets(scores), 0, target_s - length)
+        return np.column_stack([starts, starts + length]), scores
 
-        def integral(t: np.ndarray) -> np.ndarray:
-            k = np.clip(np.searchsorted(knots, t, side="right") - 1, 0, len(knots) - 2)
-            past = t - knots[k]
-            slope = (values[k + 1] - values[k]) / (knots[k + 1] - knots[k])
-            total: np.ndarray = area[k] + past * (values[k] + slope * past / 2)
-            return total
 
-        return windows, (integral(windows[:, 1]) - integral(windows[:, 0])) / length
+def _peak_offsets(scores: np.ndarray) -> np.ndarray:
+    """Where between the samples a peak lies, in steps: the vertex of the parabola through three."""
+    offsets = np.zeros(len(scores))
+    left, middle, right = scores[:-2], scores[1:-1], scores[2:]
+    bend = left - 2 * middle + right
+    peak = (middle >= left) & (middle >= right) & (bend < 0)
+    offsets[1:-1][peak] = ((left - right)[peak] / bend[peak]) / 2
+    return offsets

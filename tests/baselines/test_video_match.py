@@ -41,31 +41,27 @@ def top(method, pairs):
     return [prediction.windows[0] for prediction in method.predict(pairs)]
 
 
-def test_it_finds_an_excerpt_in_any_order_of_frames():
+def test_it_finds_an_excerpt():
     target = video(0)
-    shuffled = target[[12, 10, 13, 11]]
     pairs = pair_set(
-        {"t": target, "q": target[10:14], "s": shuffled},
-        [("q", (0, 8), "t", 80.0), ("s", None, "t", 80.0), ("t", (20, 28), "t", 80.0)],
+        {"t": target, "q": target[10:14], "back": target[13:9:-1]},
+        [("q", None, "t", 80.0), ("t", (20, 28), "t", 80.0), ("back", None, "t", 80.0)],
     )
-    windows = top(VideoMatch(), pairs)
-    for start, end, score in windows:
-        assert end - start == pytest.approx(8)
-        assert abs(start - 20) <= 2
-        assert -1 <= score <= 1
-    np.testing.assert_allclose(windows, [windows[0]] * 3, rtol=1e-5)
+    whole, part, backward = top(VideoMatch(), pairs)
+    assert whole[0] == pytest.approx(20, abs=0.7)  # the peak may lie between two samples
+    assert whole[1] - whole[0] == pytest.approx(8)
+    assert whole[2] == pytest.approx(1)
+    assert part == pytest.approx(whole)
+    assert backward[2] < 0.8  # order counts
 
 
-def test_a_window_off_the_grid_is_told_from_its_neighbours():
-    # A signal that peaks around 31 s, between the samples at 30 and 32.
-    cosines = np.exp(-(((2 * np.arange(40) - 31) / 4) ** 2))[:, None]
-    windows, scores = VideoMatch().candidates(cosines, 6.0, 80.0)
-    assert windows[scores.argmax()] == pytest.approx([28, 34])
-    fine = np.linspace(0, 80, 80_001)
-    for window, score in list(zip(windows, scores, strict=True))[::17]:
-        inside = (fine >= window[0]) & (fine <= window[1])
-        values = np.interp(fine[inside], 2 * np.arange(40), cosines[:, 0])
-        assert score == pytest.approx(values.mean(), abs=1e-3)
+def test_a_start_off_the_grid_is_told_from_its_neighbours():
+    # Likeness falls off around 31 s (and 25.4 s), between two samples.
+    for start in (31.0, 25.4):
+        seconds = 2.0 * (np.arange(40)[:, None] - np.arange(3))
+        cosines = 1 - ((seconds - start) / 40) ** 2
+        windows, scores = VideoMatch().candidates(cosines, 5.0, 80.0)
+        assert windows[scores.argmax()] == pytest.approx([start, start + 5])
 
 
 def test_length_does_not_decide():
