@@ -1,4 +1,4 @@
-"""Errors that a user can cause: one line each, saying what was wrong, what was expected, what to do."""
+"""Errors that a user can cause: one line each, what was wrong, what was expected, what to do."""
 
 from __future__ import annotations
 

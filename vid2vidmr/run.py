@@ -138,7 +138,8 @@ class Setting:
             with progress(f"predict {name}, seed {seed}", sum(map(len, todo.values()))) as bar:
                 for part, pairs in todo.items():
                     score = _predict_and_score(method, self.dataset, pairs, part, bar)
-                    bar.advance(0, f"{pairs.protocol}: mIoU {score.metrics['mIoU'].value:.1f}")
+                    if pairs.protocol in parts:
+                        bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
         scored = []
         for right, wrong in parts.values():
             result, evaluation = _read(folder / _slug(right), right)

@@ -32,9 +32,10 @@ def kill_at_random(home: Path, seed: int, longest_s: float, *arguments: str) -> 
     killed = 0
     for _ in range(KILLS):
         process = start(home, *arguments)
-        time.sleep(rng.uniform(0.3, 1.0) * longest_s)
-        killed += process.poll() is None
-        os.killpg(process.pid, signal.SIGKILL)
+        time.sleep(rng.uniform(0.2, 0.8) * longest_s)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed += 1
         process.communicate()
     return killed
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,18 @@ from toy import toy_pairs
 
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.pairs import PairSet
-from vid2vidmr.records import Prediction, Result
+from vid2vidmr.records import Interval, Prediction, Result
 from vid2vidmr.run import Scored
-from vid2vidmr.tables import Table, summarise, to_csv, to_latex, to_markdown, to_rich, write_tables
+from vid2vidmr.tables import (
+    Row,
+    Table,
+    summarise,
+    to_csv,
+    to_latex,
+    to_markdown,
+    to_rich,
+    write_tables,
+)
 
 PAIRS = toy_pairs(60, seed=3, classes=6)
 
@@ -111,7 +121,8 @@ def test_terminal_table_fits_and_shows_everything(table: Table, width: int) -> N
     for row in table.rows:
         (line,) = [x for x in text.splitlines() if x.strip().startswith(row.method + " ")]
         for protocol in table.protocols:
-            assert f"{row.metrics[protocol]['mIoU'].mean.value:4.1f} [" in line
+            mean = row.metrics[protocol]["mIoU"].mean
+            assert f"{mean.value:4.1f} [" in line
     best = table.rows[0].metrics["official"]["mIoU"].mean.value
     assert re.search(rf"\x1b\[1;32m{best:.1f}", raw)
     assert ("R1@0.7" in text) == (width == 120)
@@ -169,3 +180,22 @@ def test_a_table_of_bias_rows_alone_is_written(tmp_path: Path) -> None:
     for path in write_tables(table, tmp_path):
         assert path.stat().st_size > 0
     Console(file=io.StringIO(), width=80).print(to_rich(table, 80))
+
+
+def test_short_intervals_do_not_widen_the_narrow_table(table: Table) -> None:
+    def shortened(row: Row) -> Row:
+        metrics = {
+            protocol: {
+                name: summary.model_copy(update={"mean": Interval(value=50.0, low=49.0, high=51.0)})
+                for name, summary in named.items()
+            }
+            for protocol, named in row.metrics.items()
+        }
+        return replace(row, metrics=metrics)
+
+    short = replace(table, rows=tuple(map(shortened, table.rows)))
+    console = Console(width=80, file=io.StringIO())
+    console.print(to_rich(short, 80))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "50.0 ±1.0" in text
+    assert re.search(r"^ ?dtw-match ", text, re.MULTILINE)  # the name is not folded

@@ -67,8 +67,11 @@ def to_rich(table: Table, width: int) -> Group:
 
 
 def _brackets(mean: Interval, wide: bool) -> str:
-    """Interval behind a number; whole percents where there is little room and no use for more."""
+    """Interval behind a number; in little room whole percents, or half of it where it is short."""
     if mean.low is None or mean.high is None:
         return ""
-    digits = 1 if wide or mean.high - mean.low < 4 else 0
-    return f" [{mean.low:.{digits}f}, {mean.high:.{digits}f}]"
+    if wide:
+        return f" [{mean.low:.1f}, {mean.high:.1f}]"
+    if mean.high - mean.low < 4:
+        return f" ±{(mean.high - mean.low) / 2:.1f}"
+    return f" [{mean.low:.0f}, {mean.high:.0f}]"
