@@ -51,7 +51,9 @@ def features(
     encoder: Annotated[
         str | None, typer.Option(help="Encoder (default: the data set's own).")
     ] = None,
-    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, ...")] = "cpu",
+    device: Annotated[
+        str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
+    ] = None,
 ) -> None:
     """Encode the videos of a data set, one frame every 2 s.
 
