@@ -8,7 +8,7 @@ from vid2vidmr.errors import UserError
 
 VERSION = "1.0"  # raise it when any annotation or any pixel of the same seed changes
 SPLITS = ("train", "val", "test")
-FPS = 8
+FPS = 5
 WIDTH, HEIGHT = 256, 144
 MOMENTS_PER_VIDEO = 3
 SMALLEST_SPLIT = 2  # consecutive videos share a class, so two videos already give pairs
