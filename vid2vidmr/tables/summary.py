@@ -134,9 +134,9 @@ class Table:
         if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
         notes.append(
-            "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: "
-            "mIoU lost when every query is replaced by one of another class. sd: standard "
-            f"deviation of mIoU between seeds. Where there is one column of each, it is {self.protocols[-1]}. "
+            "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"
+            " lost when every query is replaced by one of another class. sd: standard deviation of "
+            f"mIoU between seeds. Where there is one column of each: {self.protocols[-1]}. "
             "Bias rows never look at the query."
         )
         return notes
