@@ -20,7 +20,7 @@ EPILOG = """
 
 [bold]One video in another:[/]
 
-  vid2vidmr retrieve goal.mp4 match.mp4   [dim]ranked windows, in seconds[/]
+  vid2vidmr retrieve goal.mp4 match.mp4 --encoder efficientnet-lite0
 """
 
 COMMANDS: dict[str, dict[Callable[..., None], str]] = {
