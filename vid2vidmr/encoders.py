@@ -51,6 +51,8 @@ class Encoder:
         run beside decoding.
     network : callable
         (batch, *prepared) tensor on `device` to (batch, dim).
+    cpu_batch : int
+        Frames a batch on a CPU.
     """
 
     name: str
@@ -60,11 +62,12 @@ class Encoder:
     device: torch.device
     prepare: Callable[[np.ndarray], np.ndarray]
     network: Callable[[Tensor], Tensor]
+    cpu_batch: int = 16
 
     @property
     def batch(self) -> int:
-        """Frames a batch: small ones stay in a CPU's cache."""
-        return 8 if self.device.type == "cpu" else 64
+        """Frames a batch on the device."""
+        return self.cpu_batch if self.device.type == "cpu" else 64
 
     @property
     def contract(self) -> FeatureContract:
@@ -175,11 +178,12 @@ def _efficientnet_lite0(device: torch.device) -> Encoder:
         device=device,
         prepare=prepare,
         network=network,
+        cpu_batch=4,  # what a core's cache holds
     )
 
 
 def _speed_up(model: Any) -> None:
-    """Fold batch norms into convolutions and even padding into their arguments: -40 % CPU time."""
+    """Fold batch norms and even padding into convolutions, clip in place: -40 % CPU time."""
 
     def fold(owner: Any, conv: str, norm: str) -> None:
         setattr(owner, conv, fuse_conv_bn_eval(getattr(owner, conv), getattr(owner, norm)))
@@ -197,6 +201,8 @@ def _speed_up(model: Any) -> None:
         if isinstance(pad, nn.ZeroPad2d) and len(set(pad.padding)) == 1:
             module.padding = (pad.padding[0], pad.padding[0])
             module.static_padding = nn.Identity()
+        if isinstance(module, nn.ReLU6):
+            module.inplace = True
 
 
 def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device) -> Encoder:

@@ -1,15 +1,16 @@
-"""Features of a whole data set: decoding beside encoding, resumable, one bad file stops nothing."""
+"""Features of a whole data set: all cores busy, resumable, one bad file stops nothing."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
+from threading import Event
 
 import numpy as np
 import torch
@@ -25,9 +26,6 @@ from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
 from vid2vidmr.video import sample_frames
 
-_AHEAD = 2  # videos decoded beside the one that is encoded
-_QUEUE = 64  # prepared frames a video that wait for the encoder: bounds memory for long matches
-
 
 def extract_features(
     dataset: Dataset,
@@ -37,9 +35,9 @@ def extract_features(
 ) -> FeatureStore:
     """Encode all videos of a data set that have a file and no features yet.
 
-    Videos are encoded one after another in the order of the data set, each in batches of its own:
-    features do not depend on what else is extracted, and a run that was killed ends, when called
-    again, with the same bytes as one that was not.
+    Videos are decoded and encoded side by side, each in batches of its own, and stored in the
+    order of the data set: features do not depend on what else is extracted, and a run that was
+    killed ends, when called again, with the same bytes as one that was not.
 
     Parameters
     ----------
@@ -73,11 +71,11 @@ def extract_features(
         todo = [(video, path) for video, path in present.items() if video not in writer.video_ids]
         with (
             progress(f"Features {encoder.name}", len(todo)) as bar,
-            closing(_decoded_ahead(todo, encoder)) as videos,
+            closing(_encode_all(todo, encoder)) as videos,
         ):
-            for video, decoding in videos:
+            for video, encoding in videos:
                 try:
-                    rows = _encode(decoding, encoder)
+                    rows = encoding.result()
                     _require_length(present[video], len(rows), durations[video])
                     writer.append(video, rows)
                     frames += len(rows)
@@ -122,69 +120,50 @@ def _report(folder: Path, done: int, new: int, failed: dict[str, str], missing: 
         console.print(f"  and {len(failed) - 10} more, see {path}", markup=False)
 
 
-def _encode(decoding: _Decoding, encoder: Encoder) -> np.ndarray:
-    frames = iter(decoding)
+def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.ndarray:
+    """Features of a video file, (n, dim) float32, one row every 2 s.
+
+    Parameters
+    ----------
+    path : Path
+    encoder : Encoder
+    stop : Event, optional
+        Ends the work early once it is set; the rows are then worthless.
+
+    Raises
+    ------
+    VideoError
+        If the file cannot be read to its end.
+    """
+    frames = (encoder.prepare(frame) for _, frame in sample_frames(path, threads=1))
     parts = []
-    while batch := list(islice(frames, encoder.batch)):
+    while not (stop and stop.is_set()) and (batch := list(islice(frames, encoder.batch))):
         parts.append(encoder.encode_prepared(batch))
-    return np.concatenate(parts)
+    return np.concatenate(parts or [np.empty((0, encoder.dim), np.float32)])
 
 
-def _decoded_ahead(
+def _encode_all(
     todo: list[tuple[str, Path]], encoder: Encoder
-) -> Generator[tuple[str, _Decoding]]:
-    """Yield videos in order, while the next ones are being decoded."""
-    running: deque[tuple[str, _Decoding]] = deque()
-    waiting = iter(todo)
-    try:
-        while True:
-            for video, path in islice(waiting, 1 + _AHEAD - len(running)):
-                running.append((video, _Decoding(path, encoder)))
-            if not running:
-                return
-            yield running[0]
-            running.popleft()[1].stop()
-    finally:
-        for _, decoding in running:
-            decoding.stop()
+) -> Generator[tuple[str, Future[np.ndarray]]]:
+    """Encode videos side by side, one a core, and yield them in order.
 
-
-class _Decoding:
-    """Frames of a video, decoded and prepared for the encoder in a thread; iterate once."""
-
-    def __init__(self, path: Path, encoder: Encoder) -> None:
-        self._path, self._prepare = path, encoder.prepare
-        self._queue: Queue[np.ndarray | Exception | None] = Queue(_QUEUE)
-        self._stopped = Event()
-        self._thread = Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def __iter__(self) -> Iterator[np.ndarray]:
-        while (item := self._queue.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            yield item
-
-    def stop(self) -> None:
-        """End the thread, also in the middle of a video."""
-        self._stopped.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        last: Exception | None = None
+    Within a video everything runs on one core: nothing waits for other threads, which is the
+    fastest way to keep all cores (and an accelerator) busy, and the features do not depend on
+    the number of cores.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    stop = Event()
+    threads = torch.get_num_threads()
+    with ThreadPoolExecutor(cores, initializer=lambda: torch.set_num_threads(1)) as pool:
+        running: deque[tuple[str, Future[np.ndarray]]] = deque()
+        waiting = iter(todo)
         try:
-            for _, frame in sample_frames(self._path):
-                if not self._put(self._prepare(frame)):
-                    return
-        except Exception as error:  # raised again where the frames are used
-            last = error
-        self._put(last)
-
-    def _put(self, item: np.ndarray | Exception | None) -> bool:
-        while not self._stopped.is_set():
-            try:
-                self._queue.put(item, timeout=0.1)
-                return True
-            except Full:
-                continue
-        return False
+            while True:
+                for video, path in islice(waiting, 2 * (cores or 1) - len(running)):
+                    running.append((video, pool.submit(encode_video, path, encoder, stop)))
+                if not running:
+                    break
+                yield running.popleft()
+        finally:
+            stop.set()
+            torch.set_num_threads(threads)  # the workers' setting is the default of new threads

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from vid2vidmr.encoders import Encoder, load_encoder
+from vid2vidmr.extract import encode_video
 from vid2vidmr.features import FeatureContract, MemoryFeatures, require_contract
 from vid2vidmr.method import Method
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Record
-from vid2vidmr.video import sample_frames, video_duration
+from vid2vidmr.video import video_duration
 
 DEFAULT_ENCODER = "clip-vit-b32"
 
@@ -77,6 +77,7 @@ def retrieve(
     FeatureError
         If the method was trained on features of another encoder.
     """
+    files = {"query": query, "target": target}
     query_s, target_s = video_duration(query), video_duration(target)
     features, encoder_name = None, None
     if method.info.kind != "bias":
@@ -87,7 +88,7 @@ def retrieve(
             encoder = load_encoder(encoder)
         if contract is not None:
             require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
-        videos = {"query": _encode(query, encoder), "target": _encode(target, encoder)}
+        videos = {name: encode_video(Path(path), encoder) for name, path in files.items()}
         features, encoder_name = MemoryFeatures(encoder.contract, videos), encoder.name
         # A header may promise more than there is to see; the rows are what was seen.
         query_s = min(query_s, 2.0 * len(videos["query"]))
@@ -122,11 +123,3 @@ def retrieve(
             for start, end, score in prediction.windows[:top]
         ),
     )
-
-
-def _encode(path: str | Path, encoder: Encoder) -> np.ndarray:
-    frames = (encoder.prepare(frame) for _, frame in sample_frames(path))
-    parts = []
-    while batch := list(islice(frames, encoder.batch)):
-        parts.append(encoder.encode_prepared(batch))
-    return np.concatenate(parts)
