@@ -65,7 +65,7 @@ class Batch:
 
 
 def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    padded = pad_sequence([torch.from_numpy(a) for a in arrays], batch_first=True)
+    padded = pad_sequence([torch.tensor(a) for a in arrays], batch_first=True)
     lengths = torch.tensor([len(a) for a in arrays])
     return padded, torch.arange(padded.shape[1]) < lengths[:, None]
 

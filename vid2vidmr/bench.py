@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.method import preset_config
 from vid2vidmr.pairs import PROTOCOLS
+from vid2vidmr.pool import worker_pool
 from vid2vidmr.registry import method_class, method_names
 from vid2vidmr.run import Scored, Setting, runs_home
 
@@ -82,18 +84,28 @@ def bench(
     runs = runs_home(dataset) if runs is None else runs
     scored: list[Scored] = []
     failures: list[Failure] = []
-    for name in names:
-        for seed in seeds if kinds[name] == "trained" else seeds[:1]:
-            try:
-                if features_error is not None and kinds[name] != "bias":
-                    raise features_error
-                setting = Setting.of(dataset, name, preset, encoder)
-                scored += setting.run(runs, seed, protocols)
-            except Exception as error:
-                if isinstance(error, OSError) and error.errno in FULL:
-                    raise  # a full disk fails every method: stop, and say it once
-                failures.append(Failure(name, seed, error))
-                say(f"{name}, seed {seed}: failed: {error}")
+    wanted = [
+        (name, seed)
+        for name in names
+        for seed in (seeds if kinds[name] == "trained" else seeds[:1])
+    ]
+    errors: dict[tuple[str, int], Exception] = {}
+    if features_error is None:
+        trained = [run for run in wanted if kinds[run[0]] == "trained"]
+        errors = _fit_side_by_side(dataset, trained, preset, encoder, runs)
+    for name, seed in wanted:
+        try:
+            if features_error is not None and kinds[name] != "bias":
+                raise features_error
+            if (name, seed) in errors:
+                raise errors[name, seed]
+            setting = Setting.of(dataset, name, preset, encoder)
+            scored += setting.run(runs, seed, protocols)
+        except Exception as error:
+            if isinstance(error, OSError) and error.errno in FULL:
+                raise  # a full disk fails every method: stop, and say it once
+            failures.append(Failure(name, seed, error))
+            say(f"{name}, seed {seed}: failed: {error}")
     return scored, failures
 
 
@@ -110,3 +122,49 @@ def _ensure_features(dataset: Dataset, encoder: str) -> None:
     from vid2vidmr.extract import extract_features
 
     extract_features(dataset, encoder)
+
+
+def _fit_side_by_side(
+    dataset: Dataset, trained: list[tuple[str, int]], preset: str, encoder: str | None, runs: Path
+) -> dict[tuple[str, int], Exception]:
+    """Train what has no checkpoint yet, on a CPU one run a core; give the errors.
+
+    Small networks gain nothing from a second core, several of them do. The number of threads
+    depends on what was asked for, not on what is left, so that a bench that was killed and
+    continued ends with the same weights. An accelerator is left to one run at a time.
+    """
+    todo = [
+        (name, seed)
+        for name, seed in trained
+        if not Setting.of(dataset, name, preset, encoder).is_fitted(runs, seed)
+    ]
+    if not todo:
+        return {}
+    from vid2vidmr.encoders import pick_device
+
+    if pick_device().type != "cpu":
+        return {}
+    cores = os.cpu_count() or 1
+    threads = max(1, cores // len(trained))
+    errors: dict[tuple[str, int], Exception] = {}
+    with worker_pool(min(cores, len(todo))) as pool:
+        futures = {
+            run: pool.submit(_fit, dataset.path, *run, preset, encoder, runs, threads)
+            for run in todo
+        }
+        for run, future in futures.items():
+            if (error := future.exception()) is not None:
+                if not isinstance(error, Exception):
+                    raise error
+                errors[run] = error
+    return errors
+
+
+def _fit(
+    path: Path, name: str, seed: int, preset: str, encoder: str | None, runs: Path, threads: int
+) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    setting = Setting.of(Dataset(path), name, preset, encoder)
+    setting.fitted(setting.checkpoint(runs, seed), seed)

@@ -47,3 +47,7 @@ class UnknownNameError(UserError):
         close = difflib.get_close_matches(name, known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}."
         super().__init__(f"Unknown {kind} {name!r}: {hint}")
+
+    def __reduce__(self) -> tuple[type[UserError], tuple[str]]:
+        """Cross process borders as a plain error: the message is all that is left to say."""
+        return UserError, (str(self),)

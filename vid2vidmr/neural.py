@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,25 +73,26 @@ class TrainingConfig:
     speed: float = 0.0
 
 
-@dataclass(frozen=True)
 class ProjectedFeatures:
-    """A feature source seen through (rows - mean) @ basis, for example principal components."""
+    """A feature source seen through (rows - mean) @ basis, for example principal components.
 
-    source: FeatureSource
-    mean: np.ndarray
-    basis: np.ndarray
+    Epochs ask for the same windows again: the last ones are kept.
+    """
 
-    @property
-    def contract(self) -> FeatureContract:
-        """Contract of the source."""
-        return self.source.contract
+    def __init__(self, source: FeatureSource, mean: np.ndarray, basis: np.ndarray) -> None:
+        self.contract = source.contract
+
+        @lru_cache(maxsize=4096)
+        def rows(video_id: str, start_s: float, end_s: float | None) -> np.ndarray:
+            projected: np.ndarray = (source.rows(video_id, start_s, end_s) - mean) @ basis
+            projected.flags.writeable = False
+            return projected
+
+        self._rows = rows
 
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
-        """Rows of the source, projected."""
-        projected: np.ndarray = (
-            self.source.rows(video_id, start_s, end_s) - self.mean
-        ) @ self.basis
-        return projected
+        """Rows of the source, projected; read only."""
+        return self._rows(video_id, start_s, end_s)
 
 
 class NeuralMethod(Method):

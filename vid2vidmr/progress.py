@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -17,6 +19,9 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+
+_reports: Any = None
+"""In a worker process: the queue to its parent, which shows the bars."""
 
 
 @dataclass
@@ -33,9 +38,16 @@ class Bar:
             self.rich.update(self.task, note=note)
 
 
-@contextmanager
-def progress(title: str, total: float | None) -> Iterator[Bar]:
-    """Show a bar with count, elapsed and remaining time while the block runs."""
+@dataclass
+class _RemoteBar(Bar):
+    title: str
+
+    def advance(self, steps: float = 1, note: str | None = None) -> None:
+        super().advance(steps, note)
+        _reports.put((self.title, self.rich.tasks[0].total, steps, note))
+
+
+def _rich(**options: Any) -> Progress:
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -45,9 +57,46 @@ def progress(title: str, total: float | None) -> Iterator[Bar]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=Console(stderr=True)) as rich:
+    return Progress(*columns, console=Console(stderr=True, **options))
+
+
+@contextmanager
+def progress(title: str, total: float | None) -> Iterator[Bar]:
+    """Show a bar with count, elapsed and remaining time while the block runs."""
+    with _rich(quiet=_reports is not None or total == 0) as rich:
+        task = rich.add_task(title, total=total, note="")
         try:
-            yield Bar(rich, rich.add_task(title, total=total, note=""))
+            yield Bar(rich, task) if _reports is None else _RemoteBar(rich, task, title)
         except BaseException:
             rich.live.transient = True  # what went wrong is said in one line, without the bar
             raise
+
+
+def report_to(queue: Any) -> None:
+    """Make this process send its progress to a queue instead of showing it."""
+    global _reports
+    _reports = queue
+
+
+@contextmanager
+def workers_progress(queue: Any) -> Iterator[None]:
+    """Show the bars of worker processes that report to `queue`, one a title."""
+    rich = _rich()
+
+    def show() -> None:
+        bars: dict[str, Bar] = {}
+        while (report := queue.get()) is not None:
+            title, total, steps, note = report
+            if title not in bars:
+                rich.start()  # not before: the parent may show a bar of its own instead
+                bars[title] = Bar(rich, rich.add_task(title, total=total, note=""))
+            bars[title].advance(steps, note)
+
+    shower = threading.Thread(target=show, daemon=True)
+    shower.start()
+    try:
+        yield
+    finally:
+        queue.put(None)
+        shower.join()
+        rich.stop()

@@ -101,6 +101,10 @@ class Setting:
         """Folder of a run's checkpoint."""
         return self.folder(runs, seed) / "checkpoint"
 
+    def is_fitted(self, runs: Path, seed: int) -> bool:
+        """Tell whether a run has its checkpoint."""
+        return (self.checkpoint(runs, seed) / "method.json").exists()
+
     def fitted(self, checkpoint: Path, seed: int) -> Method:
         """Load the method from its checkpoint, after fitting it where there is none.
 
