@@ -21,13 +21,15 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 2, 0, 0))
+    table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
         last = column == columns[-1]
         table.add_column(column, no_wrap=not last, overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
-    Console().print(table)
+    console = Console()
+    console.print(Text(title, style="italic"))  # a table's own title is folded to its width
+    console.print(table)
 
 
 def count(value: object) -> str:

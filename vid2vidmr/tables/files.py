@@ -64,7 +64,7 @@ def _cells(
                     text += spread(summary.seed_sd)
             cells.append(text)
         lost = row.sensitivity.get(protocol)
-        cells.append("" if lost is None else f"{lost.value:.1f}")
+        cells.append("" if lost is None else f"{lost.value:z.1f}")
     return [*cells, str(len(row.seeds))]
 
 

@@ -49,7 +49,7 @@ def to_rich(table: Table, width: int) -> Group:
                 cells.append(cell)
         last = table.protocols[-1]
         lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].seed_sd
-        cells.append(Text("" if lost is None else f"{lost.value:.1f}"))
+        cells.append(Text("" if lost is None else f"{lost.value:z.1f}"))
         cells.append(Text("" if sd is None else f"{sd:.1f}"))
         cells.append(Text(str(len(row.seeds))))
         return cells
