@@ -11,6 +11,7 @@ from pathlib import Path
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.method import preset_config
+from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PROTOCOLS
 from vid2vidmr.pool import worker_pool
 from vid2vidmr.registry import method_class, method_names
@@ -91,8 +92,8 @@ def bench(
     ]
     errors: dict[tuple[str, int], Exception] = {}
     if features_error is None:
-        trained = [run for run in wanted if kinds[run[0]] == "trained"]
-        errors = _fit_side_by_side(dataset, trained, preset, encoder, runs)
+        neural = [run for run in wanted if issubclass(method_class(run[0]), NeuralMethod)]
+        errors = _fit_side_by_side(dataset, neural, preset, encoder, runs)
     for name, seed in wanted:
         try:
             if features_error is not None and kinds[name] != "bias":
@@ -125,9 +126,9 @@ def _ensure_features(dataset: Dataset, encoder: str) -> None:
 
 
 def _fit_side_by_side(
-    dataset: Dataset, trained: list[tuple[str, int]], preset: str, encoder: str | None, runs: Path
+    dataset: Dataset, neural: list[tuple[str, int]], preset: str, encoder: str | None, runs: Path
 ) -> dict[tuple[str, int], Exception]:
-    """Train what has no checkpoint yet, on a CPU one run a core; give the errors.
+    """Train networks that have no checkpoint yet, on a CPU one run a core; give the errors.
 
     Small networks gain nothing from a second core, several of them do. The number of threads
     depends on what was asked for, not on what is left, so that a bench that was killed and
@@ -135,7 +136,7 @@ def _fit_side_by_side(
     """
     todo = [
         (name, seed)
-        for name, seed in trained
+        for name, seed in neural
         if not Setting.of(dataset, name, preset, encoder).is_fitted(runs, seed)
     ]
     if not todo:
@@ -145,7 +146,7 @@ def _fit_side_by_side(
     if pick_device().type != "cpu":
         return {}
     cores = os.cpu_count() or 1
-    threads = max(1, cores // len(trained))
+    threads = max(1, cores // len(neural))
     errors: dict[tuple[str, int], Exception] = {}
     with worker_pool(min(cores, len(todo))) as pool:
         futures = {
