@@ -1,9 +1,9 @@
-"""From pairs to padded tensors: samples, batches, and the training set with its augmentations."""
+"""From pairs to padded tensors: samples, batches, and the samples of a training epoch."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from vid2vidmr.pairs import STEP_S, PairSet, recrop_windows
+from vid2vidmr.augment import augmented, noisy, recropped, self_supervised
+from vid2vidmr.pairs import PairSet
 
 if TYPE_CHECKING:
     from vid2vidmr.neural import TrainingConfig
@@ -109,7 +110,7 @@ class PairSamples:
 
 
 class TrainingSamples(PairSamples):
-    """Pairs of one epoch: re-cropped targets, self-supervised queries, noise, changed speed.
+    """Pairs of one epoch, changed at random as the config says (see `vid2vidmr.augment`).
 
     A sample depends on (seed, epoch, i) only, so that a run that was killed and continued sees the
     same samples as one that was not.
@@ -120,65 +121,16 @@ class TrainingSamples(PairSamples):
         self.config, self.stream = config, (seed, epoch)
 
     def __getitem__(self, i: int) -> Sample:
-        rng = np.random.default_rng([*self.stream, i])
+        rng, config = np.random.default_rng([*self.stream, i]), self.config
         sample = super().__getitem__(i)
-        if rng.random() < self.config.recrop:
+        # What is off draws nothing: switching one thing on leaves the draws of the others alone.
+        if config.self_supervised and rng.random() < config.self_supervised:
+            sample = self_supervised(sample, rng, config.clip_s)
+        if rng.random() < config.recrop:
             sample = recropped(sample, rng)
-        if rng.random() < self.config.self_supervised:
-            sample = self_supervised(sample, rng)
-        if self.config.speed:
-            sample = Sample(
-                **{**vars(sample), "query": resampled(sample.query, rng, self.config.speed)}
-            )
-        if self.config.noise:
-            query, target = (
-                noisy(x, rng, self.config.noise) for x in (sample.query, sample.target)
-            )
-            sample = Sample(**{**vars(sample), "query": query, "target": target})
+        if config.augmented and rng.random() < config.augmented:
+            sample = replace(sample, query=augmented(sample.query, rng, config))
+        if config.noise:
+            query, target = (noisy(x, rng, config.noise) for x in (sample.query, sample.target))
+            sample = replace(sample, query=query, target=target)
         return sample
-
-
-def recropped(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Cut the target as the recropped protocol does, with a cut of its own every time."""
-    (start, end), duration = sample.window_s, sample.duration_s
-    cuts = recrop_windows(
-        np.array([start]), np.array([end]), np.array([duration]), rng.random((1, 2))
-    )
-    cut_start, cut_end = float(cuts[0][0]), float(cuts[1][0])
-    first = round(cut_start / STEP_S)
-    rows = sample.target[first : first + max(1, int(np.ceil((cut_end - cut_start) / STEP_S)))]
-    window = (start - cut_start, end - cut_start)
-    return Sample(sample.query, rows, window, cut_end - cut_start, sample.group)
-
-
-def self_supervised(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Replace query and ground truth by a random clip of the target (MATR, section on pretraining).
-
-    The clip is as long as a labelled query may be: 2 rows up to a third of the target.
-    """
-    rows = len(sample.target)
-    length = int(rng.integers(min(2, rows), max(min(2, rows), rows // 3) + 1))
-    start = int(rng.integers(0, rows - length + 1))
-    end_s = min(STEP_S * (start + length), sample.duration_s)
-    # Each clip is a class of its own: negative numbers never meet those of labels.
-    group = -1 - int(rng.integers(2**31))
-    query = sample.target[start : start + length]
-    return Sample(query, sample.target, (STEP_S * start, end_s), sample.duration_s, group)
-
-
-def resampled(x: np.ndarray, rng: np.random.Generator, speed: float) -> np.ndarray:
-    """Play a sequence at a random speed in [1 / (1 + speed), 1 + speed], interpolating rows."""
-    factor = np.exp(rng.uniform(-1, 1) * np.log1p(speed))
-    length = max(1, round(len(x) / factor))
-    at = np.linspace(0, len(x) - 1, length)
-    low = np.floor(at).astype(int)
-    share = (at - low)[:, None].astype(x.dtype)
-    mixed: np.ndarray = x[low] * (1 - share) + x[np.minimum(low + 1, len(x) - 1)] * share
-    return mixed
-
-
-def noisy(x: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarray:
-    """Add Gaussian noise of `noise` times the root mean square of a feature's elements."""
-    scale = noise * np.sqrt(np.square(x).mean())
-    disturbed: np.ndarray = x + scale * rng.standard_normal(x.shape, dtype=np.float32)
-    return disturbed

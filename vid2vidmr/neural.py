@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from vid2vidmr.augment import AUGMENTATIONS, Augmentation
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features import FeatureContract, FeatureSource, require_contract
 from vid2vidmr.method import Method
@@ -54,8 +55,21 @@ class TrainingConfig:
         Share of samples whose target is cut at random, as in the recropped protocol.
     self_supervised : float
         Share of samples whose query is a random clip of the target itself.
-    noise, speed : float
-        Strength of Gaussian noise on all features and of speed changes of queries; 0 is none.
+    clip_s : (float, float)
+        Shortest and longest such clip, seconds.
+    augmented : float
+        Share of samples whose query is augmented, each in exactly one way. Of self-supervised
+        samples 0.5 is what the paper does: as many augmented copies as clips.
+    augmentations : tuple of {"reverse", "noise", "slow", "fast"}
+        The ways, each as likely.
+    augment_noise : (float, float)
+        Range of the noise's standard deviation, relative to the root mean square of the features
+        (of the pixels where frames are augmented).
+    augment_speed : (float, float)
+        Range of how many times faster (or slower) a query is played.
+    noise : float
+        Standard deviation of Gaussian noise on all features of queries and targets, relative to
+        their root mean square; 0 is none.
     """
 
     epochs: int
@@ -69,8 +83,17 @@ class TrainingConfig:
     components: int | None = None
     recrop: float = 0.0
     self_supervised: float = 0.0
+    clip_s: tuple[float, float] = (4.0, 30.0)
+    augmented: float = 0.0
+    augmentations: tuple[Augmentation, ...] = AUGMENTATIONS
+    augment_noise: tuple[float, float] = (0.1, 0.5)
+    augment_speed: tuple[float, float] = (1.25, 2.0)
     noise: float = 0.0
-    speed: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Give lists, which is what JSON has for tuples, their type back."""
+        for name in ("clip_s", "augmentations", "augment_noise", "augment_speed"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
 class ProjectedFeatures:

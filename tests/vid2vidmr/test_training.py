@@ -81,7 +81,7 @@ def test_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
 
 def test_augmented_samples_keep_the_moment() -> None:
     pairs = toy_pairs(20)
-    config = replace(SMALL, recrop=1.0, self_supervised=0.0, noise=0.0, speed=0.0)
+    config = replace(SMALL, recrop=1.0, self_supervised=0.0)
     plain, cut = PairSamples(pairs), TrainingSamples(pairs, config, seed=0, epoch=0)
     for i in range(len(pairs)):
         a, b = plain[i], cut[i]
@@ -93,7 +93,7 @@ def test_augmented_samples_keep_the_moment() -> None:
 
 def test_self_supervised_query_is_its_ground_truth() -> None:
     pairs = toy_pairs(20)
-    config = replace(SMALL, recrop=0.5, self_supervised=1.0, noise=0.0, speed=0.0)
+    config = replace(SMALL, recrop=0.5, self_supervised=1.0)
     samples = TrainingSamples(pairs, config, seed=0, epoch=0)
     for i in range(len(pairs)):
         sample = samples[i]
