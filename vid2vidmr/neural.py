@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vid2vidmr.augment import AUGMENTATIONS, Augmentation
-from vid2vidmr.errors import FeatureError
+from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.features import FeatureContract, FeatureSource, require_contract
+from vid2vidmr.files import file_sha256
 from vid2vidmr.method import Method
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
@@ -129,6 +130,8 @@ class NeuralMethod(Method):
         How the features it was trained on were made; others are refused.
     projection : tuple of ndarray or None
         Mean (dim,) and basis (dim, components) through which the model sees the features.
+    init_sha256 : str or None
+        Hash of the weights that training started from; None if it started from nothing.
     """
 
     config: Any
@@ -138,6 +141,7 @@ class NeuralMethod(Method):
         self.model: nn.Module | None = None
         self.encoder_contract: FeatureContract | None = None
         self.projection: tuple[np.ndarray, np.ndarray] | None = None
+        self.init_sha256: str | None = None
 
     @abstractmethod
     def build_model(self, dim: int) -> nn.Module:
@@ -160,11 +164,40 @@ class NeuralMethod(Method):
             contract.dim if projection is None else projection[1].shape[1]
         )
 
-    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
-        """Train and leave the best checkpoint by val mIoU in `folder`."""
+    def start_from(self, folder: Path) -> None:
+        """Take weights and projection of a checkpoint of the same architecture.
+
+        Raises
+        ------
+        DataError
+            If the checkpoint is of another method, or differs in a field of the config that is not
+            about training alone.
+        """
+        other = type(self).load(folder)
+        training = {field.name for field in fields(TrainingConfig)} - {"components"}
+        differing = "; ".join(
+            f"{name} {value!r} instead of {getattr(self.config, name)!r}"
+            for name, value in vars(other.config).items()
+            if name not in training and value != getattr(self.config, name)
+        )
+        if differing:
+            raise DataError(
+                f"Training cannot start from {folder}, which has {differing}: choose the preset "
+                "that it was made with, or make it again with this one."
+            )
+        self.encoder_contract, self.projection, self.model = (
+            other.encoder_contract, other.projection, other.model,
+        )  # fmt: skip
+        self.init_sha256 = file_sha256(folder / WEIGHTS)
+
+    def fit(self, train: PairSet, val: PairSet, folder: Path, init: Path | None = None) -> None:
+        """Train and leave the best checkpoint by val mIoU in `folder`.
+
+        `init` is a checkpoint folder to start from, see `start_from`.
+        """
         from vid2vidmr.training import fit
 
-        fit(self, train, val, folder)
+        fit(self, train, val, folder, init)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield ranked windows for every pair."""
@@ -192,7 +225,10 @@ class NeuralMethod(Method):
 
     def state(self) -> dict[str, Any]:
         """Contract of the features; the weights are in ``model.safetensors`` beside."""
-        return {"contract": self.encoder_contract and self.encoder_contract.model_dump()}
+        return {
+            "contract": self.encoder_contract and self.encoder_contract.model_dump(),
+            "init_sha256": self.init_sha256,
+        }
 
     def save(self, folder: Path) -> None:
         """Write weights and ``method.json``, the latter last: its presence means complete."""
@@ -220,6 +256,7 @@ class NeuralMethod(Method):
         tensors = load_file(folder / WEIGHTS)
         projection = tuple(tensors.pop(name).numpy() for name in PROJECTION if name in tensors)
         contract = FeatureContract.model_validate(state["contract"])
+        self.init_sha256 = state.get("init_sha256")
         self.prepare(contract, projection or None)  # type: ignore[arg-type]
         assert self.model is not None
         self.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})

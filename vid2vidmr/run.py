@@ -23,11 +23,12 @@ from typing import Any, Self
 
 from vid2vidmr import __version__
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.errors import UserError
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.features import FeatureSource, open_features
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.method import Method, MethodInfo, preset_config
+from vid2vidmr.neural import WEIGHTS, NeuralMethod
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.progress import Bar, progress
@@ -62,19 +63,45 @@ class Scored:
 
 @dataclass(frozen=True)
 class Setting:
-    """A method with its config and features on a data set: all that decides a run but its seed."""
+    """A method with its config and features on a data set: all that decides a run but its seed.
+
+    `init` is the checkpoint folder that training starts from, None for none.
+    """
 
     dataset: Dataset
     method: type[Method]
     config: Any
     features: FeatureSource | None
+    init: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse to start a method from a checkpoint that has no weights to start from."""
+        if self.init is None:
+            return
+        if not issubclass(self.method, NeuralMethod):
+            raise UserError(
+                f"{self.method.info.name} has no weights that could start from {self.init}: leave "
+                "--init away."
+            )
+        if not (self.init / WEIGHTS).exists():
+            raise DataError(
+                f"{self.init} holds no checkpoint to start from (no {WEIGHTS}): make one with "
+                f"`vid2vidmr pretrain {self.method.info.name}`."
+            )
 
     @classmethod
-    def of(cls, dataset: Dataset, method: str, preset: str | None, encoder: str | None) -> Self:
+    def of(
+        cls,
+        dataset: Dataset,
+        method: str,
+        preset: str | None,
+        encoder: str | None,
+        init: Path | None = None,
+    ) -> Self:
         """Look up method, preset and features by name."""
         found = method_class(method)
         config = preset_config(method, preset)
-        return cls(dataset, found, config, cls.source(dataset, found.info, encoder))
+        return cls(dataset, found, config, cls.source(dataset, found.info, encoder), init)
 
     @staticmethod
     def source(dataset: Dataset, info: MethodInfo, encoder: str | None) -> FeatureSource | None:
@@ -85,12 +112,14 @@ class Setting:
 
     @cached_property
     def key(self) -> str:
-        """Hash of data set, features, method, config and version."""
+        """Hash of data set, features, method, config, version and initial weights."""
         contract = self.features and self.features.contract.model_dump()
         decides = [
             __version__, self.dataset.fingerprint, contract, self.method.info.name,
             asdict(self.config),
         ]  # fmt: skip
+        if self.init is not None:
+            decides.append(file_sha256(self.init / WEIGHTS))
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
     def folder(self, runs: Path, seed: int) -> Path:
@@ -118,7 +147,10 @@ class Setting:
             else:
                 train = self.dataset.pairs("train" if "train" in splits else "val", self.features)
                 val = self.dataset.pairs("val" if "val" in splits else "train", self.features)
-                method.fit(train, val, checkpoint)
+                if isinstance(method, NeuralMethod):
+                    method.fit(train, val, checkpoint, self.init)
+                else:
+                    method.fit(train, val, checkpoint)
             write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
         return self.method.load(checkpoint)
 

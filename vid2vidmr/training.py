@@ -26,7 +26,9 @@ RUNNING = "training.pt"
 """State of a run that has not ended: what a killed run continues from."""
 
 
-def fit(method: NeuralMethod, train: PairSet, val: PairSet, folder: Path) -> None:
+def fit(
+    method: NeuralMethod, train: PairSet, val: PairSet, folder: Path, init: Path | None = None
+) -> None:
     """Train `method` and leave its best checkpoint by val mIoU in `folder`.
 
     Val mIoU is the mean over the official and the recropped protocol. The state is kept after every
@@ -39,18 +41,24 @@ def fit(method: NeuralMethod, train: PairSet, val: PairSet, folder: Path) -> Non
     train, val : PairSet
         With features of the same contract.
     folder : Path
+    init : Path, optional
+        Checkpoint folder whose weights and projection training starts from, such as
+        `vid2vidmr.pretraining.pretrain` leaves.
 
     Raises
     ------
     UserError
-        If the loss is not finite.
+        If the loss is not finite, or `init` has another config.
     """
     config: TrainingConfig = method.config
     accelerator = Accelerator()
     torch.manual_seed(method.seed)
     assert train.features is not None
-    projection = principal_components(train, config.components) if config.components else None
-    method.prepare(train.features.contract, projection)
+    if init is None:
+        projection = principal_components(train, config.components) if config.components else None
+        method.prepare(train.features.contract, projection)
+    else:
+        method.start_from(init)
     assert method.model is not None
     train, val = method.accepted(train), method.accepted(val)
     vals = [val, val.recropped()]

@@ -49,6 +49,9 @@ def train(
         Path | None,
         typer.Option(help="Checkpoint folder (default: where `vid2vidmr bench` looks for it)."),
     ] = None,
+    init: Annotated[
+        Path | None, typer.Option(help="Checkpoint to start from, see `vid2vidmr pretrain`.")
+    ] = None,
 ) -> None:
     """Train a method and leave a checkpoint.
 
@@ -58,7 +61,7 @@ def train(
     from vid2vidmr.run import Setting, runs_home
 
     built = load_dataset(dataset)
-    setting = Setting.of(built, method, preset, encoder)
+    setting = Setting.of(built, method, preset, encoder, init)
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
     setting.fitted(folder, seed)
     typer.echo(f"The checkpoint of {method} is in {folder}.")
