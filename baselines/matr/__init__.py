@@ -23,6 +23,10 @@ class MatrConfig(TrainingConfig):
 
     Attributes
     ----------
+    wiring : {"paper", "released"}
+        The released wiring is what the published code computes, see `baselines.matr.released`. It
+        has no query positions, decoder, evidence or shared projection, and aligns in its own way;
+        what the config says of them is for the paper's wiring.
     d, heads, ff : int
         Hidden size, attention heads, feed-forward size.
     encoder_layers, decoder_layers, queries : int
@@ -36,6 +40,8 @@ class MatrConfig(TrainingConfig):
         Smoothing of soft-DTW.
     weight_fg, weight_seg, weight_pre, weight_post : float
         Weights of the losses (lambda of the paper).
+    weight_b, weight_g, weight_f, weight_s_inter, weight_s_intra : float
+        Weights of the released wiring's own losses, see `baselines.matr.released_losses`.
     evidence : bool
         Tell the encoder how each target clip matches the query (see `baselines.matr.evidence`).
         Not in the paper.
@@ -46,6 +52,7 @@ class MatrConfig(TrainingConfig):
         IoU above which a lower-ranked window is dropped.
     """
 
+    wiring: Literal["paper", "released"] = "paper"
     d: int = 1024
     heads: int = 8
     ff: int = 1024
@@ -61,13 +68,18 @@ class MatrConfig(TrainingConfig):
     weight_seg: float = 1.0
     weight_pre: float = 1.0
     weight_post: float = 1.0
+    weight_b: float = 1.0
+    weight_g: float = 1.0
+    weight_f: float = 1.0
+    weight_s_inter: float = 0.0
+    weight_s_intra: float = 0.0
     evidence: bool = False
     shared_projection: bool = False
     nms: float = 0.7
 
 
 class Matr(NeuralMethod):
-    """MATR with the wiring of the paper."""
+    """MATR with the wiring of the paper, or that of its published code."""
 
     info: ClassVar[MethodInfo] = MethodInfo(
         name="matr",
@@ -79,6 +91,8 @@ class Matr(NeuralMethod):
     )
     presets: ClassVar[Mapping[str, Any]] = {
         "paper": MatrConfig(epochs=200, batch_size=1200),
+        "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
+        "released": MatrConfig(epochs=200, batch_size=1200, wiring="released"),
         "small": MatrConfig(
             epochs=12,
             pairs_per_epoch=640,
@@ -102,18 +116,30 @@ class Matr(NeuralMethod):
 
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model for features of length `dim`."""
+        if self.config.wiring == "released":
+            from baselines.matr.released import ReleasedModel
+
+            return ReleasedModel(self.config, dim)
         from baselines.matr.model import MatrModel
 
         return MatrModel(self.config, dim)
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Foreground, boundary and alignment losses, and their weighted sum as ``loss``."""
+        if self.config.wiring == "released":
+            from baselines.matr import released_losses
+
+            return released_losses.losses(outputs, released_losses.targets(batch), self.config)
         from baselines.matr.losses import losses
 
         return losses(outputs, batch, self.config)
 
     def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a target clip, clamped, ranked by foreground probability, after NMS."""
+        if self.config.wiring == "released":
+            from baselines.matr import released
+
+            return released.decode(outputs, batch, self.config.nms)
         from vid2vidmr.windows import ranked
 
         starts = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])

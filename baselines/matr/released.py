@@ -1,0 +1,176 @@
+"""The released wiring of MATR: what the published code computes, so that its checkpoints load.
+
+It differs from the paper's wiring (`baselines.matr.model`): the query has no positions, both heads
+read the encoder's output only and see padding, windows are signed offsets from a clip's end, and
+target and query align by the "prob" recursion, padding included. Decoder, learned queries and
+aligned span have no effect there and are left out. Tensor names are the published ones.
+
+B batch, M target clips, N query clips, d hidden size.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from baselines.matr import MatrConfig
+from baselines.matr.model import MatrModel
+from vid2vidmr.batch import Batch
+from vid2vidmr.nn import normalise, with_endpoints
+from vid2vidmr.windows import ranked
+
+LOG_MASKED = -149 * math.log(2)
+"""log(0 + 1e-45) in float32, whose smallest number is 2^-149 (some devices flush it to 0)."""
+TEMPERATURE = 0.1
+"""Of the softmax over target clips in the alignment cost."""
+
+
+class WeightedPool(nn.Module):
+    """Attention pooling of the query with one learned direction, key ``weight`` (d, 1)."""
+
+    def __init__(self, d: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(d, 1))
+        nn.init.xavier_uniform_(self.weight)
+
+    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
+        """(B, N, d) with mask (B, N), true where valid -> (B, 1, d)."""
+        weights = (x @ self.weight).masked_fill(~mask.unsqueeze(-1), -torch.inf).softmax(dim=1)
+        return weights.transpose(1, 2) @ x
+
+
+class ReleasedModel(MatrModel):
+    """The network of the published code; projections, encoder and heads are the paper's wiring's.
+
+    Parameters as in `MatrModel`; parts of the config that only the paper's wiring has are ignored.
+    """
+
+    def __init__(self, config: MatrConfig, dim: int) -> None:
+        own = replace(config, query_positions=False, evidence=False, shared_projection=False)
+        super().__init__(own, dim)
+        del self.transformer["decoder"], self.query_embed
+        self.class_embed_c.masked = self.span_embed_c.masked = False
+        self.weightedpool = WeightedPool(config.d)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Normalise, append temporal endpoints to the target, and predict."""
+        target = with_endpoints(normalise(batch.target), batch.target_mask)
+        return self.outputs(target, batch.target_mask, normalise(batch.query), batch.query_mask)
+
+    def outputs(
+        self, target: Tensor, target_mask: Tensor, query: Tensor, query_mask: Tensor
+    ) -> dict[str, Tensor]:
+        """Predict from prepared inputs.
+
+        Parameters
+        ----------
+        target, query : Tensor, (B, M, dim + 2) and (B, N, dim)
+        target_mask, query_mask : Tensor, (B, M) and (B, N), bool
+            True where valid.
+
+        Returns
+        -------
+        dict
+            ``pred_logits`` (B, M, 1), in spite of the name the probability of foreground;
+            ``pred_spans`` (B, M, 2), signed offsets from the clip's end to the window's start and
+            end, as shares of the target; ``saliency_scores`` (B, M); before the encoder
+            ``vid_mem_proj`` (B, M, d), ``txt_mem_proj_n`` (B, N, d) and its pooled row
+            ``txt_mem_proj`` (B, 1, d); after it ``vid_decoder`` (B, M, d), ``txt_decoder`` (B, N,
+            d), which no decoder has seen.
+        """
+        t0, q0 = self.project(target, query)
+        t, q = self.fuse(t0, target_mask, q0, query_mask)
+        pooled = self.weightedpool(q0, query_mask)
+        saliency = F.cosine_similarity(t0, pooled, dim=-1)
+        return {
+            "pred_logits": self.class_embed_c(t, target_mask).sigmoid(),
+            "pred_spans": self.span_embed_c(t, target_mask),
+            "saliency_scores": saliency + LOG_MASKED * ~target_mask,
+            "vid_mem_proj": t0,
+            "txt_mem_proj_n": q0,
+            "txt_mem_proj": pooled,
+            "vid_decoder": t,
+            "txt_decoder": q,
+        }
+
+
+def clip_times(mask: Tensor) -> Tensor:
+    """Give each clip's time as a share of the target, its end (i + 1) / M; 0 on padding; (B, M)."""
+    end = torch.arange(1, mask.shape[1] + 1, device=mask.device)
+    return end / mask.sum(1, keepdim=True) * mask
+
+
+def prob_cost(target: Tensor, query: Tensor) -> Tensor:
+    """Cost of the "prob" alignment: target rows compete for each query row.
+
+    One more row, as unlike the query as the least similar pair of rows, takes part in the softmax
+    over the target and is dropped after it.
+
+    Parameters
+    ----------
+    target, query : Tensor, (B, M, d) and (B, N, d)
+        Every row counts as valid.
+
+    Returns
+    -------
+    Tensor, (B, M, N)
+    """
+    similarity = F.normalize(target, dim=-1) @ F.normalize(query, dim=-1).transpose(1, 2)
+    least = similarity.detach().amin(dim=(1, 2), keepdim=True).expand(-1, 1, query.shape[1])
+    share = (torch.cat([similarity, least], dim=1) / TEMPERATURE).softmax(dim=1)
+    return -(share[:, :-1] + 1e-5).log()
+
+
+def prob_alignment(target: Tensor, query: Tensor) -> Tensor:
+    """Value of the "prob" alignment of every pair, (B,); shapes as in `prob_cost`."""
+    value: Tensor = prob_dtw(prob_cost(target, query))
+    return value
+
+
+def prob_dtw(cost: Tensor, gamma: float = 0.1) -> Tensor:
+    """Value of the published recursion."""
+    B, K, R = cost.shape
+    if K >= R:
+        cost = cost.repeat_interleave(-(-K // R), dim=2)
+    columns = cost.shape[2]
+    large = cost.new_full((B,), 1e9)
+    above = [cost.new_zeros(B)] + [large] * columns
+    for i in range(K):
+        row = [large]
+        for j in range(columns):
+            x = torch.stack([above[j], row[j], above[j + 1]])
+            row.append(cost[:, i, j] + ((x / -gamma).softmax(0) * x).sum(0))
+        above = row
+    return above[-1] / columns
+
+
+def decoded(outputs: dict[str, Tensor], mask: Tensor, durations_s: Tensor) -> np.ndarray:
+    """Windows of all clips as the published inference writes them, before suppression.
+
+    Returns
+    -------
+    ndarray, (B, M, 3)
+        start_s, end_s in [0, duration] and score, four decimals, best first; padding has score 0.
+    """
+    duration = durations_s[:, None, None]
+    windows_s = (clip_times(mask).unsqueeze(-1) + outputs["pred_spans"]) * duration
+    windows_s = windows_s.clamp(min=0).minimum(duration)
+    scores = outputs["pred_logits"][..., 0] * mask
+    order = scores.argsort(dim=1, descending=True, stable=True).unsqueeze(-1)
+    rows = torch.cat([windows_s, scores.unsqueeze(-1)], dim=-1).take_along_dim(order, dim=1)
+    return rows.double().cpu().numpy().round(4)
+
+
+def decode(outputs: dict[str, Tensor], batch: Batch, nms: float) -> list[np.ndarray]:
+    """Ranked windows of every pair, those of padding left out, after NMS."""
+    every = decoded(outputs, batch.target_mask, batch.durations_s)
+    lengths = batch.target_mask.sum(1).tolist()
+    return [
+        ranked(rows[:m, :2], rows[:m, 2], nms, top=m)
+        for rows, m in zip(every, lengths, strict=True)
+    ]
