@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from threading import Event
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +26,9 @@ from vid2vidmr.files import write_json
 from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
 from vid2vidmr.video import sample_frames
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
 
 
 def extract_features(
@@ -62,21 +66,55 @@ def extract_features(
     """
     encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
     folder = feature_folder(dataset, encoder.name) if out is None else out
-    paths = {video: dataset.video_path(video) for video in dataset.videos["video_id"]}
-    present = {video: path for video, path in paths.items() if path is not None}
+    files = {video: dataset.video_path(video) for video in dataset.videos["video_id"]}
     durations = dict(zip(dataset.videos["video_id"], dataset.videos["duration_s"], strict=True))
+    return extract_files(files, encoder, folder, dataset.name, durations)
+
+
+def extract_files(
+    files: Mapping[str, Path | None],
+    encoder: Encoder,
+    folder: Path,
+    of: str,
+    durations_s: Mapping[str, float] | None = None,
+) -> FeatureStore:
+    """Encode the files that have no features in `folder` yet, as `extract_features` does.
+
+    Parameters
+    ----------
+    files : mapping of str to Path or None
+        Video id to file, None where there is none.
+    encoder : Encoder
+    folder : Path
+        The store.
+    of : str
+        Whose videos these are, for messages.
+    durations_s : mapping of str to float, optional
+        How long the videos should be; files that are clearly shorter are refused.
+
+    Raises
+    ------
+    FeatureError
+        If no video could be encoded, or the store there was made differently.
+    """
+    present = {video: path for video, path in files.items() if path is not None}
+    durations = durations_s or {}
     failed: dict[str, str] = {}
     frames, start = 0, time.monotonic()
+
+    def encode(path: Path, stop: Event) -> np.ndarray:
+        return encode_video(path, encoder, stop)
+
     with FeatureWriter(folder, encoder.contract) as writer:
         todo = [(video, path) for video, path in present.items() if video not in writer.video_ids]
         with (
             progress(f"Features {encoder.name}", len(todo)) as bar,
-            closing(_encode_all(todo, encoder)) as videos,
+            closing(side_by_side(todo, encode)) as videos,
         ):
             for video, encoding in videos:
                 try:
                     rows = encoding.result()
-                    _require_length(present[video], len(rows), durations[video])
+                    _require_length(present[video], len(rows), durations.get(video))
                     writer.append(video, rows)
                     frames += len(rows)
                 except (VideoError, FeatureError) as error:
@@ -84,12 +122,10 @@ def extract_features(
                 rate = frames / (time.monotonic() - start)
                 bar.advance(1, f"{rate:.0f} frames/s, {len(failed)} failed")
         done = len(writer.video_ids)
-    _report(folder, done, len(todo) - len(failed), failed, len(paths) - len(present))
+    report(folder, done, len(todo) - len(failed), failed, len(files) - len(present))
     if done == 0:
         reason = next(iter(failed.values()), "no video has a file here, build the data set first")
-        raise FeatureError(
-            f"None of the {len(paths)} videos of {dataset.name} gave features: {reason}"
-        )
+        raise FeatureError(f"None of the {len(files)} videos of {of} gave features: {reason}")
     return FeatureStore(folder)
 
 
@@ -102,7 +138,8 @@ def _require_length(path: Path, rows: int, duration_s: float | None) -> None:
         )
 
 
-def _report(folder: Path, done: int, new: int, failed: dict[str, str], missing: int) -> None:
+def report(folder: Path, done: int, new: int, failed: dict[str, str], missing: int) -> None:
+    """Say what was encoded, and what failed and why; the whole list goes to ``failed.json``."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     path = folder / "failed.json"
     if failed:
@@ -142,9 +179,9 @@ def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.
     return np.concatenate(parts or [np.empty((0, encoder.dim), np.float32)])
 
 
-def _encode_all(
-    todo: list[tuple[str, Path]], encoder: Encoder
-) -> Generator[tuple[str, Future[np.ndarray]]]:
+def side_by_side(
+    todo: Iterable[tuple[str, Work]], encode: Callable[[Work, Event], Result]
+) -> Generator[tuple[str, Future[Result]]]:
     """Encode videos side by side, one a core, and yield them in order.
 
     Within a video everything runs on one core: nothing waits for other threads, which is the
@@ -155,12 +192,12 @@ def _encode_all(
     stop = Event()
     threads = torch.get_num_threads()
     with ThreadPoolExecutor(cores, initializer=lambda: torch.set_num_threads(1)) as pool:
-        running: deque[tuple[str, Future[np.ndarray]]] = deque()
+        running: deque[tuple[str, Future[Result]]] = deque()
         waiting = iter(todo)
         try:
             while True:
-                for video, path in islice(waiting, 2 * (cores or 1) - len(running)):
-                    running.append((video, pool.submit(encode_video, path, encoder, stop)))
+                for video, work in islice(waiting, 2 * (cores or 1) - len(running)):
+                    running.append((video, pool.submit(encode, work, stop)))
                 if not running:
                     break
                 yield running.popleft()

@@ -31,6 +31,10 @@ MAX_MISSING_ROWS = 2
 """So many rows may a file be shorter than its annotations say."""
 
 
+UNKNOWN = "unknown"
+"""What a contract says of a field that an imported checkpoint does not tell; any value will do."""
+
+
 class FeatureContract(Record):
     """How features were made; a model refuses features made differently from those it learned on.
 
@@ -60,11 +64,14 @@ class FeatureContract(Record):
 
 
 def differences(found: FeatureContract, expected: FeatureContract) -> str:
-    """Tell what two contracts disagree in, empty if nothing: ``"dim 512 instead of 1280; ..."``."""
+    """Tell what two contracts disagree in, empty if nothing: ``"dim 512 instead of 1280; ..."``.
+
+    Fields of `expected` that are `UNKNOWN` are not compared.
+    """
     return "; ".join(
         f"{field} {getattr(found, field)!r} instead of {getattr(expected, field)!r}"
         for field in FeatureContract.model_fields
-        if getattr(found, field) != getattr(expected, field)
+        if getattr(expected, field) not in (getattr(found, field), UNKNOWN)
     )
 
 
@@ -211,6 +218,11 @@ class FeatureStore:
     def video_ids(self) -> list[str]:
         """The videos that have features, in the order of the rows."""
         return list(self._spans)
+
+    @property
+    def durations_s(self) -> dict[str, float]:
+        """Seconds that the rows of each video cover."""
+        return {video: STEP_S * (end - first) for video, (first, end) in self._spans.items()}
 
     def __reduce__(self) -> tuple[type[FeatureStore], tuple[Path]]:
         return FeatureStore, (self.path,)  # data loader workers map the file themselves

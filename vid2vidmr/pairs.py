@@ -147,7 +147,7 @@ class PairSet:
         The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
         """
         table = self.table.copy()
-        uniform = np.stack([_pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
+        uniform = np.stack([pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
         cut_start, cut_end = recrop_windows(
             table["start_s"].to_numpy(), table["end_s"].to_numpy(), self.durations_s, uniform
         )
@@ -183,7 +183,8 @@ class PairSet:
         return replace(self, table=table, protocol=f"{self.protocol}, wrong queries")
 
 
-def _pair_stream(seed: int, pair_id: str) -> np.random.Generator:
+def pair_stream(seed: int, pair_id: str) -> np.random.Generator:
+    """Give a random stream of its own to every pair (or clip)."""
     digest = hashlib.sha256(f"{seed}\x1f{pair_id}".encode()).digest()
     return np.random.default_rng(int.from_bytes(digest[:8], "little"))
 

@@ -1,0 +1,223 @@
+"""Self-supervised pretraining (MATR, ICCV 2025): find a random clip of a video in that video.
+
+Unlabelled videos become pairs, and the training loop of labelled ones (`vid2vidmr.training.fit`) is
+used as it is. A share of the videos is held out; fixed clips of theirs choose the checkpoint.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Container, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.features import FeatureContract, FeatureSource, MemoryFeatures
+from vid2vidmr.files import read_json, write_json
+from vid2vidmr.pairs import STEP_S, PairSet
+from vid2vidmr.unlabelled import Videos
+
+if TYPE_CHECKING:
+    from vid2vidmr.neural import NeuralMethod, TrainingConfig
+
+Level = Literal["features", "frames"]
+LONGEST_S = 300.0
+"""Longer videos are cut into equal targets of at most so many seconds."""
+HELD_OUT = 0.1
+"""Share of the videos whose clips choose the checkpoint, at most `MOST_HELD_OUT`."""
+MOST_HELD_OUT = 1000
+VAL_PAIRS = 200
+"""At least so many fixed clips are drawn from the videos held out."""
+_VAL_EPOCH = 2**31
+"""The epoch whose draws are the fixed clips; no training gets there."""
+
+
+@dataclass(frozen=True)
+class JoinedFeatures:
+    """Features of videos, and of clips with ids of their own."""
+
+    videos: FeatureSource
+    clips: FeatureSource
+    clip_ids: Container[str]
+
+    @property
+    def contract(self) -> FeatureContract:
+        """How the features of the videos were made."""
+        return self.videos.contract
+
+    def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
+        """Features of a window of a video or clip, see `FeatureSource.rows`."""
+        source = self.clips if video_id in self.clip_ids else self.videos
+        return source.rows(video_id, start_s, end_s)
+
+
+def pretrain(
+    method: NeuralMethod,
+    videos: Videos,
+    folder: Path,
+    *,
+    augmented: float = 0.5,
+    level: Level = "features",
+    clips_per_target: int = 8,
+) -> None:
+    """Pretrain `method` on unlabelled videos and leave a checkpoint in `folder`.
+
+    Everything else (epochs, clip lengths, ways and ranges of augmentation) is in the method's
+    config. A call that was killed continues when repeated; one that is complete does nothing.
+
+    Parameters
+    ----------
+    method : NeuralMethod
+    videos : Videos
+    folder : Path
+        Start from it with ``method.fit(train, val, folder, init)``, or load it to predict without
+        any labelled pair (zero-shot).
+    augmented : float
+        Share of clips that are augmented, each in one way of ``method.config.augmentations``. The
+        paper adds one augmented copy to each clip: 0.5. Without augmentation: 0.
+    level : {"features", "frames"}
+        Whether clips are rows of the features and change there, or frames of the video files that
+        change before the encoder; these are encoded once, into ``folder / "clips"``.
+    clips_per_target : int
+        How many clips of each target are encoded, at level ``frames``.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two videos that are long enough.
+    UserError
+        If `folder` holds another pretraining, or frames are asked for and not at hand.
+    """
+    from vid2vidmr.training import fit
+
+    config = replace(method.config, self_supervised=1.0, augmented=augmented)
+    _claim(folder, method, config, videos, level, clips_per_target)
+    if (folder / "method.json").exists():
+        return
+    chosen, held_out = split_videos(videos, 3 * config.clip_s[0], method.seed)
+    targets, val_targets = (target_table(videos, ids) for ids in (chosen, held_out))
+    repeats = -(-VAL_PAIRS // len(val_targets))
+    if level == "features":
+        train = PairSet(targets, "train", "pretraining", videos.features)
+        val_targets = val_targets.loc[val_targets.index.repeat(repeats)].reset_index(drop=True)
+        val = fixed_clips(PairSet(val_targets, "val", "pretraining", videos.features), config,
+                          method.seed)  # fmt: skip
+    else:
+        from vid2vidmr.frame_clips import encoded_clips
+
+        tables = [(targets, clips_per_target), (val_targets, repeats)]
+        (train_clips, val_clips), store = encoded_clips(
+            tables, videos, config, method.seed, folder / "clips"
+        )
+        features = JoinedFeatures(videos.features, store, store)
+        train = PairSet(train_clips, "train", "pretraining", features)
+        val = PairSet(val_clips, "val", "pretraining", features)
+        config = replace(config, self_supervised=0.0, augmented=0.0)  # the clips are both already
+    method.config = config
+    fit(method, train, val, folder)
+
+
+def _claim(
+    folder: Path,
+    method: NeuralMethod,
+    config: TrainingConfig,
+    videos: Videos,
+    level: Level,
+    clips_per_target: int,
+) -> None:
+    """Write what a checkpoint folder is of, or refuse if it is of something else."""
+    listed = json.dumps(sorted(videos.durations_s.items())).encode()
+    record: dict[str, Any] = {
+        "method": method.info.name,
+        "config": json.loads(json.dumps(asdict(config))),
+        "seed": method.seed,
+        "features": videos.features.contract.model_dump(),
+        "videos": {"count": len(videos.durations_s), "sha256": hashlib.sha256(listed).hexdigest()},
+        "level": level,
+        "clips_per_target": clips_per_target if level == "frames" else None,
+    }
+    path = folder / "pretraining.json"
+    if path.exists():
+        other = read_json(path)
+        if differing := ", ".join(key for key in record if record[key] != other.get(key)):
+            raise UserError(
+                f"{folder} holds another pretraining (its {differing} differ from what was asked "
+                "for): choose another folder."
+            )
+    else:
+        write_json(path, record)
+
+
+def split_videos(videos: Videos, shortest_s: float, seed: int) -> tuple[list[str], list[str]]:
+    """Ids of the videos to learn from, and of those held out.
+
+    Raises
+    ------
+    DataError
+        If fewer than two videos last `shortest_s`.
+    """
+    ids = sorted(video for video, s in videos.durations_s.items() if s >= shortest_s)
+    if len(ids) < 2:
+        raise DataError(
+            f"Pretraining found {len(ids)} videos of at least {shortest_s:g} s (three times the "
+            "shortest clip) and needs 2: give it more or longer videos."
+        )
+    held = min(max(1, round(HELD_OUT * len(ids))), MOST_HELD_OUT)
+    order = np.random.default_rng([seed, len(ids)]).permutation(len(ids))
+    return [ids[i] for i in sorted(order[held:])], [ids[i] for i in sorted(order[:held])]
+
+
+def target_table(videos: Videos, ids: Sequence[str]) -> pd.DataFrame:
+    """Targets as pairs without a label (see `PairSet`): query and ground truth are all of it.
+
+    A video is one target; one longer than `LONGEST_S` is cut into equal ones, on the 2 s grid.
+    """
+    durations = np.array([videos.durations_s[video] for video in ids])
+    parts = np.ceil(durations / LONGEST_S).astype(int)
+    length = STEP_S * np.ceil(durations / parts / STEP_S)
+    video = np.repeat(np.arange(len(ids)), parts)
+    part = np.arange(len(video)) - np.repeat(parts.cumsum() - parts, parts)
+    start = part * length[video]
+    end = np.minimum(start + length[video], durations[video])
+    name = np.array(ids, dtype=object)[video]
+    return pd.DataFrame(
+        {
+            "pair_id": [f"{v}@{s:g}" for v, s in zip(name, start, strict=True)],
+            "label": "",
+            "query_id": name,
+            "target_id": name,
+            "query_video": name,
+            "query_source": name,
+            "query_start_s": start,
+            "query_end_s": end,
+            "target_video": name,
+            "target_source": name,
+            "clip_start_s": start,
+            "clip_end_s": end,
+            "start_s": 0.0,
+            "end_s": end - start,
+        }
+    )
+
+
+def fixed_clips(targets: PairSet, config: TrainingConfig, seed: int) -> PairSet:
+    """Draw one clip of each target once, as training does in every epoch, and keep it."""
+    from vid2vidmr.batch import TrainingSamples
+
+    assert targets.features is not None
+    table, queries = targets.table.copy(), {}
+    table["pair_id"] = [f"{pair_id} clip {i}" for i, pair_id in enumerate(table["pair_id"])]
+    samples = TrainingSamples(targets, replace(config, recrop=0.0, noise=0.0), seed, _VAL_EPOCH)
+    for i, clip_id in enumerate(table["pair_id"]):
+        sample = samples[i]
+        queries[clip_id] = sample.query
+        table.loc[i, ["start_s", "end_s"]] = sample.window_s
+    table["query_id"] = table["query_video"] = table["pair_id"]
+    table["query_start_s"] = table["query_end_s"] = np.nan
+    clips = MemoryFeatures(targets.features.contract, queries)
+    return replace(targets, table=table, features=JoinedFeatures(targets.features, clips, queries))
