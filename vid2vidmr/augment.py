@@ -23,6 +23,21 @@ Augmentation = Literal["reverse", "noise", "slow", "fast"]
 AUGMENTATIONS: tuple[Augmentation, ...] = ("reverse", "noise", "slow", "fast")
 
 
+def parse_augmentations(names: str) -> tuple[Augmentation, ...]:
+    """Read a comma-separated list of `AUGMENTATIONS`; an empty one is none.
+
+    Raises
+    ------
+    UnknownNameError
+        If a name is none of them.
+    """
+    given = [name.strip() for name in names.split(",") if name.strip()]
+    for name in given:
+        if name not in AUGMENTATIONS:
+            raise UnknownNameError("augmentation", name, AUGMENTATIONS)
+    return tuple(name for name in AUGMENTATIONS if name in given)
+
+
 def recropped(sample: Sample, rng: np.random.Generator) -> Sample:
     """Cut the target as the recropped protocol does, with a cut of its own every time."""
     (start, end), duration = sample.window_s, sample.duration_s

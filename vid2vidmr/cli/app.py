@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     },
     "Methods": {
         methods.methods: "vid2vidmr methods --json",
+        methods.pretrain: "vid2vidmr pretrain matr --videos minimatch --out matr-pretrained",
         methods.train: "vid2vidmr train matr --dataset minimatch --seed 1 --out matr-1",
         methods.predict: (
             "vid2vidmr predict matr --dataset minimatch --checkpoint matr-1 --out matr.jsonl"

@@ -1,13 +1,15 @@
-"""Commands about methods: methods, train, predict, retrieve; and info."""
+"""Commands about methods: methods, pretrain, train, predict, retrieve; and info."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.errors import UserError
 
 MethodName = Annotated[
     str, typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`.")
@@ -19,9 +21,17 @@ EncoderOption = Annotated[
 PresetOption = Annotated[
     str, typer.Option(help="Preset of trained methods: small (CPU, minutes) or paper.")
 ]
+SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 CheckpointOption = Annotated[
     Path | None, typer.Option(help="Folder written by `vid2vidmr train`; trained methods need it.")
 ]
+
+
+class Level(StrEnum):
+    """Where pretraining augments clips."""
+
+    features = "features"
+    frames = "frames"
 
 
 def methods(as_json: AsJson = False) -> None:
@@ -43,7 +53,7 @@ def train(
     method: MethodName,
     dataset: DatasetOption,
     preset: PresetOption = "small",
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
+    seed: SeedOption = 0,
     encoder: EncoderOption = None,
     out: Annotated[
         Path | None,
@@ -65,6 +75,56 @@ def train(
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
     setting.fitted(folder, seed)
     typer.echo(f"The checkpoint of {method} is in {folder}.")
+
+
+def pretrain(
+    method: MethodName,
+    videos: Annotated[
+        str,
+        typer.Option(help="Folder of video files, built data set (folder or name), or store."),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="Checkpoint folder; features of a folder of videos go into it.")
+    ],
+    preset: PresetOption = "small",
+    seed: SeedOption = 0,
+    split: Annotated[
+        str | None, typer.Option(help="Split of a data set: train (default) or val.")
+    ] = None,
+    level: Annotated[
+        Level, typer.Option(help="Augment features, or frames before the encoder.")
+    ] = Level.features,
+    augmentations: Annotated[
+        str, typer.Option(help='Ways of augmentation, separated by commas; "" for none.')
+    ] = "reverse,noise,slow,fast",
+    encoder: EncoderOption = None,
+) -> None:
+    """Pretrain a method on videos without labels.
+
+    It learns to find random clips of a video in that video. `train --init` starts from the
+    checkpoint; `predict` uses it as it is. Pretraining that was stopped continues when called
+    again.
+    """
+    from dataclasses import replace
+
+    from vid2vidmr.augment import parse_augmentations
+    from vid2vidmr.method import preset_config
+    from vid2vidmr.neural import NeuralMethod
+    from vid2vidmr.pretraining import pretrain
+    from vid2vidmr.registry import method_class
+    from vid2vidmr.unlabelled import open_videos
+
+    ways = parse_augmentations(augmentations)
+    found = method_class(method)
+    if not issubclass(found, NeuralMethod):
+        raise UserError(f"{method} is no network: choose a trained one, see `vid2vidmr methods`.")
+    learner = found(replace(preset_config(method, preset), augmentations=ways), seed)
+    unlabelled = open_videos(videos, out / "features", encoder, split)
+    pretrain(learner, unlabelled, out, augmented=0.5 if ways else 0.0, level=level.value)
+    typer.echo(
+        f"The checkpoint of {method}, pretrained on {len(unlabelled.durations_s)} videos, is in "
+        f"{out}."
+    )
 
 
 def predict(
