@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from vid2vidmr.augment import AUGMENTATIONS, Augmentation
-from vid2vidmr.errors import DataError, FeatureError
+from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.features import FeatureContract, FeatureSource, require_contract
 from vid2vidmr.files import file_sha256
 from vid2vidmr.method import Method
@@ -154,6 +154,38 @@ class NeuralMethod(Method):
     @abstractmethod
     def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """Ranked windows of every pair, each (k, 3): start_s, end_s, score, best first."""
+
+    @classmethod
+    def published(
+        cls, weights: dict[str, Tensor], options: dict[str, Any]
+    ) -> tuple[Any, int, dict[str, Tensor]]:
+        """Read a checkpoint of the published code, for `vid2vidmr.nn.checkpoints`.
+
+        Parameters
+        ----------
+        weights : dict of str to Tensor
+            By their published names.
+        options : dict
+            Options of the published training script.
+
+        Returns
+        -------
+        config : dataclass
+        dim : int
+            Length of a stored feature.
+        weights : dict of str to Tensor
+            By the names of the model that `build_model` gives for them.
+
+        Raises
+        ------
+        DataError
+            If the options describe a model that this one cannot be.
+        KeyError
+            Names an option or a weight that is missing.
+        UserError
+            If the method reads no published checkpoints.
+        """
+        raise UserError(f"{cls.info.name} reads no published checkpoints.")
 
     def prepare(
         self, contract: FeatureContract, projection: tuple[np.ndarray, np.ndarray] | None

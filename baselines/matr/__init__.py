@@ -49,7 +49,7 @@ class MatrConfig(TrainingConfig):
         One projection for target and query, so that pre-fusion similarity is symmetric. Not in the
         paper.
     nms : float
-        IoU above which a lower-ranked window is dropped.
+        IoU above which a lower-ranked window is dropped; 1 drops none.
     """
 
     wiring: Literal["paper", "released"] = "paper"
@@ -92,7 +92,7 @@ class Matr(NeuralMethod):
     presets: ClassVar[Mapping[str, Any]] = {
         "paper": MatrConfig(epochs=200, batch_size=1200),
         "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
-        "released": MatrConfig(epochs=200, batch_size=1200, wiring="released"),
+        "released": MatrConfig(epochs=200, batch_size=1200, wiring="released", nms=1.0),
         "small": MatrConfig(
             epochs=12,
             pairs_per_epoch=640,
@@ -113,6 +113,15 @@ class Matr(NeuralMethod):
             shared_projection=True,
         ),
     }
+
+    @classmethod
+    def published(
+        cls, weights: dict[str, Tensor], options: dict[str, Any]
+    ) -> tuple[Any, int, dict[str, Tensor]]:
+        """Read a checkpoint of the published code, which becomes one of the released wiring."""
+        from baselines.matr.released_checkpoint import read
+
+        return read(weights, options)
 
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model for features of length `dim`."""

@@ -107,6 +107,15 @@ class MomentDetr(NeuralMethod):
         ),
     }
 
+    @classmethod
+    def published(
+        cls, weights: dict[str, Tensor], options: dict[str, Any]
+    ) -> tuple[Any, int, dict[str, Tensor]]:
+        """Read a checkpoint of the published code."""
+        from baselines.moment_detr.published import read
+
+        return read(weights, options)
+
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model for features of length `dim`."""
         from baselines.moment_detr.model import MomentDetrModel

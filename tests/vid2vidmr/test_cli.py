@@ -13,8 +13,8 @@ from vid2vidmr.dataset import load_dataset
 
 Cli = Callable[..., Ran]
 COMMANDS = (
-    "build", "features", "datasets", "export", "methods", "train", "predict", "retrieve", "bench",
-    "evaluate", "info",
+    "build", "features", "datasets", "export", "methods", "train", "predict", "import-checkpoint",
+    "retrieve", "bench", "evaluate", "info",
 )  # fmt: skip
 
 

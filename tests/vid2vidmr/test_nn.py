@@ -1,16 +1,13 @@
 """The shared neural blocks: independence of padding, positions, spans, matching, clip draws."""
 
-import argparse
 import itertools
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vid2vidmr.errors import DataError
 from vid2vidmr.nn import (
     MLP,
     ConvHead,
@@ -23,7 +20,6 @@ from vid2vidmr.nn import (
     with_endpoints,
     xavier_init,
 )
-from vid2vidmr.nn.checkpoints import published_weights
 from vid2vidmr.nn.matcher import match, set_losses
 from vid2vidmr.nn.saliency import ClipDraw, clips_inside, draw_clips, margin_loss
 from vid2vidmr.nn.spans import span_giou, span_iou, to_centre_width, to_start_end
@@ -249,22 +245,3 @@ def test_margin_loss_leaves_out_samples_without_negatives():
     assert loss.item() == pytest.approx(2 * (0 + 0.1) / 2)
     loss.backward()
     assert (scores.grad[1] == 0).all()
-
-
-class Forbidden:
-    pass
-
-
-def test_published_weights_reads_options_but_no_other_objects(tmp_path):
-    weights = {"module.query_embed.weight": torch.ones(2, 3)}
-    options = argparse.Namespace(lr=1e-4, device=torch.device("cpu"))
-    torch.save({"model": weights, "opt": options, "epoch": 3}, tmp_path / "good.ckpt")
-    assert published_weights(tmp_path / "good.ckpt")["query_embed.weight"].shape == (2, 3)
-    torch.save({"model": weights, "opt": Forbidden()}, tmp_path / "bad.ckpt")
-    (tmp_path / "text.ckpt").write_text("no checkpoint")
-    np.save(tmp_path / "array.npy", np.zeros(3))
-    torch.save([1, 2], tmp_path / "list.ckpt")
-    for name in ("bad.ckpt", "text.ckpt", "array.npy", "list.ckpt", "missing.ckpt"):
-        with pytest.raises(DataError, match=name) as caught:
-            published_weights(tmp_path / name)
-        assert "\n" not in str(caught.value)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli import data, methods, scores
+from vid2vidmr.cli import checkpoints, data, methods, scores
 
 EPILOG = """
 [bold]From nothing to a table[/] (the embedded data set needs no download):
@@ -39,6 +39,9 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         ),
         methods.retrieve: (
             "vid2vidmr retrieve goal.mp4 match.mp4 --method matr --checkpoint matr-1 --json"
+        ),
+        checkpoints.import_checkpoint: (
+            "vid2vidmr import-checkpoint matr model_best.ckpt --out matr-published"
         ),
     },
     "Scores": {

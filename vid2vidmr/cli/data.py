@@ -105,7 +105,7 @@ def export(
     format: Annotated[Format, typer.Option(help="Format to write.")] = Format.qvhighlights,
     as_json: AsJson = False,
 ) -> None:
-    """Write pairs in the format of another project (QVHighlights)."""
+    """Write pairs in another project's format (QVHighlights)."""
     from vid2vidmr.dataset import load_dataset
     from vid2vidmr.export import export_qvhighlights
 

@@ -1,38 +1,164 @@
-"""Weights of published checkpoints, read without running what a pickle may hold."""
+"""Published checkpoints: read without running what a pickle may hold, and made our own."""
 
 from __future__ import annotations
 
 import argparse
-import pickle
+import re
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from vid2vidmr.errors import DataError
+from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.features import UNKNOWN, FeatureContract
+from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.registry import method_class
 
 
-def published_weights(path: Path) -> dict[str, Tensor]:
-    """Read the state dict of a checkpoint {model, optimizer, lr_scheduler, epoch, opt}.
+class Published(NamedTuple):
+    """What a published checkpoint holds.
 
-    Only tensors, plain containers and `argparse.Namespace` (the options) are unpickled; a
-    ``module.`` prefix of parallel training is taken off the keys.
+    Attributes
+    ----------
+    weights : dict of str to Tensor
+        Without the ``module.`` prefix of parallel training.
+    options : dict
+        The options of the training script by name.
+    """
+
+    weights: dict[str, Tensor]
+    options: dict[str, Any]
+
+
+def read_published(path: Path) -> Published:
+    """Read a checkpoint ``{model, optimizer, lr_scheduler, epoch, opt}`` as `torch.save` left it.
+
+    Only tensors, plain containers and `argparse.Namespace` (the options) are unpickled.
 
     Raises
     ------
     DataError
         If the file is missing, is no such checkpoint, or holds other objects.
     """
+    expected = "expected what the published training code saves, {'model': ..., 'opt': ...}."
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about old pickles
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-        model = checkpoint["model"]
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: expected a published checkpoint.") from None
-    except (pickle.UnpicklingError, EOFError, RuntimeError, KeyError, TypeError) as error:
-        reason = str(error).strip().partition("\n")[0]
+    except OSError:
+        raise
+    except Exception as error:  # bytes that are no checkpoint raise errors of many kinds
+        # torch's own message advises to load it all the same.
+        forbidden = re.search(r"GLOBAL (\S+)", str(error))
+        reason = (
+            f"holds an object of the type {forbidden[1]}, which is never loaded"
+            if forbidden
+            else "is not a file that torch has saved"
+        )
+        raise DataError(f"{path} {reason}: {expected}") from None
+    parts = checkpoint if isinstance(checkpoint, dict) else {}
+    weights, options = parts.get("model"), parts.get("opt")
+    if not isinstance(weights, dict) or not isinstance(options, argparse.Namespace):
+        raise DataError(f"{path} has no 'model' with its options 'opt': {expected}")
+    if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
+        raise DataError(f"{path} has a 'model' that is not made of tensors: {expected}")
+    return Published(
+        {key.removeprefix("module."): value for key, value in weights.items()}, vars(options)
+    )
+
+
+def import_checkpoint(
+    name: str, path: Path, out: Path, encoder: str = "clip-vit-b32"
+) -> NeuralMethod:
+    """Make a published checkpoint one of ours: a folder that `vid2vidmr.load_method` reads.
+
+    Parameters
+    ----------
+    name : str
+        Registered name of the method that it is a checkpoint of.
+    path : Path
+        See `read_published`.
+    out : Path
+        Checkpoint folder to write.
+    encoder : str
+        Encoder of the features that the model was trained on; the file does not tell. Features of
+        another encoder, or of another length, are refused when predicting.
+
+    Raises
+    ------
+    DataError
+        If the file is no published checkpoint of this method.
+    UserError
+        If the method reads no published checkpoints, or `out` holds a checkpoint already.
+    """
+    cls = method_class(name)
+    if not issubclass(cls, NeuralMethod):
+        raise UserError(f"{name} has no weights to import: name a trained method.")
+    if (out / "method.json").exists():
+        raise UserError(f"{out} holds a checkpoint already: choose another folder.")
+    published = read_published(path)
+    try:
+        config, dim, weights = cls.published(*published)
+        method = cls(config)
+        contract = FeatureContract(
+            encoder=encoder,
+            weights_sha256=UNKNOWN,
+            dim=dim,
+            sampling=UNKNOWN,
+            preprocessing=UNKNOWN,
+            decoder=UNKNOWN,
+            dtype=UNKNOWN,
+        )
+        method.prepare(contract, None)
+    except KeyError as error:
         raise DataError(
-            f"{path} is no checkpoint with a 'model' of tensors ({reason}): expected what the "
-            "published training code saves."
+            f"{path} is no published checkpoint of {name}: it has no {error.args[0]}."
         ) from None
-    return {key.removeprefix("module."): value for key, value in model.items()}
+    except (AssertionError, AttributeError, RuntimeError, TypeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(
+            f"{path} is no published checkpoint of {name}: its options fit no model ({reason})."
+        ) from None
+    assert method.model is not None
+    if differing := _differences(weights, method.model):
+        raise DataError(f"{path} is no published checkpoint of {name}: {differing}.")
+    method.model.load_state_dict(weights)
+    method.save(out)
+    return method
+
+
+def require_options(options: Mapping[str, Any], **expected: Any) -> None:
+    """Refuse options under which the published code builds another model than ours.
+
+    Raises
+    ------
+    DataError
+        If an option that is present differs.
+    """
+    for name, value in expected.items():
+        if options.get(name, value) != value:
+            raise DataError(
+                f"The option {name} of this checkpoint is {options[name]!r}; only checkpoints "
+                f"with {value!r} can be imported."
+            )
+
+
+def _differences(weights: Mapping[str, Tensor], model: nn.Module) -> str:
+    """Tell what is wrong with the names and shapes of weights, empty if nothing."""
+    own = model.state_dict()
+    found = []
+    for what, names in (("lacks", own.keys() - weights), ("has in excess", weights.keys() - own)):
+        if names:
+            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+            found.append(f"it {what} {min(names)}{more}")
+    for name in sorted(own.keys() & weights.keys()):
+        if own[name].shape != weights[name].shape:
+            shapes = tuple(weights[name].shape), tuple(own[name].shape)
+            found.append(f"its {name} has the shape {shapes[0]} instead of {shapes[1]}")
+            break
+    return ", ".join(found)

@@ -1,0 +1,59 @@
+"""Checkpoints of the published code of MATR as config and weights of the released wiring."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from baselines.matr import Matr, MatrConfig
+from vid2vidmr.nn.checkpoints import require_options
+
+UNUSED = (
+    "transformer.decoder.",
+    "transformer.vid_proj.",
+    "query_embed.",
+    "span_embed.",
+    "class_embed.",
+    "txt_position_embed.",
+)
+"""Published weights that no output depends on; they are left behind."""
+
+
+def read(
+    weights: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> tuple[MatrConfig, int, dict[str, Tensor]]:
+    """See `vid2vidmr.neural.NeuralMethod.published`.
+
+    What concerns training alone is that of the preset ``released``.
+    """
+    require_options(
+        options,
+        pre_norm=False,
+        position_embedding="sine",
+        use_txt_pos=False,
+        n_input_proj=2,
+        span_loss_type="l1",
+    )
+    preset = Matr.presets["released"]
+    nms = options.get("nms_thd", -1)  # the published option; negative is none
+    config = replace(
+        preset,
+        d=options["hidden_dim"],
+        heads=options["nheads"],
+        ff=options["dim_feedforward"],
+        encoder_layers=options["enc_layers"],
+        dropout=options["dropout"],
+        input_dropout=options["input_dropout"],
+        weight_b=options["b_loss_coef"],
+        weight_g=options["g_loss_coef"],
+        weight_f=options["f_loss_coef"],
+        weight_s_inter=options["s_loss_inter_coef"],
+        weight_s_intra=options["s_loss_intra_coef"],
+        nms=nms if nms >= 0 else preset.nms,
+    )
+    dim = len(weights["input_txt_proj.0.LayerNorm.weight"])
+    used = {name: value for name, value in weights.items() if not name.startswith(UNUSED)}
+    return config, dim, used
