@@ -42,6 +42,9 @@ class MatrConfig(TrainingConfig):
         Weights of the losses (lambda of the paper).
     weight_b, weight_g, weight_f, weight_s_inter, weight_s_intra : float
         Weights of the released wiring's own losses, see `baselines.matr.released_losses`.
+    source : {"heads", "pre", "post"}
+        Where windows come from: the heads, or straight from the hard subsequence path before or
+        after fusion (Table 4 of the paper), which gives one window.
     evidence : bool
         Tell the encoder how each target clip matches the query (see `baselines.matr.evidence`).
         Not in the paper.
@@ -73,6 +76,7 @@ class MatrConfig(TrainingConfig):
     weight_f: float = 1.0
     weight_s_inter: float = 0.0
     weight_s_intra: float = 0.0
+    source: Literal["heads", "pre", "post"] = "heads"
     evidence: bool = False
     shared_projection: bool = False
     nms: float = 0.7
@@ -144,11 +148,18 @@ class Matr(NeuralMethod):
         return losses(outputs, batch, self.config)
 
     def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
-        """One window a target clip, clamped, ranked by foreground probability, after NMS."""
+        """One window a target clip, clamped, ranked by foreground probability, after NMS.
+
+        Straight from an alignment (`source`) it is one window in all, with the score 1.
+        """
         if self.config.wiring == "released":
             from baselines.matr import released
 
             return released.decode(outputs, batch, self.config.nms)
+        if self.config.source != "heads":
+            from baselines.matr.model import aligned_window
+
+            return aligned_window(outputs[f"{self.config.source}_cost"], batch)
         from vid2vidmr.windows import ranked
 
         starts = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])

@@ -9,6 +9,7 @@ from torch import Tensor
 from baselines.matr import MatrConfig
 from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
 from vid2vidmr.batch import Batch
+from vid2vidmr.nn.spans import span_giou
 from vid2vidmr.pairs import STEP_S
 
 
@@ -57,14 +58,7 @@ def boundary_loss(windows_s: Tensor, inside: Tensor, batch: Batch) -> Tensor:
     ends = F.smooth_l1_loss(
         windows_s / scale, (truth_s / scale).expand_as(windows_s), reduction="none"
     )
-    overlap = (
-        windows_s[..., 1].minimum(truth_s[..., 1]) - windows_s[..., 0].maximum(truth_s[..., 0])
-    ).clamp(min=0)
-    hull = windows_s[..., 1].maximum(truth_s[..., 1]) - windows_s[..., 0].minimum(truth_s[..., 0])
-    lengths = windows_s[..., 1] - windows_s[..., 0] + truth_s[..., 1] - truth_s[..., 0]
-    union = lengths - overlap
-    giou = overlap / union - (hull - union) / hull
-    each = (ends.sum(-1) + 1 - giou) * inside
+    each = (ends.sum(-1) + 1 - span_giou(windows_s, truth_s)) * inside
     return (each.sum(1) / inside.sum(1)).mean()
 
 

@@ -5,6 +5,7 @@ B batch, M target clips, N query clips, L = 10 decoder queries, d hidden size.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -170,3 +171,11 @@ def aligned_segment(cost: Tensor, target_mask: Tensor, query_mask: Tensor) -> Te
     costs = cost.detach().float().cpu().numpy()
     found = [subsequence_dtw(c[:m, :n])[1:] for c, (m, n) in zip(costs, lengths, strict=True)]
     return torch.tensor(found, device=cost.device)
+
+
+def aligned_window(cost: Tensor, batch: Batch) -> list[np.ndarray]:
+    """Windows of the hard subsequence path of every pair, each (1, 3): start_s, end_s, score 1."""
+    windows_s = STEP_S * aligned_segment(cost, batch.target_mask, batch.query_mask)
+    windows_s = windows_s.minimum(batch.durations_s[:, None])
+    rows = torch.cat([windows_s, torch.ones_like(windows_s[:, :1])], dim=1)
+    return list(rows.cpu().numpy()[:, None])

@@ -77,6 +77,20 @@ def test_segment_is_where_the_cost_is_low() -> None:
     assert aligned_segment(cost, mask, mask[:, :3])[0].tolist() == [4, 7]
 
 
+@pytest.mark.parametrize("source", ["pre", "post"])
+def test_windows_can_come_straight_from_an_alignment(source: str) -> None:
+    method, batch = Matr(replace(PAPER, source=source)), mixed_batch()
+    m, n = batch.target.shape[1], batch.query.shape[1]
+    cost = torch.ones(len(batch), m, n)
+    for j in range(n):
+        cost[:, 2 + j, j] = 0
+    batch = replace(batch, durations_s=torch.tensor([40.0, 13.5, 66.0]))
+    found = method.decode({f"{source}_cost": cost}, batch)
+    assert [rows.tolist() for rows in found] == [
+        [[4.0, min(4.0 + 2 * n, duration), 1.0]] for duration in (40.0, 13.5, 66.0)
+    ]
+
+
 def test_windows_are_ranked_and_inside_the_target(tmp_path: Path) -> None:
     pairs = toy_pairs(8)
     method = Matr(replace(SMALL, epochs=1, components=None))
