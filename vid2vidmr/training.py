@@ -60,7 +60,9 @@ def fit(
     else:
         method.start_from(init)
     assert method.model is not None
+    contract = train.features.contract
     train, val = method.accepted(train), method.accepted(val)
+    method.encoder_contract = contract  # that of an imported `init` leaves most of it open
     vals = [val, val.recropped()]
     optimizer = torch.optim.AdamW(
         method.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay

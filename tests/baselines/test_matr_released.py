@@ -11,23 +11,23 @@ import numpy as np
 import pytest
 import torch
 from golden_cases import golden_cases
+from published_checkpoints import published_file
 from safetensors.torch import load_file
-from toy import toy_pairs
+from toy import CONTRACT, toy_pairs
 
 from baselines.matr import Matr, MatrConfig
 from baselines.matr.released import ReleasedModel, clip_times, decoded, prob_alignment, prob_cost
+from baselines.matr.released_checkpoint import UNUSED
 from baselines.matr.released_losses import losses, targets
 from vid2vidmr.batch import Batch
+from vid2vidmr.errors import FeatureError
+from vid2vidmr.features import MemoryFeatures
+from vid2vidmr.nn.checkpoints import import_checkpoint
 
 RELATIVE = 1e-4
 """Of a tensor's largest absolute value."""
 GRADIENT = 5e-4
 """The same for gradients: those of the published alignment carry the noise of float32."""
-UNUSED = (
-    "transformer.decoder.", "transformer.vid_proj.", "query_embed.", "span_embed.", "class_embed.",
-    "txt_position_embed.",
-)  # fmt: skip
-"""Parameters of the published modules that no output or loss depends on."""
 
 
 @dataclass
@@ -84,6 +84,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     )
     model = ReleasedModel(config, given["t_feat_dim"]).eval()
     weights = {key[2:]: value for key, value in tensors.items() if key.startswith("w.")}
+    assert {k for k in weights if k.startswith(UNUSED)} == set(about["params_with_no_grad"])
     model.load_state_dict({k: v for k, v in weights.items() if not k.startswith(UNUSED)})
     return Case(tensors, about, config, model)
 
@@ -211,3 +212,27 @@ def test_released_wiring_trains_and_predicts(tmp_path: Path) -> None:
         windows = np.array(prediction.windows)
         assert ((windows[:, :2] >= 0) & (windows[:, :2] <= duration)).all()
         assert (np.diff(windows[:, 2]) <= 0).all()
+
+
+def test_released_wiring_is_finetuned_from_an_imported_checkpoint(
+    case: Case, tmp_path: Path
+) -> None:
+    """The checkpoint does not tell how its features were made; the finetuned one does."""
+    weights = {key[2:]: value for key, value in case.tensors.items() if key.startswith("w.")}
+    file = published_file(tmp_path / "model.ckpt", weights, case.json["config"])
+    imported = import_checkpoint("matr", file, tmp_path / "imported", encoder="toy")
+    toy = toy_pairs(4)
+    dim = case.json["config"]["t_feat_dim"]
+    real = CONTRACT.model_copy(update={"dim": dim, "simulated": False})
+    videos = {
+        video: np.resize(toy.features.rows(video).T, (dim, len(toy.features.rows(video)))).T
+        for video in (f"{kind}{i}" for kind in "qt" for i in range(4))
+    }
+    pairs = replace(toy, features=MemoryFeatures(real, videos))
+    simulated = MemoryFeatures(real.model_copy(update={"simulated": True}), videos)
+    with pytest.raises(FeatureError, match="simulated True instead of False"):
+        imported.accepted(replace(toy, features=simulated))
+    config = replace(imported.config, epochs=1, batch_size=4)
+    Matr(config).fit(pairs, pairs, tmp_path / "tuned", init=tmp_path / "imported")
+    tuned = Matr.load(tmp_path / "tuned")
+    assert tuned.encoder_contract == real
