@@ -6,6 +6,7 @@ Each file of ``reported/`` holds the table of one publication, as printed there.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from vid2vidmr.evaluation.bounds import broken_bounds
 from vid2vidmr.files import read_json
@@ -80,3 +81,15 @@ def impossible_rows(rows: list[ReportedRow]) -> list[tuple[ReportedRow, str]]:
         The row and a sentence that says why, see `vid2vidmr.evaluation.broken_bounds`.
     """
     return [(row, reason) for row in rows for reason in broken_bounds(row.metrics)]
+
+
+def iccv2025_matr(table: str) -> list[dict[str, Any]]:
+    """Rows of an ablation table of the MATR paper, as printed there.
+
+    Parameters
+    ----------
+    table : str
+        A key of ``ablations`` in ``reported/iccv2025_matr.json``.
+    """
+    rows: list[dict[str, Any]] = read_json(FOLDER / "iccv2025_matr.json")["ablations"][table]
+    return rows

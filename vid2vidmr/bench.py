@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from vid2vidmr.errors import UserError
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PROTOCOLS
-from vid2vidmr.pool import worker_pool
+from vid2vidmr.parallel import fit_side_by_side
 from vid2vidmr.registry import method_class, method_names
 from vid2vidmr.run import Scored, Setting, runs_home
 
@@ -92,8 +91,12 @@ def bench(
     ]
     errors: dict[tuple[str, int], Exception] = {}
     if features_error is None:
-        neural = [run for run in wanted if issubclass(method_class(run[0]), NeuralMethod)]
-        errors = _fit_side_by_side(dataset, neural, preset, encoder, runs)
+        neural = {
+            (name, seed): Setting.of(dataset, name, preset, encoder)
+            for name, seed in wanted
+            if issubclass(method_class(name), NeuralMethod)
+        }
+        errors = fit_side_by_side(neural, runs)
     for name, seed in wanted:
         try:
             if features_error is not None and kinds[name] != "bias":
@@ -123,49 +126,3 @@ def _ensure_features(dataset: Dataset, encoder: str) -> None:
     from vid2vidmr.extract import extract_features
 
     extract_features(dataset, encoder)
-
-
-def _fit_side_by_side(
-    dataset: Dataset, neural: list[tuple[str, int]], preset: str, encoder: str | None, runs: Path
-) -> dict[tuple[str, int], Exception]:
-    """Train networks that have no checkpoint yet, on a CPU one run a core; give the errors.
-
-    Small networks gain nothing from a second core, several of them do. The number of threads
-    depends on what was asked for, not on what is left, so that a bench that was killed and
-    continued ends with the same weights. An accelerator is left to one run at a time.
-    """
-    todo = [
-        (name, seed)
-        for name, seed in neural
-        if not Setting.of(dataset, name, preset, encoder).is_fitted(runs, seed)
-    ]
-    if not todo:
-        return {}
-    from vid2vidmr.encoders import pick_device
-
-    if pick_device().type != "cpu":
-        return {}
-    cores = os.cpu_count() or 1
-    threads = max(1, cores // len(neural))
-    errors: dict[tuple[str, int], Exception] = {}
-    with worker_pool(min(cores, len(todo))) as pool:
-        futures = {
-            run: pool.submit(_fit, dataset.path, *run, preset, encoder, runs, threads)
-            for run in todo
-        }
-        for run, future in futures.items():
-            if (error := future.exception()) is not None:
-                if not isinstance(error, Exception):
-                    raise error
-                errors[run] = error
-    return errors
-
-
-def _fit(
-    path: Path, name: str, seed: int, preset: str, encoder: str | None, runs: Path, threads: int
-) -> None:
-    import torch
-
-    torch.set_num_threads(threads)
-    setting = Setting.of(Dataset(path), name, preset, encoder)
-    setting.fitted(setting.checkpoint(runs, seed), seed)

@@ -229,6 +229,9 @@ class Dataset:
 
     path: Path
 
+    def __reduce__(self) -> tuple[type[Dataset], tuple[Path]]:
+        return Dataset, (self.path,)  # other processes read the tables themselves
+
     @cached_property
     def _description(self) -> _Description:
         path = self.path / "dataset.json"

@@ -14,6 +14,7 @@ from vid2vidmr.records import Prediction, Record
 from vid2vidmr.registry import method_class
 
 if TYPE_CHECKING:
+    from vid2vidmr.ablation import Ablation
     from vid2vidmr.pairs import PairSet
     from vid2vidmr.retrieve import Retrieval
 
@@ -59,6 +60,8 @@ class Method(ABC):
     info: ClassVar[MethodInfo]
     presets: ClassVar[Mapping[str, Any]]
     """Preset name to config (a frozen dataclass); the first is the default."""
+    ablations: ClassVar[Mapping[str, Ablation]] = {}
+    """Number of a table in the method's paper to what `vid2vidmr ablate` runs for it."""
 
     def __init__(self, config: Any = None, seed: int = 0) -> None:
         self.config = next(iter(self.presets.values())) if config is None else config

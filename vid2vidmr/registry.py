@@ -1,11 +1,13 @@
 """Methods and data sets are found by entry points, so that a third party adds one from outside.
 
 Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.method.Method`) and ``vid2vidmr.datasets``
-(subclasses of `vid2vidmr.dataset.DatasetBuilder`). Nothing is imported before it is asked for.
+(subclasses of `vid2vidmr.dataset.DatasetBuilder`); ``vid2vidmr.reports``, functions that give the
+rows of a table of a publication by its name. Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -72,3 +74,14 @@ def dataset_builder(name: str) -> DatasetBuilder:
         With the nearest registered name.
     """
     return _load("dataset", name)()  # type: ignore[no-any-return]
+
+
+def report(name: str) -> Callable[[str], list[Mapping[str, Any]]]:
+    """Return the registered report of a publication: name of a table to its rows.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return _load("report", name)  # type: ignore[no-any-return]

@@ -15,8 +15,8 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -42,6 +42,11 @@ def runs_home(dataset: Dataset) -> Path:
     return Path("runs") / dataset.name
 
 
+def is_checkpoint(folder: Path) -> bool:
+    """Tell whether a folder holds a complete checkpoint."""
+    return (folder / "method.json").exists()
+
+
 @dataclass(frozen=True)
 class Scored:
     """One method, one seed, under one protocol.
@@ -65,7 +70,9 @@ class Scored:
 class Setting:
     """A method with its config and features on a data set: all that decides a run but its seed.
 
-    `init` is the checkpoint folder that training starts from, None for none.
+    `init` is the checkpoint folder that training starts from, None for none. `decoding` are fields
+    of the config that are changed after training, for the predictions: runs that differ in them
+    alone share their checkpoint.
     """
 
     dataset: Dataset
@@ -73,6 +80,7 @@ class Setting:
     config: Any
     features: FeatureSource | None
     init: Path | None = None
+    decoding: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse to start a method from a checkpoint that has no weights to start from."""
@@ -132,14 +140,14 @@ class Setting:
 
     def is_fitted(self, runs: Path, seed: int) -> bool:
         """Tell whether a run has its checkpoint."""
-        return (self.checkpoint(runs, seed) / "method.json").exists()
+        return is_checkpoint(self.checkpoint(runs, seed))
 
     def fitted(self, checkpoint: Path, seed: int) -> Method:
         """Load the method from its checkpoint, after fitting it where there is none.
 
         Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice.
         """
-        if not (checkpoint / "method.json").exists():
+        if not is_checkpoint(checkpoint):
             method, splits = self.method(self.config, seed), self.dataset.splits
             started = time.monotonic()
             if self.method.fit is Method.fit:
@@ -154,15 +162,24 @@ class Setting:
             write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
         return self.method.load(checkpoint)
 
-    def run(self, runs: Path, seed: int, protocols: Sequence[str]) -> list[Scored]:
-        """Fit, predict and score one seed under every protocol; what is complete is read back."""
+    def run(
+        self, runs: Path, seed: int, protocols: Sequence[str], sensitivity: bool = True
+    ) -> list[Scored]:
+        """Fit, predict and score one seed under every protocol; what is complete is read back.
+
+        With `sensitivity` also with queries of another class.
+        """
         name, kind = self.method.info.name, self.method.info.kind
-        folder = self.folder(runs, seed)
+        checkpoint = self.checkpoint(runs, seed)
+        folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
         test = self.dataset.pairs("test", self.features)
         parts: dict[str, tuple[PairSet, PairSet | None]] = {}
         for protocol in protocols:
             pairs = test.under(protocol)
-            parts[protocol] = (pairs, None if kind == "bias" else _wrong_queries(pairs))
+            parts[protocol] = (
+                pairs,
+                _wrong_queries(pairs) if sensitivity and kind != "bias" else None,
+            )
         todo = {
             folder / _slug(pairs): pairs
             for both in parts.values()
@@ -170,10 +187,12 @@ class Setting:
             if pairs is not None and not (folder / _slug(pairs) / "result.json").exists()
         }
         if todo:
-            method = self.fitted(folder / "checkpoint", seed)
+            method = self.fitted(checkpoint, seed)
+            if self.decoding:
+                method.config = replace(method.config, **self.decoding)
             with progress(f"predict {name}, seed {seed}", sum(map(len, todo.values()))) as bar:
                 for part, pairs in todo.items():
-                    score = _predict_and_score(method, self.dataset, pairs, part, bar)
+                    score = _predict_and_score(method, self.dataset, pairs, part, checkpoint, bar)
                     if pairs.protocol in parts:
                         bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
         scored = []
@@ -224,13 +243,13 @@ def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: 
 
 
 def _predict_and_score(
-    method: Method, dataset: Dataset, pairs: PairSet, folder: Path, bar: Bar
+    method: Method, dataset: Dataset, pairs: PairSet, folder: Path, checkpoint: Path, bar: Bar
 ) -> Evaluation:
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
     write_run(method, dataset, pairs, predictions, bar)
     time_s = {"predict": time.monotonic() - started}
-    fit_time = folder.parent / "checkpoint" / "time.json"
+    fit_time = checkpoint / "time.json"
     if fit_time.exists():
         time_s |= read_json(fit_time)
     # Score what was written: a run that continues scores the same rounded numbers.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from baselines.matr.ablations import ABLATIONS
+from vid2vidmr.ablation import Ablation
 from vid2vidmr.method import MethodInfo
 from vid2vidmr.neural import NeuralMethod, TrainingConfig
 
@@ -117,6 +119,7 @@ class Matr(NeuralMethod):
             shared_projection=True,
         ),
     }
+    ablations: ClassVar[Mapping[str, Ablation]] = ABLATIONS
 
     @classmethod
     def published(

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli import checkpoints, data, methods, scores
+from vid2vidmr.cli import ablations, checkpoints, data, methods, scores
 
 EPILOG = """
 [bold]From nothing to a table[/] (the embedded data set needs no download):
@@ -46,6 +46,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     },
     "Scores": {
         scores.bench: "vid2vidmr bench --dataset minimatch --methods matr,dtw-match --seeds 0,1,2",
+        ablations.ablate: "vid2vidmr ablate matr --table 2 --dataset minimatch --seeds 3",
         scores.evaluate: "vid2vidmr evaluate matr.jsonl --dataset minimatch",
     },
     "This machine": {methods.info: "vid2vidmr info --json"},

@@ -21,7 +21,7 @@ class Protocols(StrEnum):
     recropped = "recropped"
 
 
-def _seeds(text: str) -> list[int]:
+def parsed_seeds(text: str) -> list[int]:
     """``"3"`` is three seeds (0, 1, 2), ``"0,7"`` and ``"7,"`` are lists."""
     try:
         if "," in text:
@@ -63,7 +63,7 @@ def bench(
     from vid2vidmr.run import runs_home
     from vid2vidmr.tables import summarise, to_rich, write_tables
 
-    numbers = _seeds(seeds)
+    numbers = parsed_seeds(seeds)
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
     scored, failures = run_bench(

@@ -7,6 +7,7 @@ from vid2vidmr.evaluation.bounds import broken_bounds
 from vid2vidmr.evaluation.compare import (
     SeedSummary,
     combine_seeds,
+    mean_evaluation,
     paired_difference,
     query_sensitivity,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "broken_bounds",
     "combine_seeds",
     "evaluate",
+    "mean_evaluation",
     "paired_difference",
     "query_sensitivity",
     "rank_windows",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -78,6 +79,14 @@ def query_sensitivity(
         The same method on `pairs` and on ``pairs.wrong_queries()``.
     """
     return paired_difference(right, wrong, resamples=resamples, seed=seed)["mIoU"]
+
+
+def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Average over seeds, pair by pair, as one evaluation."""
+    first = evaluations[0]
+    per_pair = first.per_pair.copy()
+    per_pair[:] = np.mean(_same_pairs(evaluations), axis=0)
+    return replace(first, per_pair=per_pair)
 
 
 def combine_seeds(

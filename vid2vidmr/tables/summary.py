@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from vid2vidmr.evaluation import Evaluation, SeedSummary, combine_seeds, query_sensitivity
+from vid2vidmr.evaluation import (
+    SeedSummary,
+    combine_seeds,
+    mean_evaluation,
+    query_sensitivity,
+)
 from vid2vidmr.method import Kind
 from vid2vidmr.records import Interval
 
@@ -171,8 +174,8 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
                 },
                 sensitivity={
                     protocol: query_sensitivity(
-                        _mean([run.evaluation for run in runs]),
-                        _mean([run.wrong for run in runs if run.wrong is not None]),
+                        mean_evaluation([run.evaluation for run in runs]),
+                        mean_evaluation([run.wrong for run in runs if run.wrong is not None]),
                     )
                     for protocol, runs in by_protocol.items()
                     if all(run.wrong is not None for run in runs)
@@ -191,12 +194,3 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         protocols=protocols,
         rows=tuple(rows),
     )
-
-
-def _mean(evaluations: list[Evaluation]) -> Evaluation:
-    """Average over seeds, pair by pair, as one evaluation."""
-    tables = np.mean([evaluation.per_pair.to_numpy() for evaluation in evaluations], axis=0)
-    first = evaluations[0]
-    per_pair = first.per_pair.copy()
-    per_pair[:] = tables
-    return replace(first, per_pair=per_pair)

@@ -1,0 +1,183 @@
+"""Run an ablation: variants of a trained method with seeds, beside what the paper reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from vid2vidmr.ablation import Ablation, Variant
+from vid2vidmr.dataset import Dataset
+from vid2vidmr.errors import UnknownNameError
+from vid2vidmr.evaluation import (
+    Evaluation,
+    SeedSummary,
+    combine_seeds,
+    mean_evaluation,
+    paired_difference,
+)
+from vid2vidmr.extract import extract_features
+from vid2vidmr.features import FeatureContract
+from vid2vidmr.method import preset_config
+from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.pairs import PROTOCOLS
+from vid2vidmr.parallel import fit_side_by_side, side_by_side
+from vid2vidmr.pretraining import pretrain
+from vid2vidmr.records import Interval
+from vid2vidmr.registry import method_class, report
+from vid2vidmr.run import Setting, is_checkpoint, runs_home
+from vid2vidmr.unlabelled import Videos
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """A variant with its scores.
+
+    Attributes
+    ----------
+    variant : Variant
+    metrics : dict
+        Protocol to metric to `SeedSummary`.
+    difference : dict
+        Protocol to mIoU minus that of the first row, pair by pair; empty for the first row.
+    paper : dict
+        Data set to [mIoU, R1@0.5] as the paper reports them, on its data.
+    """
+
+    variant: Variant
+    metrics: dict[str, dict[str, SeedSummary]]
+    difference: dict[str, Interval]
+    paper: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class AblationResult:
+    """The rows of a table, and what they were made with."""
+
+    ablation: Ablation
+    method: str
+    table: str
+    preset: str
+    dataset: str
+    fingerprint: str
+    contract: FeatureContract
+    pairs: int
+    seeds: tuple[int, ...]
+    rows: tuple[AblationRow, ...]
+
+
+def ablate(
+    dataset: Dataset,
+    method: str,
+    table: str,
+    *,
+    preset: str = "small",
+    seeds: Sequence[int] = (0, 1, 2),
+    runs: Path | None = None,
+    encoder: str | None = None,
+) -> AblationResult:
+    """Train, predict and score every variant of a table on the test split.
+
+    Variants that share a training share its run, also with `bench`; what is complete is used again.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    method, table : str
+        Registered name, and a key of its `Method.ablations`.
+    preset : str
+        What the variants change.
+    seeds : sequence of int
+    runs : Path, optional
+        Folder of runs, by default `vid2vidmr.run.runs_home`.
+    encoder : str, optional
+        By default that of the data set.
+
+    Raises
+    ------
+    UnknownNameError
+        If the method has no such table.
+    """
+    ablation = find_ablation(method, table)
+    encoder = encoder or dataset.info.default_encoder
+    features = extract_features(dataset, encoder)
+    videos = Videos.of_dataset(dataset, features)
+    folder = runs_home(dataset) if runs is None else runs
+    cls, base = method_class(method), preset_config(method, preset)
+    homes: dict[tuple[str, int], Path] = {}
+    pretrainings = {}
+    fits = {}
+    for v, seed in product(ablation.variants, seeds):
+        setting = Setting(dataset, cls, replace(base, **v.changes), features)
+        if v.pretraining is not None:
+            fields = dict(v.pretraining)
+            share = fields.pop("augmented")
+            first = replace(setting, config=replace(base, **fields))
+            home = folder / method / f"pretraining-{first.key}-augmented{share:g}-seed{seed}"
+            homes[v.name, seed] = home
+            pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share))
+        fits[v.name, seed] = setting
+    todo = {home: job for home, job in pretrainings.items() if not is_checkpoint(home)}
+    _raise_first(side_by_side(todo, asked=len(pretrainings)))
+    fits = {key: replace(setting, init=homes.get(key)) for key, setting in fits.items()}
+    _raise_first(fit_side_by_side(fits, folder))
+    reported = report(ablation.report)(ablation.table)
+    rows: list[AblationRow] = []
+    means: dict[str, Evaluation] = {}
+    for v in ablation.variants:
+        scored: dict[str, list[Evaluation]] = {protocol: [] for protocol in PROTOCOLS}
+        for seed in seeds:
+            setting = replace(fits[v.name, seed], decoding=v.decoding)
+            for run in setting.run(folder, seed, PROTOCOLS, sensitivity=False):
+                scored[run.result.protocol].append(run.evaluation)
+        difference = {}
+        for protocol, found in scored.items():
+            mean = mean_evaluation(found)
+            first_mean = means.setdefault(protocol, mean)
+            if rows:
+                difference[protocol] = paired_difference(mean, first_mean)["mIoU"]
+        metrics = {protocol: combine_seeds(found) for protocol, found in scored.items()}
+        rows.append(AblationRow(v, metrics, difference, _paper_row(reported, v.paper)))
+    return AblationResult(
+        ablation=ablation,
+        method=method,
+        table=table,
+        preset=preset,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        contract=features.contract,
+        pairs=len(dataset.pairs("test")),
+        seeds=tuple(seeds),
+        rows=tuple(rows),
+    )
+
+
+def find_ablation(method: str, table: str) -> Ablation:
+    """Look up a table of a method."""
+    tables = method_class(method).ablations
+    if table not in tables:
+        raise UnknownNameError(f"table of {method}", table, tables)
+    return tables[table]
+
+
+def _pretrain(
+    cls: type[NeuralMethod], config: Any, seed: int, videos: Videos, folder: Path, augmented: float
+) -> None:
+    pretrain(cls(config, seed), videos, folder, augmented=augmented)
+
+
+def _raise_first(errors: Mapping[Any, Exception]) -> None:
+    for error in errors.values():
+        raise error
+
+
+def _paper_row(
+    reported: Sequence[Mapping[str, Any]], wanted: Mapping[str, Any]
+) -> dict[str, list[float]]:
+    """Numbers of the paper's row that has all the `wanted` fields."""
+    if not wanted:
+        return {}
+    (row,) = [row for row in reported if wanted.items() <= row.items()]
+    return {name: value for name, value in row.items() if isinstance(value, list)}

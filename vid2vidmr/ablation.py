@@ -1,0 +1,55 @@
+"""What an ablation is: a table of a paper as variants of a method's config.
+
+A method names its tables in `Method.ablations`; `vid2vidmr.ablate` runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of an ablation.
+
+    Attributes
+    ----------
+    name : str
+    changes : mapping
+        Fields of the config that it is trained with.
+    decoding : mapping
+        Fields that only change how the trained model predicts: the training is shared.
+    pretraining : mapping or None
+        Fields of the config for self-supervised pretraining on the train videos, and ``augmented``
+        (see `vid2vidmr.pretraining.pretrain`); None for none. With ``epochs`` 0 in `changes` the
+        row is zero-shot: what pretraining left predicts without any labelled pair.
+    paper : mapping
+        Fields that find the row in the paper's table; empty if it has none.
+    """
+
+    name: str
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    decoding: Mapping[str, Any] = field(default_factory=dict)
+    pretraining: Mapping[str, Any] | None = None
+    paper: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A table of a paper.
+
+    Attributes
+    ----------
+    title : str
+    report, table : str
+        Registered report of the paper (entry points ``vid2vidmr.reports``), and the table's name in
+        it.
+    variants : tuple of Variant
+    """
+
+    title: str
+    report: str
+    table: str
+    variants: tuple[Variant, ...]

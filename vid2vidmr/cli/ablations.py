@@ -1,0 +1,51 @@
+"""The command that runs a paper's ablation tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vid2vidmr.cli.methods import DatasetOption, EncoderOption, MethodName, PresetOption
+from vid2vidmr.cli.output import AsJson, print_json
+from vid2vidmr.cli.scores import parsed_seeds
+
+
+def ablate(
+    method: MethodName,
+    table: Annotated[str, typer.Option(help="Number of the table in the method's paper.")],
+    dataset: DatasetOption,
+    seeds: Annotated[str, typer.Option(help="A count (3) or a list (0,1).")] = "3",
+    preset: PresetOption = "small",
+    encoder: EncoderOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run an ablation table of a method's paper, ours beside the paper's numbers.
+
+    The paper's numbers are of its own data: compare differences, not values. What is complete is
+    used again. Writes ablation-METHOD-TABLE.md and .csv.
+    """
+    from rich.console import Console
+
+    from vid2vidmr.ablate import ablate as run_ablation
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.run import runs_home
+    from vid2vidmr.tables.ablation import to_json, to_rich, write_ablation
+
+    numbers = parsed_seeds(seeds)
+    built = load_dataset(dataset)
+    folder = runs_home(built) if out is None else out
+    done = run_ablation(
+        built, method, table, preset=preset, seeds=numbers, runs=folder, encoder=encoder
+    )
+    written = write_ablation(done, folder)
+    if as_json:
+        print_json(to_json(done))
+        return
+    console = Console()
+    console.print(to_rich(done))
+    typer.echo(f"Tables: {', '.join(str(path) for path in written)}")

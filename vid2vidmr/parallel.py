@@ -1,0 +1,82 @@
+"""Training runs side by side: on a CPU one a core, on an accelerator one after another."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Hashable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from vid2vidmr.pool import worker_pool
+from vid2vidmr.run import Setting
+
+Key = TypeVar("Key", bound=Hashable)
+RunKey = TypeVar("RunKey", bound=tuple[Any, int])
+
+
+def side_by_side(
+    jobs: Mapping[Key, tuple[Callable[..., object], tuple[Any, ...]]], asked: int | None = None
+) -> dict[Key, Exception]:
+    """Call every job and give the errors of those that failed.
+
+    Small networks gain nothing from a second core, several of them do. An accelerator is left to
+    one run at a time, in this process.
+
+    Parameters
+    ----------
+    jobs : mapping of key to (function, arguments)
+        Both can be pickled.
+    asked : int, optional
+        How many runs were asked for, those among them that are complete included. The number of
+        threads depends on it and not on what is left to do, so that what was killed and continued
+        ends with the same weights.
+    """
+    if not jobs:
+        return {}
+    from vid2vidmr.encoders import pick_device
+
+    errors: dict[Key, Exception] = {}
+    if pick_device().type != "cpu":
+        for key, (function, arguments) in jobs.items():
+            try:
+                function(*arguments)
+            except Exception as error:
+                errors[key] = error
+        return errors
+    cores = os.cpu_count() or 1
+    threads = max(1, cores // (asked or len(jobs)))
+    with worker_pool(min(cores, len(jobs))) as pool:
+        futures = {key: pool.submit(_with_threads, threads, *job) for key, job in jobs.items()}
+        for key, future in futures.items():
+            failure = future.exception()
+            if isinstance(failure, Exception):
+                errors[key] = failure
+            elif failure is not None:
+                raise failure
+    return errors
+
+
+def fit_side_by_side(runs: Mapping[RunKey, Setting], folder: Path) -> dict[RunKey, Exception]:
+    """Train the runs that have no checkpoint yet, see `side_by_side`.
+
+    Parameters
+    ----------
+    runs : mapping of (name, seed) to Setting
+    folder : Path
+        Folder of runs.
+    """
+    jobs = {
+        key: (setting.fitted, (setting.checkpoint(folder, key[1]), key[1]))
+        for key, setting in runs.items()
+        if not setting.is_fitted(folder, key[1])
+    }
+    return side_by_side(jobs, asked=len(runs))
+
+
+def _with_threads(
+    threads: int, function: Callable[..., object], arguments: tuple[Any, ...]
+) -> None:
+    import torch
+
+    torch.set_num_threads(threads)
+    function(*arguments)

@@ -1,0 +1,165 @@
+"""An ablation table: ours on the left, the paper's numbers, on its data, on the right."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vid2vidmr.ablate import AblationResult, AblationRow
+from vid2vidmr.files import write_text
+from vid2vidmr.pairs import PROTOCOLS
+from vid2vidmr.records import Interval
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+METRICS = ("mIoU", "R1@0.5")
+REPORTED = {"activitynet_vrl": "ANet-VRL", "sportsmoments": "Sports"}
+
+
+def heading(result: AblationResult) -> str:
+    """Name of the table, and what ours was measured on."""
+    made = "synthetic" if result.fingerprint.startswith("synthetic-") else "real annotations"
+    features = "simulated features" if result.contract.simulated else result.contract.encoder
+    return (
+        f"{result.ablation.title}. Ours: {result.dataset} ({made}, {features}), preset "
+        f"{result.preset}, test split, {result.pairs:,} pairs, {len(result.seeds)} seeds"
+    )
+
+
+def notes(result: AblationResult) -> str:
+    """Say what a reader must know to read the numbers."""
+    return (
+        "Mean over seeds; in brackets 95 % intervals, bootstrap over query and target videos; sd "
+        "between seeds; diff.: mIoU less that of the first row, pair by pair. The paper's columns "
+        "are mIoU / R1@0.5 on its own data and features: compare their order, not their values. "
+        f"Fingerprint {result.fingerprint}."
+    )
+
+
+def _header() -> list[str]:
+    ours = [
+        f"{protocol} {name}"
+        for protocol in PROTOCOLS
+        for name in (METRICS[0], "sd", METRICS[1], "diff.")
+    ]
+    return ["variant", *ours, *(f"paper: {name}" for name in REPORTED.values())]
+
+
+def _bracketed(interval: Interval) -> str:
+    assert interval.low is not None
+    assert interval.high is not None
+    return f"{interval.value:z.1f} [{interval.low:z.1f}, {interval.high:z.1f}]"
+
+
+def _cells(row: AblationRow) -> list[str]:
+    cells = [row.variant.name]
+    for protocol in PROTOCOLS:
+        first, second = (row.metrics[protocol][name] for name in METRICS)
+        difference = row.difference.get(protocol)
+        sd = first.seed_sd
+        cells += [
+            _bracketed(first.mean),
+            "" if sd is None else f"{sd:.1f}",
+            f"{second.mean.value:.1f}",
+            "" if difference is None else _bracketed(difference),
+        ]
+    for name in REPORTED:
+        cells.append(" / ".join(f"{value:.1f}" for value in row.paper.get(name, [])))
+    return cells
+
+
+def to_markdown(result: AblationResult) -> str:
+    """Heading, table, notes."""
+    header = _header()
+    lines = [f"**{heading(result)}**", "", f"| {' | '.join(header)} |"]
+    lines.append(f"|---|{'---:|' * (len(header) - 1)}")
+    lines += [f"| {' | '.join(_cells(row))} |" for row in result.rows]
+    return "\n".join([*lines, "", notes(result), ""])
+
+
+def to_csv(result: AblationResult) -> str:
+    """One line a variant, protocol and metric."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(
+        ["variant", "protocol", "metric", "value", "low", "high", "seed_sd", "seeds",
+         *(f"paper_{name}" for name in REPORTED)]
+    )  # fmt: skip
+    for row in result.rows:
+        for protocol in PROTOCOLS:
+            for name, summary in row.metrics[protocol].items():
+                mean = summary.mean
+                paper = [
+                    row.paper[key][METRICS.index(name)]
+                    if name in METRICS and key in row.paper
+                    else ""
+                    for key in REPORTED
+                ]
+                writer.writerow(
+                    [row.variant.name, protocol, name, mean.value, mean.low, mean.high,
+                     summary.seed_sd, summary.seeds, *paper]
+                )  # fmt: skip
+    return out.getvalue()
+
+
+def to_json(result: AblationResult) -> dict[str, Any]:
+    """Everything, for programs."""
+    rows = [
+        {
+            "variant": asdict(row.variant),
+            "metrics": {
+                protocol: {name: summary.model_dump() for name, summary in found.items()}
+                for protocol, found in row.metrics.items()
+            },
+            "difference": {p: i.model_dump() for p, i in row.difference.items()},
+            "paper": row.paper,
+        }
+        for row in result.rows
+    ]
+    return {
+        "title": heading(result),
+        "method": result.method,
+        "preset": result.preset,
+        "fingerprint": result.fingerprint,
+        "simulated": result.contract.simulated,
+        "seeds": list(result.seeds),
+        "rows": rows,
+    }
+
+
+def to_rich(result: AblationResult) -> Group:
+    """Render for a terminal: one line a variant and protocol."""
+    from rich import box
+    from rich.console import Group
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_column("variant", overflow="fold")
+    grid.add_column("protocol", no_wrap=True)
+    for name in ("mIoU", "sd", "R1@0.5", "diff."):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for name in REPORTED.values():
+        grid.add_column(f"paper\n{name}", justify="right", no_wrap=True)
+    for row in result.rows:
+        name, *cells = _cells(row)
+        papers = cells[-len(REPORTED) :]
+        for i, protocol in enumerate(PROTOCOLS):
+            ours = cells[4 * i : 4 * i + 4]
+            last = papers if i == 0 else [""] * len(papers)
+            grid.add_row(name if i == 0 else "", protocol, *ours, *last)
+    return Group(Text(heading(result), style="bold"), grid, Text(notes(result), style="dim"))
+
+
+def write_ablation(result: AblationResult, folder: Path) -> list[Path]:
+    """Write ``ablation-METHOD-TABLE-PRESET.md`` and ``.csv`` into `folder`."""
+    written = []
+    for suffix, text in (("md", to_markdown(result)), ("csv", to_csv(result))):
+        name = f"ablation-{result.method}-{result.table}-{result.preset}.{suffix}"
+        written.append(folder / name)
+        write_text(written[-1], text)
+    return written
