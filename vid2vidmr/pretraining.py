@@ -103,10 +103,11 @@ def pretrain(
     targets, val_targets = (target_table(videos, ids) for ids in (chosen, held_out))
     repeats = -(-VAL_PAIRS // len(val_targets))
     if level == "features":
+        # Every row is a clip of its own: few videos still fill an epoch.
+        targets = _repeated(targets, -(-(config.pairs_per_epoch or 1) // len(targets)))
         train = PairSet(targets, "train", "pretraining", videos.features)
-        val_targets = val_targets.loc[val_targets.index.repeat(repeats)].reset_index(drop=True)
-        val = fixed_clips(PairSet(val_targets, "val", "pretraining", videos.features), config,
-                          method.seed)  # fmt: skip
+        val_pairs = PairSet(_repeated(val_targets, repeats), "val", "pretraining", videos.features)
+        val = fixed_clips(val_pairs, config, method.seed)
     else:
         from vid2vidmr.frame_clips import encoded_clips
 
@@ -120,6 +121,10 @@ def pretrain(
         config = replace(config, self_supervised=0.0, augmented=0.0)  # the clips are both already
     method.config = config
     fit(method, train, val, folder)
+
+
+def _repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:
+    return table.loc[table.index.repeat(times)].reset_index(drop=True)
 
 
 def _claim(
