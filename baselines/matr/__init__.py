@@ -25,8 +25,10 @@ class MatrConfig(TrainingConfig):
 
     Attributes
     ----------
-    wiring : {"paper", "released"}
-        The released wiring is what the published code computes, see `baselines.matr.released`. It
+    wiring : {"paper", "released", "refined"}
+        The refined wiring is ours, see `baselines.matr.refined`: of the sizes it uses those of the
+        encoder. The released wiring is what the published code computes, see
+        `baselines.matr.released`. It
         has no query positions, decoder, evidence or shared projection, and aligns in its own way;
         what the config says of them is for the paper's wiring.
     d, heads, ff : int
@@ -53,11 +55,13 @@ class MatrConfig(TrainingConfig):
     shared_projection : bool
         One projection for target and query, so that pre-fusion similarity is symmetric. Not in the
         paper.
+    embedding_hidden, embedding : int
+        Sizes of the refined wiring's embedding.
     nms : float
         IoU above which a lower-ranked window is dropped; 1 drops none.
     """
 
-    wiring: Literal["paper", "released"] = "paper"
+    wiring: Literal["paper", "released", "refined"] = "paper"
     d: int = 1024
     heads: int = 8
     ff: int = 1024
@@ -81,6 +85,8 @@ class MatrConfig(TrainingConfig):
     source: Literal["heads", "pre", "post"] = "heads"
     evidence: bool = False
     shared_projection: bool = False
+    embedding_hidden: int = 256
+    embedding: int = 64
     nms: float = 0.7
 
 
@@ -118,6 +124,24 @@ class Matr(NeuralMethod):
             evidence=True,
             shared_projection=True,
         ),
+        "best": MatrConfig(
+            wiring="refined",
+            epochs=12,
+            pairs_per_epoch=640,
+            batch_size=32,
+            d=64,
+            heads=4,
+            ff=128,
+            encoder_layers=2,
+            input_dropout=0.3,
+            learning_rate=1e-3,
+            weight_decay=1e-2,
+            schedule="cosine",
+            clip_norm=1.0,
+            components=128,
+            recrop=0.5,
+            weight_post=0.0,
+        ),
     }
     ablations: ClassVar[Mapping[str, Ablation]] = ABLATIONS
 
@@ -136,6 +160,10 @@ class Matr(NeuralMethod):
             from baselines.matr.released import ReleasedModel
 
             return ReleasedModel(self.config, dim)
+        if self.config.wiring == "refined":
+            from baselines.matr.refined import RefinedModel
+
+            return RefinedModel(self.config, dim)
         from baselines.matr.model import MatrModel
 
         return MatrModel(self.config, dim)
@@ -167,6 +195,8 @@ class Matr(NeuralMethod):
 
         starts = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
         scores = outputs["foreground"].sigmoid()
+        if "posterior" in outputs:
+            scores = scores * outputs["posterior"].exp()
         lengths = batch.target_mask.sum(1).tolist()
         return [
             ranked(window[:m].cpu().numpy(), score[:m].cpu().numpy(), self.config.nms)

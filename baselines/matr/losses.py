@@ -29,8 +29,9 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
     total = config.weight_fg * parts["fg"] + config.weight_seg * parts["seg"]
     if config.alignment != "none":
         for name, weight in (("pre", config.weight_pre), ("post", config.weight_post)):
-            parts[name] = alignment_loss(outputs[f"{name}_cost"], inside, batch, config)
-            total = total + weight * parts[name]
+            if weight:
+                parts[name] = alignment_loss(outputs[f"{name}_cost"], inside, batch, config)
+                total = total + weight * parts[name]
     return {**parts, "loss": total}
 
 

@@ -1,0 +1,70 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from toy import toy_pairs
+
+from baselines.matr import Matr
+from baselines.matr.proposals import covering_segments
+from baselines.matr.refined import REACH_S, RefinedModel
+from vid2vidmr.alignment import subsequence_dtw
+from vid2vidmr.batch import PairSamples, collate
+from vid2vidmr.pairs import STEP_S
+
+BEST = replace(Matr.presets["best"], d=32, ff=32, epochs=1, components=None, embedding=16)
+
+
+def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
+    torch.manual_seed(0)
+    model = RefinedModel(BEST, 16).eval()
+    samples = [PairSamples(toy_pairs(3, seed=rows, rows=rows))[0] for rows in (20, 7, 33)]
+    together = model(collate(samples))
+    for i, sample in enumerate(samples):
+        alone = model(collate([sample]))
+        rows = len(sample.target)
+        for key in ("foreground", "windows_s", "posterior"):
+            torch.testing.assert_close(together[key][i, :rows], alone[key][0], atol=1e-5, rtol=0)
+
+
+def test_windows_stay_near_the_alignment_they_start_from() -> None:
+    torch.manual_seed(0)
+    model = RefinedModel(BEST, 16).eval()
+    batch = collate([PairSamples(toy_pairs(3, seed=5, rows=24))[0]])
+    out = model(batch)
+    segment, value = covering_segments(
+        out["pre_cost"], batch.target_mask.sum(1), batch.query_mask.sum(1)
+    )
+    assert ((out["windows_s"] - STEP_S * segment).abs() <= REACH_S + 0.1).all()
+    found = subsequence_dtw(out["pre_cost"][0].detach().numpy())
+    best = int(value[0].argmin())
+    assert segment[0, best].tolist() == list(found[1:])
+    assert out["posterior"].max() == 0
+
+
+def test_segments_cover_their_clips_and_none_is_cheaper() -> None:
+    rng = np.random.default_rng(0)
+    cost = torch.tensor(rng.normal(size=(4, 15, 4)).astype(np.float32))
+    m, n = torch.tensor([15, 9, 1, 2]), torch.tensor([4, 2, 3, 1])
+    segment, value = covering_segments(cost, m, n)
+    for b in range(4):
+        rows = int(m[b])
+        clip = torch.arange(rows)
+        assert (segment[b, :rows, 0] <= clip).all()
+        assert (segment[b, :rows, 1] > clip).all()
+        assert (segment[b, rows:] == 0).all()
+        cheapest = subsequence_dtw(cost[b, :rows, : int(n[b])].numpy())
+        assert abs(float(value[b, :rows].min()) - cheapest[0]) < 1e-5
+
+
+def test_it_trains_and_the_bias_with_it(tmp_path: Path) -> None:
+    pairs = toy_pairs(8)
+    method = Matr(BEST)
+    method.fit(pairs, pairs, tmp_path)
+    assert method.model is not None
+    assert float(method.model.match_bias) != 0
+    for prediction, duration in zip(method.predict(pairs), pairs.durations_s, strict=True):
+        windows = np.array(prediction.windows)
+        assert (windows[:, 0] >= 0).all()
+        assert (windows[:, 1] <= duration).all()
+        assert (np.diff(windows[:, 2]) <= 0).all()
