@@ -98,7 +98,7 @@ class RefinedModel(nn.Module):
     def evidence(
         self, cost: Tensor, segment: Tensor, posterior: Tensor, lengths: list[Tensor]
     ) -> Tensor:
-        """What the alignment says of each clip, (B, M, CHANNELS); no gradient flows back.
+        """Tell what the alignment says of each clip, (B, M, CHANNELS); no gradient flows back.
 
         Probability that a path starts, ends, is inside; signed distances of the clip's centre from
         the ends of the window it starts from; how likely that window is, a query clip.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 METRICS = ("mIoU", "R1@0.5")
-REPORTED = {"activitynet_vrl": "ANet-VRL", "sportsmoments": "Sports"}
+REPORTED = {"activitynet_vrl": "ANet", "sportsmoments": "Sports"}
 
 
 def heading(result: AblationResult) -> str:
@@ -34,8 +34,9 @@ def notes(result: AblationResult) -> str:
     """Say what a reader must know to read the numbers."""
     return (
         "Mean over seeds; in brackets 95 % intervals, bootstrap over query and target videos; sd "
-        "between seeds; diff.: mIoU less that of the first row, pair by pair. The paper's columns "
-        "are mIoU / R1@0.5 on its own data and features: compare their order, not their values. "
+        "between seeds; diff.: mIoU less that of the first row, pair by pair. The paper's numbers "
+        "(mIoU first) are of ActivityNet-VRL (A) and SportsMoments (S) with its features: compare "
+        "their order, not their values. "
         f"Fingerprint {result.fingerprint}."
     )
 
@@ -49,23 +50,24 @@ def _header() -> list[str]:
     return ["variant", *ours, *(f"paper: {name}" for name in REPORTED.values())]
 
 
-def _bracketed(interval: Interval) -> str:
+def _bracketed(interval: Interval, digits: int) -> str:
     assert interval.low is not None
     assert interval.high is not None
-    return f"{interval.value:z.1f} [{interval.low:z.1f}, {interval.high:z.1f}]"
+    bounds = f"[{interval.low:z.{digits}f}, {interval.high:z.{digits}f}]"
+    return f"{interval.value:z.1f} {bounds}"
 
 
-def _cells(row: AblationRow) -> list[str]:
+def _cells(row: AblationRow, digits: int = 1) -> list[str]:
     cells = [row.variant.name]
     for protocol in PROTOCOLS:
         first, second = (row.metrics[protocol][name] for name in METRICS)
         difference = row.difference.get(protocol)
         sd = first.seed_sd
         cells += [
-            _bracketed(first.mean),
+            _bracketed(first.mean, digits),
             "" if sd is None else f"{sd:.1f}",
             f"{second.mean.value:.1f}",
-            "" if difference is None else _bracketed(difference),
+            "" if difference is None else _bracketed(difference, digits),
         ]
     for name in REPORTED:
         cells.append(" / ".join(f"{value:.1f}" for value in row.paper.get(name, [])))
@@ -132,26 +134,24 @@ def to_json(result: AblationResult) -> dict[str, Any]:
 
 
 def to_rich(result: AblationResult) -> Group:
-    """Render for a terminal: one line a variant and protocol."""
+    """Render for a terminal of 80 columns: two lines a variant, one a protocol."""
     from rich import box
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
 
     grid = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    grid.add_column("variant", overflow="fold")
+    grid.add_column("variant", overflow="fold", min_width=16)
     grid.add_column("protocol", no_wrap=True)
-    for name in ("mIoU", "sd", "R1@0.5", "diff."):
+    for name in ("mIoU", "sd", METRICS[1], "diff."):
         grid.add_column(name, justify="right", no_wrap=True)
-    for name in REPORTED.values():
-        grid.add_column(f"paper\n{name}", justify="right", no_wrap=True)
+    grid.add_column("paper", justify="right", no_wrap=True)
     for row in result.rows:
-        name, *cells = _cells(row)
-        papers = cells[-len(REPORTED) :]
-        for i, protocol in enumerate(PROTOCOLS):
-            ours = cells[4 * i : 4 * i + 4]
-            last = papers if i == 0 else [""] * len(papers)
-            grid.add_row(name if i == 0 else "", protocol, *ours, *last)
+        name, *cells = _cells(row, digits=0)
+        both = ["\n".join(lines) for lines in zip(cells[:4], cells[4:8], strict=True)]
+        paper = [f"{name[0]} {row.paper[key][0]:.1f}" for key, name in REPORTED.items()
+                 if key in row.paper]  # fmt: skip
+        grid.add_row(name, "\n".join(PROTOCOLS), *both, "\n".join(paper))
     return Group(Text(heading(result), style="bold"), grid, Text(notes(result), style="dim"))
 
 

@@ -1,0 +1,80 @@
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import Ran
+
+from baselines.matr import Matr
+from vid2vidmr.registry import method_class, report
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(Matr.presets["small"], epochs=1, pairs_per_epoch=8, batch_size=8, d=8, heads=2)
+    monkeypatch.setattr(Matr, "presets", {"small": config})
+
+
+def test_rows_that_share_a_training_share_its_run(
+    tiny: Path, tmp_path: Path, cli: Callable[..., Ran]
+) -> None:
+    command = ("ablate", "matr", "--table", "4", "--dataset", "minimatch", "--seeds", "1")
+    ran = cli(*command, "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    assert [row["variant"]["name"] for row in found["rows"]] == [
+        "pre-fusion alignment", "post-fusion alignment", "prediction heads",
+    ]  # fmt: skip
+    assert found["rows"][2]["paper"]["sportsmoments"] == [59.2, 56.5]
+    assert found["rows"][0]["difference"] == {}
+    assert set(found["rows"][1]["difference"]) == {"official", "recropped"}
+    runs = tmp_path / "runs" / "minimatch"
+    (checkpoint,) = runs.rglob("model.safetensors")
+    assert len(list(runs.rglob("result.json"))) == 6
+    written = checkpoint.stat().st_mtime_ns
+    again = cli(*command)
+    assert again.code == 0, again.err
+    assert checkpoint.stat().st_mtime_ns == written
+    assert "prediction heads" in again.out
+    assert "synthetic" in again.out
+    table = (runs / "ablation-matr-4-small.md").read_text()
+    assert "59.2 / 56.5" in table
+
+
+def test_pretraining_comes_first_and_zero_shot_rows_are_not_trained(
+    tiny: Path, tmp_path: Path, cli: Callable[..., Ran]
+) -> None:
+    ran = cli("ablate", "matr", "--table", "3", "--dataset", "minimatch", "--seeds", "1", "--json")
+    assert ran.code == 0, ran.err
+    values = {
+        row["variant"]["name"]: row["metrics"]["recropped"]["mIoU"]["mean"]["value"]
+        for row in json.loads(ran.out)["rows"]
+    }
+    assert len(values) == 5
+    folders = list((tmp_path / "runs" / "minimatch" / "matr").iterdir())
+    pretrained = [folder for folder in folders if folder.name.startswith("pretraining-")]
+    assert len(pretrained) == 2
+    weights = {(folder / "model.safetensors").read_bytes() for folder in pretrained}
+    untrained = [
+        path
+        for path in (tmp_path / "runs").rglob("checkpoint/model.safetensors")
+        if path.read_bytes() in weights
+    ]
+    assert len(untrained) == 2
+
+
+def test_unknown_table_is_one_line(tiny: Path, cli: Callable[..., Ran]) -> None:
+    ran = cli("ablate", "matr", "--table", "7", "--dataset", "minimatch")
+    assert ran.code == 2
+    assert len(ran.err.strip().splitlines()) == 1
+    assert "table of matr" in ran.err
+
+
+def test_every_row_of_the_paper_is_found_once() -> None:
+    for ablation in method_class("matr").ablations.values():
+        reported = report(ablation.report)(ablation.table)
+        wanted: list[Mapping[str, object]] = [v.paper for v in ablation.variants if v.paper]
+        assert len(wanted) == len(reported)
+        for paper in wanted:
+            assert len([row for row in reported if paper.items() <= row.items()]) == 1
