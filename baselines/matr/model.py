@@ -11,7 +11,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.matr import MatrConfig
-from baselines.matr.evidence import CHANNELS, evidence
 from vid2vidmr.alignment import subsequence_dtw
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import (
@@ -45,10 +44,7 @@ class MatrModel(nn.Module):
     def __init__(self, config: MatrConfig, dim: int) -> None:
         super().__init__()
         c = self.config = config
-        if c.shared_projection:
-            self.endpoint_proj = nn.Linear(2, c.d)
-        else:
-            self.input_vid_proj = Projection(dim + 2, c.d, dropout=c.input_dropout)
+        self.input_vid_proj = Projection(dim + 2, c.d, dropout=c.input_dropout)
         self.input_txt_proj = Projection(dim, c.d, dropout=c.input_dropout)
         self.token_type_embeddings = nn.Embedding(2, c.d)
         nn.init.normal_(self.token_type_embeddings.weight, std=0.02)
@@ -61,11 +57,8 @@ class MatrModel(nn.Module):
         )
         xavier_init(self.transformer)
         self.query_embed = nn.Embedding(c.queries, c.d)
-        seen = CHANNELS if c.evidence else 0
-        self.class_embed_c = ConvHead(c.d + seen, 1)
-        self.span_embed_c = ConvHead(c.d + seen, 2)
-        if c.evidence:
-            self.evidence_proj = nn.Linear(CHANNELS, c.d)
+        self.class_embed_c = ConvHead(c.d, 1)
+        self.span_embed_c = ConvHead(c.d, 2)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Score every target clip and give it a window.
@@ -78,30 +71,13 @@ class MatrModel(nn.Module):
             [s, e) of the target that the query aligns with.
         """
         target, query = normalise(batch.target), normalise(batch.query)
-        if self.config.shared_projection:
-            t, q = self.input_txt_proj(target), self.input_txt_proj(query)
-            pre_cost = cosine_cost(t, q)
-            types = self.token_type_embeddings.weight
-            t = (
-                t
-                + types[1]
-                + self.endpoint_proj(with_endpoints(target, batch.target_mask)[..., -2:])
-            )
-            q = q + types[0]
-        else:
-            t, q = self.project(with_endpoints(target, batch.target_mask), query)
-            pre_cost = cosine_cost(t, q)
-        seen = t[..., :0]  # (B, M, 0)
-        if self.config.evidence:
-            masks = batch.target_mask, batch.query_mask
-            found = aligned_segment(pre_cost, *masks)
-            seen = evidence(pre_cost, found, self.config.gamma, *masks)
-            t = t + self.evidence_proj(seen)
+        t, q = self.project(with_endpoints(target, batch.target_mask), query)
+        pre_cost = cosine_cost(t, q)
         t, q = self.fuse(t, batch.target_mask, q, batch.query_mask)
         post_cost = cosine_cost(t, q)
         segment = aligned_segment(post_cost, batch.target_mask, batch.query_mask)
         decoded = self.decode_segment(t, batch.target_mask, segment)
-        foreground, offsets = self.heads(t, batch.target_mask, decoded, seen)
+        foreground, offsets = self.heads(t, batch.target_mask, decoded)
         M = t.shape[1]
         centre_s = STEP_S * (torch.arange(M, device=t.device) + 0.5)
         offsets_s = STEP_S * F.softplus(offsets[:, :M])  # (left, right) >= 0
@@ -143,17 +119,12 @@ class MatrModel(nn.Module):
         )[-1]
         return decoded
 
-    def heads(
-        self, t: Tensor, mask: Tensor, decoded: Tensor, seen: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def heads(self, t: Tensor, mask: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
         """Both heads on E_f = [E_t^g; E_t^l]: raw values (B, M + L, 1) and (B, M + L, 2).
 
         The decoded rows follow a sample's last valid clip, as they do without padding, so that the
-        convolutions see the same neighbours in any batch. `seen` (B, M, 0 or CHANNELS) is the
-        evidence; decoded rows have none.
+        convolutions see the same neighbours in any batch.
         """
-        t = torch.cat([t, seen], dim=-1)
-        decoded = F.pad(decoded, (0, seen.shape[-1]))
         B, M, d = t.shape
         L = decoded.shape[1]
         lengths = mask.sum(1, keepdim=True)  # (B, 1)

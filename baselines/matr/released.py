@@ -51,7 +51,7 @@ class ReleasedModel(MatrModel):
     """
 
     def __init__(self, config: MatrConfig, dim: int) -> None:
-        own = replace(config, query_positions=False, evidence=False, shared_projection=False)
+        own = replace(config, query_positions=False)
         super().__init__(own, dim)
         del self.transformer["decoder"], self.query_embed
         self.class_embed_c.masked = self.span_embed_c.masked = False
