@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 
 from vid2vidmr.augment import augmented, noisy, recropped, self_supervised
 from vid2vidmr.pairs import PairSet
@@ -60,14 +60,22 @@ class Batch:
         return len(self.durations_s)
 
     def to(self, device: torch.device) -> Self:
-        """Copy to a device."""
-        moved = {f.name: getattr(self, f.name).to(device) for f in fields(self)}
-        return type(self)(**moved)
+        """Copy to a device; from pinned memory without waiting."""
+        return self._each(lambda x: x.to(device, non_blocking=x.is_pinned()))
+
+    def pin_memory(self) -> Self:
+        """Copy to memory that a GPU reads by itself; a `DataLoader` calls it."""
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, function: Callable[[Tensor], Tensor]) -> Self:
+        return type(self)(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
 
 
 def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
-    padded = pad_sequence([torch.tensor(a) for a in arrays], batch_first=True)
     lengths = torch.tensor([len(a) for a in arrays])
+    padded = torch.zeros(len(arrays), int(lengths.max()), arrays[0].shape[1])
+    for row, array in zip(padded.numpy(), arrays, strict=True):
+        row[: len(array)] = array
     return padded, torch.arange(padded.shape[1]) < lengths[:, None]
 
 
@@ -119,6 +127,12 @@ class TrainingSamples(PairSamples):
     def __init__(self, pairs: PairSet, config: TrainingConfig, seed: int, epoch: int) -> None:
         super().__init__(pairs)
         self.config, self.stream = config, (seed, epoch)
+
+    def of_epoch(self, epoch: int) -> Self:
+        """Give the samples of another epoch; costs nothing, however many pairs there are."""
+        other = copy(self)
+        other.stream = (self.stream[0], epoch)
+        return other
 
     def __getitem__(self, i: int) -> Sample:
         rng, config = np.random.default_rng([*self.stream, i]), self.config

@@ -55,6 +55,11 @@ class Method(ABC):
         A value of `presets` or a changed copy; by default the first preset.
     seed : int
         Seed of every random draw.
+
+    Attributes
+    ----------
+    provenance : dict
+        What is known of the training, as JSON: data set and its fingerprint, val score.
     """
 
     info: ClassVar[MethodInfo]
@@ -66,6 +71,7 @@ class Method(ABC):
     def __init__(self, config: Any = None, seed: int = 0) -> None:
         self.config = next(iter(self.presets.values())) if config is None else config
         self.seed = seed
+        self.provenance: dict[str, Any] = {}
 
     def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
         """Learn from the train split and leave in `folder` what `load` needs.
@@ -99,6 +105,7 @@ class Method(ABC):
             "method": self.info.name,
             "config": asdict(self.config),
             "seed": self.seed,
+            "provenance": self.provenance,
             "state": self.state(),
         }
         write_json(folder / "method.json", value)
@@ -122,6 +129,7 @@ class Method(ABC):
             method = cls(config_type(**value["config"]), value["seed"])
         except TypeError as error:
             raise DataError(f"{folder} was written by another version: {error}.") from None
+        method.provenance = value.get("provenance", {})
         method.restore(value["state"], folder)
         return method
 

@@ -71,6 +71,16 @@ class TrainingConfig:
     noise : float
         Standard deviation of Gaussian noise on all features of queries and targets, relative to
         their root mean square; 0 is none.
+    buckets : bool
+        Make batches of targets of similar length (before they are cut), which saves padding.
+    micro_batch : int or None
+        Most pairs that go through the model at once: gradients of a batch are accumulated over so
+        many, in each process. None puts a batch through at once.
+    precision : {"fp32", "bf16"}
+        Of the model's matrix products in training; weights and losses are float32 in both.
+    ema : float
+        Decay a step of a moving average of the weights, which is scored on val and kept instead
+        of the weights themselves; 0 is none.
     """
 
     epochs: int
@@ -90,6 +100,10 @@ class TrainingConfig:
     augment_noise: tuple[float, float] = (0.1, 0.5)
     augment_speed: tuple[float, float] = (1.25, 2.0)
     noise: float = 0.0
+    buckets: bool = False
+    micro_batch: int | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+    ema: float = 0.0
 
     def __post_init__(self) -> None:
         """Give lists, which is what JSON has for tuples, their type back."""
@@ -105,6 +119,7 @@ class ProjectedFeatures:
 
     def __init__(self, source: FeatureSource, mean: np.ndarray, basis: np.ndarray) -> None:
         self.contract = source.contract
+        self._parts = source, mean, basis
 
         @lru_cache(maxsize=4096)
         def rows(video_id: str, start_s: float, end_s: float | None) -> np.ndarray:
@@ -113,6 +128,9 @@ class ProjectedFeatures:
             return projected
 
         self._rows = rows
+
+    def __reduce__(self) -> tuple[type[ProjectedFeatures], tuple[Any, ...]]:
+        return ProjectedFeatures, self._parts  # data loader workers keep windows of their own
 
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Rows of the source, projected; read only."""
@@ -222,18 +240,24 @@ class NeuralMethod(Method):
         )  # fmt: skip
         self.init_sha256 = file_sha256(folder / WEIGHTS)
 
-    def fit(self, train: PairSet, val: PairSet, folder: Path, init: Path | None = None) -> None:
-        """Train and leave the best checkpoint by val mIoU in `folder`.
-
-        `init` is a checkpoint folder to start from, see `start_from`.
-        """
+    def fit(
+        self,
+        train: PairSet,
+        val: PairSet,
+        folder: Path,
+        init: Path | None = None,
+        *,
+        workers: int = 0,
+        log: bool = False,
+    ) -> None:
+        """Train and leave the best checkpoint by val mIoU in `folder`; see `training.fit`."""
         from vid2vidmr.training import fit
 
-        fit(self, train, val, folder, init)
+        fit(self, train, val, folder, init, workers=workers, log=log)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield ranked windows for every pair."""
-        from vid2vidmr.training import predict
+        from vid2vidmr.inference import predict
 
         for pair_id, windows in zip(pairs.table["pair_id"], predict(self, pairs), strict=True):
             ranked = tuple((float(s), float(e), float(score)) for s, e, score in windows)

@@ -20,6 +20,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from vid2vidmr.processes import is_main_process
+
 _reports: Any = None
 """In a worker process: the queue to its parent, which shows the bars."""
 
@@ -63,7 +65,7 @@ def _rich(**options: Any) -> Progress:
 @contextmanager
 def progress(title: str, total: float | None) -> Iterator[Bar]:
     """Show a bar with count, elapsed and remaining time while the block runs."""
-    with _rich(quiet=_reports is not None or total == 0) as rich:
+    with _rich(quiet=_reports is not None or total == 0 or not is_main_process()) as rich:
         task = rich.add_task(title, total=total, note="")
         try:
             yield Bar(rich, task) if _reports is None else _RemoteBar(rich, task, title)

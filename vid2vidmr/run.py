@@ -31,6 +31,7 @@ from vid2vidmr.method import Method, MethodInfo, preset_config
 from vid2vidmr.neural import WEIGHTS, NeuralMethod
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader, read_predictions, write_predictions
+from vid2vidmr.processes import is_main_process
 from vid2vidmr.progress import Bar, progress
 from vid2vidmr.records import Prediction, Result
 from vid2vidmr.registry import method_class
@@ -142,13 +143,17 @@ class Setting:
         """Tell whether a run has its checkpoint."""
         return is_checkpoint(self.checkpoint(runs, seed))
 
-    def fitted(self, checkpoint: Path, seed: int) -> Method:
+    def fitted(self, checkpoint: Path, seed: int, *, workers: int = 0, log: bool = False) -> Method:
         """Load the method from its checkpoint, after fitting it where there is none.
 
-        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice.
+        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice. Networks
+        take `workers` and `log`, see `vid2vidmr.training.fit`.
         """
         if not is_checkpoint(checkpoint):
             method, splits = self.method(self.config, seed), self.dataset.splits
+            method.provenance = {
+                "dataset": self.dataset.name, "dataset_fingerprint": self.dataset.fingerprint,
+            }  # fmt: skip
             started = time.monotonic()
             if self.method.fit is Method.fit:
                 method.save(checkpoint)  # it learns nothing: it needs no train pairs
@@ -156,10 +161,11 @@ class Setting:
                 train = self.dataset.pairs("train" if "train" in splits else "val", self.features)
                 val = self.dataset.pairs("val" if "val" in splits else "train", self.features)
                 if isinstance(method, NeuralMethod):
-                    method.fit(train, val, checkpoint, self.init)
+                    method.fit(train, val, checkpoint, self.init, workers=workers, log=log)
                 else:
                     method.fit(train, val, checkpoint)
-            write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
+            if is_main_process():
+                write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
         return self.method.load(checkpoint)
 
     def run(

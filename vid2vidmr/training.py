@@ -1,39 +1,62 @@
-"""One training loop for all neural methods, and prediction in batches."""
+"""One training loop for all neural methods, in one process or in several."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import broadcast_object_list, convert_to_fp32, gather_object
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from vid2vidmr.batch import Batch, PairSamples, TrainingSamples, collate
+from vid2vidmr.batch import Batch, TrainingSamples, collate
+from vid2vidmr.encoders import pick_device
 from vid2vidmr.errors import UserError
-from vid2vidmr.evaluation.metrics import temporal_iou
-from vid2vidmr.files import replacing
+from vid2vidmr.inference import ious
 from vid2vidmr.pairs import PairSet
-from vid2vidmr.progress import progress
+from vid2vidmr.progress import Bar, progress
+from vid2vidmr.sampling import epoch_batches, shares
+from vid2vidmr.training_log import TrainingLog
+from vid2vidmr.training_state import TrainingState
 
 if TYPE_CHECKING:
     from vid2vidmr.neural import NeuralMethod, TrainingConfig
 
-RUNNING = "training.pt"
-"""State of a run that has not ended: what a killed run continues from."""
+SAVE_EVERY_S = 60.0
+"""The state is kept after every epoch, and within one after so many seconds."""
+READ_EVERY = 50
+"""Steps after which losses are read: an accelerator need not wait for it at each step."""
 
 
 def fit(
-    method: NeuralMethod, train: PairSet, val: PairSet, folder: Path, init: Path | None = None
+    method: NeuralMethod,
+    train: PairSet,
+    val: PairSet,
+    folder: Path,
+    init: Path | None = None,
+    *,
+    workers: int = 0,
+    log: bool = False,
 ) -> None:
     """Train `method` and leave its best checkpoint by val mIoU in `folder`.
 
-    Val mIoU is the mean over the official and the recropped protocol. The state is kept after every
-    epoch; all random draws depend on (seed, epoch), so that a run that was killed and continued
-    ends with the weights of one that was not.
+    Val mIoU is the mean over the official and the recropped protocol. All random draws depend on
+    the seed and the position (epoch, step, process), and the state is kept: a run that was killed
+    and continued ends with the weights of one that was not, on a CPU to the last bit as long as the
+    number of threads and of processes is the same.
+
+    Started in several processes (``torchrun``, ``accelerate launch``), each takes its share of
+    every batch; `folder` must be one that all of them see. The gradient is that of the whole batch
+    where losses are means over pairs; a method whose losses normalise or compare across the batch
+    does so within each share, and within each micro-batch.
 
     Parameters
     ----------
@@ -44,111 +67,246 @@ def fit(
     init : Path, optional
         Checkpoint folder whose weights and projection training starts from, such as
         `vid2vidmr.pretraining.pretrain` leaves.
+    workers : int
+        Processes that prepare batches, beside this one; the numbers do not depend on it.
+    log : bool
+        Write curves for TensorBoard into ``folder / "logs"``.
 
     Raises
     ------
     UserError
-        If the loss is not finite, or `init` has another config.
+        If the loss is not finite, `init` has another config, or `folder` holds the state of
+        another training.
     """
     config: TrainingConfig = method.config
-    accelerator = Accelerator()
+    # The config says what is computed in bfloat16, not the launcher.
+    accelerator = Accelerator(cpu=pick_device().type == "cpu", mixed_precision="no")
+    train, val = _prepared(method, train, val, init, accelerator)
+    trainer = _Trainer(method, train, val, folder, accelerator, workers, log)
+    title = f"train {method.info.name}, seed {method.seed}"
+    with progress(title, config.epochs * trainer.steps_per_epoch) as bar:
+        trainer.run(bar)
+    if accelerator.is_main_process:
+        method.provenance["val_mIoU"] = 100 * trainer.state.best_score
+        method.save(folder)
+        trainer.state.path.unlink(missing_ok=True)
+    accelerator.wait_for_everyone()  # the others may read the checkpoint now
+
+
+def _prepared(
+    method: NeuralMethod, train: PairSet, val: PairSet, init: Path | None, accelerator: Accelerator
+) -> tuple[PairSet, PairSet]:
+    """Build the model, the same in all processes; give the pairs as it sees them."""
+    config: TrainingConfig = method.config
     torch.manual_seed(method.seed)
     assert train.features is not None
     if init is None:
-        projection = principal_components(train, config.components) if config.components else None
+        projection = None
+        if config.components:
+            if accelerator.is_main_process:
+                projection = principal_components(train, config.components)
+            [projection] = broadcast_object_list([projection])
         method.prepare(train.features.contract, projection)
     else:
         method.start_from(init)
     assert method.model is not None
+    method.model.to(accelerator.device)
     contract = train.features.contract
     train, val = method.accepted(train), method.accepted(val)
     method.encoder_contract = contract  # that of an imported `init` leaves most of it open
-    vals = [val, val.recropped()]
-    optimizer = torch.optim.AdamW(
-        method.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-    )
-    per_epoch = min(len(train), config.pairs_per_epoch or len(train))
-    steps = config.epochs * math.ceil(per_epoch / config.batch_size)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _factor(config, steps))
-    model, optimizer = accelerator.prepare(method.model, optimizer)
-    state = _Run(folder, method, optimizer, schedule)
-    with progress(f"train {method.info.name}, seed {method.seed}", config.epochs) as bar:
-        bar.advance(state.epoch)
-        while state.epoch < config.epochs and state.stale < config.patience:
-            torch.manual_seed(1_000_003 * (method.seed + 1) + state.epoch)
-            order = np.random.default_rng([method.seed, state.epoch]).permutation(len(train))
-            loader: Iterable[Batch] = DataLoader(
-                TrainingSamples(train, config, method.seed, state.epoch),  # type: ignore[arg-type]
-                batch_size=config.batch_size,
-                sampler=order[:per_epoch].tolist(),
-                collate_fn=collate,
-            )
-            model.train()
-            total = 0.0
-            for batch in loader:
-                moved = batch.to(accelerator.device)
-                loss = method.losses(model(moved), moved)["loss"]
-                optimizer.zero_grad()
-                accelerator.backward(loss)
-                accelerator.clip_grad_norm_(model.parameters(), config.clip_norm)
-                optimizer.step()
-                schedule.step()
-                total += loss.item() * len(batch)
-            if not math.isfinite(total):
-                raise UserError(
-                    f"{method.info.name}, seed {method.seed}: the loss is not finite in epoch "
-                    f"{state.epoch + 1}; lower the learning rate."
-                )
-            score = float(np.mean([mean_iou(method, pairs) for pairs in vals]))
-            state.finish_epoch(score, total / per_epoch)
-            bar.advance(1, f"loss {total / per_epoch:.3f}, val mIoU {100 * score:.1f}")
-    state.take_best()
-    # In this order a kill in between costs a repetition, and never leaves a file too many.
-    state.path.unlink(missing_ok=True)
-    method.save(folder)
+    return train, val
 
 
-class _Run:
-    """What must survive a kill: weights, optimizer, schedule, the best weights so far."""
+class _Trainer:
+    """A training in progress: what a step and an epoch are."""
 
-    def __init__(self, folder: Path, method: NeuralMethod, optimizer: Any, schedule: Any) -> None:
+    def __init__(
+        self,
+        method: NeuralMethod,
+        train: PairSet,
+        val: PairSet,
+        folder: Path,
+        accelerator: Accelerator,
+        workers: int,
+        log: bool,
+    ) -> None:
         assert method.model is not None
-        self.path, self.model = folder / RUNNING, method.model
-        self.optimizer, self.schedule = optimizer, schedule
-        self.epoch, self.stale, self.best_score = 0, 0, -1.0
-        self.best = _copied(self.model)
-        if self.path.exists():
-            saved = torch.load(self.path, map_location="cpu", weights_only=True)
-            self.epoch, self.stale, self.best_score = saved["progress"]
-            self.best = saved["best"]
-            self.model.load_state_dict(saved["model"])
-            optimizer.load_state_dict(saved["optimizer"])
-            schedule.load_state_dict(saved["schedule"])
-
-    def finish_epoch(self, score: float, loss: float) -> None:
-        self.epoch += 1
-        self.stale = 0 if score > self.best_score else self.stale + 1
-        if self.stale == 0:
-            self.best_score, self.best = score, _copied(self.model)
-        state = {
-            "progress": (self.epoch, self.stale, self.best_score),
-            "best": self.best,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
+        config: TrainingConfig = method.config
+        self.method, self.config, self.accelerator = method, config, accelerator
+        self.model, self.workers = method.model, workers
+        self.samples = TrainingSamples(train, config, method.seed, epoch=0)
+        self.pairs_per_epoch = min(len(train), config.pairs_per_epoch or len(train))
+        self.steps_per_epoch = math.ceil(self.pairs_per_epoch / config.batch_size)
+        mine = slice(accelerator.process_index, None, accelerator.num_processes)
+        self.vals = {
+            pairs.protocol: (len(pairs), pairs.take(np.arange(len(pairs))[mine]))
+            for pairs in (val, val.recropped())
         }
-        with replacing(self.path) as temporary:
-            torch.save(state, temporary)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+        )
+        steps = config.epochs * self.steps_per_epoch
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, _factor(config, steps))
+        self.average = (
+            AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))  # type: ignore[no-untyped-call]
+            if config.ema
+            else None
+        )
+        claim = {
+            "config": asdict(config), "seed": method.seed, "init": method.init_sha256,
+            "pairs": (len(train), len(val)),
+        }  # fmt: skip
+        self.state = TrainingState(
+            folder, claim, self.model, self.optimizer, self.schedule, self.average
+        )
+        accelerator.wait_for_everyone()  # all have read the state before one writes the next
+        self.log = (
+            TrainingLog(folder / "logs", self.done) if log and accelerator.is_main_process else None
+        )
+        self.saved_s = time.monotonic()
+        self.unread: list[tuple[int, float, dict[str, Tensor]]] = []
 
-    def take_best(self) -> None:
-        self.model.load_state_dict(self.best)
+    @property
+    def done(self) -> int:
+        """Steps that are done, of all epochs."""
+        return self.state.epoch * self.steps_per_epoch + self.state.step
+
+    def run(self, bar: Bar) -> None:
+        """Train to the end and leave the best weights in the model."""
+        bar.advance(self.done)
+        while self.state.epoch < self.config.epochs and self.state.stale < self.config.patience:
+            self.epoch(bar)
+            loss = self.state.loss_sum / self.pairs_per_epoch
+            score = self.validate()
+            self.state.finish_epoch(score, self.chosen)
+            if self.accelerator.is_main_process:
+                self.save()
+            bar.advance(0, f"loss {loss:.3f}, val mIoU {100 * score:.1f}")
+        self.model.load_state_dict(self.state.best)
+        if self.log is not None:
+            self.log.close()
+
+    @property
+    def chosen(self) -> nn.Module:
+        """The model whose weights are scored and kept."""
+        return self.model if self.average is None else self.average.module
+
+    def epoch(self, bar: Bar) -> None:
+        """Train for what is left of an epoch."""
+        config, seed, epoch = self.config, self.method.seed, self.state.epoch
+        process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        batches = epoch_batches(
+            self.samples.durations, self.pairs_per_epoch, config.batch_size, seed, epoch,
+            config.buckets,
+        )  # fmt: skip
+        todo = [
+            (len(batch), shares(batch, process, processes, config.micro_batch))
+            for batch in batches[self.state.step :]
+        ]
+        device = self.accelerator.device
+        loader: Iterator[Batch] = iter(
+            DataLoader(
+                self.samples.of_epoch(epoch),  # type: ignore[arg-type]
+                batch_sampler=[rows.tolist() for _, parts in todo for rows, _ in parts],
+                collate_fn=collate,
+                num_workers=self.workers,
+                pin_memory=device.type == "cuda",
+            )
+        )
+        self.model.train()
+        for pairs, parts in todo:
+            stream = np.random.SeedSequence([seed, epoch, self.state.step, process])
+            torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))
+            rate = float(self.schedule.get_last_lr()[0])
+            losses = self.optimize((next(loader).to(device), weight) for _, weight in parts)
+            self.unread.append((pairs, rate, losses))
+            self.state.step += 1
+            if self.accelerator.is_main_process and time.monotonic() - self.saved_s > SAVE_EVERY_S:
+                self.save()
+            elif len(self.unread) == READ_EVERY:
+                self.read()
+            bar.advance()
+        self.read()
+
+    def optimize(self, batches: Iterable[tuple[Batch, float]]) -> dict[str, Tensor]:
+        """One step on the sum of weight times loss; losses of the joint batch, and gradient norm.
+
+        Nothing here waits for an accelerator.
+        """
+        self.optimizer.zero_grad()
+        sums: dict[str, Tensor] = {}
+        for batch, weight in batches:
+            with torch.autocast(
+                batch.target.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
+            ):
+                outputs = self.model(batch)
+            losses = self.method.losses(convert_to_fp32(outputs), batch)
+            (weight * losses["loss"]).backward()  # type: ignore[no-untyped-call]
+            for name, value in losses.items():
+                part = weight * value.detach()
+                sums[name] = sums[name] + part if name in sums else part
+        if self.accelerator.num_processes > 1:
+            self.add_up(sums)
+        sums["gradient_norm"] = nn.utils.clip_grad_norm_(
+            self.model.parameters(), self.config.clip_norm
+        )
+        self.optimizer.step()
+        self.schedule.step()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return sums
+
+    def add_up(self, losses: dict[str, Tensor]) -> None:
+        """Replace losses and gradients by their sums over all processes.
+
+        DistributedDataParallel would do so layer by layer, but refuses models with outputs that no
+        loss uses; in a batch of many micro-batches there is little to gain from it.
+        """
+        parts = [p.grad for p in self.model.parameters() if p.grad is not None]
+        parts += [losses[name] for name in sorted(losses)]
+        flat = self.accelerator.reduce(torch.cat([part.flatten() for part in parts]), "sum")
+        for part, total in zip(parts, flat.split([p.numel() for p in parts]), strict=True):
+            part.copy_(total.view_as(part))
+
+    def read(self) -> None:
+        """Read the losses of the last steps, all at once; refuse what is not finite."""
+        if not self.unread:
+            return
+        names = list(self.unread[0][2])
+        rows = torch.stack([torch.stack([x[n] for n in names]) for _, _, x in self.unread]).tolist()
+        first = self.done - len(rows) + 1
+        for i, ((pairs, rate, _), row) in enumerate(zip(self.unread, rows, strict=True)):
+            losses = dict(zip(names, row, strict=True))
+            self.state.loss_sum += losses["loss"] * pairs
+            if self.log is not None:
+                self.log.write("train", losses | {"learning_rate": rate}, first + i)
+        self.unread.clear()
+        if not math.isfinite(self.state.loss_sum):
+            raise UserError(
+                f"{self.method.info.name}, seed {self.method.seed}: the loss is not finite in "
+                f"epoch {self.state.epoch + 1}; lower the learning rate."
+            )
+
+    def validate(self) -> float:
+        """Val mIoU, mean over the protocols; each process scores its share of the pairs."""
+        scores = {}
+        for protocol, (count, pairs) in self.vals.items():
+            sums = gather_object([float(ious(self.method, self.chosen, pairs).sum())])
+            scores[f"mIoU_{protocol}"] = sum(sums) / count
+        if self.log is not None:
+            self.log.write("val", {name: 100 * x for name, x in scores.items()}, self.done)
+        return float(np.mean(list(scores.values())))
+
+    def save(self) -> None:
+        """Keep the state, with curves that reach as far."""
+        self.read()
+        if self.log is not None:
+            self.log.flush()
+        self.state.save()
+        self.saved_s = time.monotonic()
 
 
-def _copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {key: value.detach().cpu().clone() for key, value in model.state_dict().items()}
-
-
-def _factor(config: TrainingConfig, steps: int) -> Any:
+def _factor(config: TrainingConfig, steps: int) -> Callable[[int], float]:
     def factor(step: int) -> float:
         if config.schedule == "constant":
             return 1.0
@@ -177,29 +335,3 @@ def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, n
     _, directions = np.linalg.eigh(squares / count - np.outer(mean, mean))
     basis = directions[:, ::-1][:, :components]
     return mean.astype(np.float32), np.ascontiguousarray(basis, np.float32)
-
-
-def predict(method: NeuralMethod, pairs: PairSet, batch_size: int = 64) -> Iterator[np.ndarray]:
-    """Yield the ranked windows of every pair in order, each (k, 3)."""
-    if method.model is None:
-        raise UserError(f"{method.info.name} has no weights: train it or load a checkpoint first.")
-    yield from _windows(method, method.accepted(pairs), batch_size)
-
-
-@torch.inference_mode()
-def _windows(method: NeuralMethod, pairs: PairSet, batch_size: int) -> Iterator[np.ndarray]:
-    model = method.model
-    assert model is not None
-    device = next(model.parameters()).device
-    model.eval()
-    samples = PairSamples(pairs)
-    for first in range(0, len(samples), batch_size):
-        chunk = range(first, min(first + batch_size, len(samples)))
-        batch: Batch = collate([samples[i] for i in chunk]).to(device)
-        yield from method.decode(model(batch), batch)
-
-
-def mean_iou(method: NeuralMethod, pairs: PairSet, batch_size: int = 64) -> float:
-    """Mean IoU of the best window over pairs whose features are as the model expects them."""
-    best = np.array([windows[0, :2] for windows in _windows(method, pairs, batch_size)])
-    return float(temporal_iou(best, pairs.table[["start_s", "end_s"]].to_numpy("float64")).mean())

@@ -62,19 +62,28 @@ def train(
     init: Annotated[
         Path | None, typer.Option(help="Checkpoint to start from, see `vid2vidmr pretrain`.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Processes that prepare batches beside this one.")
+    ] = 0,
+    log: Annotated[
+        bool, typer.Option("--log", help="Write curves for TensorBoard to logs in the folder.")
+    ] = False,
 ) -> None:
     """Train a method and leave a checkpoint.
 
-    Training that was stopped continues when called again.
+    Training that was stopped continues when called again. In several processes: torchrun
+    --nproc-per-node 2 -m vid2vidmr train ...
     """
     from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.processes import is_main_process
     from vid2vidmr.run import Setting, runs_home
 
     built = load_dataset(dataset)
     setting = Setting.of(built, method, preset, encoder, init)
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
-    setting.fitted(folder, seed)
-    typer.echo(f"The checkpoint of {method} is in {folder}.")
+    setting.fitted(folder, seed, workers=workers, log=log)
+    if is_main_process():
+        typer.echo(f"The checkpoint of {method} is in {folder}.")
 
 
 def pretrain(

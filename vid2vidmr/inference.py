@@ -1,0 +1,58 @@
+"""Windows of a network for pairs, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import nn
+
+from vid2vidmr.batch import PairSamples, collate
+from vid2vidmr.errors import UserError
+from vid2vidmr.evaluation.metrics import temporal_iou
+from vid2vidmr.pairs import PairSet
+
+if TYPE_CHECKING:
+    from vid2vidmr.neural import NeuralMethod
+
+
+def predict(method: NeuralMethod, pairs: PairSet, batch_size: int = 64) -> Iterator[np.ndarray]:
+    """Yield the ranked windows of every pair in order, each (k, 3)."""
+    if method.model is None:
+        raise UserError(f"{method.info.name} has no weights: train it or load a checkpoint first.")
+    yield from _windows(method, method.model, method.accepted(pairs), batch_size)
+
+
+@torch.inference_mode()
+def _windows(
+    method: NeuralMethod, model: nn.Module, pairs: PairSet, batch_size: int
+) -> Iterator[np.ndarray]:
+    device = next(model.parameters()).device
+    model.eval()
+    samples = PairSamples(pairs)
+    for first in range(0, len(samples), batch_size):
+        chunk = range(first, min(first + batch_size, len(samples)))
+        batch = collate([samples[i] for i in chunk]).to(device)
+        yield from method.decode(model(batch), batch)
+
+
+def ious(
+    method: NeuralMethod, model: nn.Module, pairs: PairSet, batch_size: int = 64
+) -> np.ndarray:
+    """IoU of the best window of every pair, (pairs,).
+
+    Parameters
+    ----------
+    method : NeuralMethod
+        Decodes the outputs.
+    model : nn.Module
+        The method's own, or one with other weights.
+    pairs : PairSet
+        With features as the model expects them.
+    """
+    best = [windows[0, :2] for windows in _windows(method, model, pairs, batch_size)]
+    truth = pairs.table[["start_s", "end_s"]].to_numpy("float64")
+    found: np.ndarray = temporal_iou(np.array(best).reshape(-1, 2), truth)
+    return found
