@@ -25,6 +25,7 @@ from vid2vidmr.features import MAX_MISSING_ROWS, FeatureStore, feature_folder
 from vid2vidmr.files import write_json
 from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
+from vid2vidmr.simulated import SIMULATED, simulate_features
 from vid2vidmr.video import sample_frames
 
 Work = TypeVar("Work")
@@ -47,7 +48,8 @@ def extract_features(
     ----------
     dataset : Dataset
     encoder_name : str or Encoder
-        See `vid2vidmr.encoders.load_encoder`.
+        See `vid2vidmr.encoders.load_encoder`; ``simulated`` looks at no file, see
+        `vid2vidmr.simulated`.
     out : Path, optional
         Folder of the store; by default where `open_features` looks.
     device : str or torch.device, optional
@@ -64,6 +66,8 @@ def extract_features(
     FeatureError
         If no video could be encoded, or the store there was made differently.
     """
+    if encoder_name == SIMULATED:
+        return simulate_features(dataset, out)
     encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
     folder = feature_folder(dataset, encoder.name) if out is None else out
     files = {video: dataset.video_path(video) for video in dataset.videos["video_id"]}

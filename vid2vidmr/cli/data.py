@@ -49,7 +49,8 @@ def build(
 def features(
     dataset: Built,
     encoder: Annotated[
-        str | None, typer.Option(help="Encoder (default: the data set's own).")
+        str | None,
+        typer.Option(help="Encoder (default: the data set's own); simulated needs no video."),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
