@@ -9,6 +9,7 @@ from torch import Tensor
 from baselines.matr import MatrConfig
 from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
 from vid2vidmr.batch import Batch
+from vid2vidmr.errors import UnknownNameError
 from vid2vidmr.nn.spans import span_giou
 from vid2vidmr.pairs import STEP_S
 
@@ -64,32 +65,61 @@ def boundary_loss(windows_s: Tensor, inside: Tensor, batch: Batch) -> Tensor:
 
 
 def alignment_loss(cost: Tensor, inside: Tensor, batch: Batch, config: MatrConfig) -> Tensor:
-    """Alignment of target and query in one of four forms, mean over pairs.
+    """Alignment of target and query in the form that the config names, mean over pairs.
 
     - ``soft-dtw``: the whole target with the query (the paper's text, taken literally), divided by
       the bound M + N of the path length.
     - ``subsequence``: free start and end on the target, divided by N.
-    - ``contrast``: target clips compete for each query clip: minus the log of the share that a
-      softmax of the similarities over the target's time (temperature gamma) gives to the moment.
-    - ``posterior``: windows compete for the query: minus the log of the share that the ground truth
-      has among all subsequence alignments, (soft-DTW of the query with the moment - soft
-      subsequence DTW with the whole target) / gamma, divided by N.
+    - ``contrast``, ``posterior``: see `contrast` and `posterior`.
+
+    Parameters
+    ----------
+    cost : Tensor, (B, M, N)
+    inside : Tensor, (B, M), bool
+        See `foreground_clips`.
+    batch : Batch
+    config : MatrConfig
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such form.
     """
+    forms = {
+        "soft-dtw": lambda: soft_dtw(cost, config.gamma, m, n) / (m + n),
+        "subsequence": lambda: subsequence_soft_dtw(cost, config.gamma, m, n) / n,
+        "contrast": lambda: contrast(cost, inside, batch, config.gamma),
+        "posterior": lambda: posterior(cost, inside, m, n, config.gamma),
+    }
+    if config.alignment not in forms:
+        raise UnknownNameError("alignment", config.alignment, [*forms, "none"])
     m, n = batch.target_mask.sum(1), batch.query_mask.sum(1)
-    if config.alignment == "soft-dtw":
-        return (soft_dtw(cost, config.gamma, m, n) / (m + n)).mean()
-    if config.alignment == "subsequence":
-        return (subsequence_soft_dtw(cost, config.gamma, m, n) / n).mean()
-    if config.alignment == "posterior":
-        every = subsequence_soft_dtw(cost, config.gamma, m, n)
-        length = inside.sum(1)
-        first = inside.int().argmax(1, keepdim=True)
-        rows = first + torch.arange(int(length.max()), device=cost.device)  # (B, longest moment)
-        rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, cost.shape[2])
-        truth = soft_dtw(cost.gather(1, rows), config.gamma, length, n)
-        return ((truth - every) / config.gamma / n).mean()
-    logits = (1 - cost) / config.gamma
+    return forms[config.alignment]().mean()
+
+
+def posterior(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: float) -> Tensor:
+    """Windows compete for the query: minus the log of the share that the ground truth has, (B,).
+
+    The share is among all subsequence alignments, weighted by exp(-cost / gamma): (soft-DTW of the
+    query with the moment - soft subsequence DTW with the whole target) / gamma, divided by N.
+    """
+    every = subsequence_soft_dtw(cost, gamma, m, n)
+    length = inside.sum(1)
+    first = inside.int().argmax(1, keepdim=True)
+    rows = first + torch.arange(int(length.max()), device=cost.device)  # (B, longest moment)
+    rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, cost.shape[2])
+    truth = soft_dtw(cost.gather(1, rows), gamma, length, n)
+    return (truth - every) / gamma / n
+
+
+def contrast(cost: Tensor, inside: Tensor, batch: Batch, gamma: float) -> Tensor:
+    """Target clips compete for each query clip, (B,).
+
+    Minus the log of the share that a softmax of the similarities over the target's time
+    (temperature gamma) gives to the moment, mean over query clips.
+    """
+    logits = (1 - cost) / gamma
     logits = logits.masked_fill(~batch.target_mask.unsqueeze(-1), -torch.inf)
     log_share = logits.log_softmax(dim=1).masked_fill(~inside.unsqueeze(-1), -torch.inf)
     each = -log_share.logsumexp(dim=1) * batch.query_mask  # (B, N)
-    return (each.sum(1) / n).mean()
+    return each.sum(1) / batch.query_mask.sum(1)

@@ -10,6 +10,7 @@ from baselines.matr import Matr
 from baselines.matr.losses import alignment_loss, foreground_clips, losses
 from baselines.matr.model import MatrModel, aligned_segment
 from vid2vidmr.batch import Batch, PairSamples, collate
+from vid2vidmr.errors import UnknownNameError
 
 PAPER = replace(
     Matr.presets["paper"], d=32, ff=32, heads=4, encoder_layers=1, decoder_layers=1, batch_size=8
@@ -46,6 +47,14 @@ def test_every_alignment_loss_is_finite_and_has_a_gradient(alignment: str) -> No
     assert ("pre" in parts) == (alignment != "none")
     used = [p for name, p in model.named_parameters()]
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in used)
+
+
+def test_an_unknown_alignment_is_refused() -> None:
+    batch = mixed_batch()
+    cost = torch.ones(len(batch), batch.target.shape[1], batch.query.shape[1])
+    config = replace(PAPER, alignment="soft-dwt")  # type: ignore[arg-type]
+    with pytest.raises(UnknownNameError, match="did you mean 'soft-dtw'"):
+        alignment_loss(cost, foreground_clips(batch), batch, config)
 
 
 def test_posterior_loss_vanishes_only_for_an_alignment_that_finds_the_moment() -> None:
