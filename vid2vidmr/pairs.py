@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,10 +119,21 @@ class PairSet:
     def _rows(self, i: int, video: str, start: str, end: str) -> np.ndarray:
         if self.features is None:
             raise FeatureError("These pairs have no features: pass a feature store to `pairs`.")
-        row = self.table.iloc[i]
-        if np.isnan(row[start]):
-            return self.features.rows(row[video])
-        return self.features.rows(row[video], float(row[start]), float(row[end]))
+        columns = self._columns
+        video_id, start_s = columns[video][i], float(columns[start][i])
+        if np.isnan(start_s):
+            return self.features.rows(video_id)
+        return self.features.rows(video_id, start_s, float(columns[end][i]))
+
+    @cached_property
+    def _columns(self) -> dict[str, np.ndarray]:
+        """Columns that say which rows are read, as arrays: a row of a table costs ten reads."""
+        names = ("query_video", "target_video")
+        spans = ("query_start_s", "query_end_s", "clip_start_s", "clip_end_s")
+        return {
+            **{name: self.table[name].to_numpy(object) for name in names},
+            **{name: self.table[name].to_numpy("float64") for name in spans},
+        }
 
     def take(self, rows: np.ndarray) -> PairSet:
         """Select the pairs at the given positions, or where a boolean mask is true."""
