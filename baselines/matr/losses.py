@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -85,7 +87,7 @@ def alignment_loss(cost: Tensor, inside: Tensor, batch: Batch, config: MatrConfi
     UnknownNameError
         If there is no such form.
     """
-    forms = {
+    forms: dict[str, Callable[[], Tensor]] = {
         "soft-dtw": lambda: soft_dtw(cost, config.gamma, m, n) / (m + n),
         "subsequence": lambda: subsequence_soft_dtw(cost, config.gamma, m, n) / n,
         "contrast": lambda: contrast(cost, inside, batch, config.gamma),
