@@ -48,6 +48,8 @@ class PredictionHeader(Record):
         Seed of the protocol's cuts.
     encoder : str or None
         None for methods that look at no features.
+    simulated : bool
+        True if the features were simulated (see `vid2vidmr.simulated`).
     """
 
     method: str
@@ -60,6 +62,7 @@ class PredictionHeader(Record):
     protocol: str = "official"
     protocol_seed: int = 0
     encoder: str | None = None
+    simulated: bool = False
 
 
 def write_predictions(

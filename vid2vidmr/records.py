@@ -115,7 +115,8 @@ class Result(Record):
     """The score of one method, one seed, on one split under one protocol.
 
     Beside every result lie the predictions it was computed from (`predictions` is the file name,
-    `predictions_sha256` its hash), so that anyone can derive the numbers again.
+    `predictions_sha256` its hash), so that anyone can derive the numbers again. `simulated` is
+    True if the features were: such a result belongs on no leaderboard of real video.
     """
 
     method: str
@@ -128,6 +129,7 @@ class Result(Record):
     split: Split
     protocol: str
     encoder: str | None
+    simulated: bool = False
     pairs: int
     coverage: float
     invalid: dict[str, int]

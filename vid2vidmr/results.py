@@ -112,6 +112,7 @@ def write_result(
         split=header.split,
         protocol=header.protocol,
         encoder=header.encoder,
+        simulated=header.simulated,
         pairs=len(evaluation.per_pair),
         coverage=evaluation.coverage,
         invalid=evaluation.invalid,

@@ -238,6 +238,7 @@ def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: 
         split=pairs.split,
         protocol=pairs.protocol,
         encoder=None if pairs.features is None else pairs.features.contract.encoder,
+        simulated=pairs.features is not None and pairs.features.contract.simulated,
     )
 
     def counted() -> Iterator[Prediction]:

@@ -13,8 +13,8 @@ from vid2vidmr.tables.summary import Row, Table
 METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
 """Metrics of the Markdown and LaTeX tables; the CSV has all."""
 CSV_COLUMNS = (
-    "dataset", "fingerprint", "synthetic", "split", "pairs", "method", "kind", "preset", "encoder",
-    "protocol", "metric", "value", "low", "high", "seed_sd", "seeds",
+    "dataset", "fingerprint", "synthetic", "simulated", "split", "pairs", "method", "kind",
+    "preset", "encoder", "protocol", "metric", "value", "low", "high", "seed_sd", "seeds",
 )  # fmt: skip
 
 
@@ -29,8 +29,8 @@ def to_csv(table: Table) -> str:
 
     for row in table.rows:
         start = [
-            table.dataset, table.fingerprint, table.synthetic, "test", table.pairs, row.method,
-            row.kind, row.preset or "", row.encoder or "",
+            table.dataset, table.fingerprint, table.synthetic, table.simulated, "test",
+            table.pairs, row.method, row.kind, row.preset or "", row.encoder or "",
         ]  # fmt: skip
         seeds = " ".join(map(str, row.seeds))
         for protocol in table.protocols:

@@ -60,6 +60,9 @@ class Table:
     ----------
     dataset, fingerprint : str
     synthetic : bool
+        The videos were rendered.
+    simulated : bool
+        The features of a row were made without a video.
     pairs : int
     protocols : tuple of str
     rows : tuple of Row
@@ -69,6 +72,7 @@ class Table:
     dataset: str
     fingerprint: str
     synthetic: bool
+    simulated: bool
     pairs: int
     protocols: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -86,7 +90,8 @@ class Table:
     @property
     def title(self) -> str:
         """Data set, split and number of pairs."""
-        mark = " (synthetic)" if self.synthetic else ""
+        marks = ["synthetic"] * self.synthetic + ["simulated features"] * self.simulated
+        mark = f" ({', '.join(marks)})" if marks else ""
         return f"{self.dataset}{mark}, test split, {self.pairs} pairs"
 
     def is_best(self, row: Row, protocol: str, metric: str) -> bool:
@@ -131,6 +136,11 @@ class Table:
         made = [f"encoder {', '.join(encoders)}"] if encoders else []
         made += [f"preset {', '.join(presets)}"] if presets else []
         notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + "."]
+        if self.simulated:
+            notes.append(
+                "Features simulated from the annotations: these numbers say nothing about real "
+                "video and stand on no leaderboard."
+            )
         if self.synthetic:
             notes.append("Rendered data: these numbers say nothing about real video.")
         lowest = {row.method: min(row.coverage.values()) for row in self.rows}
@@ -190,6 +200,7 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         synthetic=dataset.info.synthetic,
+        simulated=any(run.result.simulated for run in scored),
         pairs=scored[0].result.pairs,
         protocols=protocols,
         rows=tuple(rows),
