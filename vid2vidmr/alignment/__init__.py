@@ -1,6 +1,15 @@
-"""Alignment of sequences: soft-DTW and its subsequence form, and hard paths.
+"""Alignment of sequences, usable alone: ``from vid2vidmr.alignment import soft_dtw``.
 
-Usable alone: ``from vid2vidmr.alignment import soft_dtw``.
+Soft values of padded batches, differentiable, in torch on any device (compiled kernels on CPUs):
+
+- `soft_dtw`: both ends fixed; `subsequence_soft_dtw`: start and end free on the target.
+- `drop_dtw`: target rows may be dropped, at a cost such as `percentile_drop`.
+- `prob_dtw`: the recursion of the published MATR code.
+- `tcc`: temporal cycle-consistency, which has no path.
+- `subsequence_posterior`: where a random subsequence path starts and ends.
+
+Hard paths, in NumPy: `dtw`, `subsequence_dtw`, `subsequence_ends`, `drop_path`, and for batches
+`subsequence_segments`.
 """
 
 from __future__ import annotations
@@ -9,24 +18,50 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vid2vidmr.alignment.hard import dtw, subsequence_dtw, subsequence_ends
-    from vid2vidmr.alignment.soft import soft_dtw, subsequence_posterior, subsequence_soft_dtw
+    from vid2vidmr.alignment.hard import (
+        drop_path,
+        dtw,
+        subsequence_dtw,
+        subsequence_ends,
+        subsequence_segments,
+    )
+    from vid2vidmr.alignment.soft import (
+        drop_dtw,
+        percentile_drop,
+        prob_dtw,
+        soft_dtw,
+        subsequence_posterior,
+        subsequence_soft_dtw,
+    )
+    from vid2vidmr.alignment.tcc import tcc
 
 _HOMES = {
+    "drop_dtw": "soft",
+    "drop_path": "hard",
     "dtw": "hard",
+    "percentile_drop": "soft",
+    "prob_dtw": "soft",
+    "soft_dtw": "soft",
     "subsequence_dtw": "hard",
     "subsequence_ends": "hard",
-    "soft_dtw": "soft",
     "subsequence_posterior": "soft",
+    "subsequence_segments": "hard",
     "subsequence_soft_dtw": "soft",
+    "tcc": "tcc",
 }
 __all__ = [
+    "drop_dtw",
+    "drop_path",
     "dtw",
+    "percentile_drop",
+    "prob_dtw",
     "soft_dtw",
     "subsequence_dtw",
     "subsequence_ends",
     "subsequence_posterior",
+    "subsequence_segments",
     "subsequence_soft_dtw",
+    "tcc",
 ]
 
 

@@ -77,6 +77,99 @@ def subsequence_ends(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return total[:, -1], start[:, -1]
 
 
+@njit(cache=True)
+def _segments(cost, m, n):  # type: ignore[no-untyped-def]
+    found = np.zeros((len(cost), 2), np.int64)
+    for b in range(len(cost)):
+        if m[b] and n[b]:
+            total, start, _ = _accumulate(cost[b, : m[b], : n[b]], True)
+            end = int(total[:, -1].argmin())
+            found[b, 0], found[b, 1] = start[end, -1], end + 1
+    return found
+
+
+def subsequence_segments(
+    cost: np.ndarray, target_lengths: np.ndarray, query_lengths: np.ndarray
+) -> np.ndarray:
+    """Parts of the targets that `subsequence_dtw` finds, for a padded batch.
+
+    Parameters
+    ----------
+    cost : ndarray, (B, M, N)
+    target_lengths, query_lengths : ndarray, (B,)
+
+    Returns
+    -------
+    ndarray, (B, 2), int64
+        Target rows [start, end); 0, 0 where a length is 0.
+    """
+    lengths = (np.asarray(target_lengths, np.int64), np.asarray(query_lengths, np.int64))
+    segments: np.ndarray = _segments(np.ascontiguousarray(cost, np.float64), *lengths)
+    return segments
+
+
+def drop_path(cost: np.ndarray, drop: float | np.ndarray) -> tuple[float, np.ndarray]:
+    """Drop-DTW: cheapest alignment in which target rows may be dropped.
+
+    Dvornik et al., NeurIPS 2021, algorithm 1, with drops on the side of the target.
+
+    Parameters
+    ----------
+    cost : ndarray, (M, N)
+    drop : float or ndarray, (M,)
+        Cost of dropping a target row.
+
+    Returns
+    -------
+    value : float
+        Sum of the costs of matches and drops.
+    path : ndarray, (length, 2)
+        The matches; rows that are missing were dropped. Among equals a match is preferred to a
+        drop, and the diagonal step to the others.
+    """
+    cost = _checked(cost)
+    drops = np.broadcast_to(np.asarray(drop, np.float64), len(cost)).copy()
+    value, path = _drop_path(cost, drops)
+    return float(value), path
+
+
+@njit(cache=True)
+def _drop_path(cost, drop):  # type: ignore[no-untyped-def]
+    rows, columns = cost.shape
+    total = np.full((rows, columns), np.inf)
+    move = np.zeros((rows, columns), np.uint8)  # 0 start, 1 diagonal, 2 left, 3 up, 4 dropped
+    begin = 0.0
+    for i in range(rows):
+        for j in range(columns):
+            best = np.inf
+            if j == 0:
+                best = begin + cost[i, j]
+            if i > 0 and j > 0 and total[i - 1, j - 1] + cost[i, j] < best:
+                best, move[i, j] = total[i - 1, j - 1] + cost[i, j], 1
+            if j > 0 and total[i, j - 1] + cost[i, j] < best:
+                best, move[i, j] = total[i, j - 1] + cost[i, j], 2
+            if i > 0 and total[i - 1, j] + cost[i, j] < best:
+                best, move[i, j] = total[i - 1, j] + cost[i, j], 3
+            if i > 0 and total[i - 1, j] + drop[i] < best:
+                best, move[i, j] = total[i - 1, j] + drop[i], 4
+            total[i, j] = best
+        begin += drop[i]
+    path = np.empty((rows + columns, 2), np.int64)
+    i, j, length = rows - 1, columns - 1, 0
+    while True:
+        step = move[i, j]
+        if step != 4:
+            path[length, 0], path[length, 1] = i, j
+            length += 1
+        if step == 0:
+            break
+        if step != 2:
+            i -= 1
+        if step in (1, 2):
+            j -= 1
+    return total[rows - 1, columns - 1], path[:length][::-1].copy()
+
+
 def subsequence_dtw(cost: np.ndarray) -> tuple[float, int, int]:
     """Find the part of the target that the whole query matches at least cost.
 

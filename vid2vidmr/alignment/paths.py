@@ -1,0 +1,162 @@
+"""Values of soft alignments as differentiable functions of the costs, on any device.
+
+CPUs use the compiled kernels, other devices anti-diagonals in torch; both have the same numbers and
+an analytic gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from vid2vidmr.alignment import diagonals
+
+Form = Literal["fixed", "free", "prob", "drop"]
+
+
+def prepared(
+    cost: Tensor, target_lengths: Tensor | None, query_lengths: Tensor | None
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Costs in at least float32 with zeros on padding, and both lengths.
+
+    Raises
+    ------
+    ValueError
+        If the costs are not (B, M, N).
+    """
+    if cost.ndim != 3:
+        raise ValueError(f"expected costs (B, M, N), got shape {tuple(cost.shape)}")
+    B, M, N = cost.shape
+    full = torch.ones(B, dtype=torch.long, device=cost.device)
+    m = full * M if target_lengths is None else target_lengths.to(cost.device).clamp(0, M)
+    n = full * N if query_lengths is None else query_lengths.to(cost.device).clamp(0, N)
+    rows, columns = torch.arange(M, device=cost.device), torch.arange(N, device=cost.device)
+    valid = (rows[:, None] < m[:, None, None]) & (columns < n[:, None, None])  # (B, M, N)
+    # Padding may hold anything, even NaN: zeros there keep the recursion finite, and no path of a
+    # pair passes through its padding.
+    return torch.where(valid, cost, 0).to(torch.promote_types(cost.dtype, torch.float32)), m, n
+
+
+def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
+    """Values / gamma of the paths that end in each row, and what `flow_back` needs.
+
+    Parameters
+    ----------
+    x : Tensor, (B, M, N)
+        Costs / gamma.
+    n : Tensor, (B,)
+        Lengths of the queries.
+    form : {"fixed", "free", "prob", "drop"}
+    drop : Tensor, (B, M), optional
+        Costs of dropping a row / gamma.
+    keep : bool
+        Whether `flow_back` will be called.
+
+    Returns
+    -------
+    ends : Tensor, (B, M)
+    kept : tuple
+    """
+    if x.device.type == "cpu":
+        return _ends_of_kernels(x, n, form, drop, keep)
+    return ends_of_diagonals(x, n, form, drop)
+
+
+def _ends_of_kernels(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
+    from vid2vidmr.alignment import kernels
+
+    lanes = x.detach().permute(1, 2, 0).contiguous().numpy()
+    columns = n.numpy()
+    dropped = None
+    if form == "prob":
+        ends, shares = kernels.prob_forward(lanes, columns)
+    elif form == "drop":
+        assert drop is not None
+        by_row = drop.detach().T.contiguous().numpy()
+        ends, shares, dropped = kernels.drop_forward(lanes, by_row, columns)
+    else:
+        ends, shares = kernels.soft_forward(lanes, columns, form == "free", keep)
+    return torch.from_numpy(ends).T, (shares, dropped, n)
+
+
+def ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
+    """Give what `end_values` gives, by anti-diagonals."""
+    B, M, _ = x.shape
+    begin = x.new_full((B, M), torch.inf)
+    if form == "free":
+        begin[:] = 0
+    elif form == "drop":
+        assert drop is not None
+        begin = torch.cat([drop.new_zeros(B, 1), drop.cumsum(1)[:, :-1]], dim=1)
+    else:
+        begin[:, 0] = 0
+    cell = {"prob": diagonals.prob_cell, "drop": diagonals.drop_cell}.get(form, diagonals.soft_cell)
+    totals, shares, dropped = diagonals.forward(x, begin, cell, drop)
+    column = (n - 1).clamp(min=0)[:, None, None].expand(B, M, 1)
+    return totals.gather(2, column)[:, :, 0], (shares, dropped, n)
+
+
+def flow_back(kept: Any, seeds: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Gradient by the costs (B, M, N), and by the drop costs (B, M) where there are any.
+
+    Parameters
+    ----------
+    kept : tuple
+        From `end_values`.
+    seeds : Tensor, (B, M)
+        Gradient by the end values.
+    """
+    shares, dropped, n = kept
+    if isinstance(shares, Tensor):
+        _, B, M, N = shares.shape
+        column = (n - 1).clamp(min=0)[:, None, None].expand(B, M, 1)
+        at_ends = seeds.new_zeros(B, M, N).scatter_(2, column, seeds[:, :, None])
+        flow = diagonals.backward(shares, at_ends)
+        begins = shares[0, :, :, 0]
+    else:
+        from vid2vidmr.alignment import kernels
+
+        lanes = kernels.backward(shares, seeds.T.contiguous().numpy(), n.numpy())
+        flow = torch.from_numpy(lanes).permute(2, 0, 1)
+        if dropped is None:
+            return flow, None
+        begins = torch.from_numpy(shares[0, :, 0]).T
+        dropped = torch.from_numpy(dropped).permute(2, 0, 1)
+    if dropped is None:
+        return flow, None
+    by_drop = flow * dropped
+    # Whatever begins in a later row has dropped this one.
+    started = flow[:, :, 0] * begins
+    later = started.flip(1).cumsum(1).flip(1) - started
+    return flow - by_drop, by_drop.sum(2) + later
+
+
+class PathValue(torch.autograd.Function):
+    """Value of every pair (B,): the soft minimum over the rows in which a path may end."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, cost: Tensor, drop: Tensor | None, gamma: float, m: Tensor, n: Tensor, form: Form
+    ) -> Tensor:
+        """See `end_values`."""
+        keep = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
+        scaled_drop = None if drop is None else drop / gamma
+        ends, ctx.kept = end_values(cost / gamma, n, form, scaled_drop, keep)
+        rows = torch.arange(cost.shape[1], device=cost.device)
+        may_end = rows < m[:, None] if form == "free" else rows == m[:, None] - 1
+        empty = (m == 0) | (n == 0)
+        may_end = may_end & ~empty[:, None]
+        logits = torch.where(may_end, -ends, -torch.inf)
+        # A pair without a path has value and gradient 0.
+        ctx.seeds = torch.softmax(torch.where(empty[:, None], 0, logits), dim=1) * may_end
+        ctx.gamma = gamma
+        return torch.where(empty, 0, -gamma * torch.logsumexp(logits, dim=1))
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """See `flow_back`."""
+        by_cost, by_drop = flow_back(ctx.kept, ctx.seeds * grad[:, None])
+        return by_cost, by_drop, None, None, None, None
