@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from vid2vidmr.batch import Batch
 
 
+Alignment = Literal["posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"]
+
+
 @dataclass(frozen=True, kw_only=True)
 class MatrConfig(TrainingConfig):
     """Hyper-parameters of MATR.
@@ -38,7 +41,7 @@ class MatrConfig(TrainingConfig):
     dropout, input_dropout : float
     query_positions : bool
         Sine positions for the query; without them the encoder cannot see its order.
-    alignment : {"posterior", "contrast", "subsequence", "soft-dtw", "none"}
+    alignment : {"posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"}
         The alignment loss, see `baselines.matr.losses`.
     gamma : float
         Smoothing of soft-DTW.
@@ -65,7 +68,7 @@ class MatrConfig(TrainingConfig):
     dropout: float = 0.1
     input_dropout: float = 0.5
     query_positions: bool = True
-    alignment: Literal["posterior", "contrast", "subsequence", "soft-dtw", "none"] = "posterior"
+    alignment: Alignment = "posterior"
     gamma: float = 0.1
     weight_fg: float = 1.0
     weight_seg: float = 1.0

@@ -9,11 +9,20 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.matr import MatrConfig
-from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
+from vid2vidmr.alignment import (
+    drop_dtw,
+    percentile_drop,
+    soft_dtw,
+    subsequence_soft_dtw,
+    tcc,
+)
 from vid2vidmr.batch import Batch
 from vid2vidmr.errors import UnknownNameError
 from vid2vidmr.nn.spans import span_giou
 from vid2vidmr.pairs import STEP_S
+
+DROP_SHARE = 0.3
+"""Percentile over 100 of a pair's costs that dropping a clip costs (Drop-DTW, section 4)."""
 
 
 def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict[str, Tensor]:
@@ -33,7 +42,9 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
     if config.alignment != "none":
         for name, weight in (("pre", config.weight_pre), ("post", config.weight_post)):
             if weight:
-                parts[name] = alignment_loss(outputs[f"{name}_cost"], inside, batch, config)
+                parts[name] = alignment_loss(
+                    outputs[f"{name}_cost"], inside, batch, config, outputs.get(f"{name}_rows")
+                )
                 total = total + weight * parts[name]
     return {**parts, "loss": total}
 
@@ -66,11 +77,20 @@ def boundary_loss(windows_s: Tensor, inside: Tensor, batch: Batch) -> Tensor:
     return (each.sum(1) / inside.sum(1)).mean()
 
 
-def alignment_loss(cost: Tensor, inside: Tensor, batch: Batch, config: MatrConfig) -> Tensor:
+def alignment_loss(
+    cost: Tensor,
+    inside: Tensor,
+    batch: Batch,
+    config: MatrConfig,
+    rows: Tensor | None = None,
+) -> Tensor:
     """Alignment of target and query in the form that the config names, mean over pairs.
 
     - ``soft-dtw``: the whole target with the query (the paper's text, taken literally), divided by
       the bound M + N of the path length.
+    - ``drop-dtw``: the same, where target clips may be dropped at the 30th percentile of a pair's
+      costs.
+    - ``tcc``: temporal cycle-consistency, from the query to the target and back.
     - ``subsequence``: free start and end on the target, divided by N.
     - ``contrast``, ``posterior``: see `contrast` and `posterior`.
 
@@ -81,6 +101,8 @@ def alignment_loss(cost: Tensor, inside: Tensor, batch: Batch, config: MatrConfi
         See `foreground_clips`.
     batch : Batch
     config : MatrConfig
+    rows : Tensor, (B, M + N, d), optional
+        Target and query rows that the costs are of; only ``tcc`` needs them.
 
     Raises
     ------
@@ -89,6 +111,10 @@ def alignment_loss(cost: Tensor, inside: Tensor, batch: Batch, config: MatrConfi
     """
     forms: dict[str, Callable[[], Tensor]] = {
         "soft-dtw": lambda: soft_dtw(cost, config.gamma, m, n) / (m + n),
+        "drop-dtw": lambda: (
+            drop_dtw(cost, percentile_drop(cost, DROP_SHARE, m, n), config.gamma, m, n) / (m + n)
+        ),
+        "tcc": lambda: cycle(rows, cost.shape[1], m, n),
         "subsequence": lambda: subsequence_soft_dtw(cost, config.gamma, m, n) / n,
         "contrast": lambda: contrast(cost, inside, batch, config.gamma),
         "posterior": lambda: posterior(cost, inside, m, n, config.gamma),
@@ -97,6 +123,13 @@ def alignment_loss(cost: Tensor, inside: Tensor, batch: Batch, config: MatrConfi
         raise UnknownNameError("alignment", config.alignment, [*forms, "none"])
     m, n = batch.target_mask.sum(1), batch.query_mask.sum(1)
     return forms[config.alignment]().mean()
+
+
+def cycle(rows: Tensor | None, M: int, m: Tensor, n: Tensor) -> Tensor:
+    """TCC of unit rows, (B,)."""
+    assert rows is not None
+    unit = F.normalize(rows, dim=-1)
+    return tcc(unit[:, M:], unit[:, :M], n, m)
 
 
 def posterior(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: float) -> Tensor:

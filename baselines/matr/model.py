@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.matr import MatrConfig
-from vid2vidmr.alignment import subsequence_dtw
+from vid2vidmr.alignment import subsequence_segments
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import (
     ConvHead,
@@ -67,12 +67,13 @@ class MatrModel(nn.Module):
         -------
         dict
             ``foreground`` (B, M) logits; ``windows_s`` (B, M, 2) seconds, not clamped;
-            ``pre_cost``, ``post_cost`` (B, M, N) before and after fusion; ``segment`` (B, 2) rows
+            ``pre_cost``, ``post_cost`` (B, M, N) before and after fusion, and ``pre_rows``,
+            ``post_rows`` (B, M + N, d) that they compare; ``segment`` (B, 2) rows
             [s, e) of the target that the query aligns with.
         """
         target, query = normalise(batch.target), normalise(batch.query)
         t, q = self.project(with_endpoints(target, batch.target_mask), query)
-        pre_cost = cosine_cost(t, q)
+        pre_cost, pre_rows = cosine_cost(t, q), torch.cat([t, q], dim=1)
         t, q = self.fuse(t, batch.target_mask, q, batch.query_mask)
         post_cost = cosine_cost(t, q)
         segment = aligned_segment(post_cost, batch.target_mask, batch.query_mask)
@@ -87,6 +88,8 @@ class MatrModel(nn.Module):
             "windows_s": windows_s,
             "pre_cost": pre_cost,
             "post_cost": post_cost,
+            "pre_rows": pre_rows,
+            "post_rows": torch.cat([t, q], dim=1),
             "segment": segment,
         }
 
@@ -138,10 +141,9 @@ class MatrModel(nn.Module):
 @torch.no_grad()
 def aligned_segment(cost: Tensor, target_mask: Tensor, query_mask: Tensor) -> Tensor:
     """Target rows [s, e) of the hard subsequence path of every pair, (B, 2)."""
-    lengths = zip(target_mask.sum(1).tolist(), query_mask.sum(1).tolist(), strict=True)
-    costs = cost.detach().float().cpu().numpy()
-    found = [subsequence_dtw(c[:m, :n])[1:] for c, (m, n) in zip(costs, lengths, strict=True)]
-    return torch.tensor(found, device=cost.device)
+    lengths = (mask.sum(1).cpu().numpy() for mask in (target_mask, query_mask))
+    found = subsequence_segments(cost.detach().float().cpu().numpy(), *lengths)
+    return torch.from_numpy(found).to(cost.device)
 
 
 def aligned_window(cost: Tensor, batch: Batch) -> list[np.ndarray]:

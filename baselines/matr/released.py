@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from baselines.matr import MatrConfig
 from baselines.matr.model import MatrModel
+from vid2vidmr.alignment import prob_dtw
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import normalise, with_endpoints
 from vid2vidmr.windows import ranked
@@ -130,23 +131,6 @@ def prob_alignment(target: Tensor, query: Tensor) -> Tensor:
     """Value of the "prob" alignment of every pair, (B,); shapes as in `prob_cost`."""
     value: Tensor = prob_dtw(prob_cost(target, query))
     return value
-
-
-def prob_dtw(cost: Tensor, gamma: float = 0.1) -> Tensor:
-    """Value of the published recursion."""
-    B, K, R = cost.shape
-    if K >= R:
-        cost = cost.repeat_interleave(-(-K // R), dim=2)
-    columns = cost.shape[2]
-    large = cost.new_full((B,), 1e9)
-    above = [cost.new_zeros(B)] + [large] * columns
-    for i in range(K):
-        row = [large]
-        for j in range(columns):
-            x = torch.stack([above[j], row[j], above[j + 1]])
-            row.append(cost[:, i, j] + ((x / -gamma).softmax(0) * x).sum(0))
-        above = row
-    return above[-1] / columns
 
 
 def decoded(outputs: dict[str, Tensor], mask: Tensor, durations_s: Tensor) -> np.ndarray:

@@ -1,12 +1,13 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from toy import toy_pairs
 
-from baselines.matr import Matr
+from baselines.matr import Alignment, Matr
 from baselines.matr.losses import alignment_loss, foreground_clips, losses
 from baselines.matr.model import MatrModel, aligned_segment
 from vid2vidmr.batch import Batch, PairSamples, collate
@@ -35,7 +36,7 @@ def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
         assert together["segment"][i].tolist() == alone["segment"][0].tolist()
 
 
-@pytest.mark.parametrize("alignment", ["posterior", "contrast", "subsequence", "soft-dtw", "none"])
+@pytest.mark.parametrize("alignment", get_args(Alignment))
 def test_every_alignment_loss_is_finite_and_has_a_gradient(alignment: str) -> None:
     config = replace(PAPER, alignment=alignment)
     torch.manual_seed(0)

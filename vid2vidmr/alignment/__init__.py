@@ -18,6 +18,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vid2vidmr.alignment.cycle_consistency import tcc
     from vid2vidmr.alignment.hard import (
         drop_path,
         dtw,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         subsequence_posterior,
         subsequence_soft_dtw,
     )
-    from vid2vidmr.alignment.tcc import tcc
 
 _HOMES = {
     "drop_dtw": "soft",
@@ -47,7 +47,7 @@ _HOMES = {
     "subsequence_posterior": "soft",
     "subsequence_segments": "hard",
     "subsequence_soft_dtw": "soft",
-    "tcc": "tcc",
+    "tcc": "cycle_consistency",
 }
 __all__ = [
     "drop_dtw",

@@ -31,7 +31,7 @@ def _as_float32(context, bits):
 
 @register_jitable
 def _exp32(x):
-    """Give exp of x <= 0 to 2e-7, 0 below -80; of products and sums, so that it runs in SIMD lanes."""
+    """Give exp of x <= 0 to 2e-7, of products and sums only: it runs in SIMD lanes."""
     t = max(x, np.float32(-80)) * np.float32(1.44269504)
     n = np.int32(t - np.float32(0.5))  # nearest whole number: t <= 0, and int() cuts towards 0
     # n log 2 in two parts, the first of which has few digits: nothing is lost in the difference.
