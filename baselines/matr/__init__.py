@@ -29,11 +29,10 @@ class MatrConfig(TrainingConfig):
     Attributes
     ----------
     wiring : {"paper", "released", "refined"}
-        The refined wiring is ours, see `baselines.matr.refined`: of the sizes it uses those of the
-        encoder. The released wiring is what the published code computes, see
-        `baselines.matr.released`. It
-        has no query positions and no decoder, and aligns in its own way;
-        what the config says of them is for the paper's wiring.
+        ``released`` is what the published code computes, see `baselines.matr.released`: it has no
+        query positions and no decoder, and aligns in its own way; what the config says of them is
+        ignored. ``refined`` is ours, see `baselines.matr.refined`: of the sizes it uses those of
+        the encoder.
     d, heads, ff : int
         Hidden size, attention heads, feed-forward size.
     encoder_layers, decoder_layers, queries : int

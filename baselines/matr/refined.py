@@ -67,8 +67,9 @@ class RefinedModel(nn.Module):
         -------
         dict
             ``foreground`` (B, M) logits; ``windows_s`` (B, M, 2) seconds, not clamped;
-            ``pre_cost`` (B, M, N), below 0 where a match is likelier than not; ``posterior`` (B, M)
-            log of how likely the alignment is that a window started from, against the best one.
+            ``pre_cost`` (B, M, N), below 0 where a match is likelier than not, and ``pre_rows``
+            (B, M + N, embedding) that it compares; ``posterior`` (B, M) log of how likely the
+            alignment is that a window started from, against the best one.
         """
         target, query = (self.embed(x) for x in (batch.target, batch.query))
         cost = 1 - target @ query.transpose(1, 2) - self.match_bias  # (B, M, N)
@@ -88,6 +89,7 @@ class RefinedModel(nn.Module):
             "foreground": foreground[..., 0],
             "windows_s": torch.stack([start_s, torch.maximum(end_s, start_s + 0.1)], dim=-1),
             "pre_cost": cost,
+            "pre_rows": torch.cat([target, query], dim=1),
             "posterior": posterior,
         }
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 from toy import toy_pairs
 
-from baselines.matr import Alignment, Matr
-from baselines.matr.losses import alignment_loss, foreground_clips, losses
+from baselines.matr import Alignment, Matr, MatrConfig
+from baselines.matr.losses import alignment_loss, foreground_clips
 from baselines.matr.model import MatrModel, aligned_segment
 from vid2vidmr.batch import Batch, PairSamples, collate
 from vid2vidmr.errors import UnknownNameError
@@ -16,6 +16,7 @@ from vid2vidmr.errors import UnknownNameError
 PAPER = replace(
     Matr.presets["paper"], d=32, ff=32, heads=4, encoder_layers=1, decoder_layers=1, batch_size=8
 )
+REFINED = replace(Matr.presets["best"], d=32, ff=32, heads=4, encoder_layers=1, embedding=16)
 
 
 def mixed_batch() -> Batch:
@@ -37,17 +38,29 @@ def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
 
 
 @pytest.mark.parametrize("alignment", get_args(Alignment))
-def test_every_alignment_loss_is_finite_and_has_a_gradient(alignment: str) -> None:
-    config = replace(PAPER, alignment=alignment)
+@pytest.mark.parametrize("preset", [PAPER, REFINED], ids=["paper", "refined"])
+def test_every_alignment_loss_is_finite_and_has_a_gradient(
+    preset: MatrConfig, alignment: str
+) -> None:
+    method, batch = Matr(replace(preset, alignment=alignment)), mixed_batch()
     torch.manual_seed(0)
-    model = MatrModel(config, 16)
-    batch = mixed_batch()
-    parts = losses(model(batch), batch, config)
+    model = method.build_model(16)
+    parts = method.losses(model(batch), batch)
     parts["loss"].backward()
     assert torch.isfinite(parts["loss"])
     assert ("pre" in parts) == (alignment != "none")
-    used = [p for name, p in model.named_parameters()]
+    # The refined wiring learns its embedding by the alignment alone.
+    used = [
+        p
+        for name, p in model.named_parameters()
+        if preset is PAPER or not name.startswith(("embedding", "match_bias"))
+    ]
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in used)
+    if "pre" in parts:
+        grads = torch.autograd.grad(
+            method.losses(model(batch), batch)["pre"], list(model.parameters()), allow_unused=True
+        )
+        assert any(g is not None and g.abs().max() > 0 for g in grads)
 
 
 def test_an_unknown_alignment_is_refused() -> None:
