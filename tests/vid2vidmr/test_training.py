@@ -1,8 +1,3 @@
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -44,39 +39,6 @@ def test_same_seed_same_weights_other_seed_others(tmp_path: Path) -> None:
         Matr(SMALL, seed=seed).fit(train, val, tmp_path / name)
     assert weights(tmp_path / "a") == weights(tmp_path / "b")
     assert weights(tmp_path / "a") != weights(tmp_path / "c")
-
-
-TRAIN = """
-import sys
-from dataclasses import replace
-from pathlib import Path
-from baselines.matr import Matr
-from toy import toy_pairs
-from vid2vidmr.neural import TrainingConfig
-from test_training import SMALL
-Matr(replace(SMALL, epochs=12)).fit(toy_pairs(64), toy_pairs(8), Path(sys.argv[1]))
-"""
-
-
-def test_killed_training_ends_with_the_same_weights(tmp_path: Path) -> None:
-    paths = os.pathsep.join(str(Path(__file__).parents[i]) for i in (0, 1))
-    environment = {**os.environ, "PYTHONPATH": paths}
-
-    def start(folder: Path) -> subprocess.Popen:
-        command = [sys.executable, "-c", TRAIN, str(folder)]
-        return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
-
-    assert start(tmp_path / "whole").wait() == 0
-    killed = start(tmp_path / "killed")
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "killed" / "training.pt").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.3)
-    killed.send_signal(signal.SIGKILL)
-    killed.wait()
-    assert (tmp_path / "killed" / "training.pt").exists(), "killed too late to show anything"
-    assert start(tmp_path / "killed").wait() == 0
-    assert weights(tmp_path / "whole") == weights(tmp_path / "killed")
 
 
 def test_augmented_samples_keep_the_moment() -> None:
