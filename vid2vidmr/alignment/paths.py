@@ -95,7 +95,7 @@ def ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> 
     cell = {"prob": diagonals.prob_cell, "drop": diagonals.drop_cell}.get(form, diagonals.soft_cell)
     totals, shares, dropped = diagonals.forward(x, begin, cell, drop)
     column = (n - 1).clamp(min=0)[:, None, None].expand(B, M, 1)
-    return totals.gather(2, column)[:, :, 0], (shares, dropped, n)
+    return totals.gather(2, column)[:, :, 0], (shares, dropped if form == "drop" else None, n)
 
 
 def flow_back(kept: Any, seeds: Tensor) -> tuple[Tensor, Tensor | None]:
