@@ -117,7 +117,7 @@ class FeatureSource(Protocol):
         ...
 
 
-def _grid(total: int, video_id: str, start_s: float, end_s: float | None) -> slice | np.ndarray:
+def grid_rows(total: int, video_id: str, start_s: float, end_s: float | None) -> slice | np.ndarray:
     """Rows of a window in a video of `total` rows, by the rule of `FeatureSource.rows`."""
     if start_s == 0 and end_s is None:
         return slice(0, total)
@@ -182,7 +182,7 @@ class MemoryFeatures:
         video = self._videos.get(video_id)
         if video is None:
             raise FeatureError(f"There are no features of video {video_id!r} in memory.")
-        return video[_grid(len(video), video_id, start_s, end_s)]
+        return video[grid_rows(len(video), video_id, start_s, end_s)]
 
 
 class FeatureStore:
@@ -245,7 +245,7 @@ class FeatureStore:
         video = self._video(video_id)
         if video_id not in self._seen:
             self._verify(video_id, video)
-        rows: np.ndarray = video[_grid(len(video), video_id, start_s, end_s)].astype(np.float32)
+        rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)].astype(np.float32)
         return rows
 
     def verify(self) -> None:

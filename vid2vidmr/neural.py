@@ -17,7 +17,7 @@ import numpy as np
 
 from vid2vidmr.augment import AUGMENTATIONS, Augmentation
 from vid2vidmr.errors import DataError, FeatureError, UserError
-from vid2vidmr.features import FeatureContract, FeatureSource, require_contract
+from vid2vidmr.features import FeatureContract, FeatureSource, grid_rows, require_contract
 from vid2vidmr.files import file_sha256
 from vid2vidmr.method import Method
 from vid2vidmr.pairs import PairSet
@@ -114,27 +114,30 @@ class TrainingConfig:
 class ProjectedFeatures:
     """A feature source seen through (rows - mean) @ basis, for example principal components.
 
-    Epochs ask for the same windows again: the last ones are kept.
+    Whole videos are projected and the last ones kept: their windows, of which there may be far
+    more, are then read without another product.
     """
 
     def __init__(self, source: FeatureSource, mean: np.ndarray, basis: np.ndarray) -> None:
         self.contract = source.contract
         self._parts = source, mean, basis
 
-        @lru_cache(maxsize=4096)
-        def rows(video_id: str, start_s: float, end_s: float | None) -> np.ndarray:
-            projected: np.ndarray = (source.rows(video_id, start_s, end_s) - mean) @ basis
+        @lru_cache(maxsize=8192)  # 128 components of 100 s videos: 210 MB
+        def video(video_id: str) -> np.ndarray:
+            projected: np.ndarray = (source.rows(video_id) - mean) @ basis
             projected.flags.writeable = False
             return projected
 
-        self._rows = rows
+        self._video = video
 
     def __reduce__(self) -> tuple[type[ProjectedFeatures], tuple[Any, ...]]:
-        return ProjectedFeatures, self._parts  # data loader workers keep windows of their own
+        return ProjectedFeatures, self._parts  # data loader workers keep videos of their own
 
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Rows of the source, projected; read only."""
-        return self._rows(video_id, start_s, end_s)
+        video = self._video(video_id)
+        rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)]
+        return rows
 
 
 class NeuralMethod(Method):

@@ -326,8 +326,9 @@ def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, n
     assert train.features is not None
     dim = train.features.contract.dim
     total, squares, count = np.zeros(dim), np.zeros((dim, dim)), 0
-    for i in train.table.drop_duplicates(["target_video", "clip_start_s", "clip_end_s"]).index:
-        rows = train.target_features(int(i)).astype(np.float64)
+    targets = train.table.drop_duplicates(["target_video", "clip_start_s", "clip_end_s"]).index
+    for some in np.split(targets, range(256, len(targets), 256)):  # few large products are cheap
+        rows = np.concatenate([train.target_features(int(i)) for i in some]).astype(np.float64)
         total += rows.sum(0)
         squares += rows.T @ rows
         count += len(rows)

@@ -18,6 +18,7 @@ from vid2vidmr.features import (
     open_features,
     require_contract,
 )
+from vid2vidmr.neural import ProjectedFeatures
 
 CONTRACT = FeatureContract(
     encoder="tiny",
@@ -192,6 +193,19 @@ def test_another_contract_is_refused(tmp_path):
     require_contract(CONTRACT, CONTRACT, "The checkpoint x")
     with FeatureWriter(tmp_path / "s", CONTRACT) as writer:  # the refusal left no lock behind
         assert writer.video_ids == {"a"}
+
+
+@pytest.mark.parametrize("window", [(0, None), (4, 10), (2.2, 8.2), (14, 22), (6, None)])
+def test_projected_windows_are_windows_projected(tmp_path, window):
+    rng = np.random.default_rng(0)
+    store = store_of(tmp_path / "s", v=rng.standard_normal((10, 3)))
+    mean, basis = rng.standard_normal(3), rng.standard_normal((3, 2))
+    projected = ProjectedFeatures(store, mean, basis)
+    expected = (store.rows("v", *window) - mean) @ basis
+    for source in (projected, projected, pickle.loads(pickle.dumps(projected))):
+        np.testing.assert_allclose(source.rows("v", *window), expected, rtol=1e-6)
+    with pytest.raises(FeatureError, match="outside video 'v'"):
+        projected.rows("v", 30, 36)
 
 
 def test_two_processes_do_not_write_at_once(tmp_path):
