@@ -59,17 +59,19 @@ def weights(folder: Path) -> str:
     return file_sha256(folder / "model.safetensors")
 
 
-def test_zero_shot_finds_clips_of_videos_it_never_saw(tmp_path: Path) -> None:
-    config = replace(SMALL, epochs=4, pairs_per_epoch=64)
-    pretrain(Matr(config), memory_videos(20), tmp_path)
-    method = v.load_method("matr", tmp_path)
-    videos = Videos(
-        MemoryFeatures(CONTRACT, {f"n{i}": rows(1000 + i) for i in range(40)}),
-        {f"n{i}": 60.0 for i in range(40)},
-    )
-    pairs = PairSet(target_table(videos, list(videos.durations_s)), "val", features=videos.features)
-    unseen = fixed_clips(pairs, replace(config, self_supervised=1.0, augmented=0.5), 5)
-    assert evaluate(unseen, list(method.predict(unseen))).metrics["mIoU"].value > 50
+def test_zero_shot_learned_to_find_slowed_clips_of_videos_it_never_saw(tmp_path: Path) -> None:
+    slow = replace(SMALL, augmentations=("slow",), augment_speed=(2.0, 3.0), pairs_per_epoch=128)
+    features = MemoryFeatures(CONTRACT, {f"new{i}": rows(1000 + i) for i in range(40)})
+    videos = Videos(features, {f"new{i}": 60.0 for i in range(40)})
+    targets = PairSet(target_table(videos, list(videos.durations_s)), "val", features=features)
+    unseen = fixed_clips(targets, replace(slow, self_supervised=1.0, augmented=1.0), 5)
+    scores = {}
+    for name, rate in (("untrained", 0.0), ("learned", 3e-3)):
+        config = replace(slow, epochs=6 if rate else 1, learning_rate=rate)
+        pretrain(Matr(config), memory_videos(20), tmp_path / name, augmented=1.0)
+        predictions = list(v.load_method("matr", tmp_path / name).predict(unseen))
+        scores[name] = evaluate(unseen, predictions).metrics["mIoU"].value
+    assert scores["untrained"] < 98.5 < 99.5 < scores["learned"]
 
 
 def test_again_does_nothing_and_another_pretraining_is_refused(tmp_path: Path) -> None:
