@@ -2,12 +2,13 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 from filelock import FileLock
+from local_hub import LocalHub
 
 # Small tensors gain nothing from more threads, and lose much when the cores are shared: this must
 # come before the first import of torch.
@@ -70,3 +71,18 @@ def tiny(data_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Pa
     monkeypatch.setenv("VID2VIDMR_DATA", str(data_home))
     monkeypatch.chdir(tmp_path)
     return data_home / "minimatch"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalHub]:
+    """A hub on 127.0.0.1 behind the real client, with an empty cache."""
+    import huggingface_hub.constants
+
+    local = LocalHub()
+    constants = huggingface_hub.constants
+    monkeypatch.setattr(constants, "ENDPOINT", local.address)
+    template = local.address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    yield local
+    local.stop()

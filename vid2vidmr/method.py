@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import read_json, write_json, write_text
+from vid2vidmr.hub import checkpoint_folder, model_card, push_checkpoint
 from vid2vidmr.records import Prediction, Record
 from vid2vidmr.registry import method_class
 
@@ -59,7 +60,8 @@ class Method(ABC):
     Attributes
     ----------
     provenance : dict
-        What is known of the training, as JSON: data set and its fingerprint, val score.
+        What is known of the training, as JSON: data set, its fingerprint, whether it is synthetic
+        (or its features simulated), val score.
     """
 
     info: ClassVar[MethodInfo]
@@ -133,6 +135,52 @@ class Method(ABC):
         method.restore(value["state"], folder)
         return method
 
+    def save_pretrained(self, folder: str | Path, push_to: str | None = None) -> None:
+        """Write the checkpoint with a model card into `folder`.
+
+        Parameters
+        ----------
+        folder : str or Path
+        push_to : str, optional
+            Repository of the Hub (``user/name``) to upload it to.
+
+        Raises
+        ------
+        HubError
+            If it cannot be uploaded.
+        """
+        self.save(Path(folder))
+        write_text(Path(folder) / "README.md", model_card(self, push_to or str(folder)))
+        if push_to is not None:
+            push_checkpoint(Path(folder), push_to)
+
+    @classmethod
+    def from_pretrained(cls, where: str | Path, revision: str | None = None) -> Self:
+        """Load a checkpoint from a folder or a repository of the Hub.
+
+        ``Method.from_pretrained`` finds the method by itself.
+
+        Parameters
+        ----------
+        where : str or Path
+            Folder, or ``user/name`` of a repository.
+        revision : str, optional
+            Branch, tag or commit of the repository.
+
+        Raises
+        ------
+        DataError
+            If there is no checkpoint, or one of another method or version.
+        HubError
+            If there is neither such a folder nor such a repository.
+        """
+        folder = checkpoint_folder(where, revision)
+        found: Any = cls
+        if cls is Method:
+            found = method_class(read_json(folder / "method.json")["method"])
+        loaded: Self = found.load(folder)
+        return loaded
+
     def retrieve(self, query: str | Path, target: str | Path, **options: Any) -> Retrieval:
         """Find the moment of one video file in another; see `vid2vidmr.retrieve.retrieve`."""
         from vid2vidmr.retrieve import retrieve
@@ -164,7 +212,8 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
     name : str
         Registered name, see ``vid2vidmr methods``.
     checkpoint : str or Path, optional
-        Folder written by training. Trained methods need it.
+        Folder written by training, or ``user/name`` of a repository of the Hub. Trained methods
+        need it.
 
     Raises
     ------
@@ -173,7 +222,7 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
     """
     cls = method_class(name)
     if checkpoint is not None:
-        return cls.load(Path(checkpoint))
+        return cls.from_pretrained(checkpoint)
     if cls.info.kind == "trained":
         raise UserError(
             f"{name} must be trained: pass a checkpoint folder written by `vid2vidmr train {name}`."

@@ -152,8 +152,11 @@ class Setting:
         if not is_checkpoint(checkpoint):
             method, splits = self.method(self.config, seed), self.dataset.splits
             method.provenance = {
-                "dataset": self.dataset.name, "dataset_fingerprint": self.dataset.fingerprint,
-            }  # fmt: skip
+                "dataset": self.dataset.name,
+                "dataset_fingerprint": self.dataset.fingerprint,
+                "synthetic": self.dataset.info.synthetic
+                or (self.features is not None and self.features.contract.simulated),
+            }
             started = time.monotonic()
             if self.method.fit is Method.fit:
                 method.save(checkpoint)  # it learns nothing: it needs no train pairs

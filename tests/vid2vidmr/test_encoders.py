@@ -2,9 +2,7 @@ import contextlib
 import io
 import json
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 import numpy as np
@@ -94,59 +92,6 @@ def test_device():
 
 
 @pytest.fixture
-def hub(monkeypatch, tmp_path):
-    """A hub on 127.0.0.1 in front of the real client: repository and file name to bytes."""
-    import huggingface_hub
-
-    files, requests = {}, []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_HEAD(self):
-            self.answer(body=False)
-
-        def do_GET(self):
-            self.answer(body=True)
-
-        def answer(self, body):
-            requests.append(self.path)
-            repo = self.path.removeprefix("/api/models/")
-            if repo != self.path and any(path.startswith(f"/{repo}/") for path in files):
-                data = json.dumps({"id": repo, "sha": "a" * 40}).encode()
-            elif self.path in files:
-                data = files[self.path]
-            else:
-                self.send_response(404)
-                self.send_header("X-Error-Code", "EntryNotFound")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-                return
-            self.send_response(200)
-            self.send_header("ETag", '"etag"')
-            self.send_header("X-Repo-Commit", "a" * 40)
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
-            if body:
-                self.wfile.write(data)
-
-        def log_message(self, *args):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    address = f"http://127.0.0.1:{server.server_port}"
-    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", address)
-    monkeypatch.setattr(
-        huggingface_hub.constants,
-        "HUGGINGFACE_CO_URL_TEMPLATE",
-        address + "/{repo_id}/resolve/{revision}/{filename}",
-    )
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    yield files, requests, server
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """A CLIP of 0.1 MB known to open_clip as v2v-tiny, its weights, and its weights in a file."""
     import open_clip
@@ -167,7 +112,7 @@ def tiny(monkeypatch, tmp_path):
 def test_open_clip_from_a_hub_then_from_its_cache(hub, tiny):
     from safetensors.torch import save
 
-    files, requests, _ = hub
+    files, requests = hub.files, hub.requests
     model, _ = tiny
     weights = {key: value.contiguous() for key, value in model.state_dict().items()}
     files["/someone/tiny/resolve/main/open_clip_model.safetensors"] = save(weights)
@@ -205,9 +150,7 @@ def test_open_clip_from_a_file(tiny):
 
 
 def test_without_a_hub_the_error_is_quick_and_says_what_to_do(hub):
-    _, _, server = hub
-    server.shutdown()
-    server.server_close()  # now nobody listens: connections are refused
+    hub.stop()  # now nobody listens: connections are refused
     start = time.monotonic()
     with pytest.raises(HubError, match="use the encoder efficientnet-lite0") as caught:
         load_encoder("clip-vit-b32", "cpu")

@@ -23,7 +23,11 @@ PresetOption = Annotated[
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 CheckpointOption = Annotated[
-    Path | None, typer.Option(help="Folder written by `vid2vidmr train`; trained methods need it.")
+    str | None,
+    typer.Option(
+        help="Folder written by `vid2vidmr train`, or Hub repository (user/name); trained methods "
+        "need it."
+    ),
 ]
 
 
@@ -60,7 +64,8 @@ def train(
         typer.Option(help="Checkpoint folder (default: where `vid2vidmr bench` looks for it)."),
     ] = None,
     init: Annotated[
-        Path | None, typer.Option(help="Checkpoint to start from, see `vid2vidmr pretrain`.")
+        str | None,
+        typer.Option(help="Checkpoint to start from (folder or Hub), see `vid2vidmr pretrain`."),
     ] = None,
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that prepare batches beside this one.")
@@ -75,11 +80,13 @@ def train(
     --nproc-per-node 2 -m vid2vidmr train ...
     """
     from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.hub import checkpoint_folder
     from vid2vidmr.processes import is_main_process
     from vid2vidmr.run import Setting, runs_home
 
     built = load_dataset(dataset)
-    setting = Setting.of(built, method, preset, encoder, init)
+    start = None if init is None else checkpoint_folder(init)
+    setting = Setting.of(built, method, preset, encoder, start)
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
     setting.fitted(folder, seed, workers=workers, log=log)
     if is_main_process():
