@@ -20,6 +20,7 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features import FeatureContract, FeatureSource, MemoryFeatures
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.pairs import STEP_S, PairSet
+from vid2vidmr.processes import is_main_process
 from vid2vidmr.unlabelled import Videos
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _claim(
                 f"{folder} holds another pretraining (its {differing} differ from what was asked "
                 "for): choose another folder."
             )
-    else:
+    elif is_main_process():
         write_json(path, record)
 
 

@@ -30,6 +30,8 @@ from vid2vidmr.training_state import TrainingState
 if TYPE_CHECKING:
     from vid2vidmr.neural import NeuralMethod, TrainingConfig
 
+PCA_TARGETS = 20_000
+"""So many targets at most decide the principal components: 100,000 would take a quarter hour."""
 SAVE_EVERY_S = 60.0
 """The state is kept after every epoch, and within one after so many seconds."""
 READ_EVERY = 50
@@ -321,12 +323,14 @@ def _factor(config: TrainingConfig, steps: int) -> Callable[[int], float]:
 def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean (dim,) and first principal directions (dim, components) of the targets' features.
 
-    Each target counts once, however many pairs share it.
+    Each target counts once, however many pairs share it; at most `PCA_TARGETS` are looked at, at
+    even distances.
     """
     assert train.features is not None
     dim = train.features.contract.dim
     total, squares, count = np.zeros(dim), np.zeros((dim, dim)), 0
     targets = train.table.drop_duplicates(["target_video", "clip_start_s", "clip_end_s"]).index
+    targets = targets[:: math.ceil(len(targets) / PCA_TARGETS)]
     for some in np.split(targets, range(256, len(targets), 256)):  # few large products are cheap
         rows = np.concatenate([train.target_features(int(i)) for i in some]).astype(np.float64)
         total += rows.sum(0)
