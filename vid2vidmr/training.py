@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from vid2vidmr.neural import NeuralMethod, TrainingConfig
 
 PCA_TARGETS = 20_000
-"""So many targets at most decide the principal components: 100,000 would take a quarter hour."""
+"""So many targets at most decide the principal components."""
 SAVE_EVERY_S = 60.0
 """The state is kept after every epoch, and within one after so many seconds."""
 READ_EVERY = 50
