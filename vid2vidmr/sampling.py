@@ -45,7 +45,7 @@ def epoch_batches(
 
 
 def shares(
-    batch: np.ndarray, process: int, processes: int, size: int | None
+    batch: np.ndarray, lengths: np.ndarray, process: int, processes: int, size: int | None
 ) -> list[tuple[np.ndarray, float]]:
     """Deal a joint batch out: the micro-batches of one process, with their weights.
 
@@ -56,6 +56,9 @@ def shares(
     Parameters
     ----------
     batch : ndarray, (B,)
+    lengths : ndarray, (pairs,)
+        Length of every target; micro-batches have similar ones, which saves padding and costs
+        nothing: the step is the same.
     process, processes : int
         Number of this process, and how many there are.
     size : int or None
@@ -64,5 +67,8 @@ def shares(
     mine = batch[process::processes]
     if not len(mine):
         return [(batch[:1], 0.0)]
-    parts = np.split(mine, range(size, len(mine), size)) if size else [mine]
+    if size is None:
+        return [(mine, len(mine) / len(batch))]
+    mine = mine[np.argsort(lengths[mine], kind="stable")]
+    parts = np.split(mine, range(size, len(mine), size))
     return [(part, len(part) / len(batch)) for part in parts]

@@ -197,12 +197,12 @@ class _Trainer:
         """Train for what is left of an epoch."""
         config, seed, epoch = self.config, self.method.seed, self.state.epoch
         process, processes = self.accelerator.process_index, self.accelerator.num_processes
+        lengths = self.samples.durations
         batches = epoch_batches(
-            self.samples.durations, self.pairs_per_epoch, config.batch_size, seed, epoch,
-            config.buckets,
-        )  # fmt: skip
+            lengths, self.pairs_per_epoch, config.batch_size, seed, epoch, config.buckets
+        )
         todo = [
-            (len(batch), shares(batch, process, processes, config.micro_batch))
+            (len(batch), shares(batch, lengths, process, processes, config.micro_batch))
             for batch in batches[self.state.step :]
         ]
         device = self.accelerator.device

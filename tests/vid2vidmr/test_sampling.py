@@ -43,7 +43,11 @@ def test_weighted_means_of_shares_add_up_to_the_mean_of_the_batch(
 ) -> None:
     batch = np.random.default_rng(0).permutation(count)
     values = np.random.default_rng(1).random(count)
-    parts = [p for process in range(processes) for p in shares(batch, process, processes, size)]
+    lengths = np.random.default_rng(2).integers(1, 9, count)
+    dealt = [shares(batch, lengths, process, processes, size) for process in range(processes)]
+    parts = [part for of_one in dealt for part in of_one]
+    for of_one in dealt if size else []:
+        assert (np.diff(np.concatenate([lengths[rows] for rows, _ in of_one])) >= 0).all()
     assert sum(w * values[rows].mean() for rows, w in parts) == pytest.approx(values.mean())
     assert sorted(np.concatenate([rows for rows, w in parts if w])) == list(range(count))
     assert all(size is None or len(rows) <= size for rows, _ in parts)
