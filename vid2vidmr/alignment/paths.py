@@ -32,11 +32,14 @@ def prepared(
     full = torch.ones(B, dtype=torch.long, device=cost.device)
     m = full * M if target_lengths is None else target_lengths.to(cost.device).clamp(0, M)
     n = full * N if query_lengths is None else query_lengths.to(cost.device).clamp(0, N)
+    dtype = torch.promote_types(cost.dtype, torch.float32)
+    if target_lengths is None and query_lengths is None:
+        return cost.to(dtype), m, n
     rows, columns = torch.arange(M, device=cost.device), torch.arange(N, device=cost.device)
     valid = (rows[:, None] < m[:, None, None]) & (columns < n[:, None, None])  # (B, M, N)
     # Padding may hold anything, even NaN: zeros there keep the recursion finite, and no path of a
     # pair passes through its padding.
-    return torch.where(valid, cost, 0).to(torch.promote_types(cost.dtype, torch.float32)), m, n
+    return torch.where(valid, cost, 0).to(dtype), m, n
 
 
 def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
@@ -144,14 +147,16 @@ class PathValue(torch.autograd.Function):
         keep = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         scaled_drop = None if drop is None else drop / gamma
         ends, ctx.kept = end_values(cost / gamma, n, form, scaled_drop, keep)
-        rows = torch.arange(cost.shape[1], device=cost.device)
-        may_end = rows < m[:, None] if form == "free" else rows == m[:, None] - 1
-        empty = (m == 0) | (n == 0)
-        may_end = may_end & ~empty[:, None]
-        logits = torch.where(may_end, -ends, -torch.inf)
         # A pair without a path has value and gradient 0.
+        empty = (m == 0) | (n == 0)
+        if form != "free":
+            last = (m - 1).clamp(min=0)[:, None]
+            ctx.seeds = torch.zeros_like(ends).scatter_(1, last, (~empty).to(ends.dtype)[:, None])
+            return torch.where(empty, 0, gamma * ends.gather(1, last)[:, 0])
+        rows = torch.arange(cost.shape[1], device=cost.device)
+        may_end = (rows < m[:, None]) & ~empty[:, None]
+        logits = torch.where(may_end, -ends, -torch.inf)
         ctx.seeds = torch.softmax(torch.where(empty[:, None], 0, logits), dim=1) * may_end
-        ctx.gamma = gamma
         return torch.where(empty, 0, -gamma * torch.logsumexp(logits, dim=1))
 
     @staticmethod
