@@ -255,10 +255,12 @@ def test_commands_pretrain_train_and_predict(
             "test"
         ]
     ran = cli(
-        "pretrain", "matr", "--videos", store, "--augmentations", "", "--out", tmp_path / "plain"
+        "pretrain", "matr", "--videos", store, "--augmentations", "", "--noise", 0.5,
+        "--out", tmp_path / "plain",
     )  # fmt: skip
     assert ran.code == 0, ran.err
-    assert json.loads((tmp_path / "plain" / "method.json").read_text())["config"]["augmented"] == 0
+    config = json.loads((tmp_path / "plain" / "method.json").read_text())["config"]
+    assert (config["augmented"], config["noise"]) == (0, 0.5)
 
 
 @pytest.mark.parametrize(

@@ -113,6 +113,12 @@ def pretrain(
     augmentations: Annotated[
         str, typer.Option(help='Ways of augmentation, separated by commas; "" for none.')
     ] = "reverse,noise,slow,fast",
+    noise: Annotated[
+        float | None,
+        typer.Option(
+            min=0, help="Noise on all features, beside the augmentations (default: the preset's)."
+        ),
+    ] = None,
     encoder: EncoderOption = None,
 ) -> None:
     """Pretrain a method on videos without labels.
@@ -134,7 +140,8 @@ def pretrain(
     found = method_class(method)
     if not issubclass(found, NeuralMethod):
         raise UserError(f"{method} is no network: choose a trained one, see `vid2vidmr methods`.")
-    learner = found(replace(preset_config(method, preset), augmentations=ways), seed)
+    config = replace(preset_config(method, preset), augmentations=ways)
+    learner = found(config if noise is None else replace(config, noise=noise), seed)
     unlabelled = open_videos(videos, out / "features", encoder, split)
     pretrain(learner, unlabelled, out, augmented=0.5 if ways else 0.0, level=level.value)
     typer.echo(
