@@ -116,7 +116,7 @@ class Matr(NeuralMethod):
         deviations="see baselines/matr/README.md; presets small and best are ours: wiring refined",
     )
     presets: ClassVar[Mapping[str, Any]] = {
-        "paper": MatrConfig(epochs=200, batch_size=1200),
+        "paper": MatrConfig(epochs=200, batch_size=1200, micro_batch=60),
         "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
         "released": MatrConfig(epochs=200, batch_size=1200, wiring="released", nms=1.0),
         "paper-small": MatrConfig(
