@@ -33,7 +33,7 @@ HELD_OUT = 0.1
 """Share of the videos whose clips choose the checkpoint, at most `MOST_HELD_OUT`."""
 MOST_HELD_OUT = 1000
 VAL_PAIRS = 200
-"""At least so many fixed clips are drawn from the videos held out."""
+"""At least so many fixed clips are drawn from the videos held out (fewer where few have frames)."""
 _VAL_EPOCH = 2**31
 """The epoch whose draws are the fixed clips; no training gets there."""
 
@@ -112,6 +112,7 @@ def pretrain(
     else:
         from vid2vidmr.frame_clips import encoded_clips
 
+        repeats = min(repeats, 4 * clips_per_target)  # they have to be encoded
         tables = [(targets, clips_per_target), (val_targets, repeats)]
         (train_clips, val_clips), store = encoded_clips(
             tables, videos, config, method.seed, folder / "clips"
