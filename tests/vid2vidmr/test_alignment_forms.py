@@ -14,11 +14,13 @@ from torch import Tensor
 from vid2vidmr.alignment import (
     drop_dtw,
     drop_path,
+    dtw,
     paths,
     percentile_drop,
     prob_dtw,
     soft_dtw,
     subsequence_dtw,
+    subsequence_posterior,
     subsequence_segments,
     subsequence_soft_dtw,
     tcc,
@@ -40,11 +42,7 @@ FORMS: dict[str, Callable[..., Tensor]] = {
 @pytest.fixture
 def other_device(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take the way of other devices on the CPU."""
-
-    def ends(x: Tensor, n: Tensor, form: paths.Form, drop: Tensor | None, keep: bool) -> object:
-        return paths.ends_of_diagonals(x, n, form, drop)
-
-    monkeypatch.setattr(paths, "_ends_of_kernels", ends)
+    monkeypatch.setattr(paths, "has_kernels", lambda device: False)
 
 
 def value_and_gradient(form: str, cost: Tensor, m: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,8 +66,51 @@ def test_kernels_and_anti_diagonals_agree(form: str, request: pytest.FixtureRequ
         torch.testing.assert_close(a.float(), c, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.parametrize("form", ["fixed", "subsequence"])
+def test_single_precision_of_many_pairs(form: str, request: pytest.FixtureRequest) -> None:
+    """More pairs than lanes, none of which may leak into another."""
+    rng = np.random.default_rng(0)
+    m = torch.tensor(rng.integers(0, 61, 19))
+    n = torch.tensor(rng.integers(0, 21, 19))
+    cost = torch.tensor(2 * rng.random((19, 60, 20)))
+    padding = (torch.arange(60)[:, None] >= m[:, None, None]) | (
+        torch.arange(20) >= n[:, None, None]
+    )
+    cost[padding] = torch.nan
+    value, gradient = value_and_gradient(form, cost.float(), m, n)
+    start, end = subsequence_posterior(cost.float(), 0.1, m.clamp(min=1), n.clamp(min=1))
+    request.getfixturevalue("other_device")
+    cost[padding] = 0
+    expected = value_and_gradient(form, cost, m, n)
+    torch.testing.assert_close(value.double(), expected[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(gradient.double(), expected[1], atol=1e-4, rtol=0)
+    some = (m > 0) & (n > 0)
+    posterior = subsequence_posterior(cost[some], 0.1, m[some], n[some])
+    torch.testing.assert_close(start[some].double(), posterior[0], atol=1e-5, rtol=0)
+    torch.testing.assert_close(end[some].double(), posterior[1], atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("form", ["fixed", "subsequence"])
+def test_huge_and_missing_costs(form: str) -> None:
+    cost = torch.rand(6, 5, 4, generator=torch.Generator().manual_seed(0))
+    cost[1] *= 1e8
+    cost[2, 1, 2] = torch.inf  # a path can avoid it
+    cost[3, :, 2] = torch.inf
+    cost[4, 1, 2] = torch.nan
+    value, gradient = value_and_gradient(form, cost, torch.full((6,), 5), torch.full((6,), 4))
+    plain = FORMS[form](cost[[0, 5]])
+    torch.testing.assert_close(value[[0, 5]], plain)
+    hard = dtw(cost[1].numpy())[0] if form == "fixed" else subsequence_dtw(cost[1].numpy())[0]
+    assert value[1].item() == pytest.approx(hard, rel=1e-6)
+    assert value[2].isfinite()
+    assert gradient[2, 1, 2] == 0
+    assert value[3].isposinf()
+    assert value[4].isnan()
+    assert gradient[[0, 1, 2, 5]].isfinite().all()
+
+
 @pytest.mark.parametrize("way", ["kernels", "anti-diagonals"])
-@pytest.mark.parametrize("form", ["prob", "drop"])
+@pytest.mark.parametrize("form", ["fixed", "subsequence", "prob", "drop"])
 def test_gradcheck(form: str, way: str, request: pytest.FixtureRequest) -> None:
     if way == "anti-diagonals":
         request.getfixturevalue("other_device")

@@ -1,4 +1,4 @@
-"""Recursions over an alignment matrix for CPUs, compiled by numba once and cached on disk.
+"""The recursions "prob" and Drop-DTW for CPUs, compiled by numba once and cached on disk.
 
 The batch is the last axis: the innermost loop runs over pairs that do not depend on each other,
 which the compiler turns into SIMD instructions. Costs come divided by gamma. A forward kernel also
@@ -83,60 +83,6 @@ def _overload_log(x):
 
 
 @njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
-def soft_forward(x, n, free, keep):
-    """Soft minimum over the paths to the last column of every pair.
-
-    Parameters
-    ----------
-    x : ndarray, (M, N, B)
-        Costs / gamma.
-    n : ndarray, (B,)
-        Columns of each pair.
-    free : bool
-        Whether a path may start in any row.
-    keep : bool
-        Whether shares are wanted.
-
-    Returns
-    -------
-    ends : ndarray, (M, B)
-        Value / gamma of the paths that end in each row.
-    shares : ndarray, (3, M, N, B)
-        Shares of the predecessors (diagonal, left, up); of length 1 if they are not wanted.
-    """
-    M, N, B = x.shape
-    shares = np.empty((3, M, N, B) if keep else (3, 1, 1, B), x.dtype)
-    ends = np.empty((M, B), x.dtype)
-    big = x.dtype.type(BIG)
-    one, zero = x.dtype.type(1), x.dtype.type(0)
-    last = np.full((N + 1, B), big, x.dtype)  # row above; column j at j + 1
-    this = np.full((N + 1, B), big, x.dtype)
-    for i in range(M):
-        # What stands to the left of column 0 is where a path begins.
-        last[0, :] = zero if free or i == 0 else big
-        for j in range(N):
-            a, b, c = last[j], this[j], last[j + 1]
-            out, cost = this[j + 1], x[i, j]
-            at_i, at_j = (i, j) if keep else (0, 0)
-            diagonal, left, up = shares[0, at_i, at_j], shares[1, at_i, at_j], shares[2, at_i, at_j]
-            for k in range(B):
-                low = min(a[k], min(b[k], c[k]))
-                p, q, r = _exp(low - a[k]), _exp(low - b[k]), _exp(low - c[k])
-                total = p + q + r
-                out[k] = cost[k] + low - _log(total)
-                if keep:
-                    inverse = one / total
-                    diagonal[k] = p * inverse
-                    left[k] = q * inverse
-                    up[k] = r * inverse
-        for k in range(B):
-            ends[i, k] = this[n[k], k]
-        last, this = this, last
-        this[0, :] = big
-    return ends, shares
-
-
-@njit(cache=True, fastmath={"contract", "reassoc", "nsz", "arcp"}, error_model="numpy")
 def backward(shares, seeds, n):
     """How much of the end values passes through each cell.
 
@@ -177,8 +123,19 @@ def backward(shares, seeds, n):
 def prob_forward(x, n):
     """Recursion of the published MATR code: a cell adds the softmin-weighted mean of the three.
 
-    Parameters and return values as `soft_forward`, with fixed ends and shares always kept: these
-    are derivatives here and may be negative.
+    Parameters
+    ----------
+    x : ndarray, (M, N, B)
+        Costs / gamma.
+    n : ndarray, (B,)
+        Columns of each pair.
+
+    Returns
+    -------
+    ends : ndarray, (M, B)
+        Value / gamma of the paths that end in each row.
+    shares : ndarray, (3, M, N, B)
+        Shares of the predecessors (diagonal, left, up); derivatives here, which may be negative.
     """
     M, N, B = x.shape
     shares = np.empty((3, M, N, B), x.dtype)

@@ -1,7 +1,7 @@
 """Values of soft alignments as differentiable functions of the costs, on any device.
 
-CPUs use the compiled kernels, other devices anti-diagonals in torch; both have the same numbers and
-an analytic gradient.
+CPUs use compiled kernels, other devices anti-diagonals in torch; both have the same numbers and an
+analytic gradient.
 """
 
 from __future__ import annotations
@@ -16,10 +16,15 @@ from vid2vidmr.alignment import diagonals
 Form = Literal["fixed", "free", "prob", "drop"]
 
 
-def prepared(
+def has_kernels(device: torch.device) -> bool:
+    """Whether the compiled kernels serve a device."""
+    return device.type == "cpu"
+
+
+def both_lengths(
     cost: Tensor, target_lengths: Tensor | None, query_lengths: Tensor | None
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Costs in at least float32 with zeros on padding, and both lengths.
+) -> tuple[Tensor, Tensor]:
+    """Lengths (B,) and (B,) within a batch of costs, whole where they are not given.
 
     Raises
     ------
@@ -28,21 +33,25 @@ def prepared(
     """
     if cost.ndim != 3:
         raise ValueError(f"expected costs (B, M, N), got shape {tuple(cost.shape)}")
-    B, M, N = cost.shape
-    full = torch.ones(B, dtype=torch.long, device=cost.device)
-    m = full * M if target_lengths is None else target_lengths.to(cost.device).clamp(0, M)
-    n = full * N if query_lengths is None else query_lengths.to(cost.device).clamp(0, N)
-    dtype = torch.promote_types(cost.dtype, torch.float32)
-    if target_lengths is None and query_lengths is None:
-        return cost.to(dtype), m, n
-    rows, columns = torch.arange(M, device=cost.device), torch.arange(N, device=cost.device)
+    m, n = (
+        torch.full((len(cost),), size, dtype=torch.long, device=cost.device)
+        if lengths is None
+        else lengths.to(cost.device, torch.long).clamp(0, size)
+        for lengths, size in zip((target_lengths, query_lengths), cost.shape[1:], strict=True)
+    )
+    return m, n
+
+
+def prepared(cost: Tensor, m: Tensor, n: Tensor) -> Tensor:
+    """Costs in at least float32 with zeros on padding."""
+    rows, columns = (torch.arange(size, device=cost.device) for size in cost.shape[1:])
     valid = (rows[:, None] < m[:, None, None]) & (columns < n[:, None, None])  # (B, M, N)
     # Padding may hold anything, even NaN: zeros there keep the recursion finite, and no path of a
     # pair passes through its padding.
-    return torch.where(valid, cost, 0).to(dtype), m, n
+    return torch.where(valid, cost, 0).to(torch.promote_types(cost.dtype, torch.float32))
 
 
-def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
+def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
     """Values / gamma of the paths that end in each row, and what `flow_back` needs.
 
     Parameters
@@ -54,38 +63,32 @@ def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool
     form : {"fixed", "free", "prob", "drop"}
     drop : Tensor, (B, M), optional
         Costs of dropping a row / gamma.
-    keep : bool
-        Whether `flow_back` will be called.
 
     Returns
     -------
     ends : Tensor, (B, M)
     kept : tuple
     """
-    if x.device.type == "cpu":
-        return _ends_of_kernels(x, n, form, drop, keep)
-    return ends_of_diagonals(x, n, form, drop)
+    if has_kernels(x.device) and form in ("prob", "drop"):
+        return _ends_of_kernels(x, n, drop)
+    return _ends_of_diagonals(x, n, form, drop)
 
 
-def _ends_of_kernels(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
+def _ends_of_kernels(x: Tensor, n: Tensor, drop: Tensor | None) -> Any:
     from vid2vidmr.alignment import kernels
 
     lanes = x.detach().permute(1, 2, 0).contiguous().numpy()
     columns = n.numpy()
-    dropped = None
-    if form == "prob":
+    if drop is None:
         ends, shares = kernels.prob_forward(lanes, columns)
-    elif form == "drop":
-        assert drop is not None
+        dropped = None
+    else:
         by_row = drop.detach().T.contiguous().numpy()
         ends, shares, dropped = kernels.drop_forward(lanes, by_row, columns)
-    else:
-        ends, shares = kernels.soft_forward(lanes, columns, form == "free", keep)
     return torch.from_numpy(ends).T, (shares, dropped, n)
 
 
-def ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
-    """Give what `end_values` gives, by anti-diagonals."""
+def _ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
     B, M, _ = x.shape
     begin = x.new_full((B, M), torch.inf)
     if form == "free":
@@ -144,9 +147,8 @@ class PathValue(torch.autograd.Function):
         ctx: Any, cost: Tensor, drop: Tensor | None, gamma: float, m: Tensor, n: Tensor, form: Form
     ) -> Tensor:
         """See `end_values`."""
-        keep = ctx.needs_input_grad[0] or ctx.needs_input_grad[1]
         scaled_drop = None if drop is None else drop / gamma
-        ends, ctx.kept = end_values(cost / gamma, n, form, scaled_drop, keep)
+        ends, ctx.kept = end_values(cost / gamma, n, form, scaled_drop)
         # A pair without a path has value and gradient 0.
         empty = (m == 0) | (n == 0)
         if form != "free":
@@ -165,3 +167,30 @@ class PathValue(torch.autograd.Function):
         """See `flow_back`."""
         by_cost, by_drop = flow_back(ctx.kept, ctx.seeds * grad[:, None])
         return by_cost, by_drop, None, None, None, None
+
+
+class CompiledSoftValue(torch.autograd.Function):
+    """Soft-DTW of every pair (B,) by the kernel, which finds the gradient on the way."""
+
+    @staticmethod
+    def forward(ctx: Any, cost: Tensor, gamma: float, m: Tensor, n: Tensor, free: bool) -> Tensor:
+        """See `soft_kernel.soft_alignment`."""
+        value, ctx.path, _, _ = compiled_alignment(cost, gamma, m, n, free, ctx.needs_input_grad[0])
+        return value
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Each pair's gradient, scaled."""
+        return grad[:, None, None] * ctx.path, None, None, None, None
+
+
+def compiled_alignment(
+    cost: Tensor, gamma: float, m: Tensor, n: Tensor, free: bool, gradient: bool
+) -> tuple[Tensor, ...]:
+    """`soft_kernel.soft_alignment` on tensors."""
+    from vid2vidmr.alignment.soft_kernel import soft_alignment
+
+    costs = cost.detach().contiguous().numpy()
+    found = soft_alignment(costs, gamma, m.numpy(), n.numpy(), free, gradient)
+    return tuple(torch.from_numpy(array) for array in found)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from vid2vidmr.alignment.paths import Form, PathValue, end_values, prepared
+from vid2vidmr.alignment import paths
 
 
 def soft_dtw(
@@ -65,18 +65,11 @@ def prob_dtw(
 
     Parameters and return value as `soft_dtw`.
     """
-    _, M, N = cost.shape
-    m = (
-        cost.new_full((len(cost),), M, dtype=torch.long)
-        if target_lengths is None
-        else target_lengths
-    )
-    n = cost.new_full((len(cost),), N, dtype=torch.long) if query_lengths is None else query_lengths
-    m, n = m.to(cost.device), n.to(cost.device)
+    m, n = paths.both_lengths(cost, target_lengths, query_lengths)
     repeat = torch.where(m >= n, -(-m // n.clamp(min=1)), 1)
     columns = torch.arange(int((n * repeat).max()) if len(n) else 0, device=cost.device)
-    source = (columns // repeat[:, None]).clamp(max=N - 1)  # (B, R')
-    repeated = cost.gather(2, source[:, None].expand(-1, M, -1))
+    source = (columns // repeat[:, None]).clamp(max=cost.shape[2] - 1)  # (B, R')
+    repeated = cost.gather(2, source[:, None].expand(-1, cost.shape[1], -1))
     value = _value(repeated, None, gamma, m, n * repeat, "prob")
     return value / (n * repeat).clamp(min=1)
 
@@ -126,7 +119,8 @@ def percentile_drop(
     share : float
         The percentile over 100.
     """
-    work, m, n = prepared(cost, target_lengths, query_lengths)
+    m, n = paths.both_lengths(cost, target_lengths, query_lengths)
+    work = paths.prepared(cost, m, n)
     rows = torch.arange(cost.shape[1], device=cost.device) < m[:, None]
     columns = torch.arange(cost.shape[2], device=cost.device) < n[:, None]
     valid = rows[:, :, None] & columns[:, None]
@@ -139,18 +133,24 @@ def _value(
     gamma: float,
     target_lengths: Tensor | None,
     query_lengths: Tensor | None,
-    form: Form,
+    form: paths.Form,
 ) -> Tensor:
     if gamma <= 0:
         raise ValueError(f"gamma must be positive, got {gamma}")
-    work, m, n = prepared(cost, target_lengths, query_lengths)
-    if 0 in work.shape:
+    m, n = paths.both_lengths(cost, target_lengths, query_lengths)
+    if 0 in cost.shape:
         return cost.sum(dim=(1, 2))
+    value: Tensor
+    if form in ("fixed", "free") and paths.has_kernels(cost.device):
+        work = cost.to(torch.promote_types(cost.dtype, torch.float32))
+        value = paths.CompiledSoftValue.apply(work, gamma, m, n, form == "free")
+        return value.to(cost.dtype)
+    work = paths.prepared(cost, m, n)
     if drop is not None:
         drop = drop.to(work.dtype)
         rows = torch.arange(work.shape[1], device=work.device)
         drop = torch.where(rows < m[:, None], drop, 0)
-    value: Tensor = PathValue.apply(work, drop, gamma, m, n, form)
+    value = paths.PathValue.apply(work, drop, gamma, m, n, form)
     return value.to(cost.dtype)
 
 
@@ -176,7 +176,12 @@ def subsequence_posterior(
     start, end : Tensor, (B, M)
         Probabilities, 0 on padding; `end` is the last row of the path.
     """
-    work, m, n = prepared(cost, target_lengths, query_lengths)
+    m, n = paths.both_lengths(cost, target_lengths, query_lengths)
+    if paths.has_kernels(cost.device):
+        work = cost.to(torch.promote_types(cost.dtype, torch.float32))
+        _, _, start, end = paths.compiled_alignment(work, gamma, m, n, True, True)
+        return start.to(cost.dtype), end.to(cost.dtype)
+    work = paths.prepared(cost, m, n)
     B, M, N = work.shape
     # Read backwards, the start is the end.
     rows = (m[:, None] - 1 - torch.arange(M, device=m.device)) % M
@@ -186,7 +191,7 @@ def subsequence_posterior(
     valid = torch.arange(M, device=m.device) < m[:, None]
     end, start = (
         torch.softmax(
-            torch.where(valid, -end_values(x / gamma, n, "free", None, False)[0], -torch.inf), dim=1
+            torch.where(valid, -paths.end_values(x / gamma, n, "free", None)[0], -torch.inf), dim=1
         )
         for x in (work, backwards)
     )
