@@ -51,7 +51,7 @@ def prepared(cost: Tensor, m: Tensor, n: Tensor) -> Tensor:
     return torch.where(valid, cost, 0).to(torch.promote_types(cost.dtype, torch.float32))
 
 
-def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
+def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
     """Values / gamma of the paths that end in each row, and what `flow_back` needs.
 
     Parameters
@@ -63,6 +63,8 @@ def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
     form : {"fixed", "free", "prob", "drop"}
     drop : Tensor, (B, M), optional
         Costs of dropping a row / gamma.
+    keep : bool
+        Whether `flow_back` will be called.
 
     Returns
     -------
@@ -71,7 +73,7 @@ def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
     """
     if has_kernels(x.device) and form in ("prob", "drop"):
         return _ends_of_kernels(x, n, drop)
-    return _ends_of_diagonals(x, n, form, drop)
+    return _ends_of_diagonals(x, n, form, drop, keep)
 
 
 def _ends_of_kernels(x: Tensor, n: Tensor, drop: Tensor | None) -> Any:
@@ -88,7 +90,7 @@ def _ends_of_kernels(x: Tensor, n: Tensor, drop: Tensor | None) -> Any:
     return torch.from_numpy(ends).T, (shares, dropped, n)
 
 
-def _ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) -> Any:
+def _ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
     B, M, _ = x.shape
     begin = x.new_full((B, M), torch.inf)
     if form == "free":
@@ -98,10 +100,10 @@ def _ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None) ->
         begin = torch.cat([drop.new_zeros(B, 1), drop.cumsum(1)[:, :-1]], dim=1)
     else:
         begin[:, 0] = 0
-    cell = {"prob": diagonals.prob_cell, "drop": diagonals.drop_cell}.get(form, diagonals.soft_cell)
-    totals, shares, dropped = diagonals.forward(x, begin, cell, drop)
+    cell = {"prob": diagonals.PROB, "drop": diagonals.DROP}.get(form, diagonals.SOFT)
+    totals, shares, dropped = diagonals.forward(x, begin, cell, drop, keep)
     column = (n - 1).clamp(min=0)[:, None, None].expand(B, M, 1)
-    return totals.gather(2, column)[:, :, 0], (shares, dropped if form == "drop" else None, n)
+    return totals.gather(2, column)[:, :, 0], (shares, dropped, n)
 
 
 def flow_back(kept: Any, seeds: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -116,11 +118,12 @@ def flow_back(kept: Any, seeds: Tensor) -> tuple[Tensor, Tensor | None]:
     """
     shares, dropped, n = kept
     if isinstance(shares, Tensor):
-        _, B, M, N = shares.shape
+        B, M = seeds.shape
+        N = shares.shape[3]
         column = (n - 1).clamp(min=0)[:, None, None].expand(B, M, 1)
         at_ends = seeds.new_zeros(B, M, N).scatter_(2, column, seeds[:, :, None])
         flow = diagonals.backward(shares, at_ends)
-        begins = shares[0, :, :, 0]
+        begins = shares[0, :M, :, 0].T
     else:
         from vid2vidmr.alignment import kernels
 
@@ -148,7 +151,8 @@ class PathValue(torch.autograd.Function):
     ) -> Tensor:
         """See `end_values`."""
         scaled_drop = None if drop is None else drop / gamma
-        ends, ctx.kept = end_values(cost / gamma, n, form, scaled_drop)
+        keep = any(ctx.needs_input_grad[:2])
+        ends, ctx.kept = end_values(cost / gamma, n, form, scaled_drop, keep)
         # A pair without a path has value and gradient 0.
         empty = (m == 0) | (n == 0)
         if form != "free":

@@ -191,7 +191,8 @@ def subsequence_posterior(
     valid = torch.arange(M, device=m.device) < m[:, None]
     end, start = (
         torch.softmax(
-            torch.where(valid, -paths.end_values(x / gamma, n, "free", None)[0], -torch.inf), dim=1
+            torch.where(valid, -paths.end_values(x / gamma, n, "free", None, False)[0], -torch.inf),
+            dim=1,
         )
         for x in (work, backwards)
     )
