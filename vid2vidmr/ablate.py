@@ -10,7 +10,7 @@ from typing import Any
 
 from vid2vidmr.ablation import Ablation, Variant
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.errors import UnknownNameError
+from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import (
     Evaluation,
     SeedSummary,
@@ -66,6 +66,8 @@ class AblationResult:
     pairs: int
     seeds: tuple[int, ...]
     rows: tuple[AblationRow, ...]
+    left_out: dict[str, str]
+    """Names of the variants that the preset cannot be, with the reason."""
 
 
 def ablate(
@@ -73,7 +75,7 @@ def ablate(
     method: str,
     table: str,
     *,
-    preset: str = "small",
+    preset: str | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     runs: Path | None = None,
     encoder: str | None = None,
@@ -87,8 +89,8 @@ def ablate(
     dataset : Dataset
     method, table : str
         Registered name, and a key of its `Method.ablations`.
-    preset : str
-        What the variants change.
+    preset : str, optional
+        What the variants change, by default `Ablation.preset`.
     seeds : sequence of int
     runs : Path, optional
         Folder of runs, by default `vid2vidmr.run.runs_home`.
@@ -99,17 +101,21 @@ def ablate(
     ------
     UnknownNameError
         If the method has no such table.
+    UserError
+        If the preset can be none of its variants.
     """
     ablation = find_ablation(method, table)
+    preset = preset or ablation.preset
     encoder = encoder or dataset.info.default_encoder
     features = extract_features(dataset, encoder)
     videos = Videos.of_dataset(dataset, features)
     folder = runs_home(dataset) if runs is None else runs
     cls, base = method_class(method), preset_config(method, preset)
+    variants, left_out = _possible(ablation, base)
     homes: dict[tuple[str, int], Path] = {}
     pretrainings = {}
     fits = {}
-    for v, seed in product(ablation.variants, seeds):
+    for v, seed in product(variants, seeds):
         setting = Setting(dataset, cls, replace(base, **v.changes), features)
         if v.pretraining is not None:
             fields = dict(v.pretraining)
@@ -126,7 +132,7 @@ def ablate(
     reported = report(ablation.report)(ablation.table)
     rows: list[AblationRow] = []
     means: dict[str, Evaluation] = {}
-    for v in ablation.variants:
+    for v in variants:
         scored: dict[str, list[Evaluation]] = {protocol: [] for protocol in PROTOCOLS}
         for seed in seeds:
             setting = replace(fits[v.name, seed], decoding=v.decoding)
@@ -151,6 +157,7 @@ def ablate(
         pairs=len(dataset.pairs("test")),
         seeds=tuple(seeds),
         rows=tuple(rows),
+        left_out=left_out,
     )
 
 
@@ -160,6 +167,21 @@ def find_ablation(method: str, table: str) -> Ablation:
     if table not in tables:
         raise UnknownNameError(f"table of {method}", table, tables)
     return tables[table]
+
+
+def _possible(ablation: Ablation, base: Any) -> tuple[list[Variant], dict[str, str]]:
+    """Variants that the base config can be, and why it cannot be the others."""
+    left_out = {}
+    for v in ablation.variants:
+        try:
+            replace(base, **v.changes, **v.decoding)
+        except UserError as error:
+            left_out[v.name] = str(error)
+    if len(left_out) == len(ablation.variants):
+        raise UserError(
+            f"No variant of {ablation.title} can be run: {next(iter(left_out.values()))}"
+        )
+    return [v for v in ablation.variants if v.name not in left_out], left_out
 
 
 def _pretrain(

@@ -46,10 +46,14 @@ class Ablation:
     report, table : str
         Registered report of the paper (entry points ``vid2vidmr.reports``), and the table's name in
         it.
+    preset : str
+        What the variants change, if nobody says otherwise.
     variants : tuple of Variant
+        Those that a config refuses (with a `UserError`) are left out for it.
     """
 
     title: str
     report: str
     table: str
+    preset: str
     variants: tuple[Variant, ...]

@@ -10,6 +10,7 @@ import numpy as np
 
 from baselines.matr.ablations import ABLATIONS
 from vid2vidmr.ablation import Ablation
+from vid2vidmr.errors import UserError
 from vid2vidmr.method import MethodInfo
 from vid2vidmr.neural import NeuralMethod, TrainingConfig
 
@@ -82,6 +83,23 @@ class MatrConfig(TrainingConfig):
     embedding_hidden: int = 256
     embedding: int = 64
     nms: float = 0.7
+
+    def __post_init__(self) -> None:
+        """Refuse what a wiring does not have.
+
+        Raises
+        ------
+        UserError
+        """
+        super().__post_init__()
+        after_fusion = self.source == "post" or (self.alignment != "none" and self.weight_post)
+        if self.wiring == "refined" and after_fusion:
+            raise UserError(
+                "The refined wiring has no query rows after fusion: set weight_post to 0 and "
+                "source to heads or pre."
+            )
+        if self.wiring == "released" and self.source != "heads":
+            raise UserError("The released wiring predicts by its heads alone: leave source alone.")
 
 
 BEST = MatrConfig(

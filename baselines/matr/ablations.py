@@ -7,6 +7,7 @@ from typing import Any
 from vid2vidmr.ablation import Ablation, Variant
 
 REPORT = "iccv2025_matr"
+PRESET = "paper-small"
 
 
 def _dual(pre: bool, post: bool, name: str) -> Variant:
@@ -28,6 +29,7 @@ ABLATIONS = {
         "Table 2: alignment before and after fusion",
         REPORT,
         "table_2_dual_stage_alignment (no pretraining)",
+        PRESET,
         (
             _dual(False, False, "neither"),
             _dual(False, True, "post-fusion"),
@@ -39,6 +41,7 @@ ABLATIONS = {
         "Table 3: self-supervised pretraining",
         REPORT,
         "table_3_pretraining",
+        PRESET,
         (
             Variant("none", paper={"pretraining": False, "augmentation": False}),
             Variant(
@@ -63,6 +66,7 @@ ABLATIONS = {
         "Table 4: where the prediction comes from",
         REPORT,
         "table_4_prediction_source",
+        PRESET,
         (
             Variant(
                 "pre-fusion alignment",
@@ -81,6 +85,7 @@ ABLATIONS = {
         "Table 5: the alignment loss",
         REPORT,
         "table_5_alignment_method",
+        PRESET,
         (
             Variant("none", {"alignment": "none"}, paper={"alignment": "none"}),
             Variant("tcc", {"alignment": "tcc"}, paper={"alignment": "tcc"}),
