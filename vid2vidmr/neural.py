@@ -7,11 +7,11 @@ a model is built, so that methods can be listed without it.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -111,6 +111,16 @@ class TrainingConfig:
             object.__setattr__(self, name, tuple(getattr(self, name)))
 
 
+TRAINING_SEARCH: Mapping[str, Sequence[Any]] = {
+    "learning_rate": (3e-4, 1e-3, 3e-3),
+    "weight_decay": (1e-4, 1e-2),
+    "recrop": (0.5, 1.0),
+    "self_supervised": (0.0, 0.25, 0.5),
+    "noise": (0.0, 0.3, 0.6),
+}
+"""What is worth trying of the training of any method."""
+
+
 class ProjectedFeatures:
     """A feature source seen through (rows - mean) @ basis, for example principal components.
 
@@ -154,6 +164,9 @@ class NeuralMethod(Method):
     init_sha256 : str or None
         Hash of the weights that training started from; None if it started from nothing.
     """
+
+    search: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Field of the config to the values that `vid2vidmr tune` draws from."""
 
     config: Any
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -105,6 +105,15 @@ class MomentDetr(NeuralMethod):
             components=128,
             recrop=1.0,
         ),
+    }
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "encoder_layers": (2, 3),
+        "queries": (1, 5, 10),
+        "query_positions": (False, True),
+        "input_dropout": (0.2, 0.5),
+        "components": (64, 128),
     }
 
     @classmethod

@@ -26,7 +26,7 @@ def ablate(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run an ablation table of a method's paper, ours beside the paper's numbers.
+    """Run a table of a method's paper, ours beside its numbers.
 
     The paper's numbers are of its own data: compare differences, not values. What is complete is
     used again. Writes ablation-METHOD-TABLE.md and .csv.
