@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from toy import toy_pairs
+from toy import mixed_samples, toy_pairs
 
 from baselines.matr import Alignment, Matr, MatrConfig
 from baselines.matr.losses import alignment_loss
@@ -21,7 +21,7 @@ REFINED = replace(Matr.presets["best"], d=32, ff=32, heads=4, encoder_layers=1, 
 
 
 def mixed_batch() -> Batch:
-    return collate([PairSamples(toy_pairs(3, seed=rows, rows=rows))[0] for rows in (20, 7, 33)])
+    return collate(mixed_samples())
 
 
 def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
