@@ -44,6 +44,8 @@ class UniVtgModel(nn.Module):
         nn.init.normal_(self.token_type_embeddings.weight, std=0.02)
         self.txt_position_embed = LearnedPosition(c.position_table, c.d, c.input_dropout)
         encoder = Encoder(c.encoder_layers, c.d, c.heads, c.ff, c.dropout, "gelu", c.drop_path)
+        for layer in encoder.layers:
+            layer.dropout = nn.Identity()  # none inside the feed-forward layers
         self.transformer = nn.ModuleDict({"encoder": encoder})
         xavier_init(self.transformer)
         self.class_embed = ConvHead(c.d, 1, masked=not c.official_padding)

@@ -116,13 +116,10 @@ def test_drop_path_leaves_out_whole_branches_of_samples():
 
 def test_drop_path_takes_the_place_of_residual_dropout():
     x, mask = padded()
-    encoder = Encoder(1, D, heads=4, ff=32, dropout=0.0, drop_path=0.999999)
+    encoder = Encoder(1, D, heads=4, ff=32, dropout=0.5, drop_path=0.999999)
     dropped = encoder(x, mask, torch.zeros_like(x))
     norm = torch.nn.functional.layer_norm
     torch.testing.assert_close(dropped, norm(norm(x, (D,)), (D,)))
-    # Dropout of 1 would leave nothing: it remains in the attention weights only.
-    attention_only = Encoder(1, D, heads=4, ff=32, dropout=1.0, drop_path=1e-9)
-    assert not torch.allclose(attention_only(x, mask, x), norm(norm(x, (D,)), (D,)))
 
 
 def test_positions_reach_queries_and_keys_but_not_values():
