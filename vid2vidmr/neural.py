@@ -43,8 +43,11 @@ class TrainingConfig:
         Pairs drawn for an epoch, None for all.
     learning_rate, weight_decay : float
         AdamW.
-    schedule : {"constant", "cosine"}
-        Cosine has a linear warm-up over the first twentieth of the steps.
+    schedule : {"constant", "cosine", "step"}
+        Cosine has a linear warm-up over the first twentieth of the steps, step one over the first
+        `warm_up_epochs`; it multiplies the rate by 0.1 after every `decay_epochs`.
+    warm_up_epochs, decay_epochs : int
+        Of the schedule "step" only.
     clip_norm : float
         Largest norm of the gradient.
     patience : int
@@ -88,7 +91,9 @@ class TrainingConfig:
     pairs_per_epoch: int | None = None
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    warm_up_epochs: int = 0
+    decay_epochs: int = 10_000
     clip_norm: float = 0.1
     patience: int = 10_000
     components: int | None = None

@@ -212,14 +212,10 @@ class Matr(NeuralMethod):
             from baselines.matr.model import aligned_window
 
             return aligned_window(outputs[f"{self.config.source}_cost"], batch)
-        from vid2vidmr.windows import ranked
+        from vid2vidmr.nn.clips import ranked_clips
 
-        starts = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
+        windows_s = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
         scores = outputs["foreground"].sigmoid()
         if "posterior" in outputs:
             scores = scores * outputs["posterior"].exp()
-        lengths = batch.target_mask.sum(1).tolist()
-        return [
-            ranked(window[:m].cpu().numpy(), score[:m].cpu().numpy(), self.config.nms)
-            for window, score, m in zip(starts, scores, lengths, strict=True)
-        ]
+        return ranked_clips(windows_s, scores, batch.target_mask, self.config.nms)
