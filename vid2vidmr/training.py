@@ -313,7 +313,7 @@ def _factor(config: TrainingConfig, steps: int) -> Callable[[int], float]:
         if config.schedule == "constant":
             return 1.0
         if config.schedule == "step":
-            epoch_steps = steps // config.epochs
+            epoch_steps = max(1, steps // max(1, config.epochs))
             warmed = (step + 1) / max(1, config.warm_up_epochs * epoch_steps)
             return min(1.0, warmed) * 0.1 ** (step // (config.decay_epochs * epoch_steps))
         warm = max(1, steps // 20)

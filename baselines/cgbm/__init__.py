@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -82,6 +82,14 @@ class Cgbm(NeuralMethod):
             buckets=True,
             recrop=0.9,
         ),
+    }
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "input_dropout": (0.2, 0.4),
+        "dropout": (0.2, 0.4),
+        "weight_ends": (3.0, 10.0),
+        "components": (64, 128),
     }
 
     def build_model(self, dim: int) -> nn.Module:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
 from vid2vidmr.pairs import STEP_S
 
 if TYPE_CHECKING:
@@ -104,6 +104,15 @@ class UniVtg(NeuralMethod):
             components=128,
             recrop=1.0,
         ),
+    }
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "encoder_layers": (2, 3),
+        "input_dropout": (0.2, 0.5),
+        "query_positions": (False, True),
+        "weight_s_inter": (0.01, 0.1),
+        "components": (64, 128),
     }
 
     @classmethod
