@@ -31,6 +31,8 @@ MAX_MISSING_ROWS = 2
 """So many rows may a file be shorter than its annotations say."""
 
 
+TEXT = "-text"
+"""Ends the encoder's name in contracts of captions: they are no features of frames."""
 UNKNOWN = "unknown"
 """What a contract says of a field that an imported checkpoint does not tell; any value will do."""
 
@@ -176,6 +178,9 @@ class MemoryFeatures:
             require_shape(rows, contract.dim, video_id)
             require_finite(rows, video_id, "", "encode the video again")
         self._videos = {key: rows.astype(np.float32) for key, rows in videos.items()}
+
+    def __contains__(self, video_id: object) -> bool:
+        return video_id in self._videos
 
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Features of a window of a video, see `FeatureSource.rows`."""
