@@ -11,7 +11,7 @@ import numpy as np
 
 from vid2vidmr.features import FeatureContract, require_contract
 from vid2vidmr.method import Method
-from vid2vidmr.pairs import PairSet
+from vid2vidmr.pairs import STEP_S, PairSet
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import ranked
 
@@ -52,9 +52,11 @@ class FrameMatch(Method):
         lengths = (pairs.table["query_end_s"] - pairs.table["query_start_s"]).to_numpy("float64")
         columns = zip(pairs.table["pair_id"], lengths, pairs.durations_s, strict=True)
         for i, (pair_id, query_s, target_s) in enumerate(columns):
-            cosines = self._cosines(pairs.query_features(i), pairs.target_features(i))
+            query, target = pairs.query_features(i), pairs.target_features(i)
+            mean = target.mean(axis=0) if self._mean is None else self._mean
             if np.isnan(query_s):
-                query_s = 2.0 * cosines.shape[1]
+                query_s = STEP_S * len(query)
+            cosines = self.cosines(query - mean, target - mean)
             windows, scores = self.candidates(cosines, query_s, target_s)
             windows = np.clip(windows, 0, target_s)
             best = ranked(windows, scores, self.config.overlap, self.config.windows)
@@ -80,10 +82,10 @@ class FrameMatch(Method):
         scores : ndarray, (k,)
         """
 
-    def _cosines(self, query: np.ndarray, target: np.ndarray) -> np.ndarray:
-        mean = target.mean(axis=0) if self._mean is None else self._mean
+    def cosines(self, query: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Cosines (M, N) of centred target rows (M, dim) and query rows (N, dim)."""
         # Not `@`: waking BLAS threads takes longer than a product of this size.
-        cosines: np.ndarray = np.einsum("md,nd->mn", _unit(target - mean), _unit(query - mean))
+        cosines: np.ndarray = np.einsum("md,nd->mn", _unit(target), _unit(query))
         return cosines
 
     def state(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -18,33 +18,52 @@ class VideoMatchConfig:
 
     Attributes
     ----------
+    level : {"frame", "video"}
+        Compare frame by frame, in order, or the means over query and window.
     overlap : float
         IoU above which the worse of two windows is left out.
     windows : int
         Windows a pair, at most.
     """
 
+    level: Literal["frame", "video"] = "frame"
     overlap: float = 0.7
     windows: int = 10
 
 
 class VideoMatch(FrameMatch):
-    """Lay the query over the target at every place, without warping; take the best mean cosine."""
+    """Lay the query over the target at every place, without warping; take the best cosine.
+
+    It is the mean over the frames that lie on each other, or that of the mean features.
+    """
 
     info = MethodInfo(
         name="video-match",
-        title="Sliding window of mean cosine, frame by frame",
+        title="Sliding window of mean cosine, frame by frame or of means",
         kind="untrained",
         source="own; the frame-matching baseline of Feng et al., Video Re-localization, ECCV 2018",
         licence="own",
         deviations="window of the query's length, features centred on the train mean",
     )
-    presets: ClassVar = {"default": VideoMatchConfig()}
+    presets: ClassVar = {
+        "default": VideoMatchConfig(),
+        "frame": VideoMatchConfig(),
+        "video": VideoMatchConfig(level="video"),
+    }
+
+    def cosines(self, query: np.ndarray, target: np.ndarray) -> np.ndarray:
+        """Cosines of frames; at the level of videos (M, 1), of windows from each target row on."""
+        if self.config.level == "frame":
+            return super().cosines(query, target)
+        # The target's last frame stays on screen, as where frames are compared.
+        padded = np.pad(target, ((0, len(query) - 1), (0, 0)), mode="edge")
+        windows = np.lib.stride_tricks.sliding_window_view(padded, len(query), axis=0).mean(axis=-1)
+        return super().cosines(query.mean(axis=0, keepdims=True), windows)
 
     def candidates(
         self, cosines: np.ndarray, query_s: float, target_s: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Mean cosine of the query's frames to those they lie on, for every start on the grid."""
+        """Mean cosine of the query's columns to the rows they lie on, for every start."""
         length = min(query_s, target_s)
         starts = np.arange(0, target_s - length + 1e-9, STEP_S)
         frames = np.arange(cosines.shape[1])

@@ -135,3 +135,39 @@ def test_config_reaches_the_windows():
     pairs = pair_set({"t": video(1), "q": video(2, 5)}, [("q", None, "t", 80.0)])
     (prediction,) = VideoMatch(VideoMatchConfig(windows=3)).predict(pairs)
     assert len(prediction.windows) == 3
+
+
+def test_at_the_level_of_videos_order_does_not_count():
+    target = video(0)
+    pairs = pair_set(
+        {"t": target, "q": target[10:14], "back": target[13:9:-1]},
+        [("q", None, "t", 80.0), ("t", (20, 28), "t", 80.0), ("back", None, "t", 80.0)],
+    )
+    whole, part, backward = top(VideoMatch(VideoMatch.presets["video"]), pairs)
+    assert whole[0] == pytest.approx(20, abs=0.7)
+    assert whole[1] - whole[0] == pytest.approx(8)
+    assert whole[2] == pytest.approx(1)
+    assert part == pytest.approx(whole)
+    assert backward == pytest.approx(whole)
+
+
+def test_the_score_of_a_window_is_the_cosine_of_the_means():
+    target, query = video(0, 9), video(1, 3)
+    method = VideoMatch(VideoMatchConfig(level="video"))
+    found = method.cosines(query, target)
+    assert found.shape == (9, 1)
+    for start in range(9):
+        rows = target[np.minimum(np.arange(start, start + 3), 8)]
+        a, b = rows.mean(axis=0), query.mean(axis=0)
+        assert found[start, 0] == pytest.approx(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+
+
+@pytest.mark.parametrize("level", ["frame", "video"])
+@pytest.mark.parametrize(("rows", "target_s"), [((1, 1), 1.4), ((9, 3), 5.2), ((4, 1), 2.0)])
+def test_short_targets_at_both_levels(level, rows, target_s):
+    pairs = pair_set({"q": video(2, rows[0]), "t": video(1, rows[1])}, [("q", None, "t", target_s)])
+    assert top(VideoMatch(VideoMatchConfig(level=level)), pairs)[0][:2] == (0, target_s)
+
+
+def test_the_name_default_is_the_preset_frame():
+    assert VideoMatch.presets["default"] == VideoMatch.presets["frame"] == VideoMatch().config
