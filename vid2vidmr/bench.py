@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vid2vidmr.captions import open_captions
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.errors import UserError
+from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.files import read_json
 from vid2vidmr.method import preset_config
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.neural import NeuralMethod, require_init
 from vid2vidmr.pairs import PROTOCOLS
 from vid2vidmr.parallel import fit_side_by_side
 from vid2vidmr.registry import method_class, method_names
@@ -41,6 +43,7 @@ def bench(
     preset: str = "small",
     encoder: str | None = None,
     split: str = "test",
+    init: Sequence[Path] = (),
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[Scored], list[Failure]]:
     """Run methods on a split, and the bias rows with them.
@@ -65,6 +68,8 @@ def bench(
         By default that of the data set.
     split : str
         Scored pairs; val is for choices, test for reports.
+    init : sequence of Path
+        Checkpoint folders; one of a method is what its presets that need one start from.
     say : callable
         Is told what goes on, a line at a time.
 
@@ -73,17 +78,27 @@ def bench(
     scored : list of Scored
         One a method, seed and protocol, in this order; bias rows last.
     failures : list of Failure
+
+    Raises
+    ------
+    UserError
+        If something was asked for that cannot run, before anything does.
     """
     names = _names(methods)
-    asked = {name: (*_parsed(name, preset), encoder) for name in names}
-    kinds = {name: method_class(method).info.kind for name, (method, *_) in asked.items()}
+    encoder = encoder or dataset.info.default_encoder
+    starts = _starts(init)
     dataset.pairs(split)  # what would fail every run is said once
-    for method, own_preset, _ in asked.values():
-        preset_config(method, own_preset)
+    asked = {name: _checked(dataset, name, preset, encoder, starts) for name in names}
+    if unused := starts.keys() - {method for method, *_, start in asked.values() if start}:
+        raise UserError(
+            f"No preset that was asked for starts from a checkpoint of {min(unused)}: leave its "
+            "--init away, or ask for one such as finetuned+V."
+        )
+    kinds = {name: method_class(method).info.kind for name, (method, *_) in asked.items()}
     features_error: UserError | None = None
     if any(kind != "bias" for kind in kinds.values()):
         try:
-            _ensure_features(dataset, encoder or dataset.info.default_encoder)
+            _ensure_features(dataset, encoder)
         except UserError as error:
             features_error = error
     runs = runs_home(dataset) if runs is None else runs
@@ -109,7 +124,8 @@ def bench(
             if (name, seed) in errors:
                 raise errors[name, seed]
             setting = Setting.of(dataset, *asked[name])
-            scored += setting.run(runs, seed, protocols, split=split)
+            done = setting.run(runs, seed, protocols, split=split)
+            scored += [_named(run, asked[name][1]) for run in done]
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise  # a full disk fails every method: stop, and say it once
@@ -128,6 +144,44 @@ def _names(methods: Sequence[str]) -> list[str]:
 def _parsed(name: str, preset: str | None = None) -> tuple[str, str | None]:
     method, at, own = name.partition("@")
     return method, own if at else preset
+
+
+def _starts(folders: Sequence[Path]) -> dict[str, Path]:
+    """Name of a method to the folder of its checkpoint."""
+    starts: dict[str, Path] = {}
+    for folder in folders:
+        method = read_json(folder / "method.json")["method"]
+        if method in starts:
+            raise UserError(
+                f"{starts[method]} and {folder} are both checkpoints of {method}: leave one --init."
+            )
+        starts[method] = folder
+    return starts
+
+
+def _checked(
+    dataset: Dataset, name: str, preset: str, encoder: str, starts: Mapping[str, Path]
+) -> tuple[str, str | None, str, Path | None]:
+    """Give what `Setting.of` needs; refuse presets that are not there or cannot start."""
+    method, own = _parsed(name, preset)
+    cls, config = method_class(method), preset_config(method, own)
+    # Without @ the preset is for those that have one of that name.
+    if "@" in name and own not in cls.presets and not str(own).endswith(".json"):
+        raise UnknownNameError(f"preset of {method}", str(own), cls.presets)
+    if getattr(config, "query", "video") == "text":
+        open_captions(dataset, encoder)
+    if not getattr(config, "needs_init", False):
+        return method, own, encoder, None
+    if method not in starts:
+        require_init(config, method)
+    return method, own, encoder, starts[method]
+
+
+def _named(run: Scored, preset: str | None) -> Scored:
+    """Call a run by the preset that was asked for: another one may have the same config."""
+    if preset not in method_class(run.result.method).presets:
+        return run
+    return replace(run, result=run.result.model_copy(update={"preset": preset}))
 
 
 def _ensure_features(dataset: Dataset, encoder: str) -> None:

@@ -65,12 +65,15 @@ def fit_side_by_side(runs: Mapping[RunKey, Setting], folder: Path) -> dict[RunKe
     folder : Path
         Folder of runs.
     """
+    homes = {key: setting.checkpoint(folder, key[1]) for key, setting in runs.items()}
+    once = {home: key for key, home in homes.items()}  # presets may share a config, and so a run
     jobs = {
-        key: (setting.fitted, (setting.checkpoint(folder, key[1]), key[1]))
-        for key, setting in runs.items()
-        if not setting.is_fitted(folder, key[1])
+        key: (runs[key].fitted, (home, key[1]))
+        for home, key in once.items()
+        if not runs[key].is_fitted(folder, key[1])
     }
-    return side_by_side(jobs, asked=len(runs))
+    errors = side_by_side(jobs, asked=len(once))
+    return {key: errors[once[home]] for key, home in homes.items() if once[home] in errors}
 
 
 def _with_threads(

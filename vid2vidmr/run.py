@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from vid2vidmr import __version__
+from vid2vidmr.captions import open_captions
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.features import FeatureSource, open_features
+from vid2vidmr.features import FeatureSource, FeatureStore, open_features
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.method import Method, MethodInfo, preset_config
-from vid2vidmr.neural import WEIGHTS, NeuralMethod
+from vid2vidmr.neural import WEIGHTS, NeuralMethod, from_init, require_init
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.processes import is_main_process
@@ -84,8 +85,9 @@ class Setting:
     decoding: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Refuse to start a method from a checkpoint that has no weights to start from."""
+        """Refuse to start a method from a checkpoint that is not there or has no weights."""
         if self.init is None:
+            require_init(self.config, self.method.info.name)
             return
         if not issubclass(self.method, NeuralMethod):
             raise UserError(
@@ -95,7 +97,8 @@ class Setting:
         if not (self.init / WEIGHTS).exists():
             raise DataError(
                 f"{self.init} holds no checkpoint to start from (no {WEIGHTS}): make one with "
-                f"`vid2vidmr pretrain {self.method.info.name}`."
+                f"`vid2vidmr pretrain {self.method.info.name}` or `vid2vidmr import-checkpoint "
+                f"{self.method.info.name}`."
             )
 
     @classmethod
@@ -120,8 +123,17 @@ class Setting:
         return open_features(dataset, encoder or dataset.info.default_encoder)
 
     @cached_property
+    def captions(self) -> FeatureStore | None:
+        """Captions of the data set, None for methods that do not ask by text."""
+        return query_captions(self.dataset, self.config, self.features)
+
+    def pairs(self, split: str) -> PairSet:
+        """Pairs of a split with all that the method may look at."""
+        return self.dataset.pairs(split, self.features, self.captions)
+
+    @cached_property
     def key(self) -> str:
-        """Hash of data set, features, method, config, version and initial weights."""
+        """Hash of data set, features, captions, method, config, version and initial weights."""
         contract = self.features and self.features.contract.model_dump()
         decides = [
             __version__, self.dataset.fingerprint, contract, self.method.info.name,
@@ -129,6 +141,8 @@ class Setting:
         ]  # fmt: skip
         if self.init is not None:
             decides.append(file_sha256(self.init / WEIGHTS))
+        if self.captions is not None:
+            decides.append(self.captions.contract.model_dump())
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
     def folder(self, runs: Path, seed: int) -> Path:
@@ -161,8 +175,8 @@ class Setting:
             if self.method.fit is Method.fit:
                 method.save(checkpoint)  # it learns nothing: it needs no train pairs
             else:
-                train = self.dataset.pairs("train" if "train" in splits else "val", self.features)
-                val = self.dataset.pairs("val" if "val" in splits else "train", self.features)
+                train = self.pairs("train" if "train" in splits else "val")
+                val = self.pairs("val" if "val" in splits else "train")
                 if isinstance(method, NeuralMethod):
                     method.fit(train, val, checkpoint, self.init, workers=workers, log=log)
                 else:
@@ -186,7 +200,7 @@ class Setting:
         name, kind = self.method.info.name, self.method.info.kind
         checkpoint = self.checkpoint(runs, seed)
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
-        whole = self.dataset.pairs(split, self.features)
+        whole = self.pairs(split)
         parts: dict[str, tuple[PairSet, PairSet | None]] = {}
         for protocol in protocols:
             pairs = whole.under(protocol)
@@ -217,6 +231,21 @@ class Setting:
         return scored
 
 
+def query_captions(
+    dataset: Dataset, config: Any, features: FeatureSource | None
+) -> FeatureStore | None:
+    """Captions to use with the features, for a config that asks by text; else None.
+
+    Raises
+    ------
+    FeatureError
+        If there are none.
+    """
+    if features is None or getattr(config, "query", "video") != "text":
+        return None
+    return open_captions(dataset, features.contract.encoder)
+
+
 def _wrong_queries(pairs: PairSet) -> PairSet | None:
     try:
         return pairs.wrong_queries()
@@ -229,18 +258,23 @@ def _slug(pairs: PairSet) -> str:
     return name if pairs.split == "test" else f"{pairs.split}-{name}"
 
 
+def _as_json(config: Any) -> Any:
+    return json.loads(json.dumps(asdict(config)))
+
+
+def _is_of(preset: Any, config: Any) -> bool:
+    if getattr(preset, "needs_init", False):
+        preset = from_init(preset, config)  # its architecture is that of any checkpoint
+    return bool(_as_json(preset) == _as_json(config))
+
+
 def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
     """Predict `pairs` and write the predictions with their header."""
-    config = json.loads(json.dumps(asdict(method.config)))
-    presets = [
-        name
-        for name, preset in method.presets.items()
-        if json.loads(json.dumps(asdict(preset))) == config
-    ]
+    presets = [n for n, preset in method.presets.items() if _is_of(preset, method.config)]
     header = PredictionHeader(
         method=method.info.name,
         preset=presets[0] if presets else None,
-        config=config,
+        config=_as_json(method.config),
         seed=method.seed,
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,

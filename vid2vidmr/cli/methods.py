@@ -69,7 +69,10 @@ def train(
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(help="Checkpoint to start from (folder or Hub), see `vid2vidmr pretrain`."),
+        typer.Option(
+            help="Checkpoint to start from (folder or Hub), see `vid2vidmr pretrain` and "
+            "`import-checkpoint`."
+        ),
     ] = None,
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that prepare batches beside this one.")
@@ -169,11 +172,13 @@ def predict(
     from vid2vidmr.dataset import load_dataset
     from vid2vidmr.method import load_method
     from vid2vidmr.progress import progress
-    from vid2vidmr.run import Setting, write_run
+    from vid2vidmr.run import Setting, query_captions, write_run
 
     built = load_dataset(dataset)
     loaded = load_method(method, checkpoint)
-    pairs = built.pairs(split, Setting.source(built, loaded.info, encoder)).under(protocol)
+    features = Setting.source(built, loaded.info, encoder)
+    captions = query_captions(built, loaded.config, features)
+    pairs = built.pairs(split, features, captions).under(protocol)
     with progress(f"predict {method}", len(pairs)) as bar:
         write_run(loaded, built, pairs, out, bar)
     typer.echo(f"{len(pairs)} predictions written to {out}.")

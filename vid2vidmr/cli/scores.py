@@ -51,6 +51,13 @@ def bench(
     split: Annotated[
         str, typer.Option(help="Split to score: val is for choices, test for reports.")
     ] = "test",
+    init: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Checkpoint (folder or Hub) for presets that start from one, such as finetuned+V; "
+            "once a method."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
@@ -66,6 +73,7 @@ def bench(
 
     from vid2vidmr.bench import bench as run_bench
     from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.hub import checkpoint_folder
     from vid2vidmr.pairs import PROTOCOLS
     from vid2vidmr.run import runs_home
     from vid2vidmr.tables import summarise, to_rich, write_tables
@@ -82,6 +90,7 @@ def bench(
         preset=preset,
         encoder=encoder,
         split=split,
+        init=[checkpoint_folder(where) for where in init or ()],
         say=lambda line: typer.echo(line, err=True),
     )
     written: list[Path] = []

@@ -168,11 +168,14 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
     ----------
     dataset : Dataset
     scored : sequence of Scored
-        At least one bias row, all of one split; runs of a method with a config stand together.
+        At least one bias row, all of one split; runs of a method with a preset and config stand
+        together.
     """
     groups = [
         list(group)
-        for _, group in groupby(scored, key=lambda run: (run.result.method, run.result.config))
+        for _, group in groupby(
+            scored, key=lambda run: (run.result.method, run.result.preset, run.result.config)
+        )
     ]
     of_method = Counter(runs[0].result.method for runs in groups)
     rows = []
