@@ -29,9 +29,17 @@ def test_help_names_every_command_in_groups(cli: Cli) -> None:
     assert max(map(len, ran.out.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def test_help_lists_panels_in_the_order_of_work(cli: Cli) -> None:
+    found = re.findall(r"^(?:╭─ (\w[\w ]*) ─|│ ([\w-]+)  )", cli("--help").out, re.MULTILINE)
+    names = [panel or command for panel, command in found]
+    assert names[names.index("Data") :][:8] == [
+        "Data", "build", "features", "datasets", "export", "Methods", "methods", "pretrain"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "methods show"])
 def test_help_of_a_command_has_an_example(cli: Cli, command: str) -> None:
-    ran = cli(command, "--help")
+    ran = cli(*command.split(), "--help")
     assert ran.code == 0
     assert f"Example: vid2vidmr {command}" in ran.out
 
@@ -55,6 +63,42 @@ def test_methods_lists_kinds_and_sources(cli: Cli) -> None:
     assert listed["random"]["kind"] == "bias"
     assert all(method["source"] for method in listed.values())
     assert "whole-video" in cli("methods").out
+
+
+def test_methods_show_tells_all_of_one(cli: Cli) -> None:
+    card = json.loads(cli("methods", "show", "univtg", "--json").out)
+    assert card["info"]["licence"] == "own code; original MIT"
+    assert card["trained_on"].startswith("the train pairs")
+    assert card["imports_published"]
+    assert Path(card["readme"]).parts[-3:] == ("baselines", "univtg", "README.md")
+    presets = card["presets"]
+    assert presets["paper"]["base"] is None
+    assert presets["trained+V"] == {**presets["paper"], "base": "paper", "fields": {}}
+    assert presets["middle-frame"]["fields"] == {"query": "middle-frame"}
+    assert presets["small-middle-frame"]["base"] == "small"
+    assert presets["finetuned+T"]["needs_init"] and presets["finetuned+T"]["parameters"] is None
+    assert card["search"]["d"] == [64, 128]
+    wider = json.loads(cli("methods", "show", "univtg", "--dim", 1280, "--json").out)
+    assert wider["presets"]["paper"]["parameters"] > presets["paper"]["parameters"]
+    assert wider["presets"]["small"] == presets["small"]  # it sees 128 components of either
+
+    shown = cli("methods", "show", "univtg").out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert f"{presets['paper']['parameters']:,}" in shown
+    for text in ("Lin et al.", "original MIT", "as paper but query text", "of --init", "README.md"):
+        assert text in shown
+
+
+def test_methods_show_of_what_learns_nothing_and_of_what_is_not_there(cli: Cli) -> None:
+    shown = cli("methods", "show", "video-match").out
+    assert "as default but level video" in shown
+    assert "published checkpoints" not in shown and "tune" not in shown
+    assert json.loads(cli("methods", "show", "whole-video", "--json").out)["trained_on"] == (
+        "nothing"
+    )
+    ran = cli("methods", "show", "unvitg")
+    assert ran.code == 2
+    assert "did you mean 'univtg'?" in ran.err
 
 
 def test_datasets_says_what_is_built(cli: Cli, tiny: Path) -> None:

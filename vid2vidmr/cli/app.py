@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from vid2vidmr.cli import ablations, checkpoints, data, methods, scores, search
 
@@ -53,8 +54,23 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     "This machine": {methods.info: "vid2vidmr info --json"},
 }
 """Panel of the help page to its commands, each with an example."""
+SUBCOMMANDS: dict[Callable[..., None], dict[Callable[..., None], str]] = {
+    methods.methods: {methods.show: "vid2vidmr methods show univtg"}
+}
+"""Command to commands below it."""
+
+
+class _InOrder(TyperGroup):
+    """Lists its commands in the order of `COMMANDS`, groups among them."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        found = super().list_commands(ctx)
+        order = [f.__name__.replace("_", "-") for few in COMMANDS.values() for f in few]
+        return sorted(found, key=order.index)
+
 
 app = typer.Typer(
+    cls=_InOrder,
     name="vid2vidmr",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -65,7 +81,17 @@ app = typer.Typer(
 )
 for _panel, _commands in COMMANDS.items():
     for _command, _example in _commands.items():
-        app.command(rich_help_panel=_panel, epilog=f"Example: [bold]{_example}[/]")(_command)
+        _shown: dict[str, Any] = {
+            "rich_help_panel": _panel,
+            "epilog": f"Example: [bold]{_example}[/]",
+        }
+        if _command not in SUBCOMMANDS:
+            app.command(**_shown)(_command)
+            continue
+        _group = typer.Typer(callback=_command, invoke_without_command=True)
+        for _sub, _sub_example in SUBCOMMANDS[_command].items():
+            _group.command(epilog=f"Example: [bold]{_sub_example}[/]")(_sub)
+        app.add_typer(_group, name=_command.__name__, **_shown)
 
 
 def _version(asked: bool) -> None:

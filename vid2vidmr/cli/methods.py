@@ -1,4 +1,4 @@
-"""Commands about methods: methods, pretrain, train, predict, retrieve; and info."""
+"""Commands about methods: methods (show), pretrain, train, predict, retrieve; and info."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 from vid2vidmr.errors import UserError
 
 MethodName = Annotated[
@@ -42,11 +42,15 @@ class Level(StrEnum):
     frames = "frames"
 
 
-def methods(as_json: AsJson = False) -> None:
+def methods(context: typer.Context, as_json: AsJson = False) -> None:
     """List the methods: trained, untrained, and bias rows.
 
     Bias rows never look at the query: they show what a data set gives away.
+
+    `methods show NAME` tells all of one.
     """
+    if context.invoked_subcommand is not None:
+        return
     from vid2vidmr.registry import method_class, method_names
 
     found = [(name, method_class(name)) for name in method_names()]
@@ -55,6 +59,48 @@ def methods(as_json: AsJson = False) -> None:
         return
     rows = [[name, cls.info.kind, f"{cls.info.title}\n{cls.info.source}"] for name, cls in found]
     print_table("Methods", ["name", "kind", "what it is, and where it is from"], rows)
+
+
+def show(
+    name: MethodName,
+    dim: Annotated[
+        int, typer.Option(min=1, help="Length of a feature for which parameters are counted.")
+    ] = 512,
+    as_json: AsJson = False,
+) -> None:
+    """Tell all of a method.
+
+    Where it is from, licence, training data, parameters, presets, deviations.
+    """
+    from vid2vidmr.method_card import method_card
+
+    card = method_card(name, dim)
+    if as_json:
+        print_json(card.model_dump(mode="json"))
+        return
+    info = card.info
+    imports = f"vid2vidmr import-checkpoint {name}" if card.imports_published else "none are read"
+    facts = {
+        "title": info.title, "kind": info.kind, "source": info.source, "licence": info.licence,
+        "trained on": card.trained_on, "published checkpoints": imports,
+        "deviations": info.deviations, "README": card.readme or "none",
+    }  # fmt: skip
+    if info.kind != "trained":
+        del facts["published checkpoints"]
+    print_table(name, ["what", "value"], [[k, v] for k, v in facts.items()])
+    rows = []
+    for preset, has in card.presets.items():
+        number = "none" if has.parameters is None else count(has.parameters)
+        fields = ", ".join(f"{field} {value}" for field, value in has.fields.items())
+        said = fields if has.base is None else f"as {has.base}" + f" but {fields}" * bool(fields)
+        rows.append([preset, "of --init" if has.needs_init else number, said])
+    typer.echo()
+    title = f"Presets (parameters at {dim}-d features; fields in which presets differ)"
+    print_table(title, ["preset", "parameters", "fields"], rows)
+    if card.search:
+        typer.echo()
+        values = [[field, ", ".join(map(str, tried))] for field, tried in card.search.items()]
+        print_table("What tune draws from", ["field", "values"], values)
 
 
 def train(

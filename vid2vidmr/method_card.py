@@ -1,0 +1,138 @@
+"""All that is known of a method on one page: origin, licence, training, parameters, presets."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vid2vidmr.method import Method, MethodInfo
+from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.records import Record
+from vid2vidmr.registry import method_class
+
+_NONE_PUBLISHED = getattr(NeuralMethod.published, "__func__", None)
+
+
+class PresetCard(Record):
+    """A preset.
+
+    Attributes
+    ----------
+    parameters : int or None
+        Of its network; None if it has none, or if its sizes are those of a checkpoint.
+    needs_init : bool
+        Training starts from a checkpoint, which gives the sizes.
+    base : str or None
+        The earlier preset that is most like it; None for the first.
+    fields : dict
+        Where it differs from `base`; of the first preset all fields in which another one does.
+    """
+
+    parameters: int | None
+    needs_init: bool
+    base: str | None
+    fields: dict[str, Any]
+
+
+class MethodCard(Record):
+    """A method.
+
+    Attributes
+    ----------
+    info : MethodInfo
+    trained_on : str
+    imports_published : bool
+        `vid2vidmr import-checkpoint` reads the checkpoints of the published code.
+    dim : int
+        Length of a feature for which parameters are counted; presets with ``components`` see so
+        many of its principal components instead.
+    presets : dict of str to PresetCard
+        The first one is what the class takes by default.
+    search : dict
+        Field of the config to the values that `vid2vidmr tune` draws from.
+    readme : str or None
+    """
+
+    info: MethodInfo
+    trained_on: str
+    imports_published: bool
+    dim: int
+    presets: dict[str, PresetCard]
+    search: dict[str, list[Any]]
+    readme: str | None
+
+
+def method_card(name: str, dim: int = 512) -> MethodCard:
+    """Look up a method; networks are built to be counted, and nothing is trained.
+
+    Parameters
+    ----------
+    name : str
+        Registered name.
+    dim : int
+        Length of a feature.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    """
+    cls = method_class(name)
+    network = cls if issubclass(cls, NeuralMethod) else None
+    readme = Path(inspect.getfile(cls)).with_name("README.md")
+    return MethodCard(
+        info=cls.info,
+        trained_on=_trained_on(cls),
+        imports_published=network is not None
+        and getattr(network.published, "__func__", None) is not _NONE_PUBLISHED,
+        dim=dim,
+        presets=_presets(cls, dim),
+        search={k: list(v) for k, v in network.search.items()} if network else {},
+        readme=str(readme) if readme.exists() else None,
+    )
+
+
+def _trained_on(cls: type[Method]) -> str:
+    if cls.fit is Method.fit:
+        return "nothing"
+    pairs = "the train pairs of the data set at hand"
+    if issubclass(cls, NeuralMethod):
+        return f"{pairs}, on features of a pretrained encoder that is not trained further"
+    return f"{pairs} (statistics, no network)"
+
+
+def _presets(cls: type[Method], dim: int) -> dict[str, PresetCard]:
+    configs = {name: asdict(config) for name, config in cls.presets.items()}
+    first = next(iter(configs.values()))
+    varied = {k: v for k, v in first.items() if any(c[k] != v for c in configs.values())}
+    cards: dict[str, PresetCard] = {}
+    for name, config in configs.items():
+        base, fields = None, varied
+        for other in cards:
+            found = {k: v for k, v in config.items() if v != configs[other][k]}
+            if base is None or len(found) < len(fields):
+                base, fields = other, found
+        of_init = config.get("needs_init", False)
+        cards[name] = PresetCard(
+            parameters=None if of_init else _parameters(cls, cls.presets[name], dim),
+            needs_init=of_init,
+            base=base,
+            fields=fields,
+        )
+    return cards
+
+
+def _parameters(cls: type[Method], config: Any, dim: int) -> int | None:
+    if not issubclass(cls, NeuralMethod):
+        return None
+    import torch
+
+    seen = config.components or dim
+    try:
+        with torch.device("meta"):  # shapes alone: even `paper` costs nothing
+            model = cls(config).build_model(seen)
+    except (NotImplementedError, RuntimeError):
+        model = cls(config).build_model(seen)
+    return sum(parameter.numel() for parameter in model.parameters())
