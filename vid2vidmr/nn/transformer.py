@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 Activation = Literal["relu", "gelu", "prelu"]
-_ACTIVATIONS: dict[Activation, type[nn.Module]] = {
+ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
     "prelu": nn.PReLU,
@@ -22,6 +22,31 @@ def xavier_init(module: nn.Module) -> None:
             nn.init.xavier_uniform_(parameter)
 
 
+class DropPath(nn.Module):
+    """Drop the whole branch of a sample with probability `rate`, in training only.
+
+    What is kept is scaled by 1 / (1 - rate).
+
+    Source: Huang et al., Deep Networks with Stochastic Depth, ECCV 2016.
+    """
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, ...) -> (B, ...)."""
+        if not self.training or self.rate == 0:
+            return x
+        kept = x.new_empty(len(x), *[1] * (x.dim() - 1)).bernoulli_(1 - self.rate)
+        return x * kept / (1 - self.rate)
+
+
+def residual_dropout(dropout: float, drop_path: float) -> nn.Module:
+    """Give what a branch goes through before it is added: DropPath if asked for, else dropout."""
+    return DropPath(drop_path) if drop_path else nn.Dropout(dropout)
+
+
 class EncoderLayer(nn.Module):
     """Self-attention and feed-forward, each followed by residual and LayerNorm.
 
@@ -33,10 +58,19 @@ class EncoderLayer(nn.Module):
         Hidden size, attention heads, size of the feed-forward layer.
     dropout : float
     activation : {"relu", "gelu", "prelu"}
+    drop_path : float
+        Above 0, residual branches are dropped as a whole, with this probability, in place of
+        `dropout` of their entries.
     """
 
     def __init__(
-        self, d: int, heads: int, ff: int, dropout: float = 0.1, activation: Activation = "relu"
+        self,
+        d: int,
+        heads: int,
+        ff: int,
+        dropout: float = 0.1,
+        activation: Activation = "relu",
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.self_attn = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
@@ -45,7 +79,8 @@ class EncoderLayer(nn.Module):
         self.norm1 = nn.LayerNorm(d)
         self.norm2 = nn.LayerNorm(d)
         self.dropout = nn.Dropout(dropout)
-        self.activation = _ACTIVATIONS[activation]()
+        self.residual = residual_dropout(dropout, drop_path)
+        self.activation = ACTIVATIONS[activation]()
 
     def forward(self, x: Tensor, mask: Tensor, pos: Tensor) -> Tensor:
         """Mix the rows of each sample.
@@ -62,9 +97,9 @@ class EncoderLayer(nn.Module):
         """
         q = k = x + pos
         attended = self.self_attn(q, k, x, key_padding_mask=~mask.bool(), need_weights=False)[0]
-        x = self.norm1(x + self.dropout(attended))
+        x = self.norm1(x + self.residual(attended))
         hidden = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        out: Tensor = self.norm2(x + self.dropout(hidden))
+        out: Tensor = self.norm2(x + self.residual(hidden))
         return out
 
 
@@ -79,10 +114,11 @@ class Encoder(nn.Module):
         ff: int,
         dropout: float = 0.1,
         activation: Activation = "relu",
+        drop_path: float = 0.0,
     ) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            EncoderLayer(d, heads, ff, dropout, activation) for _ in range(layers)
+            EncoderLayer(d, heads, ff, dropout, activation, drop_path) for _ in range(layers)
         )
 
     def forward(self, x: Tensor, mask: Tensor, pos: Tensor) -> Tensor:
@@ -111,7 +147,7 @@ class DecoderLayer(nn.Module):
         self.norm2 = nn.LayerNorm(d)
         self.norm3 = nn.LayerNorm(d)
         self.dropout = nn.Dropout(dropout)
-        self.activation = _ACTIVATIONS[activation]()
+        self.activation = ACTIVATIONS[activation]()
 
     def forward(
         self, x: Tensor, query_pos: Tensor, memory: Tensor, memory_mask: Tensor, memory_pos: Tensor
