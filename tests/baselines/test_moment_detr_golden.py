@@ -13,8 +13,9 @@ from golden_cases import golden_cases
 from safetensors.torch import load_file
 
 from baselines.moment_detr import MomentDetrConfig
-from baselines.moment_detr.losses import Targets, losses
+from baselines.moment_detr.losses import losses
 from baselines.moment_detr.model import MomentDetrModel
+from vid2vidmr.nn.detr import Targets
 from vid2vidmr.nn.matcher import match
 from vid2vidmr.nn.saliency import ClipDraw
 
@@ -83,6 +84,7 @@ def case(request: pytest.FixtureRequest) -> Case:
             tensors["target/saliency_neg_labels"],
             torch.ones(len(spans), dtype=torch.bool),
         ),
+        tensors["target/saliency_all_labels"],
     )
     return Case(tensors, about, config, model, targets)
 
