@@ -280,6 +280,14 @@ def with_total(
     return {**losses, "loss": total}
 
 
+def count_layers(weights: Mapping[str, Tensor], block: str) -> int:
+    """Layers of a block of a checkpoint, such as ``transformer.t2v_encoder``."""
+    start = f"{block}.layers."
+    return len(
+        {name.removeprefix(start).split(".")[0] for name in weights if name.startswith(start)}
+    )
+
+
 def published_fields(weights: Mapping[str, Tensor], options: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of a `DetrConfig` by the options of the published training scripts.
 
