@@ -101,7 +101,7 @@ class Case:
         assert found["loss"].item() == pytest.approx(self.json["weighted_total"], rel=RELATIVE)
 
     def check_gradients_and_one_step(self, losses: Any) -> None:
-        """`losses()` gives the losses of the model as it is; norms below 1e-5 are rounding noise."""
+        """`losses()` gives those of the model as it is; norms below 1e-5 are rounding noise."""
         optimizer = torch.optim.AdamW(self.model.parameters(), lr=1e-4, weight_decay=1e-4)
         losses()["loss"].backward()
         golden = self.json["grad_norm_by_param"]
