@@ -66,7 +66,11 @@ def saliency_loss(outputs: dict[str, Tensor], targets: Targets, weight: float) -
             torch.cat([mask_neg, mask_neg], dim=1),
         )
 
-    scores, scores_neg = outputs["saliency_scores"], outputs["saliency_scores_neg"]
+    def of_negatives(name: str) -> Tensor:
+        """Give the same output for negatives; there may be none."""
+        return outputs.get(f"{name}_neg", outputs[name][:0])
+
+    scores, scores_neg = outputs["saliency_scores"], of_negatives("saliency_scores")
     loss = (
         margin_loss(scores, targets.clips)
         + ranks(scores, scores_neg)
@@ -74,7 +78,7 @@ def saliency_loss(outputs: dict[str, Tensor], targets: Targets, weight: float) -
         + rank_loss(scores[~negative], labels[~negative], mask[~negative])
         + negative_pair_loss(scores_neg, mask_neg)
     )
-    seen, seen_neg = outputs["t2vattnvalues"], outputs["t2vattnvalues_neg"]
+    seen, seen_neg = outputs["t2vattnvalues"], of_negatives("t2vattnvalues")
     looked = F.binary_cross_entropy(seen_neg, torch.zeros_like(seen_neg), reduction="none")
     attention = (
         margin_loss(seen, targets.clips)

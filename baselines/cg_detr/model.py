@@ -105,7 +105,7 @@ class CgDetrModel(DabDetrModel):
             of clips to the query; ``cate_attn_weights`` (B, M, D + N), to dummies and query;
             ``dummy_tokens`` (B, D, d), ``global_rep_tokens`` (P, d), ``video_mask`` (B, M),
             ``txt_mask`` (B, D + N). With `negative`: ``real_neg_mask`` (B,) and, of the K rows in
-            which it is true, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M),
+            which it is true, if any, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M),
             ``src_txt_mask_neg`` (K, D + N). With `relevant`: see `summaries`.
         """
         kind = self.token_type_embeddings.weight
@@ -130,6 +130,7 @@ class CgDetrModel(DabDetrModel):
         }
         if negative is not None:
             found["real_neg_mask"] = negative
+        if negative is not None and negative.any():
             other = Rows(*(part.roll(-1, 0)[negative] for part in keys))
             memory, token, weights = self.read(Rows(*(part[negative] for part in video)), other)
             found["saliency_scores_neg"] = self.saliency(memory, token)
