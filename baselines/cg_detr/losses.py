@@ -90,7 +90,7 @@ def saliency_loss(outputs: dict[str, Tensor], targets: Targets, weight: float) -
 
 
 def align_loss(outputs: dict[str, Tensor], group: Tensor | None) -> Tensor:
-    """Bring a moment near its query, away from dummies and other queries, and its clips near it."""
+    """Contrast a moment with queries and with dummies; tell its clips from the others by it."""
     moment, rest = outputs["memory_moment"], outputs["nmmemory_moment"]  # (B, d)
     query, dummy = outputs["sentence_txt"], outputs["sentence_dummy"]  # (B, d)
     own = torch.arange(len(moment), device=moment.device)

@@ -29,7 +29,6 @@ def read(
         dummies=len(weights["dummy_rep_token"]),
         prompts=len(weights["global_rep_token"]),
         prompts_used=options["num_prompts"],
-        drop_path=options["droppath"],
         weight_attention=options["lw_wattn"],
         weight_align=options["lw_ms_align"],
         weight_distill=options["lw_distill"],
