@@ -34,6 +34,7 @@ from vid2vidmr.alignment import prob_dtw
 from vid2vidmr.batch import Batch, TrainingSamples, collate
 from vid2vidmr.dataset import Dataset, load_dataset
 from vid2vidmr.features import FeatureContract, open_features
+from vid2vidmr.nn.clips import clips_centred_in
 from vid2vidmr.sampling import epoch_batches
 from vid2vidmr.training import fit, principal_components
 
@@ -130,7 +131,7 @@ def alignment_share(console: Console) -> None:
     sides: dict[str, Callable[[], Any]] = {"none": lambda: bare.step(batch)}
     for name, stepper in steppers.items():
         sides[name] = lambda stepper=stepper: stepper.step(batch)
-    inside = matr_losses.foreground_clips(batch)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask)
     costs = [bare.model(batch)[f"{name}_cost"].detach() for name in ("pre", "post")]
 
     def alone(stepper: Stepper, outputs: dict[str, Tensor]) -> None:

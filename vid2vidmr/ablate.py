@@ -10,7 +10,7 @@ from typing import Any
 
 from vid2vidmr.ablation import Ablation, Variant
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.errors import UnknownNameError
+from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import (
     Evaluation,
     SeedSummary,
@@ -24,7 +24,7 @@ from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PROTOCOLS
 from vid2vidmr.parallel import fit_side_by_side, side_by_side
-from vid2vidmr.pretraining import pretrain
+from vid2vidmr.pretraining import Level, pretrain
 from vid2vidmr.records import Interval
 from vid2vidmr.registry import method_class, report
 from vid2vidmr.run import Setting, is_checkpoint, runs_home
@@ -66,6 +66,8 @@ class AblationResult:
     pairs: int
     seeds: tuple[int, ...]
     rows: tuple[AblationRow, ...]
+    left_out: dict[str, str]
+    """Names of the variants that the preset cannot be, with the reason."""
 
 
 def ablate(
@@ -73,7 +75,7 @@ def ablate(
     method: str,
     table: str,
     *,
-    preset: str = "small",
+    preset: str | None = None,
     seeds: Sequence[int] = (0, 1, 2),
     runs: Path | None = None,
     encoder: str | None = None,
@@ -87,8 +89,8 @@ def ablate(
     dataset : Dataset
     method, table : str
         Registered name, and a key of its `Method.ablations`.
-    preset : str
-        What the variants change.
+    preset : str, optional
+        What the variants change, by default `Ablation.preset`.
     seeds : sequence of int
     runs : Path, optional
         Folder of runs, by default `vid2vidmr.run.runs_home`.
@@ -99,25 +101,30 @@ def ablate(
     ------
     UnknownNameError
         If the method has no such table.
+    UserError
+        If the preset can be none of its variants.
     """
     ablation = find_ablation(method, table)
+    preset = preset or ablation.preset
     encoder = encoder or dataset.info.default_encoder
     features = extract_features(dataset, encoder)
     videos = Videos.of_dataset(dataset, features)
     folder = runs_home(dataset) if runs is None else runs
     cls, base = method_class(method), preset_config(method, preset)
+    variants, left_out = _possible(ablation, base, videos)
     homes: dict[tuple[str, int], Path] = {}
     pretrainings = {}
     fits = {}
-    for v, seed in product(ablation.variants, seeds):
+    for v, seed in product(variants, seeds):
         setting = Setting(dataset, cls, replace(base, **v.changes), features)
         if v.pretraining is not None:
             fields = dict(v.pretraining)
-            share = fields.pop("augmented")
+            share, level = fields.pop("augmented"), fields.pop("level", "features")
             first = replace(setting, config=replace(base, **fields))
-            home = folder / method / f"pretraining-{first.key}-augmented{share:g}-seed{seed}"
+            name = f"pretraining-{first.key}-{level}-augmented{share:g}-seed{seed}"
+            home = folder / method / name
             homes[v.name, seed] = home
-            pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share))
+            pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share, level))
         fits[v.name, seed] = setting
     todo = {home: job for home, job in pretrainings.items() if not is_checkpoint(home)}
     _raise_first(side_by_side(todo, asked=len(pretrainings)))
@@ -126,7 +133,7 @@ def ablate(
     reported = report(ablation.report)(ablation.table)
     rows: list[AblationRow] = []
     means: dict[str, Evaluation] = {}
-    for v in ablation.variants:
+    for v in variants:
         scored: dict[str, list[Evaluation]] = {protocol: [] for protocol in PROTOCOLS}
         for seed in seeds:
             setting = replace(fits[v.name, seed], decoding=v.decoding)
@@ -151,6 +158,7 @@ def ablate(
         pairs=len(dataset.pairs("test")),
         seeds=tuple(seeds),
         rows=tuple(rows),
+        left_out=left_out,
     )
 
 
@@ -162,10 +170,35 @@ def find_ablation(method: str, table: str) -> Ablation:
     return tables[table]
 
 
+def _possible(
+    ablation: Ablation, base: Any, videos: Videos
+) -> tuple[list[Variant], dict[str, str]]:
+    """Variants that the base config can be, and why it cannot be the others."""
+    left_out = {}
+    for v in ablation.variants:
+        try:
+            replace(base, **v.changes, **v.decoding)
+            if (v.pretraining or {}).get("level") == "frames" and not videos.files:
+                raise UserError("It needs frames, and no video file is here.")
+        except UserError as error:
+            left_out[v.name] = str(error)
+    if len(left_out) == len(ablation.variants):
+        raise UserError(
+            f"No variant of {ablation.title} can be run: {next(iter(left_out.values()))}"
+        )
+    return [v for v in ablation.variants if v.name not in left_out], left_out
+
+
 def _pretrain(
-    cls: type[NeuralMethod], config: Any, seed: int, videos: Videos, folder: Path, augmented: float
+    cls: type[NeuralMethod],
+    config: Any,
+    seed: int,
+    videos: Videos,
+    folder: Path,
+    augmented: float,
+    level: Level,
 ) -> None:
-    pretrain(cls(config, seed), videos, folder, augmented=augmented)
+    pretrain(cls(config, seed), videos, folder, augmented=augmented, level=level)
 
 
 def _raise_first(errors: Mapping[Any, Exception]) -> None:

@@ -24,7 +24,7 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 @dataclass(frozen=True)
 class Failure:
-    """A run that did not end, and why."""
+    """A run that did not end, and why; `method` as it was asked for."""
 
     method: str
     seed: int
@@ -40,9 +40,10 @@ def bench(
     protocols: Sequence[str] = PROTOCOLS,
     preset: str = "small",
     encoder: str | None = None,
+    split: str = "test",
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[Scored], list[Failure]]:
-    """Run methods on the test split, and the bias rows with them.
+    """Run methods on a split, and the bias rows with them.
 
     Features, checkpoints and results that are complete are used again. A method that fails does
     not lose the others.
@@ -51,16 +52,19 @@ def bench(
     ----------
     dataset : Dataset
     methods : sequence of str
-        Registered names; ``["all"]`` is all that are registered.
+        Registered names, with a preset of their own as ``name@preset``; ``["all"]`` is all that are
+        registered.
     runs : Path, optional
         Folder of runs, by default `runs_home`.
     seeds : sequence of int
         Seeds of trained methods; the others run the first one only.
     protocols : sequence of str
     preset : str
-        For methods that have presets.
+        For methods that have presets and are asked for without one.
     encoder : str, optional
         By default that of the data set.
+    split : str
+        Scored pairs; val is for choices, test for reports.
     say : callable
         Is told what goes on, a line at a time.
 
@@ -71,10 +75,11 @@ def bench(
     failures : list of Failure
     """
     names = _names(methods)
-    kinds = {name: method_class(name).info.kind for name in names}
-    dataset.pairs("test")  # what would fail every run is said once
-    for name in names:
-        preset_config(name, preset)
+    asked = {name: (*_parsed(name, preset), encoder) for name in names}
+    kinds = {name: method_class(method).info.kind for name, (method, *_) in asked.items()}
+    dataset.pairs(split)  # what would fail every run is said once
+    for method, own_preset, _ in asked.values():
+        preset_config(method, own_preset)
     features_error: UserError | None = None
     if any(kind != "bias" for kind in kinds.values()):
         try:
@@ -92,9 +97,9 @@ def bench(
     errors: dict[tuple[str, int], Exception] = {}
     if features_error is None:
         neural = {
-            (name, seed): Setting.of(dataset, name, preset, encoder)
+            (name, seed): Setting.of(dataset, *asked[name])
             for name, seed in wanted
-            if issubclass(method_class(name), NeuralMethod)
+            if issubclass(method_class(asked[name][0]), NeuralMethod)
         }
         errors = fit_side_by_side(neural, runs)
     for name, seed in wanted:
@@ -103,8 +108,8 @@ def bench(
                 raise features_error
             if (name, seed) in errors:
                 raise errors[name, seed]
-            setting = Setting.of(dataset, name, preset, encoder)
-            scored += setting.run(runs, seed, protocols)
+            setting = Setting.of(dataset, *asked[name])
+            scored += setting.run(runs, seed, protocols, split=split)
         except Exception as error:
             if isinstance(error, OSError) and error.errno in FULL:
                 raise  # a full disk fails every method: stop, and say it once
@@ -115,11 +120,14 @@ def bench(
 
 def _names(methods: Sequence[str]) -> list[str]:
     asked = method_names() if list(methods) == ["all"] else list(methods)
-    for name in asked:
-        method_class(name)
     rank = {"trained": 0, "untrained": 1, "bias": 2}
     wanted = dict.fromkeys([*(n for n in asked if n not in BIAS_ROWS), *BIAS_ROWS])
-    return sorted(wanted, key=lambda name: rank[method_class(name).info.kind])
+    return sorted(wanted, key=lambda name: rank[method_class(_parsed(name)[0]).info.kind])
+
+
+def _parsed(name: str, preset: str | None = None) -> tuple[str, str | None]:
+    method, at, own = name.partition("@")
+    return method, own if at else preset
 
 
 def _ensure_features(dataset: Dataset, encoder: str) -> None:

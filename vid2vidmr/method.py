@@ -191,17 +191,40 @@ class Method(ABC):
 def preset_config(name: str, preset: str | None = None) -> Any:
     """Config of a preset; methods without presets of that kind give their only one.
 
+    Parameters
+    ----------
+    name : str
+    preset : str, optional
+        Name, or a JSON file such as `vid2vidmr tune` writes; by default the first preset.
+
     Raises
     ------
+    DataError
+        If the file holds no config of this method.
     UnknownNameError
         If a trained method has no such preset.
     """
     cls = method_class(name)
+    if preset is not None and preset.endswith(".json"):
+        return _config_file(cls, Path(preset))
     if preset is None or (cls.info.kind != "trained" and preset not in cls.presets):
         return next(iter(cls.presets.values()))
     if preset not in cls.presets:
         raise UnknownNameError(f"preset of {name}", preset, cls.presets)
     return cls.presets[preset]
+
+
+def _config_file(cls: type[Method], path: Path) -> Any:
+    value = read_json(path)
+    if not isinstance(value, dict) or value.get("method") != cls.info.name:
+        raise DataError(
+            f"{path} holds no config of {cls.info.name}: expected "
+            f'{{"method": "{cls.info.name}", "config": {{...}}}}.'
+        )
+    try:
+        return type(next(iter(cls.presets.values())))(**value["config"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path} holds no config of {cls.info.name}: {error}.") from None
 
 
 def load_method(name: str, checkpoint: str | Path | None = None) -> Method:

@@ -7,11 +7,11 @@ a model is built, so that methods can be listed without it.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -43,8 +43,11 @@ class TrainingConfig:
         Pairs drawn for an epoch, None for all.
     learning_rate, weight_decay : float
         AdamW.
-    schedule : {"constant", "cosine"}
-        Cosine has a linear warm-up over the first twentieth of the steps.
+    schedule : {"constant", "cosine", "step"}
+        Cosine has a linear warm-up over the first twentieth of the steps, step one over the first
+        `warm_up_epochs`; it multiplies the rate by 0.1 after every `decay_epochs`.
+    warm_up_epochs, decay_epochs : int
+        Of the schedule "step" only.
     clip_norm : float
         Largest norm of the gradient.
     patience : int
@@ -88,7 +91,9 @@ class TrainingConfig:
     pairs_per_epoch: int | None = None
     learning_rate: float = 1e-4
     weight_decay: float = 1e-4
-    schedule: Literal["constant", "cosine"] = "constant"
+    schedule: Literal["constant", "cosine", "step"] = "constant"
+    warm_up_epochs: int = 0
+    decay_epochs: int = 10_000
     clip_norm: float = 0.1
     patience: int = 10_000
     components: int | None = None
@@ -109,6 +114,16 @@ class TrainingConfig:
         """Give lists, which is what JSON has for tuples, their type back."""
         for name in ("clip_s", "augmentations", "augment_noise", "augment_speed"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+
+
+TRAINING_SEARCH: Mapping[str, Sequence[Any]] = {
+    "learning_rate": (3e-4, 1e-3, 3e-3),
+    "weight_decay": (1e-4, 1e-2),
+    "recrop": (0.5, 1.0),
+    "self_supervised": (0.0, 0.25, 0.5),
+    "noise": (0.0, 0.3, 0.6),
+}
+"""What is worth trying of the training of any method."""
 
 
 class ProjectedFeatures:
@@ -154,6 +169,9 @@ class NeuralMethod(Method):
     init_sha256 : str or None
         Hash of the weights that training started from; None if it started from nothing.
     """
+
+    search: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Field of the config to the values that `vid2vidmr tune` draws from."""
 
     config: Any
 

@@ -5,7 +5,7 @@
     RUNS/METHOD/KEY-seed0/checkpoint/                what `fit` left
     RUNS/METHOD/KEY-seed0/official/                  predictions.jsonl, result.json (written last)
     RUNS/METHOD/KEY-seed0/official-wrong-queries/    the same method, every query of another class
-    RUNS/METHOD/KEY-seed0/recropped/ ...
+    RUNS/METHOD/KEY-seed0/recropped/ ...             of the test split; val-official/ ... of val
 
 KEY hashes all that decides a checkpoint but for the seed: data set, features, config, version.
 """
@@ -172,7 +172,12 @@ class Setting:
         return self.method.load(checkpoint)
 
     def run(
-        self, runs: Path, seed: int, protocols: Sequence[str], sensitivity: bool = True
+        self,
+        runs: Path,
+        seed: int,
+        protocols: Sequence[str],
+        sensitivity: bool = True,
+        split: str = "test",
     ) -> list[Scored]:
         """Fit, predict and score one seed under every protocol; what is complete is read back.
 
@@ -181,10 +186,10 @@ class Setting:
         name, kind = self.method.info.name, self.method.info.kind
         checkpoint = self.checkpoint(runs, seed)
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
-        test = self.dataset.pairs("test", self.features)
+        whole = self.dataset.pairs(split, self.features)
         parts: dict[str, tuple[PairSet, PairSet | None]] = {}
         for protocol in protocols:
-            pairs = test.under(protocol)
+            pairs = whole.under(protocol)
             parts[protocol] = (
                 pairs,
                 _wrong_queries(pairs) if sensitivity and kind != "bias" else None,
@@ -220,7 +225,8 @@ def _wrong_queries(pairs: PairSet) -> PairSet | None:
 
 
 def _slug(pairs: PairSet) -> str:
-    return pairs.protocol.replace(", ", "-").replace(" ", "-")
+    name = pairs.protocol.replace(", ", "-").replace(" ", "-")
+    return name if pairs.split == "test" else f"{pairs.split}-{name}"
 
 
 def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:

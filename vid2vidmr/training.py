@@ -312,6 +312,10 @@ def _factor(config: TrainingConfig, steps: int) -> Callable[[int], float]:
     def factor(step: int) -> float:
         if config.schedule == "constant":
             return 1.0
+        if config.schedule == "step":
+            epoch_steps = max(1, steps // max(1, config.epochs))
+            warmed = (step + 1) / max(1, config.warm_up_epochs * epoch_steps)
+            return min(1.0, warmed) * 0.1 ** (step // (config.decay_epochs * epoch_steps))
         warm = max(1, steps // 20)
         if step < warm:
             return (step + 1) / warm

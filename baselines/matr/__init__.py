@@ -10,8 +10,9 @@ import numpy as np
 
 from baselines.matr.ablations import ABLATIONS
 from vid2vidmr.ablation import Ablation
+from vid2vidmr.errors import UserError
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -83,6 +84,23 @@ class MatrConfig(TrainingConfig):
     embedding: int = 64
     nms: float = 0.7
 
+    def __post_init__(self) -> None:
+        """Refuse what a wiring does not have.
+
+        Raises
+        ------
+        UserError
+        """
+        super().__post_init__()
+        after_fusion = self.source == "post" or (self.alignment != "none" and self.weight_post)
+        if self.wiring == "refined" and after_fusion:
+            raise UserError(
+                "The refined wiring has no query rows after fusion: set weight_post to 0 and "
+                "source to heads or pre."
+            )
+        if self.wiring == "released" and self.source != "heads":
+            raise UserError("The released wiring predicts by its heads alone: leave source alone.")
+
 
 BEST = MatrConfig(
     wiring="refined",
@@ -139,6 +157,14 @@ class Matr(NeuralMethod):
         "small": replace(BEST, epochs=12),
     }
     ablations: ClassVar[Mapping[str, Ablation]] = ABLATIONS
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "encoder_layers": (1, 2, 3),
+        "gamma": (0.05, 0.1, 0.2),
+        "input_dropout": (0.1, 0.3, 0.5),
+        "components": (64, 128),
+    }
 
     @classmethod
     def published(
@@ -186,14 +212,10 @@ class Matr(NeuralMethod):
             from baselines.matr.model import aligned_window
 
             return aligned_window(outputs[f"{self.config.source}_cost"], batch)
-        from vid2vidmr.windows import ranked
+        from vid2vidmr.nn.clips import ranked_clips
 
-        starts = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
+        windows_s = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
         scores = outputs["foreground"].sigmoid()
         if "posterior" in outputs:
             scores = scores * outputs["posterior"].exp()
-        lengths = batch.target_mask.sum(1).tolist()
-        return [
-            ranked(window[:m].cpu().numpy(), score[:m].cpu().numpy(), self.config.nms)
-            for window, score, m in zip(starts, scores, lengths, strict=True)
-        ]
+        return ranked_clips(windows_s, scores, batch.target_mask, self.config.nms)

@@ -18,8 +18,8 @@ from vid2vidmr.alignment import (
 )
 from vid2vidmr.batch import Batch
 from vid2vidmr.errors import UnknownNameError
+from vid2vidmr.nn.clips import clips_centred_in
 from vid2vidmr.nn.spans import span_giou
-from vid2vidmr.pairs import STEP_S
 
 DROP_SHARE = 0.3
 """Percentile over 100 of a pair's costs that dropping a clip costs (Drop-DTW, section 4)."""
@@ -33,7 +33,7 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
     dict of scalar Tensor
         ``fg``, ``seg``, ``pre``, ``post`` and ``loss``.
     """
-    inside = foreground_clips(batch)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask)
     parts = {
         "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
         "seg": boundary_loss(outputs["windows_s"], inside, batch),
@@ -47,17 +47,6 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
                 )
                 total = total + weight * parts[name]
     return {**parts, "loss": total}
-
-
-def foreground_clips(batch: Batch) -> Tensor:
-    """Clips whose centre lies in the ground truth, at least the nearest one; (B, M) bool."""
-    M = batch.target.shape[1]
-    centre_s = STEP_S * (torch.arange(M, device=batch.target.device) + 0.5)
-    start_s, end_s = batch.windows_s[:, :1], batch.windows_s[:, 1:]
-    inside = (centre_s >= start_s) & (centre_s < end_s)
-    distance = (centre_s - (start_s + end_s) / 2).abs().masked_fill(~batch.target_mask, torch.inf)
-    nearest = F.one_hot(distance.argmin(1), M).bool()
-    return (inside | nearest) & batch.target_mask
 
 
 def foreground_loss(logits: Tensor, inside: Tensor, mask: Tensor) -> Tensor:
@@ -98,7 +87,7 @@ def alignment_loss(
     ----------
     cost : Tensor, (B, M, N)
     inside : Tensor, (B, M), bool
-        See `foreground_clips`.
+        See `vid2vidmr.nn.clips.clips_centred_in`.
     batch : Batch
     config : MatrConfig
     rows : Tensor, (B, M + N, d), optional

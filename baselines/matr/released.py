@@ -10,39 +10,23 @@ B batch, M target clips, N query clips, d hidden size.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from baselines.matr import MatrConfig
 from baselines.matr.model import MatrModel
 from vid2vidmr.alignment import prob_dtw
 from vid2vidmr.batch import Batch
-from vid2vidmr.nn import normalise, with_endpoints
+from vid2vidmr.nn import WeightedPool, normalise, with_endpoints
+from vid2vidmr.nn.clips import clip_windows, saliency
 from vid2vidmr.windows import ranked
 
-LOG_MASKED = -149 * math.log(2)
-"""log(0 + 1e-45) in float32, whose smallest number is 2^-149 (some devices flush it to 0)."""
 TEMPERATURE = 0.1
 """Of the softmax over target clips in the alignment cost."""
-
-
-class WeightedPool(nn.Module):
-    """Attention pooling of the query with one learned direction, key ``weight`` (d, 1)."""
-
-    def __init__(self, d: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(d, 1))
-        nn.init.xavier_uniform_(self.weight)
-
-    def forward(self, x: Tensor, mask: Tensor) -> Tensor:
-        """(B, N, d) with mask (B, N), true where valid -> (B, 1, d)."""
-        weights = (x @ self.weight).masked_fill(~mask.unsqueeze(-1), -torch.inf).softmax(dim=1)
-        return weights.transpose(1, 2) @ x
 
 
 class ReleasedModel(MatrModel):
@@ -87,23 +71,16 @@ class ReleasedModel(MatrModel):
         t0, q0 = self.project(target, query)
         t, q = self.fuse(t0, target_mask, q0, query_mask)
         pooled = self.weightedpool(q0, query_mask)
-        saliency = F.cosine_similarity(t0, pooled, dim=-1)
         return {
             "pred_logits": self.class_embed_c(t, target_mask).sigmoid(),
             "pred_spans": self.span_embed_c(t, target_mask),
-            "saliency_scores": saliency + LOG_MASKED * ~target_mask,
+            "saliency_scores": saliency(t0, pooled, target_mask),
             "vid_mem_proj": t0,
             "txt_mem_proj_n": q0,
             "txt_mem_proj": pooled,
             "vid_decoder": t,
             "txt_decoder": q,
         }
-
-
-def clip_times(mask: Tensor) -> Tensor:
-    """Give each clip's time as a share of the target, its end (i + 1) / M; 0 on padding; (B, M)."""
-    end = torch.arange(1, mask.shape[1] + 1, device=mask.device)
-    return end / mask.sum(1, keepdim=True) * mask
 
 
 def prob_cost(target: Tensor, query: Tensor) -> Tensor:
@@ -141,9 +118,7 @@ def decoded(outputs: dict[str, Tensor], mask: Tensor, durations_s: Tensor) -> np
     ndarray, (B, M, 3)
         start_s, end_s in [0, duration] and score, four decimals, best first; padding has score 0.
     """
-    duration = durations_s[:, None, None]
-    windows_s = (clip_times(mask).unsqueeze(-1) + outputs["pred_spans"]) * duration
-    windows_s = windows_s.clamp(min=0).minimum(duration)
+    windows_s = clip_windows(outputs["pred_spans"], mask, durations_s, durations_s)
     scores = outputs["pred_logits"][..., 0] * mask
     order = scores.argsort(dim=1, descending=True, stable=True).unsqueeze(-1)
     rows = torch.cat([windows_s, scores.unsqueeze(-1)], dim=-1).take_along_dim(order, dim=1)

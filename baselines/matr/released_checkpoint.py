@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from baselines.matr import Matr, MatrConfig
-from vid2vidmr.nn.checkpoints import require_options
+from vid2vidmr.nn.checkpoints import clip_options, require_options
 
 UNUSED = (
     "transformer.decoder.",
@@ -38,22 +38,7 @@ def read(
         span_loss_type="l1",
     )
     preset = Matr.presets["released"]
-    nms = options.get("nms_thd", -1)  # the published option; negative is none
-    config = replace(
-        preset,
-        d=options["hidden_dim"],
-        heads=options["nheads"],
-        ff=options["dim_feedforward"],
-        encoder_layers=options["enc_layers"],
-        dropout=options["dropout"],
-        input_dropout=options["input_dropout"],
-        weight_b=options["b_loss_coef"],
-        weight_g=options["g_loss_coef"],
-        weight_f=options["f_loss_coef"],
-        weight_s_inter=options["s_loss_inter_coef"],
-        weight_s_intra=options["s_loss_intra_coef"],
-        nms=nms if nms >= 0 else preset.nms,
-    )
+    config = replace(preset, **clip_options(options, preset.nms))
     dim = len(weights["input_txt_proj.0.LayerNorm.weight"])
     used = {name: value for name, value in weights.items() if not name.startswith(UNUSED)}
     return config, dim, used

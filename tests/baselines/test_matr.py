@@ -5,13 +5,14 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
-from toy import toy_pairs
+from toy import mixed_samples, toy_pairs
 
 from baselines.matr import Alignment, Matr, MatrConfig
-from baselines.matr.losses import alignment_loss, foreground_clips
+from baselines.matr.losses import alignment_loss
 from baselines.matr.model import MatrModel, aligned_segment
 from vid2vidmr.batch import Batch, PairSamples, collate
 from vid2vidmr.errors import UnknownNameError
+from vid2vidmr.nn.clips import clips_centred_in
 
 PAPER = replace(
     Matr.presets["paper"], d=32, ff=32, heads=4, encoder_layers=1, decoder_layers=1, batch_size=8
@@ -20,7 +21,7 @@ REFINED = replace(Matr.presets["best"], d=32, ff=32, heads=4, encoder_layers=1, 
 
 
 def mixed_batch() -> Batch:
-    return collate([PairSamples(toy_pairs(3, seed=rows, rows=rows))[0] for rows in (20, 7, 33)])
+    return collate(mixed_samples())
 
 
 def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
@@ -68,12 +69,12 @@ def test_an_unknown_alignment_is_refused() -> None:
     cost = torch.ones(len(batch), batch.target.shape[1], batch.query.shape[1])
     config = replace(PAPER, alignment="soft-dwt")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="did you mean 'soft-dtw'"):
-        alignment_loss(cost, foreground_clips(batch), batch, config)
+        alignment_loss(cost, clips_centred_in(batch.windows_s, batch.target_mask), batch, config)
 
 
 def test_posterior_loss_vanishes_only_for_an_alignment_that_finds_the_moment() -> None:
     batch = mixed_batch()
-    inside = foreground_clips(batch)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask)
     config = replace(PAPER, alignment="posterior", gamma=0.1)
     n = batch.query.shape[1]
     right = (~inside).float().unsqueeze(-1).expand(-1, -1, n) * 2  # cost 0 inside, 2 outside
@@ -86,7 +87,7 @@ def test_posterior_loss_vanishes_only_for_an_alignment_that_finds_the_moment() -
 def test_foreground_has_at_least_the_nearest_clip() -> None:
     batch = mixed_batch()
     short = replace(batch, windows_s=torch.tensor([[4.3, 4.4], [0.0, 0.1], [65.8, 66.0]]))
-    inside = foreground_clips(short)
+    inside = clips_centred_in(short.windows_s, short.target_mask)
     assert inside.sum(1).tolist() == [1, 1, 1]
     assert inside.int().argmax(1).tolist() == [2, 0, 32]
 

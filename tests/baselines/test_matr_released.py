@@ -16,13 +16,14 @@ from safetensors.torch import load_file
 from toy import CONTRACT, toy_pairs
 
 from baselines.matr import Matr, MatrConfig
-from baselines.matr.released import ReleasedModel, clip_times, decoded, prob_alignment, prob_cost
+from baselines.matr.released import ReleasedModel, decoded, prob_alignment, prob_cost
 from baselines.matr.released_checkpoint import UNUSED
 from baselines.matr.released_losses import losses, targets
 from vid2vidmr.batch import Batch
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.nn.checkpoints import import_checkpoint
+from vid2vidmr.nn.clips import clip_times
 
 RELATIVE = 1e-4
 """Of a tensor's largest absolute value."""
@@ -124,7 +125,7 @@ def test_golden_targets(case: Case) -> None:
     golden = {k[4:]: v for k, v in case.tensors.items() if k.startswith("tgt.")}
     close(found.times, golden["timestamp"][..., 0])
     assert torch.equal(found.inside, golden["timestamp_window"].bool())
-    spans = found.spans.unsqueeze(1) * found.inside.unsqueeze(-1)
+    spans = found.spans * found.inside.unsqueeze(-1)
     close(spans, golden["span_labels_nn"])
     assert found.inside[torch.arange(len(found.positive)), found.positive].all()
 

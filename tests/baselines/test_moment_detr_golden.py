@@ -9,7 +9,14 @@ from typing import Any
 
 import pytest
 import torch
-from golden_cases import golden_cases
+from golden_cases import (
+    RELATIVE,
+    check_gradients_and_one_step,
+    close,
+    golden_cases,
+    pair_alone,
+    part,
+)
 from safetensors.torch import load_file
 
 from baselines.moment_detr import MomentDetrConfig
@@ -20,8 +27,6 @@ from vid2vidmr.nn.matcher import match
 from vid2vidmr.nn.saliency import ClipDraw
 
 CASES = golden_cases("moment_detr_*.safetensors")
-RELATIVE = 1e-4
-"""Of a tensor's largest absolute value."""
 
 
 @dataclass
@@ -33,7 +38,7 @@ class Case:
     targets: Targets
 
     def group(self, prefix: str) -> dict[str, torch.Tensor]:
-        return {k.removeprefix(prefix): v for k, v in self.tensors.items() if k.startswith(prefix)}
+        return part(self.tensors, prefix)
 
     def run(self) -> dict[str, torch.Tensor]:
         given = self.group("input/")
@@ -71,9 +76,7 @@ def case(request: pytest.FixtureRequest) -> Case:
         weight_contrastive=given["contrastive_align_loss_coef"],
     )
     model = MomentDetrModel(config, given["v_feat_dim"], given["t_feat_dim"]).eval()
-    model.load_state_dict(
-        {k.removeprefix("param/"): v for k, v in tensors.items() if k.startswith("param/")}
-    )
+    model.load_state_dict(part(tensors, "param/"))
     spans = [tensors[f"target/span_labels_{b}"] for b in range(len(tensors["input/src_vid"]))]
     lengths = torch.tensor([len(s) for s in spans])
     targets = Targets(
@@ -89,11 +92,6 @@ def case(request: pytest.FixtureRequest) -> Case:
     return Case(tensors, about, config, model, targets)
 
 
-def close(ours: torch.Tensor, golden: torch.Tensor) -> None:
-    atol = RELATIVE * golden.abs().max().item()
-    torch.testing.assert_close(ours.detach(), golden, rtol=0, atol=atol)
-
-
 def test_golden_outputs_of_the_padded_batch(case: Case) -> None:
     outputs, golden = case.run(), case.group("output/")
     assert set(golden) == set(outputs)
@@ -104,13 +102,7 @@ def test_golden_outputs_of_the_padded_batch(case: Case) -> None:
 def test_golden_outputs_of_each_pair_alone(case: Case) -> None:
     given = case.group("input/")
     for b in range(len(given["src_vid"])):
-        m, n = int(given["src_vid_mask"][b].sum()), int(given["src_txt_mask"][b].sum())
-        outputs = case.model.outputs(
-            given["src_vid"][b : b + 1, :m],
-            given["src_vid_mask"][b : b + 1, :m],
-            given["src_txt"][b : b + 1, :n],
-            given["src_txt_mask"][b : b + 1, :n],
-        )
+        outputs = case.model.outputs(*pair_alone(given, b))
         golden = case.group(f"single_{b}/")
         assert golden
         for name, value in golden.items():
@@ -143,21 +135,6 @@ def test_golden_losses(case: Case) -> None:
 
 
 def test_golden_gradients_and_one_step(case: Case) -> None:
-    optimizer = torch.optim.AdamW(case.model.parameters(), lr=1e-4, weight_decay=1e-4)
-    losses(case.run(), case.targets, case.config)["loss"].backward()
-    golden = case.json["grad_norm_by_param"]
-    parameters = dict(case.model.named_parameters())
-    assert set(parameters) == set(golden)
-    for name, norm in golden.items():
-        grad = parameters[name].grad
-        if norm is None:
-            assert grad is None, name
-        else:
-            # Norms below 1e-6 are rounding noise in the golden values too.
-            assert grad.norm().item() == pytest.approx(norm, rel=RELATIVE, abs=1e-6), name
-    total = torch.nn.utils.clip_grad_norm_(case.model.parameters(), 0.1)
-    assert total.item() == pytest.approx(case.json["grad_norm_total_before_clip_0p1"], rel=RELATIVE)
-    optimizer.step()
-    after = losses(case.run(), case.targets, case.config)["loss"].item()
-    golden_after = case.json["weighted_total_after_one_adamw_step_lr1e4_wd1e4_clip0p1"]
-    assert after == pytest.approx(golden_after, rel=RELATIVE)
+    check_gradients_and_one_step(
+        case.model, lambda: losses(case.run(), case.targets, case.config)["loss"], case.json
+    )

@@ -12,8 +12,9 @@ from vid2vidmr.registry import method_class, report
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    config = replace(Matr.presets["small"], epochs=1, pairs_per_epoch=8, batch_size=8, d=8, heads=2)
-    monkeypatch.setattr(Matr, "presets", {"small": config})
+    quick = {"epochs": 1, "pairs_per_epoch": 8, "batch_size": 8, "d": 8, "heads": 2}
+    presets = {name: replace(Matr.presets[name], **quick) for name in ("paper-small", "small")}
+    monkeypatch.setattr(Matr, "presets", presets)
 
 
 def test_rows_that_share_a_training_share_its_run(
@@ -38,8 +39,18 @@ def test_rows_that_share_a_training_share_its_run(
     assert checkpoint.stat().st_mtime_ns == written
     assert "prediction heads" in again.out
     assert "synthetic" in again.out
-    table = (runs / "ablation-matr-4-small.md").read_text()
+    table = (runs / "ablation-matr-4-paper-small.md").read_text()
     assert "59.2 / 56.5" in table
+
+
+def test_rows_that_a_preset_cannot_be_are_named(tiny: Path, cli: Callable[..., Ran]) -> None:
+    command = ("ablate", "matr", "--table", "2", "--dataset", "minimatch", "--preset", "small")
+    ran = cli(*command, "--seeds", "1", "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    assert [row["variant"]["name"] for row in found["rows"]] == ["neither", "pre-fusion"]
+    assert set(found["left_out"]) == {"post-fusion", "both"}
+    assert "Left out: post-fusion" in cli(*command, "--seeds", "1").out.replace("\n", " ")
 
 
 def test_pretraining_comes_first_and_zero_shot_rows_are_not_trained(
@@ -51,17 +62,17 @@ def test_pretraining_comes_first_and_zero_shot_rows_are_not_trained(
         row["variant"]["name"]: row["metrics"]["recropped"]["mIoU"]["mean"]["value"]
         for row in json.loads(ran.out)["rows"]
     }
-    assert len(values) == 5
+    assert len(values) == 6
     folders = list((tmp_path / "runs" / "minimatch" / "matr").iterdir())
     pretrained = [folder for folder in folders if folder.name.startswith("pretraining-")]
-    assert len(pretrained) == 2
+    assert len(pretrained) == 3
     weights = {(folder / "model.safetensors").read_bytes() for folder in pretrained}
     untrained = [
         path
         for path in (tmp_path / "runs").rglob("checkpoint/model.safetensors")
         if path.read_bytes() in weights
     ]
-    assert len(untrained) == 2
+    assert len(untrained) == 3
 
 
 def test_unknown_table_is_one_line(tiny: Path, cli: Callable[..., Ran]) -> None:

@@ -14,7 +14,7 @@ from vid2vidmr.dataset import load_dataset
 Cli = Callable[..., Ran]
 COMMANDS = (
     "build", "features", "datasets", "export", "methods", "train", "predict", "import-checkpoint",
-    "retrieve", "bench", "evaluate", "info",
+    "retrieve", "bench", "ablate", "tune", "pretrain", "evaluate", "info",
 )  # fmt: skip
 
 

@@ -12,14 +12,17 @@ from vid2vidmr.nn import (
     MLP,
     ConvHead,
     Decoder,
+    DropPath,
     Encoder,
     LearnedPosition,
     Projection,
+    WeightedPool,
     normalise,
     sine_position,
     with_endpoints,
     xavier_init,
 )
+from vid2vidmr.nn.clips import ClipTargets, clips_ending_in, saliency_contrasts
 from vid2vidmr.nn.matcher import match, set_losses
 from vid2vidmr.nn.saliency import ClipDraw, clips_inside, draw_clips, margin_loss
 from vid2vidmr.nn.spans import span_giou, span_iou, to_centre_width, to_start_end
@@ -101,6 +104,24 @@ def test_encoder_and_decoder_do_not_see_padding(activation):
         torch.testing.assert_close(decoded[:, b], decoded_alone[:, 0], atol=1e-5, rtol=0)
 
 
+def test_drop_path_leaves_out_whole_branches_of_samples():
+    x = torch.ones(4000, 3, 2)
+    drop = DropPath(0.25)
+    dropped = drop(x)
+    assert (dropped == dropped[:, :1, :1]).all()
+    torch.testing.assert_close(dropped.unique(), torch.tensor([0, 4 / 3]))
+    assert dropped.mean().item() == pytest.approx(1, abs=0.05)
+    assert drop.eval()(x) is x
+
+
+def test_drop_path_takes_the_place_of_residual_dropout():
+    x, mask = padded()
+    encoder = Encoder(1, D, heads=4, ff=32, dropout=0.5, drop_path=0.999999)
+    dropped = encoder(x, mask, torch.zeros_like(x))
+    norm = torch.nn.functional.layer_norm
+    torch.testing.assert_close(dropped, norm(norm(x, (D,)), (D,)))
+
+
 def test_positions_reach_queries_and_keys_but_not_values():
     encoder = Encoder(1, D, heads=4, ff=32).eval()
     one_row, mask = torch.randn(1, 1, D), torch.ones(1, 1)
@@ -138,6 +159,56 @@ def test_xavier_init_leaves_vectors_alone():
     layer = encoder.layers[0]
     assert layer.linear1.weight.abs().max() <= math.sqrt(6 / (D + 32))
     assert (layer.norm1.weight == 1).all()
+
+
+def test_the_pooled_query_is_a_mean_of_valid_rows_and_finite_without_any():
+    x, mask = padded()
+    mask[2] = False
+    pool = WeightedPool(D)
+    pooled = pool(x, mask)
+    weights = (x[1, :4] @ pool.weight).softmax(0)
+    torch.testing.assert_close(pooled[1, 0], (weights * x[1, :4]).sum(0))
+    assert pooled.isfinite().all()
+
+
+def test_clips_of_a_moment_end_in_it():
+    mask = torch.arange(6) < torch.tensor([6, 6, 4])[:, None]
+    windows = torch.tensor([[2.0, 8.0], [3.9, 4.1], [6.5, 20.0]])
+    inside = [row.nonzero().flatten().tolist() for row in clips_ending_in(windows, mask)]
+    assert inside == [[0, 1, 2, 3], [1], [3]]
+
+
+def test_saliency_contrasts_match_their_definition_with_and_without_negatives_of_one_class():
+    B, M = 4, 6
+    rows, queries, scores = torch.randn(B, M, D), torch.randn(B, 1, D), torch.rand(B, M)
+    lower, positive = torch.rand(B, M) > 0.5, torch.tensor([0, 5, 2, 2])
+    lower[torch.arange(B), positive] = False
+    group = torch.tensor([7, 3, 7, 7])
+    outputs = {"vid_mem_proj": rows, "txt_mem_proj": queries, "saliency_scores": scores}
+    mask = torch.ones(B, M, dtype=torch.bool)
+    targets = ClipTargets(mask, scores, rows[..., :2], lower, positive, lower)
+
+    def share(of, among):
+        """Log of one's share among several similarities."""
+        return float(of / 0.07 - (torch.stack(among) / 0.07).logsumexp(0))
+
+    for apart in (None, group[:, None] != group):
+        inter, intra = [], []
+        for b, p in enumerate(positive.tolist()):
+            rivals = [a for a in range(B) if a == b or apart is None or apart[a, b]]
+
+            def cos(row, query):
+                return torch.cosine_similarity(rows[row, positive[row]], queries[query, 0], dim=0)
+
+            inter.append(share(cos(b, b), [cos(b, a) for a in rivals]))
+            inter.append(share(cos(b, b), [cos(a, b) for a in rivals]))
+            clips = [scores[b, i] for i in range(M) if i == p or lower[b, i]]
+            intra.append(share(scores[b, p], clips))
+            among = [scores[a, p] for a in rivals if positive[a] == p or lower[a, p]]
+            intra.append(share(scores[b, p], among))
+        found = saliency_contrasts(outputs, targets, apart)
+        assert found[0].item() == pytest.approx(-sum(inter) / B, rel=1e-4)
+        assert found[1].item() == pytest.approx(-sum(intra) / B, rel=1e-4)
 
 
 times = st.floats(-2, 3, allow_nan=False, width=32)

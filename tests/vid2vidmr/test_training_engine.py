@@ -207,3 +207,11 @@ def test_training_killed_at_random_ends_with_the_same_checkpoint(tmp_path: Path)
     assert [step for step, _ in curve(whole)["train/loss"]] == list(range(1, 67))
     assert {"train/part", "train/learning_rate", "train/gradient_norm", "val/mIoU_official",
             "val/mIoU_recropped"} < curve(whole).keys()  # fmt: skip
+
+
+def test_the_step_schedule_warms_up_and_decays() -> None:
+    config = replace(SMALL, epochs=10, schedule="step", warm_up_epochs=2, decay_epochs=4)
+    factor = training._factor(config, steps=100)
+    assert factor(0) == pytest.approx(1 / 20)
+    assert factor(9) == pytest.approx(0.5)
+    assert [round(factor(step), 6) for step in (19, 39, 40, 79, 80)] == [1, 1, 0.1, 0.1, 0.01]

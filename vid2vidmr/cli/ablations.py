@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.methods import DatasetOption, EncoderOption, MethodName, PresetOption
+from vid2vidmr.cli.methods import DatasetOption, EncoderOption, MethodName
 from vid2vidmr.cli.output import AsJson, print_json
 from vid2vidmr.cli.scores import parsed_seeds
 
@@ -17,14 +17,16 @@ def ablate(
     table: Annotated[str, typer.Option(help="Number of the table in the method's paper.")],
     dataset: DatasetOption,
     seeds: Annotated[str, typer.Option(help="A count (3) or a list (0,1).")] = "3",
-    preset: PresetOption = "small",
+    preset: Annotated[
+        str | None, typer.Option(help="Preset that the variants change (default: the table's own).")
+    ] = None,
     encoder: EncoderOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Run an ablation table of a method's paper, ours beside the paper's numbers.
+    """Run a table of a method's paper, ours beside its numbers.
 
     The paper's numbers are of its own data: compare differences, not values. What is complete is
     used again. Writes ablation-METHOD-TABLE.md and .csv.

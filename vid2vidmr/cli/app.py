@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli import ablations, checkpoints, data, methods, scores
+from vid2vidmr.cli import ablations, checkpoints, data, methods, scores, search
 
 EPILOG = """
 [bold]From nothing to a table[/] (the embedded data set needs no download):
@@ -33,6 +33,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     "Methods": {
         methods.methods: "vid2vidmr methods --json",
         methods.pretrain: "vid2vidmr pretrain matr --videos minimatch --out matr-pretrained",
+        search.tune: "vid2vidmr tune moment_detr --dataset minimatch --trials 8",
         methods.train: "vid2vidmr train matr --dataset minimatch --seed 1 --out matr-1",
         methods.predict: (
             "vid2vidmr predict matr --dataset minimatch --checkpoint matr-1 --out matr.jsonl"

@@ -19,7 +19,11 @@ EncoderOption = Annotated[
     str | None, typer.Option(help="Encoder of the features (default: the data set's own).")
 ]
 PresetOption = Annotated[
-    str, typer.Option(help="Preset of trained methods: small (CPU, minutes) or paper.")
+    str,
+    typer.Option(
+        help="Preset of trained methods: small (CPU, minutes), paper, or a JSON file that `tune` "
+        "wrote."
+    ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
 CheckpointOption = Annotated[

@@ -38,12 +38,19 @@ def parsed_seeds(text: str) -> list[int]:
 def bench(
     dataset: DatasetOption,
     methods: Annotated[
-        str, typer.Option(help="Names with commas between, or all. Bias rows always run.")
+        str,
+        typer.Option(
+            help="Names with commas between, or all; name@preset for a preset of its own. Bias "
+            "rows always run."
+        ),
     ] = "all",
     seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
     protocol: Annotated[Protocols, typer.Option(help="Protocols to show.")] = Protocols.both,
     preset: PresetOption = "small",
     encoder: EncoderOption = None,
+    split: Annotated[
+        str, typer.Option(help="Split to score: val is for choices, test for reports.")
+    ] = "test",
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
@@ -74,6 +81,7 @@ def bench(
         protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
         preset=preset,
         encoder=encoder,
+        split=split,
         say=lambda line: typer.echo(line, err=True),
     )
     written: list[Path] = []
@@ -85,7 +93,7 @@ def bench(
             {
                 "results": [run.result.model_dump(mode="json") for run in scored],
                 "query_sensitivity": {
-                    row.method: {p: i.model_dump() for p, i in row.sensitivity.items()}
+                    row.name: {p: i.model_dump() for p, i in row.sensitivity.items()}
                     for row in (table.rows if scored else ())
                 },
                 "failures": [

@@ -148,6 +148,33 @@ def require_options(options: Mapping[str, Any], **expected: Any) -> None:
             )
 
 
+def clip_options(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
+    """Fields of our configs that the published UniVTG and MATR have options for.
+
+    Parameters
+    ----------
+    options : mapping
+        Of the published training script.
+    nms : float
+        Ours where the published one is off (negative) or missing.
+    """
+    published = options.get("nms_thd", -1)
+    return {
+        "d": options["hidden_dim"],
+        "heads": options["nheads"],
+        "ff": options["dim_feedforward"],
+        "encoder_layers": options["enc_layers"],
+        "dropout": options["dropout"],
+        "input_dropout": options["input_dropout"],
+        "weight_b": options["b_loss_coef"],
+        "weight_g": options["g_loss_coef"],
+        "weight_f": options["f_loss_coef"],
+        "weight_s_inter": options["s_loss_inter_coef"],
+        "weight_s_intra": options["s_loss_intra_coef"],
+        "nms": published if published >= 0 else nms,
+    }
+
+
 def _differences(weights: Mapping[str, Tensor], model: nn.Module) -> str:
     """Tell what is wrong with the names and shapes of weights, empty if nothing."""
     own = model.state_dict()

@@ -32,11 +32,12 @@ def heading(result: AblationResult) -> str:
 
 def notes(result: AblationResult) -> str:
     """Say what a reader must know to read the numbers."""
+    left_out = "".join(f"Left out: {name} ({why}) " for name, why in result.left_out.items())
     return (
-        "Mean over seeds; in brackets 95 % intervals, bootstrap over query and target videos; sd "
-        "between seeds; diff.: mIoU less that of the first row, pair by pair. The paper's numbers "
-        "(mIoU first) are of ActivityNet-VRL (A) and SportsMoments (S) with its features: compare "
-        "their order, not their values. "
+        f"{left_out}Mean over seeds; in brackets 95 % intervals, bootstrap over query and target "
+        "videos; sd between seeds; diff.: mIoU less that of the first row, pair by pair. The "
+        "paper's numbers (mIoU first) are of ActivityNet-VRL (A) and SportsMoments (S) with its "
+        "features: compare their order, not their values. "
         f"Fingerprint {result.fingerprint}."
     )
 
@@ -124,6 +125,7 @@ def to_json(result: AblationResult) -> dict[str, Any]:
     ]
     return {
         "title": heading(result),
+        "left_out": result.left_out,
         "method": result.method,
         "preset": result.preset,
         "fingerprint": result.fingerprint,

@@ -29,7 +29,7 @@ def to_csv(table: Table) -> str:
 
     for row in table.rows:
         start = [
-            table.dataset, table.fingerprint, table.synthetic, table.simulated, "test",
+            table.dataset, table.fingerprint, table.synthetic, table.simulated, table.split,
             table.pairs, row.method, row.kind, row.preset or "", row.encoder or "",
         ]  # fmt: skip
         seeds = " ".join(map(str, row.seeds))
@@ -76,7 +76,7 @@ def to_markdown(table: Table) -> str:
     lines.append(f"|{'---|' * 2}{'---:|' * (len(header) - 2)}")
     for row in table.rows:
         cells = _cells(table, row, "**{}**".format, " sd {:.1f}".format)
-        lines.append(f"| {' | '.join([row.method, row.kind, *cells])} |")
+        lines.append(f"| {' | '.join([row.name, row.kind, *cells])} |")
     lines += ["", *(f"- {text}" for text in (*table.verdicts, *table.notes)), ""]
     return "\n".join(lines)
 
@@ -98,7 +98,7 @@ def to_latex(table: Table) -> str:
 
     def line(row: Row) -> str:
         cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {:.1f}".format)
-        return " & ".join([_tex(row.method), *cells]) + r" \\"
+        return " & ".join([_tex(row.name), *cells]) + r" \\"
 
     caption = _tex(" ".join([f"{table.title}.", *table.verdicts, *table.notes]))
     return "\n".join(
@@ -124,13 +124,14 @@ def to_latex(table: Table) -> str:
 
 
 def write_tables(table: Table, folder: Path) -> list[Path]:
-    """Write ``table.md``, ``table.csv`` and ``table.tex`` into `folder`."""
+    """Write ``table.md``, ``table.csv`` and ``table.tex`` into `folder` (val: ``table-val.*``)."""
     written = []
+    name = "table" if table.split == "test" else f"table-{table.split}"
     for suffix, text in [
         ("md", to_markdown(table)),
         ("csv", to_csv(table)),
         ("tex", to_latex(table)),
     ]:
-        written.append(folder / f"table.{suffix}")
+        written.append(folder / f"{name}.{suffix}")
         write_text(written[-1], text)
     return written

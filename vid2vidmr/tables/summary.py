@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -30,6 +31,8 @@ class Row:
 
     Attributes
     ----------
+    name : str
+        Method, with its preset (``matr@best``) where several rows are of one method.
     method : str
     kind : {"bias", "untrained", "trained"}
     preset, encoder : str or None
@@ -42,6 +45,7 @@ class Row:
         Protocol to the share of pairs with a valid window, the lowest of the seeds.
     """
 
+    name: str
     method: str
     kind: Kind
     preset: str | None
@@ -63,6 +67,7 @@ class Table:
         The videos were rendered.
     simulated : bool
         The features of a row were made without a video.
+    split : str
     pairs : int
     protocols : tuple of str
     rows : tuple of Row
@@ -73,6 +78,7 @@ class Table:
     fingerprint: str
     synthetic: bool
     simulated: bool
+    split: str
     pairs: int
     protocols: tuple[str, ...]
     rows: tuple[Row, ...]
@@ -92,7 +98,7 @@ class Table:
         """Data set, split and number of pairs."""
         marks = ["synthetic"] * self.synthetic + ["simulated features"] * self.simulated
         mark = f" ({', '.join(marks)})" if marks else ""
-        return f"{self.dataset}{mark}, test split, {self.pairs} pairs"
+        return f"{self.dataset}{mark}, {self.split} split, {self.pairs} pairs"
 
     def is_best(self, row: Row, protocol: str, metric: str) -> bool:
         """Whether no other method's number in this column is higher; bias rows do not take part."""
@@ -111,19 +117,19 @@ class Table:
                 return row.metrics[protocol][HEADLINE].mean.value
 
             bias = max(self.bias_rows, key=score)
-            sentence = f"{protocol}: best bias row {bias.method} ({HEADLINE} {score(bias):.1f})"
+            sentence = f"{protocol}: best bias row {bias.name} ({HEADLINE} {score(bias):.1f})"
             if self.method_rows:
                 best = max(self.method_rows, key=score)
                 sentence = (
-                    f"{protocol}: best row {best.method} ({best.kind}), "
+                    f"{protocol}: best row {best.name} ({best.kind}), "
                     f"{score(best) - score(bias):+.1f} {HEADLINE} over the best bias row "
-                    f"({bias.method}, {score(bias):.1f})"
+                    f"({bias.name}, {score(bias):.1f})"
                 )
                 trained = [row for row in self.method_rows if row.kind == "trained"]
                 if best.kind != "trained" and trained:
                     first = max(trained, key=score)
                     sentence += (
-                        f"; best trained row {first.method}, {score(first) - score(bias):+.1f}"
+                        f"; best trained row {first.name}, {score(first) - score(bias):+.1f}"
                     )
             sentences.append(sentence + ".")
         return sentences
@@ -143,7 +149,7 @@ class Table:
             )
         if self.synthetic:
             notes.append("Rendered data: these numbers say nothing about real video.")
-        lowest = {row.method: min(row.coverage.values()) for row in self.rows}
+        lowest = {row.name: min(row.coverage.values()) for row in self.rows}
         if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
         notes.append(
@@ -162,19 +168,25 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
     ----------
     dataset : Dataset
     scored : sequence of Scored
-        At least one bias row; runs of a method stand together.
+        At least one bias row, all of one split; runs of a method with a config stand together.
     """
+    groups = [
+        list(group)
+        for _, group in groupby(scored, key=lambda run: (run.result.method, run.result.config))
+    ]
+    of_method = Counter(runs[0].result.method for runs in groups)
     rows = []
-    for method, group in groupby(scored, key=lambda run: run.result.method):
-        runs = list(group)
+    for runs in groups:
         first = runs[0].result
+        several = of_method[first.method] > 1
         by_protocol = {
             protocol: [run for run in runs if run.result.protocol == protocol]
             for protocol in dict.fromkeys(run.result.protocol for run in runs)
         }
         rows.append(
             Row(
-                method=method,
+                name=f"{first.method}@{first.preset}" if several else first.method,
+                method=first.method,
                 kind=first.kind,
                 preset=first.preset,
                 encoder=first.encoder,
@@ -201,6 +213,7 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         fingerprint=dataset.fingerprint,
         synthetic=dataset.info.synthetic,
         simulated=any(run.result.simulated for run in scored),
+        split=scored[0].result.split,
         pairs=scored[0].result.pairs,
         protocols=protocols,
         rows=tuple(rows),

@@ -38,7 +38,7 @@ def to_rich(table: Table, width: int) -> Group:
         grid.add_column(f"\n{name}", justify="right", no_wrap=True)
 
     def line(row: Row) -> list[Text]:
-        cells = [Text(row.method, style="dim" if row.kind == "bias" else "")]
+        cells = [Text(row.name, style="dim" if row.kind == "bias" else "")]
         for protocol in table.protocols:
             for metric in (HEADLINE, *metrics):
                 mean = row.metrics[protocol][metric].mean

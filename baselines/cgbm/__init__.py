@@ -1,0 +1,119 @@
+"""Cross-gated bilinear matching (Feng et al., ECCV 2018), the first method for this task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from vid2vidmr.method import MethodInfo
+from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vid2vidmr.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class CgbmConfig(TrainingConfig):
+    """Hyper-parameters of cross-gated bilinear matching; the defaults are the published ones.
+
+    Attributes
+    ----------
+    d : int
+        Size of every LSTM and of the matched vectors.
+    factors : int
+        Products that are added up for one matched value.
+    input_dropout, dropout : float
+        After the first LSTM, and after matching.
+    weight_ends : float
+        Weight in the loss of the steps at which the moment starts and ends.
+    longest : int
+        Clips of the longest window that is looked for.
+    nms : float
+        IoU above which a lower-ranked window is dropped; 1 drops none.
+    """
+
+    d: int = 128
+    factors: int = 8
+    input_dropout: float = 0.4
+    dropout: float = 0.2
+    weight_ends: float = 10.0
+    longest: int = 64
+    nms: float = 0.7
+
+
+class Cgbm(NeuralMethod):
+    """At each step of the target an LSTM reads how it matches what it attends to in the query."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="cgbm",
+        title="CGBM: recurrent cross-gated bilinear matching",
+        kind="trained",
+        source="Feng et al., Video Re-localization, ECCV 2018",
+        licence="own code; original MIT",
+        deviations="any frame features instead of C3D; see baselines/cgbm/README.md",
+    )
+    presets: ClassVar[Mapping[str, Any]] = {
+        # 1,000 steps; AdamW without decay is the published Adam.
+        "paper": CgbmConfig(
+            epochs=10,
+            batch_size=128,
+            pairs_per_epoch=12_800,
+            learning_rate=1e-3,
+            weight_decay=0.0,
+            clip_norm=5.0,
+            buckets=True,
+            recrop=0.9,
+        ),
+        "small": CgbmConfig(
+            epochs=30,
+            pairs_per_epoch=640,
+            batch_size=32,
+            d=64,
+            learning_rate=1e-3,
+            weight_decay=0.0,
+            schedule="cosine",
+            clip_norm=5.0,
+            components=128,
+            buckets=True,
+            recrop=0.9,
+        ),
+    }
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "input_dropout": (0.2, 0.4),
+        "dropout": (0.2, 0.4),
+        "weight_ends": (3.0, 10.0),
+        "components": (64, 128),
+    }
+
+    def build_model(self, dim: int) -> nn.Module:
+        """Give an untrained model for features of length `dim`."""
+        from baselines.cgbm.model import CgbmModel
+
+        return CgbmModel(self.config, dim)
+
+    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Give the one loss there is, ``loss``."""
+        from baselines.cgbm.model import step_loss, targets
+
+        label = targets(batch)
+        return {
+            "loss": step_loss(outputs["logits"], label, batch.target_mask, self.config.weight_ends)
+        }
+
+    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+        """Best windows after NMS, each with its (geometric mean) probability."""
+        from baselines.cgbm.windows import best_windows
+
+        log_p = outputs["logits"].log_softmax(-1).cpu().numpy()
+        lengths, durations_s = batch.target_mask.sum(1).tolist(), batch.durations_s.tolist()
+        return [
+            best_windows(p[:m], duration_s, self.config.longest, self.config.nms)
+            for p, m, duration_s in zip(log_p, lengths, durations_s, strict=True)
+        ]

@@ -1,0 +1,151 @@
+"""UniVTG (Lin et al., ICCV 2023) with a video as the query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from vid2vidmr.method import MethodInfo
+from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.pairs import STEP_S
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vid2vidmr.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniVtgConfig(TrainingConfig):
+    """Hyper-parameters of UniVTG; the defaults are the published ones.
+
+    Attributes
+    ----------
+    d, heads, ff : int
+        Hidden size, attention heads, feed-forward size.
+    encoder_layers, input_layers : int
+        Layers of the encoder and of the input projections.
+    dropout, input_dropout : float
+        Of the attention weights, and before each linear map of the projections.
+    drop_path : float
+        Probability of leaving out a residual branch of a sample.
+    query_positions : bool
+        Learned positions for the query; without them its order cannot be seen.
+    position_table : int
+        Rows of the table of those positions (in the state dict even when unused); a query that has
+        positions is cut off after so many.
+    official_padding : bool
+        Let padding leak through the convolutions of the heads, as published.
+    same_class_negatives : bool
+        Contrast pairs of one class with each other, as published for any two pairs of a batch.
+    weight_b, weight_g, weight_f, weight_s_inter, weight_s_intra : float
+        Of the losses, see `vid2vidmr.nn.clips.clip_losses`.
+    nms : float
+        IoU above which a lower-ranked window is dropped; 1 drops none.
+    """
+
+    d: int = 1024
+    heads: int = 8
+    ff: int = 1024
+    encoder_layers: int = 4
+    input_layers: int = 2
+    dropout: float = 0.1
+    input_dropout: float = 0.5
+    drop_path: float = 0.1
+    query_positions: bool = False
+    position_table: int = 32
+    official_padding: bool = False
+    same_class_negatives: bool = False
+    weight_b: float = 10.0
+    weight_g: float = 1.0
+    weight_f: float = 10.0
+    weight_s_inter: float = 0.01
+    weight_s_intra: float = 0.05
+    nms: float = 0.7
+
+
+class UniVtg(NeuralMethod):
+    """Encoder over target and query; every target clip is foreground or not, and has a window."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="univtg",
+        title="UniVTG: foreground, window and saliency for every clip",
+        kind="trained",
+        source="Lin et al., UniVTG: Towards Unified Video-Language Temporal Grounding, ICCV 2023",
+        licence="own code; original MIT",
+        deviations="the query is a video; see baselines/univtg/README.md",
+    )
+    presets: ClassVar[Mapping[str, Any]] = {
+        # An epoch is as long as the published one (QVHighlights has 7,218 training queries).
+        "paper": UniVtgConfig(
+            epochs=200,
+            batch_size=32,
+            pairs_per_epoch=7218,
+            schedule="step",
+            warm_up_epochs=10,
+            decay_epochs=80,
+        ),
+        "small": UniVtgConfig(
+            epochs=30,
+            pairs_per_epoch=640,
+            batch_size=32,
+            d=64,
+            heads=4,
+            ff=128,
+            encoder_layers=2,
+            input_dropout=0.2,
+            query_positions=True,
+            learning_rate=1e-3,
+            schedule="cosine",
+            clip_norm=1.0,
+            components=128,
+            recrop=1.0,
+        ),
+    }
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "encoder_layers": (2, 3),
+        "input_dropout": (0.2, 0.5),
+        "query_positions": (False, True),
+        "weight_s_inter": (0.01, 0.1),
+        "components": (64, 128),
+    }
+
+    @classmethod
+    def published(
+        cls, weights: dict[str, Tensor], options: dict[str, Any]
+    ) -> tuple[Any, int, dict[str, Tensor]]:
+        """Read a checkpoint of the published code."""
+        from baselines.univtg.published import read
+
+        return read(weights, options)
+
+    def build_model(self, dim: int) -> nn.Module:
+        """Give an untrained model for features of length `dim`."""
+        from baselines.univtg.model import UniVtgModel
+
+        # Two more for the temporal endpoints.
+        return UniVtgModel(self.config, target_dim=dim + 2, query_dim=dim)
+
+    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Losses by their published names, and their weighted sum as ``loss``."""
+        from baselines.univtg.losses import losses, targets
+
+        apart = None
+        if not self.config.same_class_negatives:
+            apart = batch.group.unsqueeze(1) != batch.group
+        return losses(outputs, targets(batch), self.config, apart)
+
+    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+        """One window a target clip, clamped, ranked by the probability of foreground, after NMS."""
+        from vid2vidmr.nn.clips import clip_windows, ranked_clips
+
+        mask = batch.target_mask
+        windows_s = clip_windows(
+            outputs["pred_spans"], mask, STEP_S * mask.sum(1), batch.durations_s
+        )
+        return ranked_clips(windows_s, outputs["pred_logits"][..., 0], mask, self.config.nms)

@@ -1,0 +1,32 @@
+"""Checkpoints of the published UniVTG as config and weights of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from baselines.univtg import UniVtg, UniVtgConfig
+from vid2vidmr.nn.checkpoints import clip_options, require_options
+
+
+def read(
+    weights: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> tuple[UniVtgConfig, int, dict[str, Tensor]]:
+    """See `vid2vidmr.neural.NeuralMethod.published`.
+
+    What concerns training alone is that of the preset ``paper``; padding is masked.
+    """
+    require_options(options, pre_norm=False, position_embedding="sine", span_loss_type="l1")
+    preset = UniVtg.presets["paper"]
+    config = replace(
+        preset,
+        **clip_options(options, preset.nms),
+        input_layers=options["n_input_proj"],
+        drop_path=options["droppath"],
+        query_positions=options["use_txt_pos"],
+        position_table=len(weights["txt_position_embed.position_embeddings.weight"]),
+    )
+    return config, len(weights["input_txt_proj.0.LayerNorm.weight"]), dict(weights)

@@ -1,0 +1,85 @@
+"""The search on val: what it draws, that it continues, and that its file is a preset."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from conftest import Ran
+
+from baselines.moment_detr import MomentDetr
+from vid2vidmr.method import preset_config
+from vid2vidmr.tune import draw_changes
+
+SEARCH = {"learning_rate": (1e-3, 3e-3), "queries": (1, 2)}
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = replace(
+        MomentDetr.presets["small"], epochs=1, pairs_per_epoch=8, batch_size=8, d=8, heads=2, ff=8
+    )
+    monkeypatch.setattr(MomentDetr, "presets", {"small": small})
+    monkeypatch.setattr(MomentDetr, "search", SEARCH)
+
+
+def test_draws_are_different_seeded_and_start_with_the_preset() -> None:
+    base = MomentDetr.presets["small"]
+    drawn = draw_changes(base, MomentDetr.search, 4, 0)
+    assert drawn[0] == {}
+    assert len({json.dumps(changes, sort_keys=True) for changes in drawn}) == len(drawn) == 4
+    assert draw_changes(base, MomentDetr.search, 3, 0) == drawn[:3]
+    orders = {json.dumps(draw_changes(base, MomentDetr.search, 4, seed)) for seed in range(8)}
+    assert len(orders) > 1
+    # 2 x 2 values, none of them the preset: there is no sixth.
+    assert len(draw_changes(base, MomentDetr.search, 50, 0)) == 5
+
+
+def test_the_best_on_val_becomes_a_preset(
+    tiny: Path, tmp_path: Path, cli: Callable[..., Ran]
+) -> None:
+    command = ("tune", "moment_detr", "--dataset", "minimatch", "--trials")
+    first = cli(*command, 2, "--json")
+    assert first.code == 0, first.err
+    runs = tmp_path / "runs" / "minimatch"
+    times = {path: path.stat().st_mtime_ns for path in runs.rglob("model.safetensors")}
+    assert len(times) == 2
+    ran = cli(*command, 3, "--json")
+    assert ran.code == 0, ran.err
+    assert {path: path.stat().st_mtime_ns for path in times} == times  # more trials continue
+    found = json.loads(ran.out)
+    scores = [trial["val_mIoU"] for trial in found["trials"]]
+    assert scores == sorted(scores, reverse=True) and len(scores) == 3
+    written = json.loads(Path(found["preset"]).read_text())
+    assert written["trials"] == found["trials"]
+    config = preset_config("moment_detr", found["preset"])
+    assert config == replace(MomentDetr.presets["small"], **found["trials"][0]["changes"])
+    assert not list(runs.rglob("result.json"))  # nothing was scored on test
+    bench = cli(
+        "bench", "--dataset", "minimatch", "--methods", f"moment_detr@{found['preset']}", "--seeds",
+        "0,", "--split", "val",
+    )  # fmt: skip
+    assert bench.code == 0, bench.err
+    assert len(list(runs.rglob("model.safetensors"))) == 3  # its run is that of the trial
+    assert "val split" in (runs / "table-val.md").read_text()
+    shown = cli(*command, 3)
+    assert "what it changes" in shown.out
+    assert max(map(len, shown.out.splitlines())) <= 80
+
+
+def test_what_cannot_be_tuned_is_one_line(tiny: Path, cli: Callable[..., Ran]) -> None:
+    ran = cli("tune", "centre", "--dataset", "minimatch")
+    assert ran.code == 2
+    assert ran.err.strip().splitlines()[-1].startswith("error: centre has nothing to tune")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"method": "matr"}', '{"method": "moment_detr"}'])
+def test_a_file_that_is_no_config_is_one_line(
+    text: str, tiny: Path, tmp_path: Path, cli: Callable[..., Ran]
+) -> None:
+    (tmp_path / "mine.json").write_text(text)
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "moment_detr@mine.json")
+    assert ran.code == 2
+    assert len(ran.err.strip().splitlines()) == 1
+    assert "mine.json" in ran.err
