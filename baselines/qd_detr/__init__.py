@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from vid2vidmr.detr import DetrConfig, DetrMethod
 from vid2vidmr.method import MethodInfo
+from vid2vidmr.neural import TRAINING_SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -66,6 +67,15 @@ class QdDetr(DetrMethod):
             components=128,
             recrop=1.0,
         ),
+    }
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "encoder_layers": (2, 3),
+        "queries": (1, 5, 10),
+        "query_positions": (False, True),
+        "input_dropout": (0.2, 0.5),
+        "components": (64, 128),
     }
 
     @classmethod

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_cases import golden_cases
-from golden_detr import Case, close
+from golden_cases import check_gradients_and_one_step, close, golden_cases
+from golden_detr import Case
 
 from baselines.cg_detr.losses import losses
 from baselines.cg_detr.model import CgDetrModel
@@ -60,5 +60,10 @@ def test_golden_losses_without_moments(case: Case) -> None:
 
 
 def test_golden_gradients_and_one_step(case: Case) -> None:
-    case.check_gradients_and_one_step(lambda: losses(run(case), case.targets, case.config))
+    check_gradients_and_one_step(
+        case.model,
+        lambda: losses(run(case), case.targets, case.config)["loss"],
+        case.json,
+        noise=1e-5,
+    )
     close(case.model.global_rep_token, case.tensors["output/global_rep_tokens"])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_cases import golden_cases
-from golden_detr import Case, close
+from golden_cases import check_gradients_and_one_step, close, golden_cases
+from golden_detr import Case
 
 from baselines.qd_detr.losses import losses
 from baselines.qd_detr.model import QdDetrModel
@@ -46,4 +46,4 @@ def test_golden_losses(case: Case) -> None:
 
 
 def test_golden_gradients_and_one_step(case: Case) -> None:
-    case.check_gradients_and_one_step(lambda: losses_of(case))
+    check_gradients_and_one_step(case.model, lambda: losses_of(case)["loss"], case.json)

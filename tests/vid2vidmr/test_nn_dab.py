@@ -6,11 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from vid2vidmr.nn import EncoderLayer, sine_position
+from vid2vidmr.nn import sine_position
 from vid2vidmr.nn.cross_attention import Attention, CrossEncoder, blocked_keys
 from vid2vidmr.nn.dab import DabDecoder, inverse_sigmoid, sine_embedding
 from vid2vidmr.nn.saliency import negative_pair_loss, rank_loss
-from vid2vidmr.nn.transformer import DropPath
 
 LENGTHS = (9, 4, 1)
 D = 16
@@ -20,22 +19,6 @@ MASK = torch.arange(max(LENGTHS)) < torch.tensor(LENGTHS)[:, None]
 @pytest.fixture(autouse=True)
 def _seeded():
     torch.manual_seed(0)
-
-
-def test_drop_path_drops_samples_as_a_whole_and_keeps_the_mean():
-    drop = DropPath(0.25)
-    x = torch.ones(4000, 3, 2)
-    assert torch.equal(drop.eval()(x), x)
-    found = drop.train()(x).flatten(1)
-    assert ((found == 0).all(1) | (found == 1 / 0.75).all(1)).all()
-    assert found.mean().item() == pytest.approx(1, abs=0.05)
-
-
-def test_a_layer_with_drop_path_has_no_other_dropout_on_its_branches():
-    layer = EncoderLayer(D, heads=4, ff=32, dropout=0.0, drop_path=1 - 1e-9).train()
-    x, mask, pos = torch.randn(3, 9, D), MASK, sine_position(MASK, D)
-    # All branches dropped, two norms are left.
-    torch.testing.assert_close(layer(x, mask, pos), layer.norm2(layer.norm1(x)))
 
 
 def test_attention_is_that_of_torch():
