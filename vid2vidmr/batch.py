@@ -140,6 +140,7 @@ class TrainingSamples(PairSamples):
         # What is off draws nothing: switching one thing on leaves the draws of the others alone.
         if config.self_supervised and rng.random() < config.self_supervised:
             sample = self_supervised(sample, rng, config.clip_s)
+            sample = replace(sample, query=self.pairs.seen(sample.query))
         if rng.random() < config.recrop:
             sample = recropped(sample, rng)
         if config.augmented and rng.random() < config.augmented:

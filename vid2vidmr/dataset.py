@@ -15,7 +15,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -29,7 +29,7 @@ from vid2vidmr.records import Record
 from vid2vidmr.registry import dataset_names
 
 if TYPE_CHECKING:
-    from vid2vidmr.features import FeatureSource
+    from vid2vidmr.features import FeatureSource, FeatureStore
     from vid2vidmr.pairs import PairSet
 
 SPLITS = ("train", "val", "test")
@@ -287,7 +287,12 @@ class Dataset:
         """The splits that have pairs."""
         return [split for split in SPLITS if (self.path / "pairs" / f"{split}.parquet").exists()]
 
-    def pairs(self, split: str, features: FeatureSource | None = None) -> PairSet:
+    def pairs(
+        self,
+        split: str,
+        features: FeatureSource | None = None,
+        captions: FeatureStore | None = None,
+    ) -> PairSet:
         """Pairs of a split, joined with their moments.
 
         Parameters
@@ -295,6 +300,8 @@ class Dataset:
         split : {"train", "val", "test"}
         features : FeatureSource, optional
             Where methods find the features of the videos.
+        captions : FeatureStore, optional
+            Where methods that ask by text find the features of the queries' captions.
         """
         from vid2vidmr.pairs import PairSet
 
@@ -305,7 +312,8 @@ class Dataset:
         table = self._table(f"pairs/{split}.parquet")
         if table.empty:
             raise DataError(f"{self.path} has no {split} pairs (an empty table): build it again.")
-        return PairSet.join(table, self.moments, self.videos, split, features)
+        pairs = PairSet.join(table, self.moments, self.videos, split, features)
+        return replace(pairs, captions=captions)
 
     def video_path(self, video_id: str) -> Path | None:
         """Path of a video file, None where there is none."""

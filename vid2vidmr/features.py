@@ -177,6 +177,9 @@ class MemoryFeatures:
             require_finite(rows, video_id, "", "encode the video again")
         self._videos = {key: rows.astype(np.float32) for key, rows in videos.items()}
 
+    def __contains__(self, video_id: object) -> bool:
+        return video_id in self._videos
+
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Features of a window of a video, see `FeatureSource.rows`."""
         video = self._videos.get(video_id)

@@ -16,11 +16,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from vid2vidmr.augment import AUGMENTATIONS, Augmentation
-from vid2vidmr.errors import DataError, FeatureError, UserError
-from vid2vidmr.features import FeatureContract, FeatureSource, grid_rows, require_contract
+from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
+from vid2vidmr.features import (
+    UNKNOWN,
+    FeatureContract,
+    FeatureSource,
+    grid_rows,
+    require_contract,
+)
 from vid2vidmr.files import file_sha256
 from vid2vidmr.method import Method
-from vid2vidmr.pairs import PairSet
+from vid2vidmr.pairs import QUERIES, PairSet, Query
 from vid2vidmr.records import Prediction
 
 if TYPE_CHECKING:
@@ -84,6 +90,11 @@ class TrainingConfig:
     ema : float
         Decay a step of a moving average of the weights, which is scored on val and kept instead
         of the weights themselves; 0 is none.
+    query : {"video", "middle-frame", "text"}
+        What the query is: a video, its middle frame, or its caption (see docs/queries.md).
+    needs_init : bool
+        Training starts from a checkpoint that the user gives, and takes from it all fields of the
+        config that are not about training.
     """
 
     epochs: int
@@ -109,11 +120,40 @@ class TrainingConfig:
     micro_batch: int | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
     ema: float = 0.0
+    query: Query = "video"
+    needs_init: bool = False
 
     def __post_init__(self) -> None:
-        """Give lists, which is what JSON has for tuples, their type back."""
+        """Give lists, which is what JSON has for tuples, their type back; refuse nonsense.
+
+        Raises
+        ------
+        UserError
+            If the query cannot be what the config says, or training cannot change it so.
+        """
         for name in ("clip_s", "augmentations", "augment_noise", "augment_speed"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
+        if self.query not in QUERIES:
+            raise UnknownNameError("query", self.query, QUERIES)
+        if self.query != "video" and self.augmented:
+            raise UserError(
+                f"Only a query of many frames can be augmented, {self.query!r} is none: set "
+                "augmented to 0."
+            )
+        if self.query == "text" and (self.self_supervised or self.components):
+            raise UserError(
+                "The query 'text' has no clips of the target, and principal components of frames "
+                "are none of tokens: set self_supervised to 0 and components to None."
+            )
+
+
+TRAINING_FIELDS = frozenset(field.name for field in fields(TrainingConfig)) - {"components"}
+"""What configs of one and the same trained model may differ in."""
+
+
+def from_init(config: Any, initial: Any) -> Any:
+    """Give what a config that `needs_init` becomes with the checkpoint of the config `initial`."""
+    return replace(initial, **{name: getattr(config, name) for name in TRAINING_FIELDS})
 
 
 TRAINING_SEARCH: Mapping[str, Sequence[Any]] = {
@@ -164,6 +204,9 @@ class NeuralMethod(Method):
         Maps a `Batch` to a dict of outputs; None until trained or loaded.
     encoder_contract : FeatureContract or None
         How the features it was trained on were made; others are refused.
+    caption_contract : FeatureContract or None
+        How the features of the captions it was trained on were made, where it asks by text; others
+        are refused. Its `decoder` names the file of captions, which may be another one.
     projection : tuple of ndarray or None
         Mean (dim,) and basis (dim, components) through which the model sees the features.
     init_sha256 : str or None
@@ -179,6 +222,7 @@ class NeuralMethod(Method):
         super().__init__(config, seed)
         self.model: nn.Module | None = None
         self.encoder_contract: FeatureContract | None = None
+        self.caption_contract: FeatureContract | None = None
         self.projection: tuple[np.ndarray, np.ndarray] | None = None
         self.init_sha256: str | None = None
 
@@ -238,6 +282,8 @@ class NeuralMethod(Method):
     def start_from(self, folder: Path) -> None:
         """Take weights and projection of a checkpoint of the same architecture.
 
+        A config that `needs_init` takes over the architecture too.
+
         Raises
         ------
         DataError
@@ -245,11 +291,12 @@ class NeuralMethod(Method):
             about training alone.
         """
         other = type(self).load(folder)
-        training = {field.name for field in fields(TrainingConfig)} - {"components"}
+        if self.config.needs_init:
+            self.config = from_init(self.config, other.config)
         differing = "; ".join(
             f"{name} {value!r} instead of {getattr(self.config, name)!r}"
             for name, value in vars(other.config).items()
-            if name not in training and value != getattr(self.config, name)
+            if name not in TRAINING_FIELDS and value != getattr(self.config, name)
         )
         if differing:
             raise DataError(
@@ -259,6 +306,7 @@ class NeuralMethod(Method):
         self.encoder_contract, self.projection, self.model = (
             other.encoder_contract, other.projection, other.model,
         )  # fmt: skip
+        self.caption_contract = other.caption_contract
         self.init_sha256 = file_sha256(folder / WEIGHTS)
 
     def fit(
@@ -285,25 +333,44 @@ class NeuralMethod(Method):
             yield Prediction(pair_id=pair_id, windows=ranked)
 
     def accepted(self, pairs: PairSet) -> PairSet:
-        """Give the pairs with features as the model expects them.
+        """Give the pairs with features and queries as the model expects them.
 
         Raises
         ------
         FeatureError
-            If the features were made differently from those the model was trained on.
+            If the features were made differently from those the model was trained on, or queries
+            lack the captions by which it asks.
         """
         if pairs.features is None:
             raise FeatureError(f"{self.info.name} needs features: run `vid2vidmr features` first.")
         if self.encoder_contract is not None:
             require_contract(pairs.features.contract, self.encoder_contract, self.info.name)
+        pairs = replace(pairs, query=self.config.query)
+        if pairs.query == "text":
+            self._require_captions(pairs)
         if self.projection is None:
             return pairs
         return replace(pairs, features=ProjectedFeatures(pairs.features, *self.projection))
+
+    def _require_captions(self, pairs: PairSet) -> None:
+        pairs.require_captions()
+        assert pairs.captions is not None and pairs.features is not None
+        contract, frames = pairs.captions.contract, pairs.features.contract
+        if self.caption_contract is not None:
+            expected = self.caption_contract.model_copy(update={"decoder": UNKNOWN})
+            require_contract(contract, expected, f"{self.info.name}, which asks by text,")
+        if contract.dim != frames.dim:
+            raise FeatureError(
+                f"Tokens of {contract.encoder} have {contract.dim} numbers and frames of "
+                f"{frames.encoder} {frames.dim}: {self.info.name} reads both alike, choose an "
+                "encoder whose towers are of one width, such as clip-vit-b32."
+            )
 
     def state(self) -> dict[str, Any]:
         """Contract of the features; the weights are in ``model.safetensors`` beside."""
         return {
             "contract": self.encoder_contract and self.encoder_contract.model_dump(),
+            "caption_contract": self.caption_contract and self.caption_contract.model_dump(),
             "init_sha256": self.init_sha256,
         }
 
@@ -333,6 +400,8 @@ class NeuralMethod(Method):
         tensors = load_file(folder / WEIGHTS)
         projection = tuple(tensors.pop(name).numpy() for name in PROJECTION if name in tensors)
         contract = FeatureContract.model_validate(state["contract"])
+        if captions := state.get("caption_contract"):
+            self.caption_contract = FeatureContract.model_validate(captions)
         self.init_sha256 = state.get("init_sha256")
         self.prepare(contract, projection or None)  # type: ignore[arg-type]
         assert self.model is not None

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -15,11 +15,14 @@ from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.records import Pair, Split, Window
 
 if TYPE_CHECKING:
-    from vid2vidmr.features import FeatureSource
+    from vid2vidmr.features import FeatureSource, FeatureStore, MemoryFeatures
 
 PROTOCOLS = ("official", "recropped")
 STEP_S = 2.0
 """Seconds a clip, the step of the feature grid (one frame at t = 0, 2, 4, ...)."""
+Query = Literal["video", "middle-frame", "text"]
+"""What a method is given as the query: all frames, the middle one, or a caption's tokens."""
+QUERIES: tuple[Query, ...] = get_args(Query)
 
 
 @dataclass(frozen=True)
@@ -38,12 +41,18 @@ class PairSet:
     protocol : str
         ``official``, or the name of what was changed.
     features : FeatureSource or None
+    query : {"video", "middle-frame", "text"}
+        What `query_features` gives.
+    captions : FeatureStore or MemoryFeatures or None
+        Features of captions, by query moment instead of video: one row a token.
     """
 
     table: pd.DataFrame
     split: Split
     protocol: str = "official"
     features: FeatureSource | None = None
+    query: Query = "video"
+    captions: FeatureStore | MemoryFeatures | None = None
 
     @classmethod
     def join(
@@ -109,8 +118,34 @@ class PairSet:
         return (self.table["clip_end_s"] - self.table["clip_start_s"]).to_numpy("float64")
 
     def query_features(self, i: int) -> np.ndarray:
-        """Features of the query of pair `i`, (N, dim), N >= 1."""
-        return self._rows(i, "query_video", "query_start_s", "query_end_s")
+        """Features of the query of pair `i`, (N, dim), N >= 1; what they are of says `query`."""
+        if self.query == "text":
+            if self.captions is None:
+                raise FeatureError("These pairs have no captions: pass their features to `pairs`.")
+            return self.captions.rows(self.table["query_id"].iat[i])
+        return self.seen(self._rows(i, "query_video", "query_start_s", "query_end_s"))
+
+    def seen(self, rows: np.ndarray) -> np.ndarray:
+        """What of a query's frames (n, dim) is seen: all, or the middle one, (1, dim)."""
+        return rows[len(rows) // 2][None] if self.query == "middle-frame" else rows
+
+    def require_captions(self) -> None:
+        """Refuse pairs that ask by captions and have none for some queries.
+
+        Raises
+        ------
+        FeatureError
+            Tells how many, and the command that makes them.
+        """
+        captions, queries = self.captions, self.table["query_id"].unique()
+        missing = [query for query in queries if captions is None or query not in captions]
+        if missing:
+            raise FeatureError(
+                f"{len(missing)} of the {len(queries)} {self.split} queries have no caption with "
+                f"features, for example {missing[0]!r}: complete the file of captions, move the "
+                "folder of their features away if there is one, and run `vid2vidmr features "
+                "DATASET --captions FILE`."
+            )
 
     def target_features(self, i: int) -> np.ndarray:
         """Features of the target of pair `i`, (M, dim), M >= 1; row k is at 2 k seconds."""

@@ -77,8 +77,8 @@ def fit(
     Raises
     ------
     UserError
-        If the loss is not finite, `init` has another config, or `folder` holds the state of
-        another training.
+        If the loss is not finite, `init` has another config or is missing, or `folder` holds the
+        state of another training.
     """
     config: TrainingConfig = method.config
     # The config says what is computed in bfloat16, not the launcher.
@@ -89,7 +89,8 @@ def fit(
     with progress(title, config.epochs * trainer.steps_per_epoch) as bar:
         trainer.run(bar)
     if accelerator.is_main_process:
-        method.provenance["val_mIoU"] = 100 * trainer.state.best_score
+        if trainer.state.epoch:  # zero-shot has none
+            method.provenance["val_mIoU"] = 100 * trainer.state.best_score
         method.save(folder)
         trainer.state.path.unlink(missing_ok=True)
     accelerator.wait_for_everyone()  # the others may read the checkpoint now
@@ -103,6 +104,7 @@ def _prepared(
     torch.manual_seed(method.seed)
     assert train.features is not None
     if init is None:
+        require_init(method.info.name, config, init)
         projection = None
         if config.components:
             if accelerator.is_main_process:
@@ -116,6 +118,8 @@ def _prepared(
     contract = train.features.contract
     train, val = method.accepted(train), method.accepted(val)
     method.encoder_contract = contract  # that of an imported `init` leaves most of it open
+    asks_by_text = train.query == "text" and train.captions is not None
+    method.caption_contract = train.captions.contract if asks_by_text else None
     return train, val
 
 

@@ -72,7 +72,7 @@ class CgDetr(DetrMethod):
         kind="trained",
         source="Moon et al., Correlation-Guided Query-Dependency Calibration for Video Temporal "
         "Grounding, arXiv:2311.08835",
-        licence="own code",
+        licence="own code; that of the original was not found",
         deviations="the query is a video; see baselines/cg_detr/README.md",
     )
     presets: ClassVar[Mapping[str, Any]] = {

@@ -45,7 +45,7 @@ class QdDetr(DetrMethod):
         kind="trained",
         source="Moon et al., Query-Dependent Video Representation for Moment Retrieval and "
         "Highlight Detection, CVPR 2023",
-        licence="own code",
+        licence="own code; original MIT",
         deviations="the query is a video; see baselines/qd_detr/README.md",
     )
     presets: ClassVar[Mapping[str, Any]] = {
