@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 bench: $(INSTALLED)
 	$(BIN)/vid2vidmr build minimatch
 	$(BIN)/vid2vidmr features minimatch
-	$(BIN)/vid2vidmr bench --dataset minimatch --methods all --seeds 2 --preset small --protocol both
+	$(BIN)/vid2vidmr bench --dataset minimatch --methods matr,moment_detr,dtw-match,video-match --seeds 2
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest

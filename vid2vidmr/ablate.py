@@ -24,7 +24,7 @@ from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PROTOCOLS
 from vid2vidmr.parallel import fit_side_by_side, side_by_side
-from vid2vidmr.pretraining import pretrain
+from vid2vidmr.pretraining import Level, pretrain
 from vid2vidmr.records import Interval
 from vid2vidmr.registry import method_class, report
 from vid2vidmr.run import Setting, is_checkpoint, runs_home
@@ -111,7 +111,7 @@ def ablate(
     videos = Videos.of_dataset(dataset, features)
     folder = runs_home(dataset) if runs is None else runs
     cls, base = method_class(method), preset_config(method, preset)
-    variants, left_out = _possible(ablation, base)
+    variants, left_out = _possible(ablation, base, videos)
     homes: dict[tuple[str, int], Path] = {}
     pretrainings = {}
     fits = {}
@@ -119,11 +119,12 @@ def ablate(
         setting = Setting(dataset, cls, replace(base, **v.changes), features)
         if v.pretraining is not None:
             fields = dict(v.pretraining)
-            share = fields.pop("augmented")
+            share, level = fields.pop("augmented"), fields.pop("level", "features")
             first = replace(setting, config=replace(base, **fields))
-            home = folder / method / f"pretraining-{first.key}-augmented{share:g}-seed{seed}"
+            name = f"pretraining-{first.key}-{level}-augmented{share:g}-seed{seed}"
+            home = folder / method / name
             homes[v.name, seed] = home
-            pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share))
+            pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share, level))
         fits[v.name, seed] = setting
     todo = {home: job for home, job in pretrainings.items() if not is_checkpoint(home)}
     _raise_first(side_by_side(todo, asked=len(pretrainings)))
@@ -169,12 +170,16 @@ def find_ablation(method: str, table: str) -> Ablation:
     return tables[table]
 
 
-def _possible(ablation: Ablation, base: Any) -> tuple[list[Variant], dict[str, str]]:
+def _possible(
+    ablation: Ablation, base: Any, videos: Videos
+) -> tuple[list[Variant], dict[str, str]]:
     """Variants that the base config can be, and why it cannot be the others."""
     left_out = {}
     for v in ablation.variants:
         try:
             replace(base, **v.changes, **v.decoding)
+            if (v.pretraining or {}).get("level") == "frames" and not videos.files:
+                raise UserError("It needs frames, and no video file is here.")
         except UserError as error:
             left_out[v.name] = str(error)
     if len(left_out) == len(ablation.variants):
@@ -185,9 +190,15 @@ def _possible(ablation: Ablation, base: Any) -> tuple[list[Variant], dict[str, s
 
 
 def _pretrain(
-    cls: type[NeuralMethod], config: Any, seed: int, videos: Videos, folder: Path, augmented: float
+    cls: type[NeuralMethod],
+    config: Any,
+    seed: int,
+    videos: Videos,
+    folder: Path,
+    augmented: float,
+    level: Level,
 ) -> None:
-    pretrain(cls(config, seed), videos, folder, augmented=augmented)
+    pretrain(cls(config, seed), videos, folder, augmented=augmented, level=level)
 
 
 def _raise_first(errors: Mapping[Any, Exception]) -> None:

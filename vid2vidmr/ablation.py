@@ -23,8 +23,8 @@ class Variant:
         Fields that only change how the trained model predicts: the training is shared.
     pretraining : mapping or None
         Fields of the config for self-supervised pretraining on the train videos, and ``augmented``
-        (see `vid2vidmr.pretraining.pretrain`); None for none. With ``epochs`` 0 in `changes` the
-        row is zero-shot: what pretraining left predicts without any labelled pair.
+        and ``level`` (see `vid2vidmr.pretraining.pretrain`); None for none. With ``epochs`` 0 in
+        `changes` the row is zero-shot: what pretraining left predicts without any labelled pair.
     paper : mapping
         Fields that find the row in the paper's table; empty if it has none.
     """

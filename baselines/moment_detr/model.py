@@ -11,48 +11,19 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.moment_detr import MomentDetrConfig
-from vid2vidmr.batch import Batch
-from vid2vidmr.errors import UserError
-from vid2vidmr.nn import (
-    MLP,
-    Decoder,
-    Encoder,
-    LearnedPosition,
-    Projection,
-    normalise,
-    sine_position,
-    with_endpoints,
-    xavier_init,
-)
+from vid2vidmr.nn import MLP, Decoder, Encoder, sine_position, xavier_init
+from vid2vidmr.nn.detr import DetrModel, by_layer
 
 
-class MomentDetrModel(nn.Module):
+class MomentDetrModel(DetrModel):
     """Maps a batch to Q spans with class logits, and a saliency for every target clip.
 
-    Parameters
-    ----------
-    config : MomentDetrConfig
-    target_dim, query_dim : int
-        Row lengths of the inputs of `outputs`: the target's include two temporal endpoints.
-
-    Raises
-    ------
-    UserError
-        If queries may be longer than the table of their positions.
+    Parameters as in `DetrModel`.
     """
 
     def __init__(self, config: MomentDetrConfig, target_dim: int, query_dim: int) -> None:
-        super().__init__()
-        if config.query_positions and config.max_query > config.position_table:
-            raise UserError(
-                f"Queries of {config.max_query} rows need a position table of as many, it has "
-                f"{config.position_table}: lower max_query or raise position_table."
-            )
-        self.config = config
+        super().__init__(config, target_dim, query_dim)
         c = config
-        self.input_vid_proj = Projection(target_dim, c.d, c.input_layers, c.input_dropout)
-        self.input_txt_proj = Projection(query_dim, c.d, c.input_layers, c.input_dropout)
-        self.txt_position_embed = LearnedPosition(c.position_table, c.d, c.input_dropout)
         self.transformer = nn.ModuleDict(
             {
                 "encoder": Encoder(c.encoder_layers, c.d, c.heads, c.ff, c.dropout),
@@ -69,15 +40,6 @@ class MomentDetrModel(nn.Module):
             self.contrastive_align_projection_txt = nn.Linear(c.d, c.contrastive_dim)
             # The published model has this one too, though no loss uses it.
             self.contrastive_align_projection_vid = nn.Linear(c.d, c.contrastive_dim)
-
-    def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Cut off, normalise, append temporal endpoints to the target, and predict."""
-        m, n = self.config.max_target, self.config.max_query
-        target_mask = batch.target_mask[:, :m]
-        target = with_endpoints(normalise(batch.target[:, :m]), target_mask)
-        return self.outputs(
-            target, target_mask, normalise(batch.query[:, :n]), batch.query_mask[:, :n]
-        )
 
     def outputs(
         self, target: Tensor, target_mask: Tensor, query: Tensor, query_mask: Tensor
@@ -100,10 +62,9 @@ class MomentDetrModel(nn.Module):
         """
         v = self.input_vid_proj(target)  # (B, M, d)
         t = self.input_txt_proj(query)  # (B, N, d)
-        t_pos = self.txt_position_embed(t) if self.config.query_positions else torch.zeros_like(t)
         x = torch.cat([v, t], dim=1)  # (B, M + N, d)
         mask = torch.cat([target_mask, query_mask], dim=1)
-        pos = torch.cat([sine_position(target_mask, self.config.d), t_pos], dim=1)
+        pos = torch.cat([sine_position(target_mask, self.config.d), self.query_position(t)], dim=1)
         memory = self.transformer["encoder"](x, mask, pos)  # (B, M + N, d)
         hidden = self.transformer["decoder"](self.query_embed.weight, memory, mask, pos)
 
@@ -117,10 +78,4 @@ class MomentDetrModel(nn.Module):
             layers["proj_queries"] = F.normalize(aligned, dim=-1)
             once["proj_txt_mem"] = F.normalize(self.contrastive_align_projection_txt(t_mem), dim=-1)
             once["proj_vid_mem"] = F.normalize(self.contrastive_align_projection_vid(v_mem), dim=-1)
-        last = {name: value[-1] for name, value in layers.items()}
-        earlier = {
-            f"aux_outputs.{i}.{name}": value[i]
-            for i in range(len(hidden) - 1)
-            for name, value in layers.items()
-        }
-        return last | once | earlier
+        return by_layer(**layers) | once

@@ -62,7 +62,7 @@ def test_it_trains_and_the_bias_with_it(tmp_path: Path) -> None:
     method = Matr(BEST)
     method.fit(pairs, pairs, tmp_path)
     assert method.model is not None
-    assert float(method.model.match_bias) != 0
+    assert method.model.match_bias.item() != 0
     for prediction, duration in zip(method.predict(pairs), pairs.durations_s, strict=True):
         windows = np.array(prediction.windows)
         assert (windows[:, 0] >= 0).all()

@@ -62,17 +62,17 @@ def test_pretraining_comes_first_and_zero_shot_rows_are_not_trained(
         row["variant"]["name"]: row["metrics"]["recropped"]["mIoU"]["mean"]["value"]
         for row in json.loads(ran.out)["rows"]
     }
-    assert len(values) == 5
+    assert len(values) == 6
     folders = list((tmp_path / "runs" / "minimatch" / "matr").iterdir())
     pretrained = [folder for folder in folders if folder.name.startswith("pretraining-")]
-    assert len(pretrained) == 2
+    assert len(pretrained) == 3
     weights = {(folder / "model.safetensors").read_bytes() for folder in pretrained}
     untrained = [
         path
         for path in (tmp_path / "runs").rglob("checkpoint/model.safetensors")
         if path.read_bytes() in weights
     ]
-    assert len(untrained) == 2
+    assert len(untrained) == 3
 
 
 def test_unknown_table_is_one_line(tiny: Path, cli: Callable[..., Ran]) -> None:

@@ -31,7 +31,7 @@ def test_every_registered_dataset_has_its_own_name() -> None:
 def test_the_first_release_is_complete() -> None:
     assert set(registry.method_names()) >= {
         "random", "whole-video", "centre", "prior", "video-match", "dtw-match", "matr",
-        "moment_detr", "univtg", "cgbm",
+        "moment_detr", "qd_detr", "cg_detr", "univtg", "cgbm",
     }  # fmt: skip
     assert set(registry.dataset_names()) >= {"minimatch", "sportsmoments", "activitynet-vrl"}
 

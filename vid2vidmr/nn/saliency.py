@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vid2vidmr.pairs import STEP_S
+
+RANKS = 12
+"""Highest saliency of a clip: three people rate it 0 to 4."""
+
+TEMPERATURE = 0.5
 
 
 class ClipDraw(NamedTuple):
@@ -79,3 +85,44 @@ def margin_loss(scores: Tensor, clips: ClipDraw, margin: float = 0.2) -> Tensor:
     positive, negative = scores.gather(1, clips.positive), scores.gather(1, clips.negative)
     hinge = (margin + negative - positive).clamp(min=0) * clips.valid.unsqueeze(1)
     return 2 * hinge.sum() / (clips.valid.sum().clamp(min=1) * clips.positive.shape[1])
+
+
+def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+    """For each rank, contrast the clips that reach it with all others.
+
+    Sum over the ranks 1 to 11 of -log softmax of scores / 0.5, mean over the clips with a label as
+    high or higher; divided by 12. A sample without such a clip counts as 0.
+
+    Parameters
+    ----------
+    scores, labels : Tensor, (B, L)
+    mask : Tensor, (B, L)
+        True where valid.
+
+    Returns
+    -------
+    Tensor, scalar
+        Mean over samples, 0 if there is none.
+    """
+    logits = scores.masked_fill(~mask.bool(), -1000.0) / TEMPERATURE
+    logits = logits - logits.amax(1, keepdim=True).detach()
+    log_share = logits - (logits.exp().sum(1, keepdim=True) + 1e-6).log()
+    ranks = torch.arange(1, RANKS, device=labels.device)
+    reached = ((labels.unsqueeze(-1) >= ranks) & mask.bool().unsqueeze(-1)).float()  # (B, L, 11)
+    mean = torch.einsum("bl,blr->br", log_share, reached) / (reached.sum(1) + 1e-6)
+    return -mean.sum() / (RANKS * max(len(scores), 1))
+
+
+def negative_pair_loss(scores: Tensor, mask: Tensor) -> Tensor:
+    """No clip is salient for the query of another pair: sum over clips of -log(1 - sigmoid(score)).
+
+    Parameters
+    ----------
+    scores, mask : Tensor, (B, M)
+
+    Returns
+    -------
+    Tensor, scalar
+        Mean over samples, 0 if there is none.
+    """
+    return (F.softplus(scores) * mask).sum() / max(len(scores), 1)

@@ -1,0 +1,36 @@
+"""Checkpoints of the published CG-DETR as config and weights of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from baselines.cg_detr import CgDetr, CgDetrConfig
+from vid2vidmr.nn.detr import count_layers, published_fields
+
+
+def read(
+    weights: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> tuple[CgDetrConfig, int, dict[str, Tensor]]:
+    """See `vid2vidmr.neural.NeuralMethod.published`.
+
+    What concerns training alone is that of the preset ``paper``, and so is the mask.
+    """
+    config = replace(
+        CgDetr.presets["paper"],
+        **published_fields(weights, options),
+        t2v_layers=count_layers(weights, "transformer.t2v_encoder"),
+        dummy_layers=count_layers(weights, "txtproj_encoder"),
+        sentence_layers=count_layers(weights, "scls_encoder"),
+        moment_layers=count_layers(weights, "transformer.mcls_encoder"),
+        dummies=len(weights["dummy_rep_token"]),
+        prompts=len(weights["global_rep_token"]),
+        prompts_used=options["num_prompts"],
+        weight_attention=options["lw_wattn"],
+        weight_align=options["lw_ms_align"],
+        weight_distill=options["lw_distill"],
+    )
+    return config, len(weights["input_txt_proj.0.LayerNorm.weight"]), dict(weights)

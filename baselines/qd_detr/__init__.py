@@ -1,0 +1,103 @@
+"""QD-DETR (Moon et al., CVPR 2023) with a video as the query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from vid2vidmr.detr import DetrConfig, DetrMethod
+from vid2vidmr.method import MethodInfo
+from vid2vidmr.neural import TRAINING_SEARCH
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    from vid2vidmr.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class QdDetrConfig(DetrConfig):
+    """Hyper-parameters of QD-DETR; the defaults are the published ones.
+
+    Attributes
+    ----------
+    t2v_layers : int
+        Layers in which clips read the query.
+    official_mask : bool
+        Mask padding as the published code does, see `vid2vidmr.nn.cross_attention.blocked_keys`.
+    same_class_negatives : bool
+        Take the query of the next pair of a batch for a negative even if it is of the same class,
+        as published.
+    """
+
+    t2v_layers: int = 2
+    official_mask: bool = False
+    same_class_negatives: bool = False
+
+
+class QdDetr(DetrMethod):
+    """Every clip reads the query before clips read each other; negative pairs must stay silent."""
+
+    info: ClassVar[MethodInfo] = MethodInfo(
+        name="qd_detr",
+        title="QD-DETR: query-dependent clips, set prediction of windows, negative pairs",
+        kind="trained",
+        source="Moon et al., Query-Dependent Video Representation for Moment Retrieval and "
+        "Highlight Detection, CVPR 2023",
+        licence="own code; original MIT",
+        deviations="the query is a video; see baselines/qd_detr/README.md",
+    )
+    presets: ClassVar[Mapping[str, Any]] = {
+        # An epoch is as long as the published one (QVHighlights has 7,218 training queries).
+        "paper": QdDetrConfig(epochs=200, batch_size=32, pairs_per_epoch=7218),
+        "small": QdDetrConfig(
+            epochs=30,
+            pairs_per_epoch=640,
+            batch_size=32,
+            d=64,
+            heads=4,
+            ff=128,
+            queries=5,
+            input_dropout=0.2,
+            query_positions=True,
+            learning_rate=1e-3,
+            schedule="cosine",
+            clip_norm=1.0,
+            components=128,
+            recrop=1.0,
+        ),
+    }
+    search: ClassVar[Mapping[str, Any]] = {
+        **TRAINING_SEARCH,
+        "d": (64, 128),
+        "encoder_layers": (2, 3),
+        "queries": (1, 5, 10),
+        "query_positions": (False, True),
+        "input_dropout": (0.2, 0.5),
+        "components": (64, 128),
+    }
+
+    @classmethod
+    def published(
+        cls, weights: dict[str, Tensor], options: dict[str, Any]
+    ) -> tuple[Any, int, dict[str, Tensor]]:
+        """Read a checkpoint of the published code."""
+        from baselines.qd_detr.published import read
+
+        return read(weights, options)
+
+    def build_model(self, dim: int) -> nn.Module:
+        """Give an untrained model for features of length `dim`."""
+        from baselines.qd_detr.model import QdDetrModel
+
+        # Two more for the temporal endpoints.
+        return QdDetrModel(self.config, target_dim=dim + 2, query_dim=dim)
+
+    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
+        """Losses by their published names, and their weighted sum as ``loss``."""
+        from baselines.qd_detr.losses import losses
+        from vid2vidmr.nn.detr import has_negative, targets
+
+        negative = has_negative(batch.group, self.config.same_class_negatives)
+        return losses(outputs, targets(batch, self.config.max_target), negative, self.config)

@@ -1,0 +1,46 @@
+"""Losses of QD-DETR, by their published names."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from baselines.qd_detr import QdDetrConfig
+from vid2vidmr.nn.detr import Targets, set_prediction, with_total
+from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
+
+
+def losses(
+    outputs: dict[str, Tensor], targets: Targets, negative: Tensor, config: QdDetrConfig
+) -> dict[str, Tensor]:
+    """Losses of all decoder layers and their weighted sum.
+
+    Parameters
+    ----------
+    outputs : dict
+        Of `QdDetrModel.outputs` with negatives.
+    targets : Targets
+    negative : Tensor, (B,), bool
+        True where the next pair's query is a negative.
+    config : QdDetrConfig
+
+    Returns
+    -------
+    dict of scalar Tensor
+        Unweighted losses of the last layer, those of layer i with the suffix ``_{i}``;
+        ``class_error`` (a percentage, not minimised); ``loss``, the weighted sum.
+    """
+    named, _ = set_prediction(outputs, targets, config)
+    scores, scores_neg = outputs["saliency_scores"], outputs["saliency_scores_neg"]
+    mask = outputs["video_mask"].bool()  # (B, M)
+    named["loss_saliency"] = (
+        margin_loss(scores, targets.clips)
+        # The clips of the negative pair are further clips without saliency.
+        + rank_loss(
+            torch.cat([scores, scores_neg], dim=1),
+            torch.cat([targets.labels, torch.zeros_like(targets.labels)], dim=1),
+            torch.cat([mask, mask & negative.unsqueeze(1)], dim=1),
+        )
+        + negative_pair_loss(scores_neg[negative], mask[negative])
+    )
+    return with_total(named, config)

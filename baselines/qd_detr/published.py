@@ -1,0 +1,27 @@
+"""Checkpoints of the published QD-DETR as config and weights of ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+
+from baselines.qd_detr import QdDetr, QdDetrConfig
+from vid2vidmr.nn.detr import count_layers, published_fields
+
+
+def read(
+    weights: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> tuple[QdDetrConfig, int, dict[str, Tensor]]:
+    """See `vid2vidmr.neural.NeuralMethod.published`.
+
+    What concerns training alone is that of the preset ``paper``, and so is the mask.
+    """
+    config = replace(
+        QdDetr.presets["paper"],
+        **published_fields(weights, options),
+        t2v_layers=count_layers(weights, "transformer.t2v_encoder"),
+    )
+    return config, len(weights["input_txt_proj.0.LayerNorm.weight"]), dict(weights)

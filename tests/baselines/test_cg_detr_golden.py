@@ -1,0 +1,69 @@
+"""CG-DETR against activations, losses and gradients of the published model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from golden_cases import check_gradients_and_one_step, close, golden_cases
+from golden_detr import Case
+
+from baselines.cg_detr.losses import losses
+from baselines.cg_detr.model import CgDetrModel
+from baselines.cg_detr.published import read
+
+
+@pytest.fixture(params=golden_cases("cg_detr_*.safetensors"), ids=lambda path: path.stem)
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case.read(request.param, read, CgDetrModel)
+
+
+def sources(case: Case) -> list[str]:
+    """The recordings that the targets were cut from."""
+    return [video.rsplit("_", 2)[0] for video in case.json["case"]["vids"]]
+
+
+def run(case: Case, relevant: bool = True) -> dict[str, torch.Tensor]:
+    source = sources(case)
+    negative = torch.tensor([a != b for a, b in zip(source, source[1:] + source[:1], strict=True)])
+    moments = torch.zeros(case.targets.labels.shape, dtype=torch.bool)
+    for b, clips in enumerate(case.json["relevant_clip_ids"]):
+        moments[b, clips] = True
+    return case.model.outputs(*case.inputs(), negative, moments if relevant else None)
+
+
+@pytest.mark.parametrize("relevant", [False, True])
+def test_golden_outputs_of_the_padded_batch(case: Case, relevant: bool) -> None:
+    outputs = run(case, relevant)
+    golden = case.group("output_with_targets/" if relevant else "output/")
+    assert set(golden) == set(outputs)
+    for name, value in golden.items():
+        if name != "global_rep_tokens":  # recorded after the step, see there
+            close(outputs[name].to(value.dtype), value)
+
+
+def test_golden_outputs_of_each_pair_alone(case: Case) -> None:
+    case.check_each_pair_alone()
+
+
+def test_golden_matching(case: Case) -> None:
+    case.check_matching(run(case))
+
+
+def test_golden_losses(case: Case) -> None:
+    case.check_losses(losses(run(case), case.targets, case.config))
+
+
+def test_golden_losses_without_moments(case: Case) -> None:
+    found = losses(run(case, relevant=False), case.targets, case.config)
+    for name, value in case.json["eval_no_targets"].items():
+        assert found[name].item() == pytest.approx(value, rel=1e-4, abs=1e-6), name
+
+
+def test_golden_gradients_and_one_step(case: Case) -> None:
+    check_gradients_and_one_step(
+        case.model,
+        lambda: losses(run(case), case.targets, case.config)["loss"],
+        case.json,
+        noise=1e-5,
+    )
+    close(case.model.global_rep_token, case.tensors["output/global_rep_tokens"])

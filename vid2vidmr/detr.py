@@ -1,0 +1,90 @@
+"""What methods that predict a set of windows share: hyper-parameters, and decoding.
+
+Their networks, targets and losses are in `vid2vidmr.nn.detr`, which imports torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vid2vidmr.neural import NeuralMethod, TrainingConfig
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from vid2vidmr.batch import Batch
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetrConfig(TrainingConfig):
+    """Hyper-parameters that Moment-DETR, QD-DETR and CG-DETR share; defaults as published.
+
+    Attributes
+    ----------
+    d, heads, ff : int
+        Hidden size, attention heads, feed-forward size.
+    encoder_layers, decoder_layers, input_layers : int
+        Layers of the transformer and of the input projections.
+    queries : int
+        Moment queries, that is windows predicted for a pair.
+    dropout, input_dropout : float
+        In the transformer, and before each linear map of the projections.
+    max_target, max_query : int
+        Rows (2 s each) after which target and query are cut off.
+    query_positions : bool
+        Learned positions for the query; without them its order cannot be seen.
+    position_table : int
+        Rows of the table of those positions (in the state dict even when unused).
+    weight_span, weight_giou, weight_label : float
+        Of the set losses, and of the costs of matching.
+    weight_saliency : float
+    background : float
+        Weight of the background class in the label loss.
+    nms : float
+        IoU above which a lower-ranked window is dropped; 1 drops none.
+    """
+
+    d: int = 256
+    heads: int = 8
+    ff: int = 1024
+    encoder_layers: int = 2
+    decoder_layers: int = 2
+    input_layers: int = 2
+    queries: int = 10
+    dropout: float = 0.1
+    input_dropout: float = 0.5
+    max_target: int = 75
+    max_query: int = 32
+    query_positions: bool = False
+    position_table: int = 32
+    weight_span: float = 10.0
+    weight_giou: float = 1.0
+    weight_label: float = 4.0
+    weight_saliency: float = 1.0
+    background: float = 0.1
+    nms: float = 1.0
+
+
+class DetrMethod(NeuralMethod):
+    """A method whose config is a `DetrConfig` and whose outputs have spans and class logits."""
+
+    config: DetrConfig
+
+    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+        """One window a moment query, clamped, ranked by the probability of foreground."""
+        from vid2vidmr.nn.detr import covered_s
+        from vid2vidmr.nn.matcher import FOREGROUND
+        from vid2vidmr.nn.spans import to_start_end
+        from vid2vidmr.windows import ranked
+
+        covered = covered_s(batch, self.config.max_target)[:, None, None]
+        spans_s = to_start_end(outputs["pred_spans"]) * covered  # (B, Q, 2)
+        windows = spans_s.clamp(min=0).minimum(batch.durations_s[:, None, None]).cpu().numpy()
+        scores = outputs["pred_logits"].softmax(-1)[..., FOREGROUND].cpu().numpy()
+        return [
+            ranked(window, score, self.config.nms, top=self.config.queries)
+            for window, score in zip(windows, scores, strict=True)
+        ]
