@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from vid2vidmr.detr import DetrConfig, DetrMethod
 from vid2vidmr.method import MethodInfo
 from vid2vidmr.neural import TRAINING_SEARCH
+from vid2vidmr.variants import with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -48,26 +49,28 @@ class QdDetr(DetrMethod):
         licence="own code; original MIT",
         deviations="the query is a video; see baselines/qd_detr/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = {
-        # An epoch is as long as the published one (QVHighlights has 7,218 training queries).
-        "paper": QdDetrConfig(epochs=200, batch_size=32, pairs_per_epoch=7218),
-        "small": QdDetrConfig(
-            epochs=30,
-            pairs_per_epoch=640,
-            batch_size=32,
-            d=64,
-            heads=4,
-            ff=128,
-            queries=5,
-            input_dropout=0.2,
-            query_positions=True,
-            learning_rate=1e-3,
-            schedule="cosine",
-            clip_norm=1.0,
-            components=128,
-            recrop=1.0,
-        ),
-    }
+    presets: ClassVar[Mapping[str, Any]] = with_variants(
+        {
+            # An epoch is as long as the published one (QVHighlights has 7,218 training queries).
+            "paper": QdDetrConfig(epochs=200, batch_size=32, pairs_per_epoch=7218),
+            "small": QdDetrConfig(
+                epochs=30,
+                pairs_per_epoch=640,
+                batch_size=32,
+                d=64,
+                heads=4,
+                ff=128,
+                queries=5,
+                input_dropout=0.2,
+                query_positions=True,
+                learning_rate=1e-3,
+                schedule="cosine",
+                clip_norm=1.0,
+                components=128,
+                recrop=1.0,
+            ),
+        }
+    )
     search: ClassVar[Mapping[str, Any]] = {
         **TRAINING_SEARCH,
         "d": (64, 128),

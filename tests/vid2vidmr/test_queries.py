@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from toy import CONTRACT, toy_pairs
 from toy_network import ToyConfig, ToyNetwork
 
+from baselines.cg_detr import CgDetr
 from baselines.moment_detr import MomentDetr
+from baselines.qd_detr import QdDetr
 from baselines.univtg import UniVtg
 from vid2vidmr.batch import PairSamples, TrainingSamples
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
@@ -18,12 +21,17 @@ from vid2vidmr.pairs import PairSet
 
 VIDEO = ToyConfig(epochs=2, batch_size=8, learning_rate=1e-2)
 WORDS = CONTRACT.model_copy(update={"encoder": "toy" + TEXT, "decoder": "captions a"})
-TINY = {
-    "univtg": replace(UniVtg.presets["paper"], d=16, heads=2, ff=16, encoder_layers=1),
-    "moment_detr": replace(
-        MomentDetr.presets["paper"], d=16, heads=2, ff=16, encoder_layers=1, decoder_layers=1
-    ),
+METHODS: dict[str, type[NeuralMethod]] = {
+    cls.info.name: cls for cls in (ToyNetwork, UniVtg, MomentDetr, QdDetr, CgDetr)
 }
+WITH_VARIANTS = [name for name in METHODS if name != "toy"]
+
+
+def tiny(name: str) -> Any:
+    """A config of the preset ``paper`` of no size."""
+    config = METHODS[name].presets.get("paper", VIDEO)
+    sizes = {"d": 16, "heads": 2, "ff": 16, "encoder_layers": 1, "decoder_layers": 1}
+    return replace(config, **{k: v for k, v in sizes.items() if hasattr(config, k)})
 
 
 def captioned(
@@ -81,10 +89,9 @@ def test_nonsense_is_refused() -> None:
             replace(VIDEO, query="text", **change)
 
 
-@pytest.mark.parametrize("name", ["toy", *TINY])
+@pytest.mark.parametrize("name", METHODS)
 def test_every_query_is_trained_on_and_comes_back(name: str, tmp_path: Path) -> None:
-    cls: type[NeuralMethod] = {"toy": ToyNetwork, "univtg": UniVtg, "moment_detr": MomentDetr}[name]
-    base = TINY.get(name, VIDEO)
+    cls, base = METHODS[name], tiny(name)
     train, val = captioned(toy_pairs(16)), captioned(toy_pairs(8))
     found = []
     for query in ("video", "middle-frame", "text"):
@@ -132,27 +139,27 @@ def test_towers_of_different_width_are_refused(tmp_path: Path) -> None:
         method.fit(pairs, pairs, tmp_path)
 
 
-def test_variants_change_the_query_or_the_start_of_training() -> None:
-    for cls in (UniVtg, MomentDetr):
-        presets = cls.presets
-        assert list(presets)[:2] == ["paper", "small"]
-        assert presets["trained+V"] == presets["paper"]
-        starts = {name for name, config in presets.items() if config.needs_init}
-        assert starts == {"finetuned+V", "zero-shot+T", "finetuned+T"}
-        assert {n for n, c in presets.items() if c.query == "text"} == {
-            "zero-shot+T", "trained+T", "finetuned+T"
-        }  # fmt: skip
-        for name, config in presets.items():
-            same = replace(config, query="video", needs_init=False)
-            if name == "zero-shot+T":
-                assert same.epochs == 0
-                same = replace(same, epochs=presets["paper"].epochs)
-            assert same == presets["small" if "small" in name else "paper"]
+@pytest.mark.parametrize("name", WITH_VARIANTS)
+def test_variants_change_the_query_or_the_start_of_training(name: str) -> None:
+    presets = METHODS[name].presets
+    assert list(presets)[:2] == ["paper", "small"]
+    assert presets["trained+V"] == presets["paper"]
+    starts = {preset for preset, config in presets.items() if config.needs_init}
+    assert starts == {"finetuned+V", "zero-shot+T", "finetuned+T"}
+    assert {preset for preset, config in presets.items() if config.query == "text"} == {
+        "zero-shot+T", "trained+T", "finetuned+T"
+    }  # fmt: skip
+    for preset, config in presets.items():
+        same = replace(config, query="video", needs_init=False)
+        if preset == "zero-shot+T":
+            assert same.epochs == 0
+            same = replace(same, epochs=presets["paper"].epochs)
+        assert same == presets["small" if "small" in preset else "paper"]
 
 
 def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Path) -> None:
     pairs = captioned(toy_pairs(8))
-    first = UniVtg(replace(TINY["univtg"], epochs=1, pairs_per_epoch=8))
+    first = UniVtg(replace(tiny("univtg"), epochs=1, pairs_per_epoch=8))
     first.fit(pairs, pairs, tmp_path / "first")
     zero = UniVtg(UniVtg.presets["zero-shot+T"])
     with pytest.raises(UserError, match=r"import-checkpoint univtg FILE --out FOLDER.*--init"):

@@ -65,7 +65,9 @@ def features(
         str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
     ] = None,
 ) -> None:
-    """Encode the videos of a data set, one frame every 2 s, or captions of its moments.
+    """Encode a data set's videos, or captions of its moments.
+
+    Videos give a feature every 2 s, captions one a token.
 
     Only what is missing is computed: call it again after a stop.
     """
