@@ -15,7 +15,7 @@ from baselines.qd_detr import QdDetr
 from baselines.univtg import UniVtg
 from vid2vidmr.batch import PairSamples, TrainingSamples
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
-from vid2vidmr.features import TEXT, FeatureContract, MemoryFeatures
+from vid2vidmr.features import TEXT, UNKNOWN, FeatureContract, MemoryFeatures
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PairSet
 
@@ -172,6 +172,20 @@ def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Pa
     for a, b in zip(zero.model.parameters(), first.model.parameters(), strict=True):
         np.testing.assert_array_equal(a.detach(), b.detach())
     assert UniVtg.load(tmp_path / "zero").caption_contract == WORDS
+    # A published checkpoint tells little of its features, and nothing of captions.
+    unknown = {"weights_sha256": UNKNOWN, "sampling": UNKNOWN, "preprocessing": UNKNOWN,
+               "decoder": UNKNOWN, "dtype": UNKNOWN}  # fmt: skip
+    first.prepare(CONTRACT.model_copy(update={**unknown, "simulated": False}), None)
+    first.save(tmp_path / "published")
+    real = CONTRACT.model_copy(update={"simulated": False})
+    videos = {video: pairs.features.rows(video) for pair in pairs
+              for video in (pair.query_video_id, pair.target_video_id)}  # fmt: skip
+    pairs = replace(pairs, features=MemoryFeatures(real, videos))
+    for preset, contract in (("zero-shot+T", WORDS), ("finetuned+V", None)):
+        config = replace(UniVtg.presets[preset], epochs=0)
+        UniVtg(config).fit(pairs, pairs, tmp_path / preset, tmp_path / "published")
+        back = UniVtg.load(tmp_path / preset)
+        assert (back.encoder_contract, back.caption_contract) == (real, contract)
     # Any other preset still refuses another architecture.
     with pytest.raises(DataError, match="d 16 instead of 1024"):
         UniVtg(UniVtg.presets["trained+T"]).fit(pairs, pairs, tmp_path / "x", tmp_path / "first")
