@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from vid2vidmr.encoders import Encoder, load_encoder
+from vid2vidmr.errors import UserError
 from vid2vidmr.extract import encode_video
 from vid2vidmr.features import FeatureContract, MemoryFeatures, require_contract
 from vid2vidmr.method import Method
@@ -76,7 +77,14 @@ def retrieve(
         If a file cannot be read.
     FeatureError
         If the method was trained on features of another encoder.
+    UserError
+        If the method asks by captions.
     """
+    if getattr(method.config, "query", "video") == "text":
+        raise UserError(
+            f"This {method.info.name} asks by captions, not by video files: train a preset whose "
+            "query is a video, such as trained+V, or score captions with `vid2vidmr predict`."
+        )
     files = {"query": query, "target": target}
     query_s, target_s = video_duration(query), video_duration(target)
     features, encoder_name = None, None

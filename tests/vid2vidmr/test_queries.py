@@ -189,3 +189,8 @@ def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Pa
     # Any other preset still refuses another architecture.
     with pytest.raises(DataError, match="d 16 instead of 1024"):
         UniVtg(UniVtg.presets["trained+T"]).fit(pairs, pairs, tmp_path / "x", tmp_path / "first")
+
+
+def test_files_are_no_captions() -> None:
+    with pytest.raises(UserError, match="This toy asks by captions"):
+        ToyNetwork(replace(VIDEO, query="text")).retrieve("no.mp4", "file.mp4")

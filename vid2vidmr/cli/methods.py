@@ -21,8 +21,8 @@ EncoderOption = Annotated[
 PresetOption = Annotated[
     str,
     typer.Option(
-        help="Preset of trained methods: small (CPU, minutes), paper, or a JSON file that `tune` "
-        "wrote."
+        help="Preset of trained methods: small (CPU, minutes), paper, others of `methods show`, or "
+        "a JSON file that `tune` wrote."
     ),
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
