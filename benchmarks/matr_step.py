@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import sys
 import tempfile
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,42 +21,34 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
+from steps import (
+    DIM,
+    SQUARE,
+    M,
+    N,
+    Stepper,
+    cpu_s,
+    large_product,
+    medians,
+    product_rate,
+    profiled,
+    random_batch,
+)
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile, record_function
-from torch.utils.flop_counter import FlopCounterMode
+from torch.profiler import record_function
 
-from baselines.matr import Matr, MatrConfig
+from baselines.matr import Matr
 from baselines.matr import losses as matr_losses
 from baselines.matr import model as matr_model
 from vid2vidmr.alignment import prob_dtw
-from vid2vidmr.batch import Batch, TrainingSamples, collate
+from vid2vidmr.batch import TrainingSamples, collate
 from vid2vidmr.dataset import Dataset, load_dataset
-from vid2vidmr.features import FeatureContract, open_features
+from vid2vidmr.features import open_features
 from vid2vidmr.nn.clips import clips_centred_in
 from vid2vidmr.sampling import epoch_batches
 from vid2vidmr.training import fit, principal_components
 
-DIM, M, N, ROUNDS = 512, 75, 8, 5
 ALIGNMENTS = ("soft-dtw", "drop-dtw", "tcc", "subsequence", "posterior")
-CONTRACT = FeatureContract(
-    encoder="random", weights_sha256="0", dim=DIM, sampling="none", preprocessing="none",
-    decoder="none", dtype="float32", simulated=True,
-)  # fmt: skip
-
-
-def random_batch(size: int) -> Batch:
-    """Full targets and queries with one moment each: nothing is padding."""
-    rng = torch.Generator().manual_seed(0)
-    start_s = torch.rand(size, generator=rng) * M
-    return Batch(
-        target=torch.randn(size, M, DIM, generator=rng),
-        target_mask=torch.ones(size, M, dtype=torch.bool),
-        query=torch.randn(size, N, DIM, generator=rng),
-        query_mask=torch.ones(size, N, dtype=torch.bool),
-        durations_s=torch.full((size,), 2.0 * M),
-        windows_s=torch.stack([start_s, start_s + 20], 1),
-        group=torch.arange(size),
-    )
 
 
 def plain_alignment(cost: Tensor, gamma: float = 0.1) -> Tensor:
@@ -78,56 +68,12 @@ def plain_alignment(cost: Tensor, gamma: float = 0.1) -> Tensor:
     return above[-1] / cost.shape[2]
 
 
-class Stepper:
-    """A model with its optimizer; `step` does what a step of training does."""
-
-    def __init__(self, config: MatrConfig) -> None:
-        torch.manual_seed(0)
-        self.method = Matr(config)
-        self.method.prepare(CONTRACT, None)
-        assert self.method.model is not None
-        self.model = self.method.model.train()
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
-
-    def step(self, batch: Batch, more: Callable[[dict[str, Tensor]], Tensor] | None = None) -> None:
-        """Forward, losses (and `more`), backward, clipped update."""
-        self.optimizer.zero_grad()
-        outputs = self.model(batch)
-        loss = self.method.losses(outputs, batch)["loss"]
-        if more is not None:
-            loss = loss + more(outputs)
-        loss.backward()
-        with record_function("clip"):
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), 0.1)
-        self.optimizer.step()
-
-
-def cpu_s(work: Callable[[], Any]) -> float:
-    """Seconds of CPU."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
-def medians(sides: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Median CPU time of each side in ms, the sides in turn, after one round to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for i in range(rounds + 1):
-        for name, work in sides.items():
-            seconds = cpu_s(work)
-            if i:
-                times[name].append(1e3 * seconds)
-    return {name: median(values) for name, values in times.items()}
-
-
 def alignment_share(console: Console) -> None:
     """Print (a): steps at d 256 with and without alignment, and alignment by itself."""
     batch = random_batch(40)
     base = replace(Matr.presets["paper"], d=256, alignment="none")
-    bare = Stepper(base)
-    steppers = {name: Stepper(replace(base, alignment=name)) for name in ALIGNMENTS}
+    bare = Stepper(Matr(base))
+    steppers = {name: Stepper(Matr(replace(base, alignment=name))) for name in ALIGNMENTS}
     sides: dict[str, Callable[[], Any]] = {"none": lambda: bare.step(batch)}
     for name, stepper in steppers.items():
         sides[name] = lambda stepper=stepper: stepper.step(batch)
@@ -208,45 +154,6 @@ GROUPS = (
     ("normalisation", ("layer_norm", "LayerNorm")),
     ("dropout", ("dropout", "Dropout", "bernoulli")),
 )
-"""Group of an operator: the first whose text is in its own name or in that of one it runs in."""
-
-
-def profiled(stepper: Stepper, batch: Batch, steps: int = 3) -> Counter[str]:
-    """Time of the operators of a few steps by group.
-
-    Operators of the backward pass belong to the group of the forward operator they are of.
-    """
-    with marked(), profile(activities=[ProfilerActivity.CPU]) as found:
-        for _ in range(steps):
-            stepper.step(batch)
-    events = list(found.events())
-    forward: dict[int, str] = {}
-
-    def group(event: Any) -> str:
-        chain = [event]
-        while chain[-1].cpu_parent is not None:
-            chain.append(chain[-1].cpu_parent)
-        names = [e.name for e in chain]
-        for title, texts in GROUPS:
-            if any(text in name for text in texts for name in names):
-                return title
-        return "other"
-
-    backward = "autograd::engine::evaluate_function"
-    for event in events:
-        if event.sequence_nr >= 0 and backward not in event.name:
-            # The outermost of the operators that share a number comes first.
-            forward.setdefault(event.sequence_nr, group(event))
-    times: Counter[str] = Counter()
-    for event in events:
-        top = event
-        while top.cpu_parent is not None and backward not in top.name:
-            top = top.cpu_parent
-        title = group(event)
-        if backward in top.name:
-            title = forward.get(top.sequence_nr, title)
-        times[title] += event.self_cpu_time_total
-    return times
 
 
 def peak_mb() -> float:
@@ -264,22 +171,19 @@ def large_step(console: Console) -> None:
     """Print (b): a step at d 1024, its time, memory and profile."""
     reset_peak()
     before = peak_mb()
-    batch, stepper = random_batch(32), Stepper(Matr.presets["paper"])
+    batch, stepper = random_batch(32), Stepper(Matr(Matr.presets["paper"]))
     ms = medians({"step": lambda: stepper.step(batch)}, rounds=3)
     peak = peak_mb() - before
-    square = torch.randn(4096, 4096)
-    ms |= medians({"product": lambda: square @ square}, rounds=3)
-    with FlopCounterMode(display=False) as counter:
-        stepper.step(batch)
-    gflop = counter.get_total_flops() / 1e9
-    parameters = sum(p.numel() for p in stepper.model.parameters())
-    times = profiled(stepper, batch)
+    ms |= medians({"product": large_product()}, rounds=3)
+    gflop = stepper.gflop(batch)
+    with marked():
+        times = profiled(stepper, batch, GROUPS)
     total = sum(times.values())
     console.print(
-        f"(b) d 1024, 4 + 4 layers, M {M}, N {N}, batch 32, {parameters / 1e6:.1f} M parameters: "
-        f"{ms['step']:.0f} ms a step, {peak:.0f} MB beside the libraries; {gflop:.0f} GFLOP, "
-        f"{1e3 * gflop / ms['step']:.0f} a second (one product of 4096 x 4096 matrices: "
-        f"{2 * 4096**3 / 1e6 / ms['product']:.0f})"
+        f"(b) d 1024, 4 + 4 layers, M {M}, N {N}, batch 32, {stepper.parameters / 1e6:.1f} M "
+        f"parameters: {ms['step']:.0f} ms a step, {peak:.0f} MB beside the libraries; "
+        f"{gflop:.0f} GFLOP, {1e3 * gflop / ms['step']:.0f} a second (one product of "
+        f"{SQUARE} x {SQUARE} matrices: {product_rate(ms['product']):.0f})"
     )
     table = Table()
     table.add_column("where the time goes")
@@ -307,10 +211,7 @@ def loading_share(console: Console, dataset: Dataset) -> None:
     for name, config in LOADING.items():
         micro = config.micro_batch or config.batch_size
         method = Matr(config)
-        method.prepare(store.contract, basis if config.components else None)
-        stepper = Stepper(config)
-        stepper.model = method.model.train()  # type: ignore[union-attr]
-        stepper.optimizer = torch.optim.AdamW(stepper.model.parameters(), lr=1e-4)
+        stepper = Stepper(method, store.contract, basis if config.components else None)
         samples = TrainingSamples(method.accepted(train), config, 0, 0)
         batches = epoch_batches(samples.durations, len(train), config.batch_size, 0, 0, False)
         for i in np.random.default_rng(0).integers(0, len(samples), 20_000):

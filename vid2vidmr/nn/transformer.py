@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+class _LeakyReLU(torch.autograd.Function):
+    """Leaky ReLU with a gradient for its slope (1,)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, slope: Tensor) -> Tensor:
+        ctx.save_for_backward(x, slope)
+        return F.leaky_relu(x, float(slope))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        [of_y], (x, slope) = gradients, ctx.saved_tensors
+        of_x = torch.ops.aten.leaky_relu_backward(of_y, x, float(slope), False)
+        return of_x, (of_y * x.clamp(max=0)).sum(dtype=slope.dtype).view(1)
+
+
+class PReLU(nn.PReLU):
+    """`torch.nn.PReLU`, whose gradient torch computes entry by entry on a CPU; not so this one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(...) -> (...)."""
+        if x.device.type != "cpu":  # elsewhere a slope read as a number would be waited for
+            return super().forward(x)
+        y: Tensor = _LeakyReLU.apply(x, self.weight)
+        return y
+
 
 Activation = Literal["relu", "gelu", "prelu"]
 ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "relu": nn.ReLU,
     "gelu": nn.GELU,
-    "prelu": nn.PReLU,
+    "prelu": PReLU,
 }
 
 
