@@ -29,7 +29,7 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.features import FeatureSource, FeatureStore, open_features
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.method import Method, MethodInfo, preset_config
-from vid2vidmr.neural import WEIGHTS, NeuralMethod, from_init, require_init
+from vid2vidmr.neural import TRAINING_FIELDS, WEIGHTS, NeuralMethod, require_init
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.processes import is_main_process
@@ -262,15 +262,23 @@ def _as_json(config: Any) -> Any:
     return json.loads(json.dumps(asdict(config)))
 
 
-def _is_of(preset: Any, config: Any) -> bool:
-    if getattr(preset, "needs_init", False):
-        preset = from_init(preset, config)  # its architecture is that of any checkpoint
-    return bool(_as_json(preset) == _as_json(config))
+def presets_of(method: Method) -> list[str]:
+    """Names of the presets that a method's config may be one of.
+
+    The architecture of those that need a checkpoint to start from is that of any.
+    """
+    config, found = _as_json(method.config), []
+    for name, preset in method.presets.items():
+        fields = _as_json(preset)
+        compared = TRAINING_FIELDS if fields.get("needs_init") else fields
+        if all(fields[field] == config[field] for field in compared):
+            found.append(name)
+    return found
 
 
 def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
     """Predict `pairs` and write the predictions with their header."""
-    presets = [n for n, preset in method.presets.items() if _is_of(preset, method.config)]
+    presets = presets_of(method)
     header = PredictionHeader(
         method=method.info.name,
         preset=presets[0] if presets else None,

@@ -18,6 +18,7 @@ from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserErro
 from vid2vidmr.features import TEXT, UNKNOWN, FeatureContract, MemoryFeatures
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PairSet
+from vid2vidmr.run import presets_of
 
 VIDEO = ToyConfig(epochs=2, batch_size=8, learning_rate=1e-2)
 WORDS = CONTRACT.model_copy(update={"encoder": "toy" + TEXT, "decoder": "captions a"})
@@ -155,6 +156,17 @@ def test_variants_change_the_query_or_the_start_of_training(name: str) -> None:
             assert same.epochs == 0
             same = replace(same, epochs=presets["paper"].epochs)
         assert same == presets["small" if "small" in preset else "paper"]
+
+
+@pytest.mark.parametrize("name", WITH_VARIANTS)
+def test_a_config_is_known_by_its_presets(name: str) -> None:
+    cls = METHODS[name]
+    for preset, config in cls.presets.items():
+        same = ["paper", "trained+V"] if preset in ("paper", "trained+V") else [preset]
+        assert presets_of(cls(config)) == same
+    other = cls(replace(cls.presets["finetuned+V"], d=16, components=8))
+    assert presets_of(other) == ["finetuned+V"]
+    assert presets_of(cls(tiny(name))) == []
 
 
 def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Path) -> None:
