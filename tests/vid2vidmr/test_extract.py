@@ -133,10 +133,12 @@ def test_an_encoder_that_fails_stops_the_run_and_its_threads(tmp_path):
         raise RuntimeError("out of memory")
 
     object.__setattr__(broken, "network", network)
-    running = threading.active_count()
+    before = threading.enumerate()
     with pytest.raises(RuntimeError, match="out of memory"):
         extract_features(dataset, broken)
-    assert threading.active_count() == running
+    for thread in set(threading.enumerate()) - set(before):
+        thread.join(10)  # the progress bar's own thread is told to end, not waited for
+        assert not thread.is_alive(), thread.name
 
 
 KILLED = """

@@ -38,7 +38,14 @@ def close(a: Path, b: Path, tolerance: float) -> None:
     first, second = (load_file(folder / "model.safetensors") for folder in (a, b))
     assert first.keys() == second.keys()
     for name, value in first.items():
-        np.testing.assert_allclose(value, second[name], atol=tolerance, err_msg=name)
+        other = second[name]
+        if tolerance and name.endswith("in_proj_bias"):
+            # Keys' biases change no output: their gradient is rounding noise, and AdamW makes
+            # steps of any size of it.
+            value, other = (
+                np.delete(x, np.s_[len(x) // 3 : 2 * len(x) // 3]) for x in (value, other)
+            )
+        np.testing.assert_allclose(value, other, atol=tolerance, err_msg=name)
 
 
 def curve(folder: Path) -> dict[str, list[tuple[int, float]]]:
