@@ -32,7 +32,8 @@ class Row:
     Attributes
     ----------
     name : str
-        Method, with its preset (``matr@best``) where several rows are of one method.
+        Method, with its preset (``matr@best``, ``matr@custom`` for a config of one's own) where
+        several rows are of one method.
     method : str
     kind : {"bias", "untrained", "trained"}
     preset, encoder : str or None
@@ -188,7 +189,7 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         }
         rows.append(
             Row(
-                name=f"{first.method}@{first.preset}" if several else first.method,
+                name=f"{first.method}@{first.preset or 'custom'}" if several else first.method,
                 method=first.method,
                 kind=first.kind,
                 preset=first.preset,
