@@ -6,16 +6,27 @@ Their networks, targets and losses are in `vid2vidmr.nn.detr`, which imports tor
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from vid2vidmr.batch import Batch
+
+DETR_SEARCH: dict[str, Any] = {
+    **TRAINING_SEARCH,
+    "d": (64, 128),
+    "encoder_layers": (2, 3),
+    "queries": (1, 5, 10),
+    "query_positions": (False, True),
+    "input_dropout": (0.2, 0.5),
+    "components": (64, 128),
+}
+"""What `vid2vidmr tune` draws from."""
 
 
 @dataclass(frozen=True, kw_only=True)

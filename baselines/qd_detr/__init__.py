@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vid2vidmr.detr import DetrConfig, DetrMethod
+from vid2vidmr.detr import DETR_SEARCH, DetrConfig, DetrMethod
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import TRAINING_SEARCH
-from vid2vidmr.variants import with_variants
+from vid2vidmr.variants import PAPER, SMALL, with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -51,35 +50,11 @@ class QdDetr(DetrMethod):
     )
     presets: ClassVar[Mapping[str, Any]] = with_variants(
         {
-            # An epoch is as long as the published one (QVHighlights has 7,218 training queries).
-            "paper": QdDetrConfig(epochs=200, batch_size=32, pairs_per_epoch=7218),
-            "small": QdDetrConfig(
-                epochs=30,
-                pairs_per_epoch=640,
-                batch_size=32,
-                d=64,
-                heads=4,
-                ff=128,
-                queries=5,
-                input_dropout=0.2,
-                query_positions=True,
-                learning_rate=1e-3,
-                schedule="cosine",
-                clip_norm=1.0,
-                components=128,
-                recrop=1.0,
-            ),
+            "paper": QdDetrConfig(**PAPER),
+            "small": QdDetrConfig(**SMALL, queries=5),
         }
     )
-    search: ClassVar[Mapping[str, Any]] = {
-        **TRAINING_SEARCH,
-        "d": (64, 128),
-        "encoder_layers": (2, 3),
-        "queries": (1, 5, 10),
-        "query_positions": (False, True),
-        "input_dropout": (0.2, 0.5),
-        "components": (64, 128),
-    }
+    search: ClassVar[Mapping[str, Any]] = DETR_SEARCH
 
     @classmethod
     def published(

@@ -11,7 +11,7 @@ import numpy as np
 from vid2vidmr.method import MethodInfo
 from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
 from vid2vidmr.pairs import STEP_S
-from vid2vidmr.variants import with_variants
+from vid2vidmr.variants import PAPER, SMALL, with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -81,31 +81,13 @@ class UniVtg(NeuralMethod):
     )
     presets: ClassVar[Mapping[str, Any]] = with_variants(
         {
-            # An epoch is as long as the published one (QVHighlights has 7,218 training queries).
             "paper": UniVtgConfig(
-                epochs=200,
-                batch_size=32,
-                pairs_per_epoch=7218,
+                **PAPER,
                 schedule="step",
                 warm_up_epochs=10,
                 decay_epochs=80,
             ),
-            "small": UniVtgConfig(
-                epochs=30,
-                pairs_per_epoch=640,
-                batch_size=32,
-                d=64,
-                heads=4,
-                ff=128,
-                encoder_layers=2,
-                input_dropout=0.2,
-                query_positions=True,
-                learning_rate=1e-3,
-                schedule="cosine",
-                clip_norm=1.0,
-                components=128,
-                recrop=1.0,
-            ),
+            "small": UniVtgConfig(**SMALL),
         }
     )
     search: ClassVar[Mapping[str, Any]] = {
