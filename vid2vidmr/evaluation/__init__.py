@@ -1,6 +1,7 @@
 """One evaluator for every method: NumPy only, strict about what it is given.
 
-`evaluate` scores predictions; `compare` has differences between two runs and runs of several seeds.
+`evaluate` scores predictions; `compare` has differences between two runs and runs of several seeds;
+`significance` says which differences are real.
 """
 
 from vid2vidmr.evaluation.bounds import broken_bounds
@@ -13,6 +14,12 @@ from vid2vidmr.evaluation.compare import (
 )
 from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
 from vid2vidmr.evaluation.ranking import Ranked, rank_windows
+from vid2vidmr.evaluation.significance import (
+    detectable_difference,
+    holm,
+    paired_test,
+    rank_bands,
+)
 
 __all__ = [
     "Evaluation",
@@ -20,9 +27,13 @@ __all__ = [
     "SeedSummary",
     "broken_bounds",
     "combine_seeds",
+    "detectable_difference",
     "evaluate",
+    "holm",
     "mean_evaluation",
     "paired_difference",
+    "paired_test",
     "query_sensitivity",
+    "rank_bands",
     "rank_windows",
 ]

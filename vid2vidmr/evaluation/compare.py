@@ -30,8 +30,14 @@ class SeedSummary(Record):
     seeds: int
 
 
-def _same_pairs(evaluations: Sequence[Evaluation]) -> list[np.ndarray]:
-    """Values per pair of every evaluation, in the order of the first."""
+def same_pairs(evaluations: Sequence[Evaluation]) -> list[np.ndarray]:
+    """Values per pair of every evaluation, (P, metrics) each, in the order of the first.
+
+    Raises
+    ------
+    DataError
+        If they were not scored on the same pairs.
+    """
     first = evaluations[0].per_pair
     for other in evaluations[1:]:
         if len(other.per_pair) != len(first) or not other.per_pair.index.isin(first.index).all():
@@ -43,10 +49,10 @@ def _same_pairs(evaluations: Sequence[Evaluation]) -> list[np.ndarray]:
 
 
 def _intervals(
-    over: Evaluation, values: np.ndarray, resamples: int, seed: int
+    over: Evaluation, values: np.ndarray, resamples: int, seed: int, least: float = 0.0
 ) -> dict[str, Interval]:
-    names = list(over.per_pair.columns)
-    return intervals(names, values, over.query_clusters, over.target_clusters, resamples, seed)
+    names, query, target = list(over.per_pair.columns), over.query_clusters, over.target_clusters
+    return intervals(names, values, query, target, resamples, seed, (least, 100.0))
 
 
 def paired_difference(
@@ -62,8 +68,8 @@ def paired_difference(
     DataError
         If they were not scored on the same pairs.
     """
-    a, b = _same_pairs([first, second])
-    return _intervals(first, a - b, resamples, seed)
+    a, b = same_pairs([first, second])
+    return _intervals(first, a - b, resamples, seed, least=-100.0)
 
 
 def query_sensitivity(
@@ -85,7 +91,7 @@ def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
     """Average over seeds, pair by pair, as one evaluation."""
     first = evaluations[0]
     per_pair = first.per_pair.copy()
-    per_pair[:] = np.mean(_same_pairs(evaluations), axis=0)
+    per_pair[:] = np.mean(same_pairs(evaluations), axis=0)
     return replace(first, per_pair=per_pair)
 
 
@@ -101,7 +107,7 @@ def combine_seeds(
     """
     if not evaluations:
         raise DataError("There are no runs to combine: expected at least one seed.")
-    values = np.stack(_same_pairs(evaluations))  # (seeds, pairs, metrics)
+    values = np.stack(same_pairs(evaluations))  # (seeds, pairs, metrics)
     means = _intervals(evaluations[0], values.mean(axis=0), resamples, seed)
     spread = values.mean(axis=1).std(axis=0, ddof=1) if len(values) > 1 else None
     return {

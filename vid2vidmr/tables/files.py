@@ -41,6 +41,9 @@ def to_csv(table: Table) -> str:
             if lost := row.sensitivity.get(protocol):
                 numbers = map(number, (lost.value, lost.low, lost.high, None))
                 writer.writerow([*start, protocol, "query_sensitivity", *numbers, seeds])
+            if row.ranks:
+                best, worst = map(str, row.ranks[protocol])
+                writer.writerow([*start, protocol, "rank", "", best, worst, "", seeds])
             covered = number(100 * row.coverage[protocol])
             writer.writerow([*start, protocol, "coverage", covered, "", "", "", seeds])
     return out.getvalue()
@@ -49,7 +52,7 @@ def to_csv(table: Table) -> str:
 def _cells(
     table: Table, row: Row, bold: Callable[[str], str], spread: Callable[[float], str]
 ) -> list[str]:
-    """Numbers of a row: every protocol's metrics and sensitivity, then the number of seeds."""
+    """Numbers of a row: every protocol's metrics, sensitivity and rank; the number of seeds."""
     cells = []
     for protocol in table.protocols:
         for metric in METRICS:
@@ -64,13 +67,15 @@ def _cells(
                     text += spread(summary.seed_sd)
             cells.append(text)
         lost = row.sensitivity.get(protocol)
-        cells.append("" if lost is None else f"{lost.value:z.1f}")
+        cells += ["" if lost is None else f"{lost.value:z.1f}", row.rank(protocol)]
     return [*cells, str(len(row.seeds))]
 
 
 def to_markdown(table: Table) -> str:
     """Title, table, verdicts and notes."""
-    heads = [f"{protocol} {name}" for protocol in table.protocols for name in (*METRICS, "sens.")]
+    heads = [
+        f"{protocol} {name}" for protocol in table.protocols for name in (*METRICS, "sens.", "rank")
+    ]
     header = ["method", "kind", *heads, "seeds"]
     lines = [f"**{table.title}**", "", f"| {' | '.join(header)} |"]
     lines.append(f"|{'---|' * 2}{'---:|' * (len(header) - 2)}")
@@ -89,12 +94,12 @@ def _tex(text: str) -> str:
 
 def to_latex(table: Table) -> str:
     """Give a ``table`` environment; it needs the package booktabs."""
-    width = len(METRICS) + 1
+    width = len(METRICS) + 2
     groups, rules = [], []
     for i, protocol in enumerate(table.protocols):
         groups.append(f"\\multicolumn{{{width}}}{{c}}{{{_tex(protocol)}}}")
         rules.append(f"\\cmidrule(lr){{{2 + i * width}-{1 + (i + 1) * width}}}")
-    heads = [_tex(name) for _ in table.protocols for name in (*METRICS, "sens.")]
+    heads = [_tex(name) for _ in table.protocols for name in (*METRICS, "sens.", "rank")]
 
     def line(row: Row) -> str:
         cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {:.1f}".format)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from vid2vidmr.evaluation import (
     SeedSummary,
     combine_seeds,
+    detectable_difference,
     mean_evaluation,
     query_sensitivity,
+    rank_bands,
 )
 from vid2vidmr.method import Kind
 from vid2vidmr.records import Interval
 
 if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
+    from vid2vidmr.evaluation import Evaluation
     from vid2vidmr.run import Scored
 
 HEADLINE = "mIoU"
@@ -44,6 +47,8 @@ class Row:
         Protocol to the mIoU lost when every query is replaced by one of another class, points.
     coverage : dict of str to float
         Protocol to the share of pairs with a valid window, the lowest of the seeds.
+    ranks : dict of str to (int, int)
+        Protocol to the best and worst rank among all rows, see `vid2vidmr.evaluation.rank_bands`.
     """
 
     name: str
@@ -55,6 +60,14 @@ class Row:
     metrics: dict[str, dict[str, SeedSummary]]
     sensitivity: dict[str, Interval]
     coverage: dict[str, float]
+    ranks: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def rank(self, protocol: str) -> str:
+        """Give the band as text: ``1``, or ``2-4``."""
+        if protocol not in self.ranks:
+            return ""
+        best, worst = self.ranks[protocol]
+        return str(best) if best == worst else f"{best}-{worst}"
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,9 @@ class Table:
     protocols : tuple of str
     rows : tuple of Row
         Best headline metric first, bias rows last.
+    detectable : dict of str to float
+        Protocol to the smallest difference in the headline metric that these pairs would mostly
+        show, points.
     """
 
     dataset: str
@@ -83,6 +99,7 @@ class Table:
     pairs: int
     protocols: tuple[str, ...]
     rows: tuple[Row, ...]
+    detectable: dict[str, float] = field(default_factory=dict)
 
     @property
     def bias_rows(self) -> list[Row]:
@@ -153,12 +170,19 @@ class Table:
         lowest = {row.name: min(row.coverage.values()) for row in self.rows}
         if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
+        seeds = max(len(row.seeds) for row in self.rows)
         notes.append(
             "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"
             " lost when every query is replaced by one of another class. sd: standard deviation of "
-            f"mIoU between seeds. Where there is one column of each: {self.protocols[-1]}. "
+            f"mIoU between seeds, {seeds} at most. rank: ranks by mIoU that paired tests leave open"
+            f" (Holm, 5 %). Where there is one column of each: {self.protocols[-1]}. "
             "Bias rows never look at the query."
         )
+        if seen := [f"{points:.1f} ({p})" for p, points in self.detectable.items()]:
+            notes.append(
+                f"Differences in mIoU below {', '.join(seen)} are mostly not seen on this split "
+                "(two rows, power 80 %)."
+            )
         return notes
 
 
@@ -179,7 +203,8 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         )
     ]
     of_method = Counter(runs[0].result.method for runs in groups)
-    rows = []
+    rows: list[Row] = []
+    means_of: dict[str, dict[str, Evaluation]] = {}
     for runs in groups:
         first = runs[0].result
         several = of_method[first.method] > 1
@@ -187,9 +212,13 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
             protocol: [run for run in runs if run.result.protocol == protocol]
             for protocol in dict.fromkeys(run.result.protocol for run in runs)
         }
+        name = f"{first.method}@{first.preset or 'custom'}" if several else first.method
+        means_of[name] = {
+            p: mean_evaluation([run.evaluation for run in rs]) for p, rs in by_protocol.items()
+        }
         rows.append(
             Row(
-                name=f"{first.method}@{first.preset or 'custom'}" if several else first.method,
+                name=name,
                 method=first.method,
                 kind=first.kind,
                 preset=first.preset,
@@ -200,7 +229,7 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
                 },
                 sensitivity={
                     protocol: query_sensitivity(
-                        mean_evaluation([run.evaluation for run in runs]),
+                        means_of[name][protocol],
                         mean_evaluation([run.wrong for run in runs if run.wrong is not None]),
                     )
                     for protocol, runs in by_protocol.items()
@@ -211,6 +240,13 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         )
     protocols = tuple(dict.fromkeys(run.result.protocol for run in scored))
     last = protocols[-1]
+    detectable = {}
+    for protocol in protocols:
+        means = {row.name: means_of[row.name][protocol] for row in rows}
+        bands = rank_bands(means)
+        rows = [replace(row, ranks={**row.ranks, protocol: bands[row.name]}) for row in rows]
+        if len(means) > 1:
+            detectable[protocol] = detectable_difference(list(means.values()))
     rows.sort(key=lambda row: (row.kind == "bias", -row.metrics[last][HEADLINE].mean.value))
     return Table(
         dataset=dataset.name,
@@ -221,4 +257,5 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         pairs=scored[0].result.pairs,
         protocols=protocols,
         rows=tuple(rows),
+        detectable=detectable,
     )

@@ -34,7 +34,7 @@ def to_rich(table: Table, width: int) -> Group:
         grid.add_column(f"{protocol}\n{HEADLINE}", no_wrap=True)
         for metric in metrics:
             grid.add_column(f"\n{metric}", justify="right", no_wrap=True)
-    for name in ("sens.", "sd", "seeds"):
+    for name in ("sens.", "sd", "rank"):
         grid.add_column(f"\n{name}", justify="right", no_wrap=True)
 
     def line(row: Row) -> list[Text]:
@@ -51,7 +51,7 @@ def to_rich(table: Table, width: int) -> Group:
         lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].seed_sd
         cells.append(Text("" if lost is None else f"{lost.value:z.1f}"))
         cells.append(Text("" if sd is None else f"{sd:.1f}"))
-        cells.append(Text(str(len(row.seeds))))
+        cells.append(Text(row.rank(last)))
         return cells
 
     for row in table.method_rows:
