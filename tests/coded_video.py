@@ -45,13 +45,15 @@ def write_video(
     audio_s: float = 0.0,
     faststart: bool = False,
     frames: Iterable[np.ndarray] | None = None,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Write frame i (numbered i unless `frames` are given) to be shown at times[i]."""
     times = list(times)
     frames = map(numbered_frame, range(len(times))) if frames is None else frames
     with av.open(path, "w", options={"movflags": "faststart"} if faststart else {}) as container:
-        options = {"preset": "veryfast", "g": "50", "threads": "1"} if codec == "libx264" else {}
-        video = container.add_stream(codec, rate=rate, options=options)
+        if options is None and codec == "libx264":
+            options = {"preset": "veryfast", "g": "50", "threads": "1"}
+        video = container.add_stream(codec, rate=rate, options=options or {})
         video.pix_fmt = "yuv420p"
         video.codec_context.time_base = time_base
         audio = container.add_stream("aac", rate=16_000, layout="mono") if audio_s else None

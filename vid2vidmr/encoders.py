@@ -2,7 +2,8 @@
 
 ``clip-vit-b32`` is the paper's (open_clip ViT-B-32, weights openai, 512-d, not normalised: methods
 do that). ``efficientnet-lite0`` comes with its weights in a package and needs no hub (1280-d).
-``open_clip:MODEL/PRETRAINED`` is any other model of open_clip; PRETRAINED is a tag or a file.
+``open_clip:MODEL/PRETRAINED`` is any other model of open_clip; PRETRAINED is a tag or a file. With
+``+fast`` behind it an encoder of open_clip costs less, see `vid2vidmr.fast_encoder`.
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from vid2vidmr.errors import HubError, UnknownNameError, UserError
+from vid2vidmr.fast_encoder import SUFFIX, fast_encoder
 from vid2vidmr.feature_writer import DTYPE
 from vid2vidmr.features import FeatureContract
 from vid2vidmr.video import DECODER, SAMPLING
 
-ENCODERS = ("clip-vit-b32", "efficientnet-lite0", "open_clip:MODEL/PRETRAINED")
+ENCODERS = (
+    "clip-vit-b32", "clip-vit-b32+fast", "efficientnet-lite0", "open_clip:MODEL/PRETRAINED"
+)  # fmt: skip
 _OPEN_CLIP = "open_clip:"
 _PROBE_S = 10.0  # the hub's own client retries for a minute before it says that there is no network
 
@@ -53,6 +57,8 @@ class Encoder:
         (batch, *prepared) tensor on `device` to (batch, dim).
     cpu_batch : int
         Frames a batch on a CPU.
+    size : callable or None
+        To what the decoder should scale frames, see `vid2vidmr.video.sample_frames`.
     """
 
     name: str
@@ -63,6 +69,7 @@ class Encoder:
     prepare: Callable[[np.ndarray], np.ndarray]
     network: Callable[[Tensor], Tensor]
     cpu_batch: int = 16
+    size: Callable[[int, int], tuple[int, int]] | None = None
 
     @property
     def batch(self) -> int:
@@ -132,6 +139,7 @@ def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder
 
 def open_clip_name(encoder: str) -> tuple[str, str]:
     """Names that open_clip has for model and weights of an encoder."""
+    encoder = encoder.removesuffix(SUFFIX)
     if encoder == "clip-vit-b32":
         return "ViT-B-32", "openai"
     model, slash, pretrained = encoder.removeprefix(_OPEN_CLIP).partition("/")
@@ -253,6 +261,9 @@ def open_clip_model(
 
 def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device) -> Encoder:
     model, transform = open_clip_model(name, model_name, pretrained, device)
+    sha256 = weights_hash(model.visual.state_dict())
+    if name.endswith(SUFFIX):
+        return fast_encoder(name, model, transform, sha256)
     # The one plain function among the steps (to RGB) does nothing here and prints as an address.
     steps = ", ".join(str(step) for step in transform.transforms if not isfunction(step))
     size = model.visual.image_size
@@ -269,7 +280,7 @@ def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device
     return Encoder(
         name=name,
         dim=dim,
-        weights_sha256=weights_hash(model.visual.state_dict()),
+        weights_sha256=sha256,
         preprocessing=f"open_clip: {steps}",
         device=device,
         prepare=prepare,

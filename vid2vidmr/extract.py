@@ -20,9 +20,10 @@ from rich.console import Console
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.errors import FeatureError, VideoError
+from vid2vidmr.fast_encoder import SUFFIX, fidelity
 from vid2vidmr.feature_writer import FeatureWriter
 from vid2vidmr.features import MAX_MISSING_ROWS, FeatureStore, feature_folder
-from vid2vidmr.files import write_json
+from vid2vidmr.files import read_json, write_json
 from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
 from vid2vidmr.simulated import SIMULATED, simulate_features
@@ -126,11 +127,27 @@ def extract_files(
                 rate = frames / (time.monotonic() - start)
                 bar.advance(1, f"{rate:.0f} frames/s, {len(failed)} failed")
         done = len(writer.video_ids)
+    if done and encoder.name.endswith(SUFFIX):
+        _measure_fidelity(folder, encoder, [present[v] for v in present if v not in failed])
     report(folder, done, len(todo) - len(failed), failed, len(files) - len(present))
     if done == 0:
         reason = next(iter(failed.values()), "no video has a file here, build the data set first")
         raise FeatureError(f"None of the {len(files)} videos of {of} gave features: {reason}")
     return FeatureStore(folder)
+
+
+def _measure_fidelity(folder: Path, encoder: Encoder, files: list[Path]) -> None:
+    """Leave how close features are to the encoder's slow form in ``fidelity.json``, once."""
+    path = folder / "fidelity.json"
+    if not path.exists() and files:
+        write_json(path, fidelity(encoder, files[0]))
+    if path.exists():
+        found = read_json(path)
+        _console().print(
+            f"Cosine to features of {found['reference']}: {found['cosine_mean']} on average, "
+            f"{found['cosine_min']} at least ({found['frames']} frames).",
+            markup=False,
+        )
 
 
 def _require_length(path: Path, rows: int, duration_s: float | None) -> None:
@@ -142,9 +159,14 @@ def _require_length(path: Path, rows: int, duration_s: float | None) -> None:
         )
 
 
+def _console() -> Console:
+    """Where a summary is printed."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
 def report(folder: Path, done: int, new: int, failed: dict[str, str], missing: int) -> None:
     """Say what was encoded, and what failed and why; the whole list goes to ``failed.json``."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = _console()
     path = folder / "failed.json"
     if failed:
         write_json(path, failed)
@@ -176,7 +198,8 @@ def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.
     VideoError
         If the file cannot be read to its end.
     """
-    frames = (encoder.prepare(frame) for _, frame in sample_frames(path, threads=1))
+    sampled = sample_frames(path, threads=1, size=encoder.size)
+    frames = (encoder.prepare(frame) for _, frame in sampled)
     parts = []
     while not (stop and stop.is_set()) and (batch := list(islice(frames, encoder.batch))):
         parts.append(encoder.encode_prepared(batch))

@@ -9,31 +9,31 @@ is before the end of the last frame, so a video of duration d has ``ceil(d / ste
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
-from av.stream import Disposition
 
+from vid2vidmr.decode import frames_shown, open_video
 from vid2vidmr.errors import VideoError
+
+if TYPE_CHECKING:
+    import av
 
 SAMPLING = "the last frame with time <= t, for t = 0, 2, 4, ... s after the first frame"
 DECODER = "PyAV, frames to rgb24 by swscale"
 
-# Containers that write their length into a header; elsewhere FFmpeg only estimates it.
-_ANNOUNCING = {"mov", "matroska", "flv", "asf"}
-_SLACK_S = 1  # headers round, and streams of one file end at slightly different times
-
 
 def sample_frames(
-    path: str | Path, step_s: float = 2.0, *, threads: int = 0
+    path: str | Path,
+    step_s: float = 2.0,
+    *,
+    threads: int = 0,
+    size: Callable[[int, int], tuple[int, int]] | None = None,
 ) -> Iterator[tuple[float, np.ndarray]]:
-    """Yield the frame on screen every `step_s` seconds.
+    """Yield the frame on screen every `step_s` seconds, decoding as little as that takes.
 
     Parameters
     ----------
@@ -43,6 +43,9 @@ def sample_frames(
         Seconds between samples; the first is at 0.
     threads : int
         Decoding threads; 0 lets FFmpeg choose. The frames do not depend on it.
+    size : callable, optional
+        (width, height) of the video to those of the frames; swscale makes them (bicubic) while it
+        converts colours, which costs less than to convert and then scale.
 
     Yields
     ------
@@ -62,18 +65,25 @@ def sample_frames(
     step = Fraction(step_s)
     k = 0
     shown: av.VideoFrame | None = None
-    with _open(path) as source:
+
+    def picture(frame: av.VideoFrame) -> np.ndarray:
+        if size is None:
+            return frame.to_ndarray(format="rgb24")
+        width, height = size(frame.width, frame.height)
+        return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BICUBIC")
+
+    with open_video(path) as source:
         source.stream.codec_context.thread_count = threads
         source.stream.thread_type = "AUTO" if threads != 1 else "NONE"
-        for time, frame in _decode(source):
+        for time, frame in frames_shown(source, step):
             while shown is not None and k * step < time:
-                yield float(k * step), shown.to_ndarray(format="rgb24")
+                yield float(k * step), picture(shown)
                 k += 1
             shown = frame
         if shown is None:
             raise VideoError(f"{path} has a video stream without a single frame: replace the file.")
         while k * step < source.end:
-            yield float(k * step), shown.to_ndarray(format="rgb24")
+            yield float(k * step), picture(shown)
             k += 1
 
 
@@ -88,7 +98,7 @@ def video_duration(path: str | Path) -> float:
     VideoError
         As in `sample_frames`, except that cuts and damage behind the header stay unseen.
     """
-    with _open(path) as source:
+    with open_video(path) as source:
         stream = source.stream
         if "mov" in source.formats and stream.duration:
             return float(stream.duration * stream.time_base)
@@ -104,101 +114,3 @@ def video_duration(path: str | Path) -> float:
         if packets == 0:
             raise VideoError(f"{path} has a video stream without a single frame: replace the file.")
         return float(packets * source.frame_s if first is None else last - first)
-
-
-@dataclass
-class _Source:
-    """An open file, its video stream, and where decoding has got to (seconds from the start)."""
-
-    path: str | Path
-    container: Any
-    stream: Any
-    end: Fraction = Fraction(0)
-
-    @property
-    def formats(self) -> set[str]:
-        return set(self.container.format.name.split(","))
-
-    @property
-    def frame_s(self) -> Fraction:
-        """Length of a frame that does not tell its own."""
-        return Fraction(1) / (self.stream.average_rate or self.stream.guessed_rate or 25)
-
-    @staticmethod
-    def seconds(timed: Any) -> Fraction:
-        """Duration of a packet or frame, 0 if it does not tell."""
-        return Fraction(timed.duration * timed.time_base) if timed.duration else Fraction(0)
-
-    @property
-    def announced_end(self) -> Fraction | None:
-        """Timestamp at which the header says the file ends."""
-        if self.container.duration is None or not self.formats & _ANNOUNCING:
-            return None
-        duration = Fraction(self.container.duration, av.time_base)
-        if "matroska" in self.formats:  # there the duration counts from timestamp 0
-            return duration
-        return duration + Fraction(self.container.start_time or 0, av.time_base)
-
-
-@contextmanager
-def _open(path: str | Path) -> Iterator[_Source]:
-    if not Path(path).is_file():
-        raise VideoError(f"{path} does not exist: expected a video file.")
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise VideoError(
-            f"{path} cannot be read as video ({reason}): it is of another kind or was cut; "
-            "download or encode it again."
-        ) from None
-    with container:
-        pictures = [
-            stream
-            for stream in container.streams.video
-            if not stream.disposition & Disposition.attached_pic
-        ]
-        # FFmpeg renders any text file as a picture of a terminal.
-        if not pictures or container.format.name == "tty":
-            raise VideoError(f"{path} has no video stream: pass a file with moving pictures.")
-        yield _Source(path, container, pictures[0])
-
-
-def _decode(source: _Source) -> Iterator[tuple[Fraction, av.VideoFrame]]:
-    """Yield (seconds after the first frame, frame) and keep `source.end` up to date."""
-    start: Fraction | None = None
-    file_end = Fraction(0)
-    try:
-        for packet in source.container.demux():  # all streams: audio may end after the pictures
-            if packet.pts is not None:
-                file_end = max(file_end, packet.pts * packet.time_base + source.seconds(packet))
-            if packet.stream_index != source.stream.index:
-                continue
-            if packet.is_corrupt:
-                raise _broken(source)
-            for frame in packet.decode():
-                time = source.end
-                if frame.pts is not None:
-                    shown_at = Fraction(frame.pts * frame.time_base)
-                    start = shown_at if start is None else start
-                    time = shown_at - start
-                source.end = time + (source.seconds(frame) or source.frame_s)
-                yield time, frame
-    except av.FFmpegError:
-        raise _broken(source) from None
-    announced = source.announced_end
-    if announced is not None and file_end < announced - _SLACK_S:
-        raise _broken(source)
-
-
-def _broken(source: _Source) -> VideoError:
-    announced = source.announced_end
-    of = ""
-    if announced is not None:
-        first = source.stream.start_time
-        begin = first * source.stream.time_base if first is not None else 0
-        of = f", its header announces {float(announced - begin):.1f} s"
-    return VideoError(
-        f"{source.path} is cut or damaged: it can be read up to {float(source.end):.1f} s{of}; "
-        "download or encode it again."
-    )

@@ -142,3 +142,17 @@ def test_without_a_hub_the_error_is_quick_and_says_what_to_do(hub):
 def test_a_hub_without_the_model(hub):
     with pytest.raises(HubError, match="clip-vit-b32"):
         load_encoder("clip-vit-b32", "cpu")
+
+
+@pytest.mark.parametrize(("width", "height"), [(256, 144), (90, 161), (32, 32)])
+def test_the_fast_form_is_close_to_the_slow_one(tiny, width, height):
+    _, file = tiny
+    slow = load_encoder(f"open_clip:v2v-tiny/{file}", "cpu")
+    fast = load_encoder(f"open_clip:v2v-tiny/{file}+fast", "cpu")
+    pictures = frames(5, height, width)
+    a, b = slow.encode(pictures), fast.encode(pictures)
+    assert a.shape == b.shape
+    cosine = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert cosine.min() > 0.99
+    assert slow.weights_sha256 == fast.weights_sha256
+    assert slow.contract != fast.contract

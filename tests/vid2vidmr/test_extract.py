@@ -1,3 +1,4 @@
+import json
 import os
 import random
 import signal
@@ -12,10 +13,11 @@ import pytest
 import torch
 from coded_video import constant_rate, read_number, write_video
 from mini_dataset import mini_dataset
+from tiny_clip import tiny_clip
 
-from vid2vidmr.encoders import Encoder
+from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.extract import extract_features
+from vid2vidmr.extract import extract_features, extract_files
 from vid2vidmr.features import FeatureStore, open_features
 
 
@@ -147,7 +149,7 @@ sys.path[:0] = ["tests", "tests/vid2vidmr"]
 from pathlib import Path
 from test_extract import number_encoder
 from vid2vidmr.dataset import load_dataset
-from vid2vidmr.extract import extract_features
+from vid2vidmr.extract import extract_features, extract_files
 dataset = load_dataset(sys.argv[1])
 print("go", flush=True)
 extract_features(dataset, number_encoder(delay_s=0.004), out=Path(sys.argv[2]))
@@ -184,3 +186,17 @@ def test_variable_frame_rate_in_a_store(tmp_path):
         max(i for i, t in enumerate(times) if t <= 2 * k) for k in range(len(store.rows("v")))
     ]
     assert store.rows("v")[:, 0].tolist() == expected
+
+
+def test_a_fast_encoder_tells_how_close_it_is(tmp_path, monkeypatch, capsys):
+    _, weights = tiny_clip(monkeypatch, tmp_path)
+    times = constant_rate(25, 9)
+    path = write_video(tmp_path / "v.mp4", times)
+    encoder = load_encoder(f"open_clip:v2v-tiny/{weights}+fast", "cpu")
+    store = extract_files({"v": path}, encoder, tmp_path / "store", "test")
+    assert store.rows("v").shape == (5, encoder.dim)
+    found = json.loads((tmp_path / "store" / "fidelity.json").read_text())
+    assert found["reference"] == f"open_clip:v2v-tiny/{weights}"
+    assert found["frames"] == 5
+    assert 0.98 < found["cosine_min"] <= found["cosine_mean"] <= 1.00001
+    assert str(found["cosine_mean"]) in capsys.readouterr().err

@@ -1,0 +1,119 @@
+"""Encoders of open_clip at a fraction of the cost: ``NAME+fast``, such as ``clip-vit-b32+fast``.
+
+Frames are scaled while they are decoded (swscale, bicubic) instead of by PIL, pixels are normalised
+in the network's batch, and weights are bfloat16. Features are not those of ``NAME``: they have a
+name and a store of their own, and `fidelity` measures how far they are from it.
+"""
+
+from __future__ import annotations
+
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import av
+import numpy as np
+import torch
+from torch import Tensor
+
+from vid2vidmr.errors import UserError
+from vid2vidmr.video import sample_frames
+
+if TYPE_CHECKING:
+    from vid2vidmr.encoders import Encoder
+
+SUFFIX = "+fast"
+FRAMES = 32
+"""Frames on which `fidelity` compares."""
+
+
+def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
+    """Give the fast form of a model of open_clip.
+
+    Parameters
+    ----------
+    name : str
+        Of the encoder, with `SUFFIX`.
+    model, transform
+        What `vid2vidmr.encoders.open_clip_model` gives; the model is changed.
+    sha256 : str
+        Hash of the weights as they were loaded.
+
+    Raises
+    ------
+    UserError
+        If the model's frames are not the middle of a frame scaled by its shorter side.
+    """
+    from vid2vidmr.encoders import Encoder
+
+    steps = {type(step).__name__: step for step in transform.transforms}
+    if not {"Resize", "CenterCrop", "Normalize"} <= steps.keys():
+        raise UserError(
+            f"{name}: this model does not cut the middle out of its frames, its transform is "
+            f"{list(steps)}: use {name.removesuffix(SUFFIX)}."
+        )
+    edge = max(steps["CenterCrop"].size)
+    device = next(model.parameters()).device
+    mean, std = (
+        torch.tensor(values, device=device).view(3, 1, 1)
+        for values in (steps["Normalize"].mean, steps["Normalize"].std)
+    )
+    model = model.to(torch.bfloat16)
+
+    def size(width: int, height: int) -> tuple[int, int]:
+        shorter = min(width, height)
+        return edge * width // shorter, edge * height // shorter  # as torchvision's Resize
+
+    def prepare(frame: np.ndarray) -> np.ndarray:
+        height, width = frame.shape[:2]
+        if min(height, width) != edge:  # not scaled by the decoder
+            width, height = size(width, height)
+            frame = av.VideoFrame.from_ndarray(frame, format="rgb24").to_ndarray(
+                format="rgb24", width=width, height=height, interpolation="BICUBIC"
+            )
+        top, left = round((height - edge) / 2), round((width - edge) / 2)  # as its CenterCrop
+        return frame[top : top + edge, left : left + edge]
+
+    def network(frames: Tensor) -> Tensor:  # (B, edge, edge, 3) uint8
+        x = (frames.permute(0, 3, 1, 2).float() / 255 - mean) / std
+        encoded: Tensor = model.encode_image(x.bfloat16())
+        return encoded
+
+    with torch.inference_mode():
+        dim = network(torch.zeros(1, edge, edge, 3, dtype=torch.uint8, device=device)).shape[1]
+    return Encoder(
+        name=name,
+        dim=dim,
+        weights_sha256=sha256,
+        preprocessing=f"shorter side to {edge} by swscale (bicubic), middle, normalised; weights "
+        "bfloat16",
+        device=device,
+        prepare=prepare,
+        network=network,
+        size=size,
+    )
+
+
+def fidelity(encoder: Encoder, path: Path) -> dict[str, Any]:
+    """Compare the features of a video with those of the encoder that `encoder` is the fast form of.
+
+    Returns
+    -------
+    dict
+        ``reference`` (its name), ``frames``, ``cosine_mean``, ``cosine_min``.
+    """
+    from vid2vidmr.encoders import load_encoder
+
+    reference = load_encoder(encoder.name.removesuffix(SUFFIX), encoder.device)
+    features = [
+        one.encode([frame for _, frame in islice(sample_frames(path, size=one.size), FRAMES)])
+        for one in (encoder, reference)
+    ]
+    units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in features]
+    cosines = (units[0] * units[1]).sum(1)
+    return {
+        "reference": reference.name,
+        "frames": len(cosines),
+        "cosine_mean": round(float(cosines.mean()), 5),
+        "cosine_min": round(float(cosines.min()), 5),
+    }
