@@ -1,4 +1,5 @@
 import json
+import math
 import subprocess
 import sys
 
@@ -65,7 +66,7 @@ def plain_metrics(truth, found, duration, strict=False):
     overlaps = []
     for start, end, _ in sorted(found, key=lambda window: -window[2]):
         start_in, end_in = max(start, 0.0), min(end, duration)
-        if start >= end or start_in >= end_in:
+        if not (math.isfinite(start) and math.isfinite(end) and start < end and start_in < end_in):
             overlaps.append(0.0)
             continue
         inter = max(0.0, min(end_in, truth[1]) - max(start_in, truth[0]))
@@ -89,13 +90,20 @@ def plain_metrics(truth, found, duration, strict=False):
     return metrics
 
 
-@quick
-@given(cases, st.booleans())
+odd_seconds = st.one_of(seconds, st.sampled_from([math.nan, math.inf, -math.inf, 20.0, 1e300]))
+odd_windows = st.lists(st.tuples(odd_seconds, odd_seconds, scores), max_size=14)
+odd_cases = st.lists(st.tuples(moments, st.none() | odd_windows), min_size=1, max_size=8)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(odd_cases, st.booleans())
 def test_equals_a_plain_evaluation(case, strict):
-    pairs, predictions = build(case)
-    found = evaluate(pairs, predictions, resamples=0, strict=strict)
+    # Ties, reversed, empty, endless and outside windows, and pairs without a prediction.
+    pairs, predictions = build([(truth, found or []) for truth, found in case])
+    given_ = [p for p, (_, found) in zip(predictions, case, strict=True) if found is not None]
+    found = evaluate(pairs, given_, resamples=0, strict=strict)
     for row, (truth, windows) in zip(found.per_pair.to_dict("records"), case, strict=True):
-        expected = plain_metrics(truth, windows, 20.0, strict)
+        expected = plain_metrics(truth, windows or [], 20.0, strict)
         assert row == pytest.approx({k: 100 * v for k, v in expected.items()}, abs=1e-9)
     means = found.per_pair.mean().to_dict()
     assert values(found) == pytest.approx(means)
