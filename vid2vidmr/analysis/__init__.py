@@ -1,0 +1,9 @@
+"""What lies behind a score: where errors come from, and where two runs differ.
+
+`analyse` and `compare` give records; `terminal` and `page` show them.
+"""
+
+from vid2vidmr.analysis.analyse import Analysis, analyse
+from vid2vidmr.analysis.runs import Run, open_run
+
+__all__ = ["Analysis", "Run", "analyse", "open_run"]
