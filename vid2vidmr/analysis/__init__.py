@@ -4,6 +4,7 @@
 """
 
 from vid2vidmr.analysis.analyse import Analysis, analyse
-from vid2vidmr.analysis.runs import Run, open_run
+from vid2vidmr.analysis.compare import Comparison, compare
+from vid2vidmr.analysis.runs import Run, open_run, open_two
 
-__all__ = ["Analysis", "Run", "analyse", "open_run"]
+__all__ = ["Analysis", "Comparison", "Run", "analyse", "compare", "open_run", "open_two"]

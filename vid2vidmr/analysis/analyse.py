@@ -26,7 +26,7 @@ class Analysis(Record):
         The videos were rendered; the features were made without a video.
     pairs : int
     coverage : float
-        Percent of the pairs with at least one valid window.
+        Share of the pairs with at least one valid window, in [0, 1].
     metrics : dict of str to Interval
         Of the evaluation, percent.
     breakdowns : tuple of Breakdown
@@ -105,7 +105,7 @@ def analyse(
         synthetic=dataset.info.synthetic,
         simulated=simulated,
         pairs=len(pairs),
-        coverage=100.0 * evaluation.coverage,
+        coverage=evaluation.coverage,
         metrics=evaluation.metrics,
         breakdowns=breakdowns(pairs, evaluation, dataset.videos, resamples, seed),
         with_others=float(100.0 * np.mean(~np.isnan(others[:, :, 0]).all(axis=1))),

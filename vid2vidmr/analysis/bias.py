@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -87,8 +88,8 @@ def histograms(
     durations_s : ndarray, (P,)
         Length of every target.
     """
-    position = [f"{a:.1f}–{b:.1f}" for a, b in zip(POSITIONS, POSITIONS[1:], strict=False)]
-    length = [f"{a:g}–{b:g} s" for a, b in zip(LENGTHS_S, LENGTHS_S[1:-1], strict=False)]
+    position = [f"{a:.1f}–{b:.1f}" for a, b in pairwise(POSITIONS)]
+    length = [f"{a:g}–{b:g} s" for a, b in pairwise(LENGTHS_S[:-1])]
     length.append(f"> {LENGTHS_S[-2]:g} s")
     return (
         Histogram(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -104,7 +105,7 @@ def _binned(
     """Names of the bins (.., edge], (edge, edge], .., in their order."""
     names = [
         f"≤ {texts[0]}{unit}",
-        *(f"{low}–{high}{unit}" for low, high in zip(texts, texts[1:], strict=False)),
+        *(f"{low}–{high}{unit}" for low, high in pairwise(texts)),
         f"> {texts[-1]}{unit}",
     ]
     bins = [-np.inf, *edges, np.inf]
@@ -113,9 +114,7 @@ def _binned(
     return binned.cat.add_categories("unknown").fillna("unknown")
 
 
-def _groups(
-    key: pd.Series, evaluation: Evaluation, resamples: int, seed: int
-) -> tuple[Group, ...]:
+def _groups(key: pd.Series, evaluation: Evaluation, resamples: int, seed: int) -> tuple[Group, ...]:
     values = evaluation.per_pair[list(METRICS)].to_numpy()
     ordered = isinstance(key.dtype, pd.CategoricalDtype)
     names = list(key.cat.categories) if ordered else sorted(key.unique())

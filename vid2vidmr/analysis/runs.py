@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vid2vidmr.dataset import Dataset, load_dataset
@@ -10,7 +10,17 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader, read_predictions
+from vid2vidmr.records import Prediction
 from vid2vidmr.results import WRONG_QUERIES, predicted_pairs, read_result
+
+SAME = {
+    "data set": "dataset",
+    "fingerprint": "dataset_fingerprint",
+    "split": "split",
+    "protocol": "protocol",
+    "protocol seed": "protocol_seed",
+}
+"""What two headers must share to be compared, to the field that has it."""
 
 
 @dataclass(frozen=True)
@@ -56,21 +66,41 @@ def open_run(path: Path, dataset: str | None = None) -> Run:
     DataError
         If a file is not what it should be, or the data set is not that of the predictions.
     """
-    run = _scored(path, dataset)
+    run = _scored(_read(path), dataset)
     protocol = run.header.protocol
     beside = path.absolute().parent
     other = beside.with_name(f"{beside.name}-wrong-queries") / path.name
     if protocol.endswith(WRONG_QUERIES) or not other.exists():
         return run
-    wrong = _scored(other, str(run.dataset.path))
-    if wrong.header != run.header.model_copy(update={"protocol": protocol + WRONG_QUERIES}):
+    wrong = _read(other)
+    if wrong[0] != run.header.model_copy(update={"protocol": protocol + WRONG_QUERIES}):
         raise DataError(
             f"{other} is not of the same run as {path} with wrong queries: move one away."
         )
-    return Run(run.header, run.dataset, run.pairs, run.evaluation, wrong.evaluation)
+    return replace(run, wrong=_scored(wrong, str(run.dataset.path)).evaluation)
 
 
-def _scored(path: Path, dataset: str | None) -> Run:
+def open_two(first: Path, second: Path, dataset: str | None = None) -> tuple[Run, Run]:
+    """Open two runs on the same pairs, as `open_run` does.
+
+    Raises
+    ------
+    DataError
+        If they were made for different pairs, too: says what differs.
+    """
+    one, two = _read(first), _read(second)
+    for what, field in SAME.items():
+        a, b = getattr(one[0], field), getattr(two[0], field)
+        if a != b:
+            raise DataError(
+                f"{first} and {second} cannot be compared: their {what} differs, {a!r} and {b!r}; "
+                "expected two runs on the same pairs."
+            )
+    run = _scored(one, dataset)
+    return run, _scored(two, str(run.dataset.path))
+
+
+def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
     file = path if path.suffix == ".jsonl" else path.parent / read_result(path).predictions
     header, predictions = read_predictions(file)
     if header is None:
@@ -78,6 +108,11 @@ def _scored(path: Path, dataset: str | None) -> Run:
             f"{file} has no header that says what it was made for: expected predictions of "
             "`vid2vidmr predict` or `bench`; score others with `vid2vidmr evaluate`."
         )
+    return header, predictions
+
+
+def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | None) -> Run:
+    header, predictions = read
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)
     return Run(header, built, pairs, evaluate(pairs, predictions))
