@@ -78,7 +78,7 @@ def profile(found: Sequence[Mapping[str, float]]) -> str:
             y=alt.Y("share:Q", title="%").scale(domain=[0, 100], nice=False),
             color=alt.Color("type:N", title=None)
             .scale(domain=list(TYPES), range=_TYPE_COLORS)
-            .legend(orient="bottom", columns=3),
+            .legend(None),
             order="order:Q",
         )
         .properties(width=WIDTH - 50, height=220)
@@ -103,8 +103,8 @@ def histogram(found: Histogram) -> str:
             xOffset=alt.XOffset("of:N", sort=None),
             y=alt.Y("share:Q", title="%"),
             color=alt.Color("of:N", title=None, sort=None)
-            .scale(domain=["truth", "predicted"], range=["var(--correct)", _BAR])
-            .legend(orient="top"),
+            .scale(domain=["truth", "predicted"], range=["var(--truth)", _BAR])
+            .legend(None),
         )
         .properties(width=WIDTH - 50, height=170)
     )
@@ -132,7 +132,9 @@ def _bars(
 ) -> Any:
     """Bars to the right with their intervals as lines."""
     y = alt.Y("name:N", sort=None, title=None)
-    y = y.axis(labelLimit=150) if labels else y.axis(None)
+    # The room for labels is set: browsers' fonts are wider than that which is measured here.
+    room = min(150.0, 8.0 * max(map(len, rows["name"]))) if labels else 0.0
+    y = y.axis(labelLimit=room, minExtent=room, maxExtent=room) if labels else y.axis(None)
     x = alt.X("value:Q", title=title)
     x = x.axis(tickCount=3 if domain is None else 5)
     if domain is not None:
@@ -143,7 +145,7 @@ def _bars(
         .mark_rule(color=_TEXT, strokeWidth=1.5)
         .encode(y=y, x="low:Q", x2="high:Q")
     )
-    return alt.layer(bars, lines).properties(width=WIDTH - 130, height=alt.Step(BAR))
+    return alt.layer(bars, lines).properties(width=WIDTH - room - 20, height=alt.Step(BAR))
 
 
 def _svg(chart: Any) -> str:
@@ -155,7 +157,6 @@ def _svg(chart: Any) -> str:
             labelColor=_TEXT, titleColor=_TEXT, domainColor=_GRID, tickColor=_GRID,
             gridColor=_GRID, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
         ),
-        legend=alt.LegendConfig(labelColor=_TEXT, labelFontSize=12),
     )  # fmt: skip
     # The namespace is an address, and roles inside what is hidden would be errors: both go.
     root = ElementTree.fromstring(vl_convert.vegalite_to_svg(chart.to_dict()))

@@ -37,7 +37,7 @@ FOUND_IOU = 0.5
 """IoU with the truth from which on it counts as found."""
 TOUCHED_IOU = 0.1
 """IoU below which a window and a moment have nothing to do with each other."""
-FIXES = ("boundary", "wrong moment", "background", "miss", "duplicate", "rank", "exact")
+FIXES = ("boundary", "wrong moment", "background", "miss", "exact", "duplicate", "rank")
 """What `fixed` can mend."""
 GAIN_METRICS = ("mIoU", "R1@0.5", "mAP")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vid2vidmr import __version__
 from vid2vidmr.analysis.analyse import Analysis
 from vid2vidmr.analysis.compare import Comparison
-from vid2vidmr.analysis.error_types import GAIN_METRICS, TYPES
+from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
 from vid2vidmr.analysis.groups import METRICS
 from vid2vidmr.analysis.wording import (
     BREAKDOWN_TEXTS,
@@ -42,6 +42,7 @@ def analysis_page(analysis: Analysis) -> str:
             findings=findings(analysis),
             types=TYPES,
             type_texts=TYPE_TEXTS,
+            fixes=FIXES,
             fix_texts=FIX_TEXTS,
             metrics=METRICS,
             gain_metrics=GAIN_METRICS,

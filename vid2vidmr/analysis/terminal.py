@@ -12,7 +12,7 @@ from rich.text import Text
 
 from vid2vidmr.analysis.analyse import Analysis
 from vid2vidmr.analysis.compare import Comparison, Disagreement
-from vid2vidmr.analysis.error_types import GAIN_METRICS, TYPES
+from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
 from vid2vidmr.analysis.groups import METRICS, Group
 from vid2vidmr.analysis.wording import (
     FIX_TEXTS,
@@ -96,10 +96,10 @@ def _errors(analysis: Analysis) -> Lines:
 
 def _gains(analysis: Analysis) -> Lines:
     grid = _grid("mended", *GAIN_METRICS)
-    for fix in FIX_TEXTS:
+    for fix in FIXES:
         numbers = [number(analysis.gains[fix][m], signed=True, short=True) for m in GAIN_METRICS]
         grid.add_row(fix, *numbers)
-    how = "; ".join(f"{fix}: {FIX_TEXTS[fix]}" for fix in ("exact", "duplicate", "rank"))
+    how = "; ".join(f"{fix}: {text}" for fix, text in FIX_TEXTS.items())
     note = f"Windows of an error become the truth; {how}."
     return _titled("Points that mending one thing alone would give", grid, Text(note, style="dim"))
 
