@@ -91,7 +91,7 @@ def findings(analysis: Analysis) -> list[str]:
     most = max(lost, key=lost.__getitem__)
     what = "correct windows that are not exact" if most == "exact" else f"the error {most}"
     said.append(
-        f"mIoU lacks {sum(lost.values()):.1f} points to 100; most of them, {lost[most]:.1f}, go to "
+        f"mIoU lacks {sum(lost.values()):.1f} points to 100; the largest part, {lost[most]:.1f}, goes to "
         f"{what}. The best of the ten windows, put first, would give "
         f"{analysis.gains['rank']['mIoU'].value:.1f}."
     )

@@ -17,7 +17,7 @@ Of = Annotated[
 
 
 def analyze(
-    result: Annotated[Path, typer.Argument(help=_RUN)],
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help=_RUN)],
     dataset: Of = None,
     out: Annotated[
         Path | None, typer.Option(help="Page to write (default: analysis.html beside).")
@@ -26,9 +26,11 @@ def analyze(
 ) -> None:
     """Say where a run's errors come from.
 
-    Shows the score by lengths, ratios, position, class and source; types of errors and what
-    mending each would give; what the run owes to its query, if bench left its run with wrong
-    queries beside. Writes a page with charts.
+    Types of errors, and the points that mending each would give.
+
+    The score by lengths, ratios, position, class and source.
+
+    What it owes to its query, if bench left its run with wrong queries beside.
     """
     from rich.console import Console
 
@@ -64,8 +66,7 @@ def compare(
 ) -> None:
     """Compare two runs pair by pair.
 
-    Shows the difference in every metric with its 95 % interval, and the pairs on which the two
-    disagree most.
+    Every metric's difference with its 95 % interval, and where they disagree most.
     """
     from rich.console import Console
 
