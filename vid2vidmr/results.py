@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
     from vid2vidmr.evaluation import Evaluation
     from vid2vidmr.method import Kind
+    from vid2vidmr.pairs import PairSet
     from vid2vidmr.predictions import PredictionHeader
 
 PACKAGES = ("vid2vidmr", "numpy", "torch", "av", "opencv-python-headless", "numba", "scipy")
@@ -167,14 +168,27 @@ def evaluate_file(
         If the predictions were made for something else.
     """
     from vid2vidmr.evaluation import evaluate
-    from vid2vidmr.predictions import check_header, read_predictions
+    from vid2vidmr.predictions import read_predictions
 
     header, predictions = read_predictions(path)
     if header is None:
         return None, evaluate(dataset.pairs(split).under(protocol), predictions)
+    return header, evaluate(predicted_pairs(header, dataset), predictions)
+
+
+def predicted_pairs(header: PredictionHeader, dataset: Dataset) -> PairSet:
+    """Give the pairs that predictions were made for: split, cut and queries of their header.
+
+    Raises
+    ------
+    DataError
+        If they were made for another data set.
+    """
+    from vid2vidmr.predictions import check_header
+
     cut = header.protocol.removesuffix(WRONG_QUERIES)
     pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
     if cut != header.protocol:
         pairs = pairs.wrong_queries()
     check_header(header, dataset, pairs, header.protocol_seed)
-    return header, evaluate(pairs, predictions)
+    return pairs

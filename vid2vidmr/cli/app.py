@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vid2vidmr.cli import ablations, checkpoints, data, methods, scores, search
+from vid2vidmr.cli import ablations, analyses, checkpoints, data, methods, scores, search
 
 EPILOG = """
 [bold]From nothing to a table[/] (the embedded data set needs no download):
@@ -50,6 +50,8 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         scores.bench: "vid2vidmr bench --dataset minimatch --methods matr,dtw-match --seeds 0,1,2",
         ablations.ablate: "vid2vidmr ablate matr --table 2 --dataset minimatch --seeds 3",
         scores.evaluate: "vid2vidmr evaluate matr.jsonl --dataset minimatch",
+        analyses.analyze: "vid2vidmr analyze runs/minimatch/matr/KEY-seed0/official/result.json",
+        analyses.compare: "vid2vidmr compare matr.jsonl dtw.jsonl --top 5 --out compared.html",
     },
     "This machine": {methods.info: "vid2vidmr info --json"},
 }

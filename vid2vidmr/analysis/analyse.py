@@ -1,0 +1,117 @@
+"""`analyse`: all of the analysis of one run, as a record that is JSON."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vid2vidmr.analysis.bias import Histogram, Sensitivity, histograms, sensitivity
+from vid2vidmr.analysis.error_types import gains, profile, shares, window_types
+from vid2vidmr.analysis.groups import Breakdown, breakdowns
+from vid2vidmr.analysis.others import other_moments
+from vid2vidmr.dataset import Dataset
+from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.records import Interval, Record
+
+
+class Analysis(Record):
+    """Where a run does well, what goes wrong, and what mending it would give.
+
+    Attributes
+    ----------
+    name : str
+        Method, preset, seed; what the run is called.
+    dataset, fingerprint, split, protocol : str
+    synthetic, simulated : bool
+        The videos were rendered; the features were made without a video.
+    pairs : int
+    coverage : float
+        Share of the pairs with at least one valid window, in [0, 1].
+    metrics : dict of str to Interval
+        Of the evaluation, percent.
+    breakdowns : tuple of Breakdown
+        The score by lengths, ratios, position, class and source.
+    with_others : float
+        Percent of the pairs whose target has another annotated moment: without any there can be
+        no ``wrong moment``.
+    errors : dict of str to Interval
+        Type of first windows to percent of the pairs; they sum to 100.
+    gains : dict of str to dict of str to Interval
+        What is mended, to metric, to points gained, see `vid2vidmr.analysis.error_types.fixed`.
+    profile : tuple of dict of str to float
+        Percent of each type among the first 1, 2, ... windows of every pair.
+    sensitivity : Sensitivity or None
+        None where there is no run with wrong queries.
+    histograms : tuple of Histogram
+    """
+
+    name: str
+    dataset: str
+    fingerprint: str
+    split: str
+    protocol: str
+    synthetic: bool
+    simulated: bool
+    pairs: int
+    coverage: float
+    metrics: dict[str, Interval]
+    breakdowns: tuple[Breakdown, ...]
+    with_others: float
+    errors: dict[str, Interval]
+    gains: dict[str, dict[str, Interval]]
+    profile: tuple[dict[str, float], ...]
+    sensitivity: Sensitivity | None
+    histograms: tuple[Histogram, ...]
+
+
+def analyse(
+    pairs: PairSet,
+    evaluation: Evaluation,
+    dataset: Dataset,
+    *,
+    name: str = "",
+    simulated: bool = False,
+    wrong: Evaluation | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Analysis:
+    """Analyse the errors of one run.
+
+    Parameters
+    ----------
+    pairs : PairSet
+        Under the protocol that was scored.
+    evaluation : Evaluation
+        Of these pairs.
+    dataset : Dataset
+        Theirs; gives the other moments of their targets.
+    name : str
+    simulated : bool
+        Whether the features were.
+    wrong : Evaluation, optional
+        The same method with wrong queries, on ``pairs.wrong_queries()``.
+    resamples, seed : int
+        Of the bootstrap; 0 resamples for no intervals.
+    """
+    truth = pairs.table[["start_s", "end_s"]].to_numpy("float64")
+    others = other_moments(pairs, dataset.moments)
+    types = window_types(evaluation.windows, truth, others)
+    return Analysis(
+        name=name,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        split=pairs.split,
+        protocol=pairs.protocol,
+        synthetic=dataset.info.synthetic,
+        simulated=simulated,
+        pairs=len(pairs),
+        coverage=evaluation.coverage,
+        metrics=evaluation.metrics,
+        breakdowns=breakdowns(pairs, evaluation, dataset.videos, resamples, seed),
+        with_others=float(100.0 * np.mean(~np.isnan(others[:, :, 0]).all(axis=1))),
+        errors=shares(types, evaluation, resamples, seed),
+        gains=gains(types, truth, evaluation, resamples, seed),
+        profile=profile(types),
+        sensitivity=None if wrong is None else sensitivity(evaluation, wrong, resamples, seed),
+        histograms=histograms(evaluation.windows[:, 0], truth, pairs.durations_s),
+    )

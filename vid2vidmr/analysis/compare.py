@@ -1,0 +1,158 @@
+"""`compare`: two runs on the same pairs, and the pairs on which they disagree most."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vid2vidmr.dataset import Dataset
+from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.compare import paired_difference
+from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.records import Interval, Record, Window
+
+TIE = 0.01
+"""Difference in IoU below which two windows are equally good."""
+
+
+class Disagreement(Record):
+    """A pair that two runs answer differently.
+
+    Attributes
+    ----------
+    pair_id, label, target_video : str
+    duration_s : float
+        Length of the target.
+    truth : tuple of float
+        Seconds from the target's start, as all windows.
+    windows : tuple of (tuple of float or None)
+        First window of either run; None where it is missing or invalid.
+    iou : tuple of float
+        Overlap of either with the truth, in [0, 1].
+    """
+
+    pair_id: str
+    label: str
+    target_video: str
+    duration_s: float
+    truth: Window
+    windows: tuple[Window | None, Window | None]
+    iou: tuple[float, float]
+
+
+class Comparison(Record):
+    """Two runs on the same pairs.
+
+    Attributes
+    ----------
+    names : tuple of str
+        First and second run.
+    dataset, fingerprint, split, protocol : str
+    synthetic, simulated : bool
+    pairs : int
+    metrics : tuple of dict of str to Interval
+        Of either run, percent.
+    difference : dict of str to Interval
+        First minus second, points, resampled pair by pair.
+    wins, ties, losses : int
+        Pairs on which the IoU of the first run's first window is higher, within 0.01, lower.
+    better, worse : tuple of Disagreement
+        Pairs on which the first run is better, and worse, by most; the largest difference first.
+    """
+
+    names: tuple[str, str]
+    dataset: str
+    fingerprint: str
+    split: str
+    protocol: str
+    synthetic: bool
+    simulated: bool
+    pairs: int
+    metrics: tuple[dict[str, Interval], dict[str, Interval]]
+    difference: dict[str, Interval]
+    wins: int
+    ties: int
+    losses: int
+    better: tuple[Disagreement, ...]
+    worse: tuple[Disagreement, ...]
+
+
+def compare(
+    pairs: PairSet,
+    first: Evaluation,
+    second: Evaluation,
+    dataset: Dataset,
+    *,
+    names: tuple[str, str],
+    simulated: bool = False,
+    top: int = 10,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare two evaluations of the same pairs.
+
+    Parameters
+    ----------
+    pairs : PairSet
+    first, second : Evaluation
+        Of these pairs, in their order.
+    dataset : Dataset
+        Theirs.
+    names : tuple of str
+        What the runs are called.
+    simulated : bool
+        Whether the features of either run were.
+    top : int
+        How many pairs to name in either direction.
+    resamples, seed : int
+        Of the bootstrap.
+
+    Raises
+    ------
+    DataError
+        If the evaluations are not of these pairs.
+    """
+    order = list(pairs.table["pair_id"])
+    if any(list(evaluation.per_pair.index) != order for evaluation in (first, second)):
+        raise DataError("These runs were not scored on the same pairs: they cannot be compared.")
+    ahead = first.iou - second.iou
+    ranked = np.argsort(-ahead, kind="stable")
+
+    def named(rows: np.ndarray) -> tuple[Disagreement, ...]:
+        return tuple(_disagreement(pairs, first, second, int(row)) for row in rows[:top])
+
+    return Comparison(
+        names=names,
+        dataset=dataset.name,
+        fingerprint=dataset.fingerprint,
+        split=pairs.split,
+        protocol=pairs.protocol,
+        synthetic=dataset.info.synthetic,
+        simulated=simulated,
+        pairs=len(pairs),
+        metrics=(first.metrics, second.metrics),
+        difference=paired_difference(first, second, resamples=resamples, seed=seed),
+        wins=int((ahead >= TIE).sum()),
+        ties=int((np.abs(ahead) < TIE).sum()),
+        losses=int((ahead <= -TIE).sum()),
+        better=named(ranked[ahead[ranked] >= TIE]),
+        worse=named(ranked[ahead[ranked] <= -TIE][::-1]),
+    )
+
+
+def _disagreement(pairs: PairSet, first: Evaluation, second: Evaluation, row: int) -> Disagreement:
+    pair = pairs[row]
+
+    def top_window(evaluation: Evaluation) -> Window | None:
+        start, end = evaluation.windows[row, 0]
+        return None if np.isnan(start) else (float(start), float(end))
+
+    return Disagreement(
+        pair_id=pair.pair_id,
+        label=pair.label,
+        target_video=pair.target_video_id,
+        duration_s=pair.duration_s,
+        truth=pair.windows[0],
+        windows=(top_window(first), top_window(second)),
+        iou=(float(first.iou[row]), float(second.iou[row])),
+    )

@@ -1,0 +1,118 @@
+"""Opening what a run left, by its result or its predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from vid2vidmr.dataset import Dataset, load_dataset
+from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation import Evaluation, evaluate
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.predictions import PredictionHeader, read_predictions
+from vid2vidmr.records import Prediction
+from vid2vidmr.results import WRONG_QUERIES, predicted_pairs, read_result
+
+SAME = {
+    "data set": "dataset",
+    "fingerprint": "dataset_fingerprint",
+    "split": "split",
+    "protocol": "protocol",
+    "protocol seed": "protocol_seed",
+}
+"""What two headers must share to be compared, to the field that has it."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Predictions, what they were made for, and their score.
+
+    Attributes
+    ----------
+    header : PredictionHeader
+    dataset : Dataset
+    pairs : PairSet
+        Under the protocol they were made for.
+    evaluation : Evaluation
+    wrong : Evaluation or None
+        The same run with wrong queries, where `bench` left it in the folder beside.
+    """
+
+    header: PredictionHeader
+    dataset: Dataset
+    pairs: PairSet
+    evaluation: Evaluation
+    wrong: Evaluation | None = None
+
+    @property
+    def name(self) -> str:
+        """Method, preset and seed."""
+        preset = f"@{self.header.preset}" if self.header.preset else ""
+        return f"{self.header.method}{preset}, seed {self.header.seed}"
+
+
+def open_run(path: Path, dataset: str | None = None) -> Run:
+    """Open and score a run.
+
+    Parameters
+    ----------
+    path : Path
+        A result, whose predictions lie beside, or predictions (``.jsonl``) with a header.
+    dataset : str, optional
+        Name or folder of the data set; by default the name that the predictions give.
+
+    Raises
+    ------
+    DataError
+        If a file is not what it should be, or the data set is not that of the predictions.
+    """
+    run = _scored(_read(path), dataset)
+    protocol = run.header.protocol
+    beside = path.absolute().parent
+    other = beside.with_name(f"{beside.name}-wrong-queries") / path.name
+    if protocol.endswith(WRONG_QUERIES) or not other.exists():
+        return run
+    wrong = _read(other)
+    if wrong[0] != run.header.model_copy(update={"protocol": protocol + WRONG_QUERIES}):
+        raise DataError(
+            f"{other} is not of the same run as {path} with wrong queries: move one away."
+        )
+    return replace(run, wrong=_scored(wrong, str(run.dataset.path)).evaluation)
+
+
+def open_two(first: Path, second: Path, dataset: str | None = None) -> tuple[Run, Run]:
+    """Open two runs on the same pairs, as `open_run` does.
+
+    Raises
+    ------
+    DataError
+        If they were made for different pairs, too: says what differs.
+    """
+    one, two = _read(first), _read(second)
+    for what, field in SAME.items():
+        a, b = getattr(one[0], field), getattr(two[0], field)
+        if a != b:
+            raise DataError(
+                f"{first} and {second} cannot be compared: their {what} differs, {a!r} and {b!r}; "
+                "expected two runs on the same pairs."
+            )
+    run = _scored(one, dataset)
+    return run, _scored(two, str(run.dataset.path))
+
+
+def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
+    file = path if path.suffix == ".jsonl" else path.parent / read_result(path).predictions
+    header, predictions = read_predictions(file)
+    if header is None:
+        raise DataError(
+            f"{file} has no header that says what it was made for: expected predictions of "
+            "`vid2vidmr predict` or `bench`; score others with `vid2vidmr evaluate`."
+        )
+    return header, predictions
+
+
+def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | None) -> Run:
+    header, predictions = read
+    built = load_dataset(header.dataset if dataset is None else dataset)
+    pairs = predicted_pairs(header, built)
+    return Run(header, built, pairs, evaluate(pairs, predictions))

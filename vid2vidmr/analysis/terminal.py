@@ -1,0 +1,218 @@
+"""Analyses and comparisons in a terminal of 80 columns: tables with bars, rich only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.bar import Bar
+from rich.console import Group as Lines
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from vid2vidmr.analysis.analyse import Analysis
+from vid2vidmr.analysis.compare import Comparison, Disagreement
+from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
+from vid2vidmr.analysis.groups import METRICS, Group
+from vid2vidmr.analysis.wording import (
+    FIX_TEXTS,
+    TYPE_TEXTS,
+    findings,
+    number,
+    seconds,
+    subtitle,
+)
+from vid2vidmr.records import Interval, Window
+
+MANY = 12
+"""Groups from which on only the best and the worst are shown."""
+SHOWN_RANKS = (1, 2, 3, 5, 10)
+NAME_WIDTH = 25
+TIMELINE = 48
+"""Signs of a row that stands for a target."""
+
+
+def _grid(*columns: str, left: Sequence[str] = (), gap: int = 2) -> Table:
+    """Give a table without lines; all columns but the first and those in `left` are numbers."""
+    grid = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False)
+    for i, column in enumerate(columns):
+        text = i == 0 or column in left
+        grid.add_column(column, justify="left" if text else "right", no_wrap=not text)
+    return grid
+
+
+def _titled(title: str, *parts: RenderableType) -> Lines:
+    return Lines(Text(""), Text(title, style="bold underline"), *parts)
+
+
+def _bar(percent: float, width: int = 10, most: float = 100.0) -> Bar:
+    return Bar(most, 0, percent, width=width, color="cyan")
+
+
+def _compact(found: Interval) -> Text:
+    """``83.7 71–92``, the interval dim."""
+    text = Text(f"{found.value:z.1f}")
+    if found.low is not None and found.high is not None:
+        text.append(f" {f'{found.low:z.0f}–{found.high:z.0f}':>6}", style="dim")
+    else:
+        text.append(7 * " ")
+    return text
+
+
+def analysis_lines(analysis: Analysis) -> Lines:
+    """Everything of an analysis, top to bottom."""
+    parts: list[RenderableType] = [
+        Text(f"{analysis.name}: errors", style="bold"),
+        Text(subtitle(analysis)),
+        Text(""),
+        *(Text(sentence) for sentence in findings(analysis)),
+        _errors(analysis),
+        _gains(analysis),
+        _profile(analysis),
+        _breakdowns(analysis),
+    ]
+    if analysis.sensitivity is not None:
+        parts.append(_sensitivity(analysis))
+    parts += [
+        _histograms(analysis),
+        Text(""),
+        Text(
+            "Percent of pairs, or points, in brackets the 95 % interval (bootstrap over query and "
+            "target videos; none where a group has fewer than five of either). Definitions: "
+            "docs/analysis.md.",
+            style="dim",
+        ),
+    ]
+    return Lines(*parts)
+
+
+def _errors(analysis: Analysis) -> Lines:
+    grid = _grid("type", "", "%", "which is", left=("", "which is"), gap=1)
+    for name, share in analysis.errors.items():
+        shown = number(share, short=True)
+        grid.add_row(name, _bar(share.value), shown, Text(TYPE_TEXTS[name], style="dim"))
+    return _titled("What first windows are", grid)
+
+
+def _gains(analysis: Analysis) -> Lines:
+    grid = _grid("mended", *GAIN_METRICS)
+    for fix in FIXES:
+        numbers = [number(analysis.gains[fix][m], signed=True, short=True) for m in GAIN_METRICS]
+        grid.add_row(fix, *numbers)
+    how = "; ".join(f"{fix}: {text}" for fix, text in FIX_TEXTS.items())
+    note = f"Windows of an error become the truth; {how}."
+    return _titled("Points that mending one thing alone would give", grid, Text(note, style="dim"))
+
+
+def _profile(analysis: Analysis) -> Lines:
+    grid = _grid("windows", *TYPES)
+    for rank in SHOWN_RANKS:
+        if rank <= len(analysis.profile):
+            grid.add_row(str(rank), *(f"{analysis.profile[rank - 1][name]:.1f}" for name in TYPES))
+    return _titled("What the first windows of every pair are, %", grid)
+
+
+def _breakdowns(analysis: Analysis) -> Lines:
+    grid = _grid("", "pairs", " ", *METRICS, left=(" ",), gap=1)
+    grid.columns[0].width = NAME_WIDTH
+    grid.columns[0].overflow = "fold"
+
+    def row(group: Group) -> None:
+        mean = group.metrics["mIoU"].value
+        numbers = [_compact(group.metrics[metric]) for metric in METRICS]
+        grid.add_row(Text(group.name), str(group.pairs), _bar(mean, 6), *numbers)
+
+    for breakdown in analysis.breakdowns:
+        grid.add_row(Text(breakdown.name, style="bold cyan"))
+        left_out = len(breakdown.groups) - MANY
+        for i, group in enumerate(breakdown.groups):
+            if left_out <= 0 or not 0 <= i - MANY // 2 < left_out:
+                row(group)
+            elif i == MANY // 2:
+                grid.add_row(Text(f"... {left_out} more", style="dim"))
+    return _titled("The score by what pairs are like", grid)
+
+
+def _sensitivity(analysis: Analysis) -> Lines:
+    assert analysis.sensitivity is not None
+    grid = _grid("", "with its query", "points lost")
+    for name, lost in analysis.sensitivity.drop.items():
+        grid.add_row(name, number(analysis.metrics[name]), number(lost))
+    stays = number(analysis.sensitivity.unchanged)
+    return _titled(
+        "What a query of another class costs",
+        grid,
+        Text(f"First windows that stay where they were (IoU > 0.9): {stays} %."),
+    )
+
+
+def _histograms(analysis: Analysis) -> Lines:
+    grid = _grid("", "truth", " ", "predicted", "  ", left=(" ", "  "), gap=1)
+    for found in analysis.histograms:
+        most = max(*found.truth, *found.predicted)
+        grid.add_row(Text(found.name, style="bold cyan"))
+        for name, truth, predicted in zip(found.bins, found.truth, found.predicted, strict=True):
+            bars = (_bar(truth, 18, most), _bar(predicted, 18, most))
+            grid.add_row(name, f"{truth:.1f}", bars[0], f"{predicted:.1f}", bars[1])
+    return _titled("Where first windows lie, %", grid)
+
+
+def comparison_lines(comparison: Comparison) -> Lines:
+    """Everything of a comparison, top to bottom."""
+    a, b = comparison.names
+    grid = _grid("metric", "A", "B", "A - B")
+    for name, difference in comparison.difference.items():
+        sure = difference.low is not None and difference.high is not None
+        sure = sure and difference.low * difference.high > 0  # type: ignore[operator]
+        grid.add_row(
+            name,
+            *(number(metrics[name]) for metrics in comparison.metrics),
+            Text(number(difference, signed=True), style="bold" if sure else ""),
+        )
+    parts: list[RenderableType] = [
+        Text(f"A: {a}", style="bold"),
+        Text(f"B: {b}", style="bold"),
+        Text(subtitle(comparison)),
+        Text(""),
+        grid,
+        Text(""),
+        Text(
+            f"By the IoU of the first window, A is better on {comparison.wins} pairs, worse on "
+            f"{comparison.losses}, within 0.01 on {comparison.ties}."
+        ),
+    ]
+    for title, pairs in (("A better", comparison.better), ("B better", comparison.worse)):
+        if pairs:
+            shown = [line for pair in pairs for line in _disagreement(pair)]
+            parts.append(_titled(f"{title}, by most", *shown))
+    parts += [
+        Text(""),
+        Text(
+            "In brackets: 95 % interval, of the difference pair by pair; bold where it leaves out "
+            "0. The number before a bar is its IoU with the truth; the dots are the target.",
+            style="dim",
+        ),
+    ]
+    return Lines(*parts)
+
+
+def _disagreement(pair: Disagreement) -> list[Text]:
+    rows = [("truth", pair.truth, ""), *zip("AB", pair.windows, pair.iou, strict=True)]
+    lines = [
+        Text(f"{pair.pair_id}  {pair.label}, in {pair.target_video} ({pair.duration_s:.1f} s)")
+    ]
+    for name, window, iou in rows:
+        line = Text(f"  {name:5} {seconds(window):>15}  ")
+        line.append(f"{iou:.2f}  " if isinstance(iou, float) else 6 * " ")
+        line.append(_timeline(window, pair.duration_s), "green" if name == "truth" else "cyan")
+        lines.append(line)
+    return lines
+
+
+def _timeline(window: Window | None, duration_s: float) -> str:
+    """Draw the target as a row of dots, with the window as a bar of at least one sign."""
+    if window is None:
+        return TIMELINE * "·"
+    first = min(int(window[0] / duration_s * TIMELINE), TIMELINE - 1)
+    last = max(first + 1, round(window[1] / duration_s * TIMELINE))
+    return first * "·" + (last - first) * "█" + (TIMELINE - last) * "·"

@@ -1,0 +1,115 @@
+"""How the terminal and the pages say the same things: names, definitions, numbers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from vid2vidmr.records import Interval, Window
+
+if TYPE_CHECKING:
+    from vid2vidmr.analysis.analyse import Analysis
+
+TYPE_TEXTS = {
+    "correct": "IoU with the truth is 0.5 or more",
+    "duplicate": "as correct, but a window before it was correct already",
+    "boundary": "on the truth, but IoU is between 0.1 and 0.5",
+    "wrong moment": "on another annotated moment of the target (IoU ≥ 0.1), more than on the truth",
+    "background": "on nothing annotated (IoU < 0.1)",
+    "miss": "no valid window",
+}
+FIX_TEXTS = {
+    "exact": "correct windows become the truth",
+    "duplicate": "of all windows that find it, the best comes first",
+    "rank": "the best of the ten windows comes first",
+}
+"""What is mended that is not a type of first windows."""
+ADDING_FIXES = ("boundary", "wrong moment", "background", "miss", "exact")
+"""Those whose gains in mIoU, with the mIoU itself, sum to 100."""
+BREAKDOWN_TEXTS = {
+    "moment length": "Moment length",
+    "target length": "Target length",
+    "moment / target length": "Moment length / target length",
+    "query / target length": "Query length / target length",
+    "query / moment length": "Query length / moment length",
+    "position of the centre": "Where the moment's centre lies in the target (0 start, 1 end)",
+    "class": "Class",
+    "source recording": "Source recording of query and target",
+}
+HISTOGRAM_TEXTS = {
+    "position of the centre": "Where the window's centre lies in the target (0 start, 1 end)",
+    "length": "Length of the window",
+}
+
+
+class _Scored(Protocol):
+    """What analyses and comparisons have in common."""
+
+    @property
+    def dataset(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def protocol(self) -> str: ...
+    @property
+    def synthetic(self) -> bool: ...
+    @property
+    def simulated(self) -> bool: ...
+    @property
+    def pairs(self) -> int: ...
+
+
+def subtitle(scored: _Scored) -> str:
+    """Name data set, split, protocol and number of pairs."""
+    marks = ["synthetic"] * scored.synthetic + ["simulated features"] * scored.simulated
+    mark = f" ({', '.join(marks)})" if marks else ""
+    return f"{scored.dataset}{mark}, {scored.split} split, {scored.protocol}, {scored.pairs} pairs"
+
+
+def number(found: Interval, *, signed: bool = False, short: bool = False) -> str:
+    """``43.3 [39.1, 47.0]``, short ``43.3 [39, 47]``; no brackets where there is no interval."""
+    sign = "+" if signed else ""
+    text = f"{found.value:{sign}z.1f}"
+    if found.low is None or found.high is None:
+        return text
+    digits = f"{sign}z.{0 if short else 1}f"
+    return f"{text} [{found.low:{digits}}, {found.high:{digits}}]"
+
+
+def seconds(window: Window | None) -> str:
+    """``7.2–16.4 s``."""
+    return "none" if window is None else f"{window[0]:.1f}–{window[1]:.1f} s"
+
+
+def findings(analysis: Analysis) -> list[str]:
+    """Say what the analysis says first of all, a sentence each."""
+    wrong = {name: share.value for name, share in analysis.errors.items() if name != "correct"}
+    worst = max(wrong, key=wrong.__getitem__)
+    said = [f"{analysis.errors['correct'].value:.1f} % of the first windows are correct."]
+    if wrong[worst]:
+        said[0] += f" The commonest error is {worst} ({wrong[worst]:.1f} %)."
+    lost = {fix: analysis.gains[fix]["mIoU"].value for fix in ADDING_FIXES}
+    most = max(lost, key=lost.__getitem__)
+    what = "correct windows that are not exact" if most == "exact" else f"the error {most}"
+    said.append(
+        f"mIoU lacks {sum(lost.values()):.1f} points to 100; the largest part, {lost[most]:.1f}, goes to "
+        f"{what}. The best of the ten windows, put first, would give "
+        f"{analysis.gains['rank']['mIoU'].value:.1f}."
+    )
+    if analysis.sensitivity is not None:
+        drop, stays = analysis.sensitivity.drop["mIoU"], analysis.sensitivity.unchanged
+        score = analysis.metrics["mIoU"]
+        said.append(
+            f"A query of another class costs {drop.value:z.1f} of {score.value:.1f} mIoU; "
+            f"{stays.value:.1f} % of the first windows stay where they were."
+        )
+    if not analysis.with_others:
+        said.append(
+            "The data set knows no other moments in these targets: a window on one counts as "
+            "background or boundary."
+        )
+    elif analysis.with_others < 100:
+        said.append(
+            f"Another annotated moment is known in {analysis.with_others:.1f} % of the targets; "
+            "elsewhere no window can be on a wrong moment."
+        )
+    return said

@@ -1,0 +1,95 @@
+"""Commands that look behind scores: analyze and compare."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vid2vidmr.cli.output import AsJson, print_json
+
+_RUN = "A result.json, or predictions (.jsonl) with a header."
+Of = Annotated[
+    str | None,
+    typer.Option(help="Name or folder of the built data set (default: the name in the file)."),
+]
+
+
+def analyze(
+    result: Annotated[Path, typer.Argument(metavar="RESULT", help=_RUN)],
+    dataset: Of = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Page to write (default: analysis.html beside).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a run's errors come from.
+
+    Types of errors, and the points that mending each would give.
+
+    The score by lengths, ratios, position, class and source.
+
+    What it owes to its query, if bench left its run with wrong queries beside.
+    """
+    from rich.console import Console
+
+    from vid2vidmr.analysis import analyse, open_run
+    from vid2vidmr.analysis.page import write_analysis
+    from vid2vidmr.analysis.terminal import analysis_lines
+
+    run = open_run(result, dataset)
+    found = analyse(
+        run.pairs,
+        run.evaluation,
+        run.dataset,
+        name=run.name,
+        simulated=run.header.simulated,
+        wrong=run.wrong,
+    )
+    page = result.with_name("analysis.html") if out is None else out
+    write_analysis(found, page)
+    if as_json:
+        print_json({**found.model_dump(mode="json"), "page": str(page)})
+        return
+    Console().print(analysis_lines(found))
+    typer.echo(f"Page: {page}")
+
+
+def compare(
+    first: Annotated[Path, typer.Argument(metavar="A", help=_RUN)],
+    second: Annotated[Path, typer.Argument(metavar="B", help="Another, on the same pairs.")],
+    dataset: Of = None,
+    top: Annotated[int, typer.Option(min=0, help="Pairs to name in either direction.")] = 10,
+    out: Annotated[Path | None, typer.Option(help="Page to write (default: none).")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two runs pair by pair.
+
+    Every metric's difference with its 95 % interval, and where they disagree most.
+    """
+    from rich.console import Console
+
+    from vid2vidmr.analysis import compare as compare_runs
+    from vid2vidmr.analysis import open_two
+    from vid2vidmr.analysis.page import write_comparison
+    from vid2vidmr.analysis.terminal import comparison_lines
+
+    a, b = open_two(first, second, dataset)
+    found = compare_runs(
+        a.pairs,
+        a.evaluation,
+        b.evaluation,
+        a.dataset,
+        names=(a.name, b.name),
+        simulated=a.header.simulated or b.header.simulated,
+        top=top,
+    )
+    if out is not None:
+        write_comparison(found, out)
+    if as_json:
+        print_json({**found.model_dump(mode="json"), "page": out and str(out)})
+        return
+    Console().print(comparison_lines(found))
+    if out is not None:
+        typer.echo(f"Page: {out}")
