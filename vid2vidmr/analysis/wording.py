@@ -91,8 +91,8 @@ def findings(analysis: Analysis) -> list[str]:
     most = max(lost, key=lost.__getitem__)
     what = "correct windows that are not exact" if most == "exact" else f"the error {most}"
     said.append(
-        f"mIoU lacks {sum(lost.values()):.1f} points to 100; the largest part, {lost[most]:.1f}, goes to "
-        f"{what}. The best of the ten windows, put first, would give "
+        f"mIoU lacks {sum(lost.values()):.1f} points to 100; the largest part, "
+        f"{lost[most]:.1f}, goes to {what}. The best of the ten windows, put first, would give "
         f"{analysis.gains['rank']['mIoU'].value:.1f}."
     )
     if analysis.sensitivity is not None:
