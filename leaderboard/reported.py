@@ -83,6 +83,33 @@ def impossible_rows(rows: list[ReportedRow]) -> list[tuple[ReportedRow, str]]:
     return [(row, reason) for row in rows for reason in broken_bounds(row.metrics)]
 
 
+class Contradiction(Record):
+    """Numbers that circulate and that their own source contradicts."""
+
+    method: str
+    dataset: str
+    metrics: dict[str, float]
+    text: str
+
+
+CONTRADICTIONS = (
+    Contradiction(
+        method="matr",
+        dataset="activitynet-vrl",
+        metrics={"mIoU": 61.8, "R1@0.5": 53.7},
+        text="A summary that circulates gives MATR 61.8 mIoU and 53.7 R1@0.5 on ActivityNet-VRL; "
+        "the paper's Table 1 has 56.8 and 57.1, gains of 8.1 and 13.1 over 48.7 and 44.0. The "
+        "summary added 13.1 to both 48.7 and 40.6.",
+    ),
+)
+
+
+def flags(row: ReportedRow) -> list[str]:
+    """Say what is wrong with a row: bounds that it breaks, and metrics mixed under one name."""
+    found = [f"{row.method}: {reason}" for reason in broken_bounds(row.metrics)]
+    return found + ([f"{row.method}: {row.note}"] if row.note else [])
+
+
 def iccv2025_matr(table: str) -> list[dict[str, Any]]:
     """Rows of an ablation table of the MATR paper, as printed there.
 

@@ -2,7 +2,8 @@
 
 Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.method.Method`) and ``vid2vidmr.datasets``
 (subclasses of `vid2vidmr.dataset.DatasetBuilder`); ``vid2vidmr.reports``, functions that give the
-rows of a table of a publication by its name. Nothing is imported before it is asked for.
+rows of a table of a publication by its name; ``vid2vidmr.commands``, Typer apps or functions that
+become commands. Nothing is imported before it is asked for.
 """
 
 from __future__ import annotations
@@ -85,3 +86,19 @@ def report(name: str) -> Callable[[str], list[Mapping[str, Any]]]:
         With the nearest registered name.
     """
     return _load("report", name)  # type: ignore[no-any-return]
+
+
+def command_names() -> list[str]:
+    """Names of all registered commands, sorted."""
+    return sorted(_entries("command"))
+
+
+def command(name: str) -> Any:
+    """Return the registered Typer app or function of a command.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return _load("command", name)

@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from vid2vidmr.cli import ablations, analyses, checkpoints, data, methods, scores, search
+from vid2vidmr.registry import command, command_names
 
 EPILOG = """
 [bold]From nothing to a table[/] (the embedded data set needs no download):
@@ -62,13 +63,31 @@ SUBCOMMANDS: dict[Callable[..., None], dict[Callable[..., None], str]] = {
 """Command to commands below it."""
 
 
+SETTINGS = {"help_option_names": ["-h", "--help"]}
+
+
 class _InOrder(TyperGroup):
-    """Lists its commands in the order of `COMMANDS`, groups among them."""
+    """Lists its commands in the order of `COMMANDS`, groups among them, then registered ones.
+
+    Those are imported when they are asked for, or listed.
+    """
 
     def list_commands(self, ctx: Any) -> list[str]:
         found = super().list_commands(ctx)
         order = [f.__name__.replace("_", "-") for few in COMMANDS.values() for f in few]
-        return sorted(found, key=order.index)
+        return [*sorted(found, key=order.index), *command_names()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        known = super().get_command(ctx, cmd_name)
+        if known is not None or cmd_name not in command_names():
+            return known
+        single = found = command(cmd_name)
+        if not isinstance(found, typer.Typer):
+            single = typer.Typer(context_settings=SETTINGS)
+            single.command()(found)
+        made: Any = typer.main.get_command(single)
+        made.name, made.rich_help_panel = cmd_name, "Leaderboard"
+        return made
 
 
 app = typer.Typer(
@@ -79,7 +98,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=SETTINGS,
 )
 for _panel, _commands in COMMANDS.items():
     for _command, _example in _commands.items():

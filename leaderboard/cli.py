@@ -1,0 +1,99 @@
+"""Commands of the leaderboard, see the entry points ``vid2vidmr.commands``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vid2vidmr.cli.output import AsJson, print_json, print_table
+
+app = typer.Typer(no_args_is_help=True, help="Check, build and show the leaderboard.")
+
+Root = Annotated[
+    Path | None, typer.Option("--submissions", help="Folder of submissions (default: our own).")
+]
+
+
+def submit(
+    predictions: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Predictions files, or folders of runs that bench wrote."),
+    ] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="What the method is, YAML, see --template.")
+    ] = None,
+    submissions: Root = None,
+    replace: Annotated[bool, typer.Option(help="Overwrite a submission of this name.")] = False,
+    template: Annotated[bool, typer.Option(help="Print a card to fill in.")] = False,
+) -> None:
+    """Check predictions and add them to the leaderboard.
+
+    Every number is computed again from the predictions. Nothing is written if anything is wrong.
+    """
+    from leaderboard.store import SUBMISSIONS
+    from leaderboard.submit import TEMPLATE
+    from leaderboard.submit import submit as take
+
+    if template:
+        typer.echo(TEMPLATE, nl=False)
+        return
+    if not predictions or card is None:
+        raise typer.BadParameter("expected predictions and --card FILE (see --template).")
+    folder = take(predictions, card, root=submissions or SUBMISSIONS, replace=replace)
+    typer.echo(f"Submitted: {folder}")
+
+
+@app.command(epilog="Example: [bold]vid2vidmr leaderboard verify[/]")
+def verify(submissions: Root = None) -> None:
+    """Derive every number of the board again from its predictions.
+
+    Exit status 1 with a line a difference.
+    """
+    from leaderboard.store import SUBMISSIONS
+    from leaderboard.verify import verify as check
+
+    checked, differences = check(submissions or SUBMISSIONS)
+    for line in differences:
+        typer.echo(line, err=True)
+    typer.echo(f"{checked} predictions files scored, {len(differences)} differences.")
+    if differences:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: [bold]vid2vidmr leaderboard reported --dataset sportsmoments[/]")
+def reported(
+    dataset: Annotated[str | None, typer.Option(help="Of one data set only.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what papers report, and what is wrong with it.
+
+    These numbers were not reproduced here; they never share a table with ours.
+    """
+    from leaderboard.reported import CONTRADICTIONS, flags, reported_rows
+
+    rows = [row for row in reported_rows() if dataset in (None, row.dataset)]
+    if as_json:
+        print_json(
+            {
+                "rows": [row.model_dump(mode="json") | {"flags": flags(row)} for row in rows],
+                "contradictions": [c.model_dump(mode="json") for c in CONTRADICTIONS],
+            }
+        )
+        return
+    table = [
+        [
+            row.method, row.variant or "", row.dataset,
+            *(f"{row.metrics[m]:.1f}" if m in row.metrics else "" for m in ("mIoU", "R1@0.5")),
+            "!" if flags(row) else "",
+        ]
+        for row in rows
+    ]  # fmt: skip
+    print_table("Reported rows", ["method", "variant", "data set", "mIoU", "R1@0.5", ""], table)
+    for citation in dict.fromkeys(row.citation for row in rows):
+        typer.echo(f"Source: {citation}.")
+    for text in dict.fromkeys(text for row in rows for text in flags(row)):
+        typer.echo(f"! {text}")
+    for note in CONTRADICTIONS:
+        typer.echo(f"! {note.text}")
