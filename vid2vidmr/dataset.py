@@ -195,16 +195,7 @@ def write_dataset(
         (out / "videos.parquet", videos),
         *((out / "pairs" / f"{split}.parquet", table) for split, table in pairs.items()),
     ]:
-        # Ids that never repeat but share a beginning take a third of the room as differences.
-        key = table.columns[0]
-        with replacing(path) as temporary:
-            table.to_parquet(
-                temporary,
-                index=False,
-                compression="zstd",
-                use_dictionary=[column for column in table.columns if column != key],
-                column_encoding={key: "DELTA_BYTE_ARRAY"},
-            )
+        _write_table(path, table)
     counts = {
         "videos": len(videos),
         "moments": len(moments),
@@ -221,6 +212,27 @@ def write_dataset(
         },
     )
     return Dataset(out)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    # Ids that never repeat but share a beginning take a third of the room as differences.
+    key = table.columns[0]
+    with replacing(path) as temporary:
+        table.to_parquet(
+            temporary,
+            index=False,
+            compression="zstd",
+            use_dictionary=[column for column in table.columns if column != key],
+            column_encoding={key: "DELTA_BYTE_ARRAY"},
+        )
+
+
+def write_videos(out: Path, videos: pd.DataFrame) -> None:
+    """Write the table of videos of a built data set again, when files have arrived or gone.
+
+    It decides no score: the fingerprint stays.
+    """
+    _write_table(out / "videos.parquet", _check(videos, VIDEO_COLUMNS, "The table of videos"))
 
 
 @dataclass(frozen=True)

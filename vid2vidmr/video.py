@@ -106,6 +106,39 @@ def video_duration(path: str | Path) -> float:
         return float(packets * source.frame_s if first is None else last - first)
 
 
+def read_through(path: str | Path) -> float:
+    """Read a file to its end without decoding it; give the length of its pictures in seconds.
+
+    Finds what `video_duration` does not see: files that end before their header says they do.
+
+    Raises
+    ------
+    VideoError
+        As in `sample_frames`, except for damage that only decoding shows.
+    """
+    with _open(path) as source:
+        first: Fraction | None = None
+        file_end = Fraction(0)
+        try:
+            for packet in source.container.demux():
+                if packet.pts is None:
+                    continue
+                time = packet.pts * packet.time_base
+                end = time + source.seconds(packet)
+                file_end = max(file_end, end)
+                if packet.stream_index == source.stream.index:
+                    first = time if first is None else min(first, time)
+                    source.end = max(source.end, end - first)
+                if packet.is_corrupt:
+                    raise _broken(source)
+        except av.FFmpegError:
+            raise _broken(source) from None
+        _require_end(source, file_end)
+        if first is None:
+            raise VideoError(f"{path} has a video stream without a single frame: replace the file.")
+    return video_duration(path)
+
+
 @dataclass
 class _Source:
     """An open file, its video stream, and where decoding has got to (seconds from the start)."""
@@ -186,6 +219,10 @@ def _decode(source: _Source) -> Iterator[tuple[Fraction, av.VideoFrame]]:
                 yield time, frame
     except av.FFmpegError:
         raise _broken(source) from None
+    _require_end(source, file_end)
+
+
+def _require_end(source: _Source, file_end: Fraction) -> None:
     announced = source.announced_end
     if announced is not None and file_end < announced - _SLACK_S:
         raise _broken(source)

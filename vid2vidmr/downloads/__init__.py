@@ -1,0 +1,30 @@
+"""Videos from the internet: downloads, what is known of each, and the list of what is here.
+
+See ``docs/downloads.md``.
+"""
+
+from vid2vidmr.downloads.dataset import download_videos, with_files
+from vid2vidmr.downloads.download import Wanted, download, summary
+from vid2vidmr.downloads.fetch import DownloadOptions
+from vid2vidmr.downloads.manifest import Manifest, read_manifest, write_manifest
+from vid2vidmr.downloads.reasons import DownloadFailed, Reason, Retry, classify
+from vid2vidmr.downloads.store import DownloadStore, VideoState, read_states
+
+__all__ = [
+    "DownloadFailed",
+    "DownloadOptions",
+    "DownloadStore",
+    "Manifest",
+    "Reason",
+    "Retry",
+    "VideoState",
+    "Wanted",
+    "classify",
+    "download",
+    "download_videos",
+    "read_manifest",
+    "read_states",
+    "summary",
+    "with_files",
+    "write_manifest",
+]
