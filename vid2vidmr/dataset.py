@@ -80,22 +80,24 @@ class DatasetBuilder(ABC):
     info: ClassVar[DatasetInfo]
 
     @abstractmethod
-    def build(self, out: Path, *, videos: int | None = None, seed: int | None = None) -> Dataset:
+    def build(self, out: Path, **options: Any) -> Dataset:
         """Build into the folder `out`; a killed build continues when called again.
+
+        A builder names the options it takes as keyword parameters, all of them optional; the
+        command line refuses others (`vid2vidmr.building.build_dataset`).
 
         Parameters
         ----------
         out : Path
             The data set folder.
-        videos : int, optional
-            Number of videos, for data sets of adjustable size.
+        videos : int or Path, optional
+            Number of videos, for data sets of adjustable size; or the folder that holds them.
         seed : int, optional
             Seed of every random draw, for data sets that draw.
-
-        Raises
-        ------
-        UserError
-            If an option does not apply to this data set.
+        download : DownloadOptions, optional
+            Fetch the videos, see `vid2vidmr.downloads`.
+        moments : Path, optional
+            Moments of one's own, CSV.
         """
 
 

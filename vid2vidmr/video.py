@@ -62,7 +62,7 @@ def sample_frames(
     step = Fraction(step_s)
     k = 0
     shown: av.VideoFrame | None = None
-    with _open(path) as source:
+    with open_video(path) as source:
         source.stream.codec_context.thread_count = threads
         source.stream.thread_type = "AUTO" if threads != 1 else "NONE"
         for time, frame in _decode(source):
@@ -88,7 +88,7 @@ def video_duration(path: str | Path) -> float:
     VideoError
         As in `sample_frames`, except that cuts and damage behind the header stay unseen.
     """
-    with _open(path) as source:
+    with open_video(path) as source:
         stream = source.stream
         if "mov" in source.formats and stream.duration:
             return float(stream.duration * stream.time_base)
@@ -116,7 +116,7 @@ def read_through(path: str | Path) -> float:
     VideoError
         As in `sample_frames`, except for damage that only decoding shows.
     """
-    with _open(path) as source:
+    with open_video(path) as source:
         first: Fraction | None = None
         file_end = Fraction(0)
         try:
@@ -140,7 +140,7 @@ def read_through(path: str | Path) -> float:
 
 
 @dataclass
-class _Source:
+class Source:
     """An open file, its video stream, and where decoding has got to (seconds from the start)."""
 
     path: str | Path
@@ -174,7 +174,7 @@ class _Source:
 
 
 @contextmanager
-def _open(path: str | Path) -> Iterator[_Source]:
+def open_video(path: str | Path) -> Iterator[Source]:
     if not Path(path).is_file():
         raise VideoError(f"{path} does not exist: expected a video file.")
     try:
@@ -194,10 +194,10 @@ def _open(path: str | Path) -> Iterator[_Source]:
         # FFmpeg renders any text file as a picture of a terminal.
         if not pictures or container.format.name == "tty":
             raise VideoError(f"{path} has no video stream: pass a file with moving pictures.")
-        yield _Source(path, container, pictures[0])
+        yield Source(path, container, pictures[0])
 
 
-def _decode(source: _Source) -> Iterator[tuple[Fraction, av.VideoFrame]]:
+def _decode(source: Source) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     """Yield (seconds after the first frame, frame) and keep `source.end` up to date."""
     start: Fraction | None = None
     file_end = Fraction(0)
@@ -222,13 +222,13 @@ def _decode(source: _Source) -> Iterator[tuple[Fraction, av.VideoFrame]]:
     _require_end(source, file_end)
 
 
-def _require_end(source: _Source, file_end: Fraction) -> None:
+def _require_end(source: Source, file_end: Fraction) -> None:
     announced = source.announced_end
     if announced is not None and file_end < announced - _SLACK_S:
         raise _broken(source)
 
 
-def _broken(source: _Source) -> VideoError:
+def _broken(source: Source) -> VideoError:
     announced = source.announced_end
     of = ""
     if announced is not None:

@@ -3,8 +3,8 @@
 See ``docs/downloads.md``.
 """
 
-from vid2vidmr.downloads.dataset import download_videos, with_files
-from vid2vidmr.downloads.download import Wanted, download, summary
+from vid2vidmr.downloads.dataset import Status, download_videos, status, with_files
+from vid2vidmr.downloads.download import Wanted, download
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.manifest import Manifest, read_manifest, write_manifest
 from vid2vidmr.downloads.reasons import DownloadFailed, Reason, Retry, classify
@@ -17,6 +17,7 @@ __all__ = [
     "Manifest",
     "Reason",
     "Retry",
+    "Status",
     "VideoState",
     "Wanted",
     "classify",
@@ -24,7 +25,7 @@ __all__ = [
     "download_videos",
     "read_manifest",
     "read_states",
-    "summary",
+    "status",
     "with_files",
     "write_manifest",
 ]

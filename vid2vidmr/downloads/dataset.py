@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -11,6 +13,7 @@ from vid2vidmr.dataset import Dataset, write_videos
 from vid2vidmr.downloads.download import Wanted, download
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.manifest import write_manifest
+from vid2vidmr.downloads.reasons import Reason
 from vid2vidmr.downloads.store import VideoState, read_states
 
 
@@ -36,6 +39,35 @@ def with_files(videos: pd.DataFrame, folder: Path) -> pd.DataFrame:
     return videos.assign(
         **{name: pd.Series(new, videos.index, dtype="str") for name, new in changed.items()}
     )
+
+
+class Status(NamedTuple):
+    """Number of videos in one state for one reason (both may say nothing), and what comes next."""
+
+    state: str
+    reason: str
+    videos: int
+    retried: str
+
+
+def status(dataset: Dataset) -> list[Status]:
+    """Count the videos of a data set by state and reason: first those that are here."""
+    states = read_states(dataset.path)
+    counts: Counter[tuple[str, str]] = Counter()
+    for video_id, path in zip(dataset.videos["video_id"], dataset.videos["path"], strict=True):
+        state = states.get(video_id)
+        if state is None:
+            counts["here" if isinstance(path, str) else "not asked for", ""] += 1
+        elif state.state == "failed":
+            counts["failed", str(state.reason)] += 1
+        else:
+            counts["here" if state.state == "done" else state.state, ""] += 1
+    order = ("here", "downloading", "pending", "failed", "not asked for")
+    ranked = sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1]))
+    return [
+        Status(state, reason, number, Reason(reason).retry.value if reason else "")
+        for (state, reason), number in ranked
+    ]
 
 
 def download_videos(

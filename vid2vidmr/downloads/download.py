@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -237,13 +237,3 @@ def _settle(store: DownloadStore, video_id: str, future: Future[Arrived]) -> Non
     except BaseException:  # it was stopped: nothing is known of the video
         store.pending(video_id)
 
-
-def summary(states: Mapping[str, VideoState]) -> list[tuple[str, str, int]]:
-    """Count videos: state, reason (empty but for failed ones), number; most first in a state."""
-    counts: dict[tuple[str, str], int] = {}
-    for row in states.values():
-        key = (row.state, row.reason.value if row.state == "failed" and row.reason else "")
-        counts[key] = counts.get(key, 0) + 1
-    order = ("done", "downloading", "pending", "failed")
-    ranked = sorted(counts.items(), key=lambda item: (order.index(item[0][0]), -item[1]))
-    return [(state, reason, number) for (state, reason), number in ranked]
