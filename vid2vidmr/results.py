@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vid2vidmr.downloads.manifest import AVAILABLE, Manifest
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.records import Result
@@ -150,7 +151,11 @@ def read_result(path: Path) -> Result:
 
 
 def evaluate_file(
-    path: Path, dataset: Dataset, split: str = "test", protocol: str = "official"
+    path: Path,
+    dataset: Dataset,
+    split: str = "test",
+    protocol: str = "official",
+    only: Manifest | None = None,
 ) -> tuple[PredictionHeader | None, Evaluation]:
     """Score a predictions file on a data set.
 
@@ -160,6 +165,14 @@ def evaluate_file(
     dataset : Dataset
     split, protocol : str
         Used only for files without a header (QVHighlights form).
+    only : Manifest, optional
+        Score only the pairs whose videos it lists as available.
+
+    Returns
+    -------
+    header : PredictionHeader or None
+        Its protocol is the one that was scored: it names the subset, if `only` restricts it.
+    evaluation : Evaluation
 
     Raises
     ------
@@ -171,10 +184,26 @@ def evaluate_file(
 
     header, predictions = read_predictions(path)
     if header is None:
-        return None, evaluate(dataset.pairs(split).under(protocol), predictions)
-    cut = header.protocol.removesuffix(WRONG_QUERIES)
-    pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
-    if cut != header.protocol:
-        pairs = pairs.wrong_queries()
-    check_header(header, dataset, pairs, header.protocol_seed)
+        pairs = dataset.pairs(split).under(protocol)
+    else:
+        # Its parts in the order in which they were applied: a cut, a subset, other queries.
+        made_for, wrong, _ = header.protocol.partition(WRONG_QUERIES)
+        cut, subset, _ = made_for.partition(AVAILABLE)
+        pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
+        if subset:
+            if only is None:
+                raise DataError(
+                    f"{path} was made for the pairs of one availability manifest "
+                    f"({header.protocol}): pass that manifest with --only-available."
+                )
+            pairs, only = only.restrict(pairs), None
+        pairs = pairs.wrong_queries() if wrong else pairs
+        check_header(header, dataset, pairs, header.protocol_seed)
+    if only is not None:  # what was predicted for a pair does not depend on the other pairs
+        known = set(pairs.table["pair_id"])
+        pairs = only.restrict(pairs)
+        kept = set(pairs.table["pair_id"])
+        predictions = [p for p in predictions if p.pair_id in kept or p.pair_id not in known]
+    if header is not None:
+        header = header.model_copy(update={"protocol": pairs.protocol})
     return header, evaluate(pairs, predictions)
