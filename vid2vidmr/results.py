@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vid2vidmr.downloads.manifest import AVAILABLE, Manifest
+from vid2vidmr.downloads.manifest import SUBSET, Manifest
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.records import Result
@@ -188,7 +188,7 @@ def evaluate_file(
     else:
         # Its parts in the order in which they were applied: a cut, a subset, other queries.
         made_for, wrong, _ = header.protocol.partition(WRONG_QUERIES)
-        cut, subset, _ = made_for.partition(AVAILABLE)
+        cut, subset, _ = made_for.partition(SUBSET)
         pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
         if subset:
             if only is None:

@@ -150,6 +150,7 @@ class Source:
 
     @property
     def formats(self) -> set[str]:
+        """Names of the container's format."""
         return set(self.container.format.name.split(","))
 
     @property
@@ -175,6 +176,13 @@ class Source:
 
 @contextmanager
 def open_video(path: str | Path) -> Iterator[Source]:
+    """Open a file at its first stream of moving pictures.
+
+    Raises
+    ------
+    VideoError
+        If the file is missing or is no video.
+    """
     if not Path(path).is_file():
         raise VideoError(f"{path} does not exist: expected a video file.")
     try:

@@ -77,6 +77,8 @@ class ActivityNetVRL(DatasetBuilder):
             download_videos(dataset, wanted, download)
             dataset = Dataset(out)
         if cut:
+            from vid2vidmr.cuts import cut_clips
+
             cut_clips(dataset)
         unknown = released.videos["duration_s"].isna()
         here = int(dataset.videos["path"].notna().sum())

@@ -107,7 +107,7 @@ def test_pairs_need_both_videos(tmp_path: Path) -> None:
     assert set(dataset.pairs("test").table["query_video"]) - set(kept.table["query_video"]) == set(
         gone
     )
-    assert kept.protocol == f"official, available {manifest.subset}"
+    assert kept.protocol == f"official, only {manifest.subset}"
     few = small_dataset(tmp_path / "few", here=1)
     manifest = read_manifest(write_manifest(few, {}), few)
     with pytest.raises(DataError, match="None of the 12 test pairs has both videos"):
@@ -134,7 +134,7 @@ def test_predictions_of_all_pairs_are_scored_on_the_subset(tmp_path: Path, proto
     path = predictions(dataset, tmp_path / "p.jsonl", protocol)
     _, whole = evaluate_file(path, dataset)
     header, part = evaluate_file(path, dataset, only=manifest)
-    assert header is not None and header.protocol == f"{protocol}, available {manifest.subset}"
+    assert header is not None and header.protocol == f"{protocol}, only {manifest.subset}"
     assert len(whole.per_pair) == 12 and 1 <= len(part.per_pair) < 12
     assert part.per_pair.equals(whole.per_pair.loc[part.per_pair.index])
     assert part.coverage == 1.0
@@ -162,30 +162,28 @@ def test_bench_and_evaluate_say_which_subset(cli, tmp_path: Path) -> None:  # ty
     ran = cli(*bench, *only, "--json")
     assert ran.code == 0, ran.err
     results = json.loads(ran.out)["results"]
-    named = {f"{p}, available {manifest.subset}" for p in ("official", "recropped")}
+    named = {f"{p}, only {manifest.subset}" for p in ("official", "recropped")}
     assert {r["protocol"] for r in results} == named
     assert {r["pairs"] for r in results} == {8}
     assert {r["pairs"] for r in json.loads(whole.out)["results"]} == {12}  # runs stay apart
     assert json.loads(cli(*bench, "--json").out)["results"] == json.loads(whole.out)["results"]
 
     shown = cli(*bench, *only).out
-    print(shown)
-    assert manifest.subset in shown and max(map(len, shown.splitlines()[:14])) <= 80
+    assert f"only {manifest.subset} " in shown and "centre" in shown
+    assert max(map(len, shown.splitlines()[:14])) <= 80
 
-    made = next((tmp_path / "runs" / "centre").rglob(f"official-available-{manifest.subset}"))
+    made = next((tmp_path / "runs" / "centre").rglob(f"official-only-{manifest.subset}"))
     lone = cli("evaluate", made / "predictions.jsonl", "--dataset", dataset.path)
     assert lone.code == 2 and "pass that manifest with --only-available" in lone.err
-    scored = cli(
-        "evaluate", made / "predictions.jsonl", "--dataset", dataset.path, *only, "--json"
-    )
+    scored = cli("evaluate", made / "predictions.jsonl", "--dataset", dataset.path, *only, "--json")
     assert scored.code == 0, scored.err
     assert json.loads(scored.out)["pairs"] == 8
 
     full = next((tmp_path / "runs" / "centre").rglob("official")) / "predictions.jsonl"
     scored = cli("evaluate", full, "--dataset", dataset.path, *only)
     assert scored.code == 0, scored.err
-    assert f"centre, official, available {manifest.subset}: 8 pairs" in scored.out
+    assert f"centre, official, only {manifest.subset}: 8 pairs" in scored.out
     result = read_json(full.with_suffix(f".{manifest.subset}.result.json"))
-    assert result["protocol"] == f"official, available {manifest.subset}"
+    assert result["protocol"] == f"official, only {manifest.subset}"
     assert result["pairs"] == 8
     assert read_json(full.parent / "result.json")["protocol"] == "official"

@@ -1,6 +1,7 @@
 """Cuts are frame-accurate: proven by frames that carry their own number."""
 
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -72,7 +73,7 @@ def test_a_cut_holds_exactly_the_frames_on_screen(
     for number, time in found:
         assert abs(time - (times[number] - times[first])) < Fraction(1, 2000)
     assert cut.cut_start_s == pytest.approx(float(times[first]), abs=1e-4)
-    longest = max(float(b - a) for a, b in zip(times[:-1], times[1:], strict=True))
+    longest = max(float(b - a) for a, b in pairwise(times))
     assert 0 <= start_s - cut.cut_start_s < longest
     assert -1e-4 <= cut.cut_end_s - end_s < longest
     assert cut.frames == len(expected)
@@ -115,9 +116,7 @@ def test_clips_of_a_data_set(videos: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
     for name in ("25", "50"):
         (tmp_path / "videos" / f"{name}.mp4").write_bytes(videos[name].read_bytes())
-    dataset = mini_dataset(
-        tmp_path, {"25": "videos/25.mp4", "50": "videos/50.mp4", "gone": None}
-    )
+    dataset = mini_dataset(tmp_path, {"25": "videos/25.mp4", "50": "videos/50.mp4", "gone": None})
     before = dataset.fingerprint
     table = cut_clips(dataset)
     assert table["moment_id"].tolist() == ["m-25", "m-50"]  # the clip of "gone" cannot be cut

@@ -104,9 +104,7 @@ def build(
         },
     )
     if as_json:
-        print_json(
-            {"path": str(folder), "fingerprint": built.fingerprint, "counts": built.counts}
-        )
+        print_json({"path": str(folder), "fingerprint": built.fingerprint, "counts": built.counts})
         return
     typer.echo(f"{built.name} is built in {built.path} (fingerprint {built.fingerprint}).")
 

@@ -158,7 +158,7 @@ def evaluate(
     beside, where the file has a header.
     """
     from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.downloads.manifest import AVAILABLE, read_manifest
+    from vid2vidmr.downloads.manifest import SUBSET, read_manifest
     from vid2vidmr.results import evaluate_file, write_result
 
     built = load_dataset(dataset)
@@ -184,7 +184,7 @@ def evaluate(
         [name, f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
         for name, found in evaluation.metrics.items()
     ]
-    scored = protocol if only is None else f"{protocol}{AVAILABLE}{only.subset}"
+    scored = protocol if only is None else f"{protocol}{SUBSET}{only.subset}"
     who = f"{header.method}, {header.protocol}" if header else f"{predictions}, {scored}"
     print_table(f"{who}: {len(evaluation.per_pair)} pairs", ["metric", "%", "95 %"], rows)
     faults = ", ".join(f"{n} {what}" for what, n in evaluation.invalid.items() if n) or "none"

@@ -4,16 +4,16 @@ See ``docs/downloads.md``.
 """
 
 from vid2vidmr.downloads.dataset import Status, download_videos, status, with_files
-from vid2vidmr.downloads.download import Wanted, download
+from vid2vidmr.downloads.download import Wanted, download, retried
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.manifest import Manifest, read_manifest, write_manifest
-from vid2vidmr.downloads.reasons import DownloadFailed, Reason, Retry, classify
+from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
 from vid2vidmr.downloads.store import DownloadStore, VideoState, read_states
 
 __all__ = [
-    "DownloadFailed",
     "DownloadOptions",
     "DownloadStore",
+    "FetchError",
     "Manifest",
     "Reason",
     "Retry",
@@ -25,6 +25,7 @@ __all__ = [
     "download_videos",
     "read_manifest",
     "read_states",
+    "retried",
     "status",
     "with_files",
     "write_manifest",

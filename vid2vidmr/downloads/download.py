@@ -15,7 +15,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from vid2vidmr.downloads.fetch import DownloadOptions, checked, fetch
-from vid2vidmr.downloads.reasons import DownloadFailed, Reason, Retry
+from vid2vidmr.downloads.reasons import FetchError, Reason, Retry
 from vid2vidmr.downloads.store import Arrived, DownloadStore, VideoState
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.progress import progress
@@ -142,7 +142,7 @@ def _todo(
         if path is not None:  # a run was killed before it noted the file, or the user put it there
             try:
                 file = checked(path, video.duration_s)
-            except DownloadFailed:
+            except FetchError:
                 pass  # the bad file is gone: it is downloaded
             else:
                 store.done(video.video_id, file._replace(path=f"videos/{path.name}"))
@@ -156,11 +156,11 @@ def _todo(
 
 def _run(
     todo: Sequence[Wanted], folder: Path, store: DownloadStore, options: DownloadOptions
-) -> DownloadFailed | None:
+) -> FetchError | None:
     """Work through `todo`; give the failure that ended the run early, if one did."""
     queue = [_Attempt(0.0, order, 1) for order in range(len(todo))]
     running: dict[Future[Arrived], _Attempt] = {}
-    stop, full, opens = Event(), None, 0.0
+    stop, opens = Event(), 0.0
     counts = {"here": 0, "failed": 0}
 
     def start(attempt: _Attempt) -> Future[Arrived]:
@@ -194,11 +194,10 @@ def _run(
                     try:
                         store.done(video_id, future.result())
                         counts["here"] += 1
-                    except DownloadFailed as failure:
+                    except FetchError as failure:
                         store.failed(video_id, failure)
                         if failure.reason is Reason.disk:
-                            full = failure
-                            return full
+                            return failure
                         again, opens = _again(attempt, failure, options, opens)
                         if again is not None:
                             heapq.heappush(queue, again)
@@ -211,11 +210,11 @@ def _run(
                 _settle(store, todo[attempt.order].video_id, future)
     with suppress(OSError):  # not empty: the next run goes on with what was cut short
         (folder / ".downloading").rmdir()
-    return full
+    return None
 
 
 def _again(
-    attempt: _Attempt, failure: DownloadFailed, options: DownloadOptions, opens: float
+    attempt: _Attempt, failure: FetchError, options: DownloadOptions, opens: float
 ) -> tuple[_Attempt | None, float]:
     """Give the next attempt at a video, if there is one, and when the next request may be made."""
     wait_s = options.backoff_s * 2 ** (attempt.number - 1)
@@ -236,4 +235,3 @@ def _settle(store: DownloadStore, video_id: str, future: Future[Arrived]) -> Non
         store.done(video_id, future.result())
     except BaseException:  # it was stopped: nothing is known of the video
         store.pending(video_id)
-

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-from vid2vidmr.downloads.reasons import DownloadFailed, Reason, Retry, classify
+from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
 from vid2vidmr.downloads.store import Arrived
 from vid2vidmr.errors import VideoError
 from vid2vidmr.files import file_sha256
@@ -92,7 +92,7 @@ def fetch(
 
     Raises
     ------
-    DownloadFailed
+    FetchError
         With the reason.
     """
     partial = folder / ".downloading" / video_id
@@ -104,7 +104,7 @@ def fetch(
         final.parent.mkdir(exist_ok=True)
         path.replace(final)
     except Exception as error:
-        failure = error if isinstance(error, DownloadFailed) else classify(error)
+        failure = error if isinstance(error, FetchError) else classify(error)
         if failure.reason.retry is not Retry.now:  # else the next attempt goes on from there
             shutil.rmtree(partial, ignore_errors=True)
         raise failure from error
@@ -119,7 +119,7 @@ def checked(path: Path, duration_s: float | None = None) -> Arrived:
 
     Raises
     ------
-    DownloadFailed
+    FetchError
         With the reason.
     """
     try:
@@ -130,7 +130,7 @@ def checked(path: Path, duration_s: float | None = None) -> Arrived:
         path.unlink()
         # A page of HTML says nothing of the kind; a file that was cut begins as it should.
         began = any(start[where] == magic for magic, where in _MAGIC.items())
-        raise DownloadFailed(
+        raise FetchError(
             Reason.network if began else Reason.not_a_video,
             str(error).replace(str(path), "the file"),
         ) from None
@@ -138,7 +138,7 @@ def checked(path: Path, duration_s: float | None = None) -> Arrived:
         allowed_s = max(TOLERANCE_S, TOLERANCE * duration_s)
         if abs(found_s - duration_s) > allowed_s:
             path.unlink()
-            raise DownloadFailed(
+            raise FetchError(
                 Reason.another_video,
                 f"it lasts {found_s:.1f} s, the annotations say {duration_s:.1f} s",
             )
@@ -192,5 +192,5 @@ def _download(url: str, folder: Path, options: DownloadOptions, stop: Event | No
         found = client.extract_info(url)
     files = (found or {}).get("requested_downloads") or []
     if len(files) != 1:
-        raise DownloadFailed(Reason.not_a_video, f"{url} is a page, not one video")
+        raise FetchError(Reason.not_a_video, f"{url} is a page, not one video")
     return Path(files[0]["filepath"])

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vid2vidmr.pairs import PairSet
 
 NAME = "availability.json"
-AVAILABLE = ", available "
+SUBSET = ", only "
 """What a restriction appends to the name of a protocol, before the name of the subset."""
 
 
@@ -102,7 +102,7 @@ class Manifest(Record):
                 f"({len(self.available)} of {len(self.videos)} videos are available): there is "
                 "nothing to score."
             )
-        return pairs.take(here.to_numpy()).named(f"{pairs.protocol}{AVAILABLE}{self.subset}")
+        return pairs.take(here.to_numpy()).named(f"{pairs.protocol}{SUBSET}{self.subset}")
 
 
 def _hash(fields: Mapping[str, Any]) -> str:

@@ -95,7 +95,7 @@ STATUSES = {
 
 
 @dataclass
-class DownloadFailed(Exception):
+class FetchError(Exception):
     """A video that did not arrive.
 
     Attributes
@@ -112,7 +112,7 @@ class DownloadFailed(Exception):
     retry_after_s: float | None = None
 
 
-def classify(error: BaseException) -> DownloadFailed:
+def classify(error: BaseException) -> FetchError:
     """Find the reason of what yt-dlp (or the file system) raised.
 
     An HTTP status decides over words, except that a 403 for the data of a video whose page was
@@ -127,18 +127,18 @@ def classify(error: BaseException) -> DownloadFailed:
     chain = list(_chain(error))
     for cause in chain:
         if isinstance(cause, OSError) and cause.errno in DISK_FULL:
-            return DownloadFailed(Reason.disk, message)
+            return FetchError(Reason.disk, message)
         if isinstance(cause, GeoRestrictedError):
-            return DownloadFailed(Reason.geo, message)
+            return FetchError(Reason.geo, message)
         if isinstance(cause, HTTPError):
             wait_s = retry_after(cause.response.headers.get("Retry-After"))
-            return DownloadFailed(_of_status(cause.status, message, wait_s), message, wait_s)
+            return FetchError(_of_status(cause.status, message, wait_s), message, wait_s)
     for pattern, reason in MESSAGES:
         if re.search(pattern, message.lower()):
-            return DownloadFailed(reason, message)
+            return FetchError(reason, message)
     if any(isinstance(cause, TransportError | ContentTooShortError) for cause in chain):
-        return DownloadFailed(Reason.network, message)
-    return DownloadFailed(Reason.other, message or type(error).__name__)
+        return FetchError(Reason.network, message)
+    return FetchError(Reason.other, message or type(error).__name__)
 
 
 def _of_status(status: int, message: str, wait_s: float | None) -> Reason:

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from vid2vidmr.downloads.reasons import DownloadFailed, Reason
+from vid2vidmr.downloads.reasons import FetchError, Reason
 from vid2vidmr.errors import DataError
 
 NAME = "downloads.sqlite"
@@ -117,7 +117,7 @@ class DownloadStore:
         """Say that a file has arrived."""
         self._set(video_id, state="done", reason=None, message=None, **file._asdict())
 
-    def failed(self, video_id: str, failure: DownloadFailed) -> None:
+    def failed(self, video_id: str, failure: FetchError) -> None:
         """Say that an attempt ended without a file."""
         reason, message = failure.reason.value, failure.message
         self._set(video_id, state="failed", reason=reason, message=message)
