@@ -67,7 +67,7 @@ def check_facts(title: str, facts: Sequence[Fact]) -> None:
 
 
 def print_contents(dataset: Dataset, missing: Sequence[tuple[str, str]]) -> None:
-    """Print what a build holds and what it lacks.
+    """Print what a build holds, what it lacks, and what is odd about it.
 
     Parameters
     ----------

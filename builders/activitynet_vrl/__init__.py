@@ -81,15 +81,12 @@ class ActivityNetVRL(DatasetBuilder):
 
             cut_clips(dataset)
         unknown = released.videos["duration_s"].isna()
-        here = int(dataset.videos["path"].notna().sum())
+        gone = int(dataset.videos["path"].isna().sum())
+        where = f"{gone:,} of {len(dataset.videos):,}; from YouTube, many are gone: --download"
         print_contents(
             dataset,
             [
-                (
-                    "video files",
-                    f"{here:,} of {len(released.videos):,} are here; from YouTube (--download, "
-                    "many are gone)",
-                ),
+                *[("video files", where)] * bool(gone),
                 (
                     "durations",
                     f"{unknown.sum()} of {len(released.videos):,} videos: their seconds assume 30 "

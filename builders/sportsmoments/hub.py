@@ -27,7 +27,7 @@ from vid2vidmr.files import read_json, replacing, write_json
 from vid2vidmr.progress import progress
 
 RECORD = "hub.json"
-"""In the data set's folder: the repository's commit, which archives are emptied, what is unknown."""
+"""In the data set's folder: the repository's commit, what its archives held, what is unknown."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +103,8 @@ class HubFiles:
     Parameters
     ----------
     folder : Path
-        The data set's folder. CSV files go to ``hub/``, clips to ``videos/``; archives are deleted
-        once all their clips are there.
+        The data set's folder. CSV files go to ``hub/SPLIT.csv``, clips to ``videos/``; archives
+        are deleted once all their clips are there.
     options : DownloadOptions
         Only `parallel` applies.
     config : HubConfig
@@ -263,8 +263,11 @@ class HubFiles:
     def _add_rows(self, split: str, file: Path, path: str) -> None:
         if split in self.found.rows:
             self.found.unknown.append(f"{path} (a second file of {split} pairs)")
-        else:
-            self.found.rows[split] = file
+            return
+        self.found.rows[split] = self.folder / "hub" / f"{split}.csv"
+        if file != self.found.rows[split]:
+            with replacing(self.found.rows[split]) as temporary:
+                shutil.copyfile(file, temporary)
 
     def _empty(
         self,

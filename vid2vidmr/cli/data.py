@@ -21,6 +21,13 @@ class Format(StrEnum):
     qvhighlights = "qvhighlights"
 
 
+class SplitBy(StrEnum):
+    """What splits have nothing of in common."""
+
+    class_ = "class"
+    video = "video"
+
+
 Built = Annotated[
     str, typer.Argument(metavar="DATASET", help="Name or folder of a built data set.")
 ]
@@ -48,6 +55,39 @@ def build(
     ] = None,
     cut: Annotated[
         bool, typer.Option("--cut", help="Write every reference clip as a file of its own, too.")
+    ] = False,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Seconds of the video that a target keeps around its moment (default: all; "
+            "sportsmoments 46).",
+            rich_help_panel=OWN,
+        ),
+    ] = None,
+    split_by: Annotated[
+        SplitBy | None,
+        typer.Option(
+            help="What the splits do not share, where the CSV does not say the split (default: "
+            "class).",
+            rich_help_panel=OWN,
+        ),
+    ] = None,
+    cross_video_only: Annotated[
+        bool,
+        typer.Option(
+            "--cross-video-only",
+            help="No pairs within one video.",
+            rich_help_panel=OWN,
+        ),
+    ] = False,
+    distractors: Annotated[
+        bool,
+        typer.Option(
+            "--distractors",
+            help="Keep other moments of the class in a target, as wrong answers.",
+            rich_help_panel=OWN,
+        ),
     ] = False,
     status: Annotated[
         bool, typer.Option("--status", help="Build nothing: tell which videos are here, and why.")
@@ -99,6 +139,10 @@ def build(
             "moments": moments,
             "videos": videos,
             "seed": seed,
+            "margin": margin,
+            "split_by": split_by and split_by.value,
+            "cross_video_only": cross_video_only,
+            "distractors": distractors,
             "cut": cut,
             "download": _download_options(download, cookies, proxy, mirror, pause),
         },
