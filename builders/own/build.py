@@ -106,11 +106,10 @@ def build_own(
 
         cut_clips(dataset)
     gone = int(videos["path"].isna().sum())
-    rows = [("video files", f"{gone:,} of {len(videos):,}; --download fetches them")] * bool(gone)
-    if left_out:
-        why = "their videos' length is not known: --margin, a column duration, or --download"
-        rows.append((f"{left_out:,} moments", why))
-    print_contents(dataset, rows)
+    missing = [("video files", f"{gone:,} of {len(videos):,}; --download fetches them")]
+    why = "left out: how long their videos are is not known (a column duration would tell)"
+    notes = [(f"{left_out:,} moments", why)]
+    print_contents(dataset, missing if gone else (), notes if left_out else ())
     return dataset
 
 

@@ -119,11 +119,12 @@ class SportsMoments(DatasetBuilder):
             dataset = Dataset(out)
         gone = int(dataset.videos["path"].isna().sum())
         on_the_hub = "on the Hugging Face Hub, dataset yogeshiitj/SportsMoment: --download"
+        missing = []
         if "train" not in dataset.splits:
-            notes.append(("train pairs", f"train.csv (about 750,000 pairs) is {on_the_hub}"))
+            missing.append(("train pairs", f"train.csv (about 750,000 pairs) is {on_the_hub}"))
         if gone:
-            notes.append(("clip files", f"{gone:,} of {len(dataset.videos):,}; {on_the_hub}"))
+            missing.append(("clip files", f"{gone:,} of {len(dataset.videos):,}; {on_the_hub}"))
         for damaged in known.matches.unresolved:
             notes.append(("a match id", f"{damaged} is damaged in vids.txt, no file explains it"))
-        print_contents(dataset, notes)
+        print_contents(dataset, missing, notes)
         return dataset

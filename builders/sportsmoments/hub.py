@@ -12,9 +12,10 @@ import re
 import shutil
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -285,7 +286,10 @@ class HubFiles:
         except Exception as error:
             raise _unreachable(path, error) from None
         held: dict[str, list[str]] = {"clips": [], "rows": [], "unknown": []}
-        with progress(f"Clips of {PurePosixPath(path).name}", None) as bar:
+        with (
+            _undamaged(archive),
+            progress(f"Clips of {PurePosixPath(path).name}", None) as bar,
+        ):
             for name, file in members(archive):
                 kind, of = self.config.kind(name)
                 if kind == "clip":
@@ -323,28 +327,29 @@ def _write(file: IO[bytes], path: Path) -> None:
 
 
 def members(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
-    """Yield name and content of the regular files of a zip or tar archive, one after the other.
+    """Yield name and content of the regular files of a zip or tar archive, one after the other."""
+    if zipfile.is_zipfile(archive):
+        with zipfile.ZipFile(archive) as unpacked:
+            for info in unpacked.infolist():
+                if not info.is_dir():
+                    with unpacked.open(info) as file:
+                        yield info.filename, file
+        return
+    with tarfile.open(archive, "r|*") as stream:
+        for member in stream:
+            file = stream.extractfile(member) if member.isfile() else None
+            if file is not None:  # links and devices are left where they are
+                with closing(file):
+                    yield member.name, file
 
-    Raises
-    ------
-    DataError
-        If the archive is damaged.
-    """
+
+@contextmanager
+def _undamaged(archive: Path) -> Iterator[None]:
     try:
-        if zipfile.is_zipfile(archive):
-            with zipfile.ZipFile(archive) as unpacked:
-                for info in unpacked.infolist():
-                    if not info.is_dir():
-                        with unpacked.open(info) as file:
-                            yield info.filename, file
-            return
-        with tarfile.open(archive, "r|*") as stream:
-            for member in stream:
-                file = stream.extractfile(member) if member.isfile() else None
-                if file is not None:  # links and devices are left where they are
-                    with closing(file):
-                        yield member.name, file
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError) as error:
+        yield
+    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError) as error:
+        archive.unlink()
         raise DataError(
-            f"{archive} is damaged ({error}): delete it, and run the same command again."
+            f"{archive.name} is damaged ({error}): run the same command again, it is fetched anew; "
+            "if it stays so, tell those who published it."
         ) from None
