@@ -113,7 +113,8 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
         for row, a, b in zip(rows, start, end, strict=True)
         if a >= 0 and b <= a
     ]
-    faults += _overlaps(table)
+    usable = ~table["row"].isin([row for row, _ in faults])
+    faults += _overlaps(table[usable])
     raise_faults(path, faults)
     return table
 

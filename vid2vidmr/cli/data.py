@@ -118,20 +118,26 @@ def build(
             rich_help_panel=DOWNLOADS,
         ),
     ] = None,
-    as_json: AsJson = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="With --status: print JSON, for programs.")
+    ] = False,
 ) -> None:
     """Build a data set: videos, moments, pairs.
 
-    A build that was stopped continues when called again. A data set refuses options that do not
-    apply to it.
+    A build that was stopped continues when called again.
+
+    A data set refuses options that do not apply to it.
     """
     from vid2vidmr.building import build_dataset
     from vid2vidmr.dataset import data_home
+    from vid2vidmr.errors import UserError
 
     folder = data_home() / name if out is None else out
     if status:
         _status(folder, as_json)
         return
+    if as_json:
+        raise UserError("--json is of --status: add it, or leave --json out.")
     built = build_dataset(
         name,
         folder,
