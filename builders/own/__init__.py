@@ -46,8 +46,8 @@ class Custom(DatasetBuilder):
         moments : Path
             The CSV file.
         videos : Path, optional
-            Folder of the video files; without it, videos are ids of YouTube, and `download`
-            fetches them.
+            Folder of the video files; without it, videos are ids of YouTube, which `download`
+            fetches.
         seed : int, optional
             Of splits and pairs, 0 by default.
         margin : float, optional
@@ -73,11 +73,13 @@ class Custom(DatasetBuilder):
         from builders.own.files import local_files
         from builders.own.table import read_moments
 
-        if moments is None or (videos is None) == (download is None):
+        if moments is None:
             raise UserError(
-                "custom needs a CSV file of moments and either a folder of videos or ids of "
-                "YouTube: vid2vidmr build custom moments.csv --videos DIR (or --download)."
+                "custom needs a CSV file of moments, and videos: vid2vidmr build custom "
+                "moments.csv --videos DIR, or --download where they are ids of YouTube."
             )
+        if videos is not None and download is not None:
+            raise UserError("--videos and --download are two places for one thing: leave one out.")
         choices = Choices(seed or 0, margin, split_by, cross_video_only, distractors, None)
         files, ids = (None, None) if videos is None else local_files(videos)
         table = read_moments(moments, ids)

@@ -1,6 +1,8 @@
 """Data sets of one's own moments: faults by row, splits, targets, pairs, videos."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -185,13 +187,11 @@ def test_other_names_of_columns_spaces_and_quotes(tmp_path: Path) -> None:
 
 def test_what_custom_needs(videos: Path, tmp_path: Path) -> None:
     path = good(tmp_path / "m.csv")
-    for options in (
-        {"videos": str(videos)},
-        {"moments": path},
-        {"moments": path, "videos": str(videos), "download": QUICK},
-    ):
-        with pytest.raises(UserError, match="custom needs a CSV file of moments and either"):
-            build_dataset("custom", tmp_path / "out", options)
+    with pytest.raises(UserError, match="custom needs a CSV file of moments, and videos"):
+        build_dataset("custom", tmp_path / "out", {"videos": str(videos)})
+    both = {"moments": path, "videos": str(videos), "download": QUICK}
+    with pytest.raises(UserError, match="two places for one thing"):
+        build_dataset("custom", tmp_path / "out", both)
     with pytest.raises(DataError, match="is no folder"):
         build_dataset("custom", tmp_path / "out", {"moments": path, "videos": "nowhere"})
     lonely = moments_csv(tmp_path / "1.csv", ["a,jump,1,5", "b,kick,1,5"])
@@ -318,6 +318,26 @@ def test_sportsmoments_is_constructed_from_matches(
     assert load_dataset(out).fingerprint == built.fingerprint
 
 
+def test_videos_of_youtube_and_what_is_known_without_them(
+    server: BadServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        f"{video},jump,{start},{start + 4}" for video in ("ok-1", "gone-1") for start in (1, 9)
+    ]
+    path = moments_csv(tmp_path / "m.csv", lines)
+    options = {"moments": path, "download": replace(QUICK, mirror=server.mirror)}
+    built = build_dataset("custom", tmp_path / "out", options)
+    # The target of the last moment ends where its video does: who knows?
+    assert built.moments["video_id"].tolist() == ["ok-1", "ok-1", "gone-1"]
+    assert "1 moments" in capsys.readouterr().out
+    assert read_manifest(tmp_path / "out" / "availability.json", built).available == {"ok-1"}
+    offline = build_dataset("custom", tmp_path / "out", {"moments": path})
+    assert offline.fingerprint == built.fingerprint
+    assert offline.videos["status"].tolist() == ["ok", "removed"]
+    near = build_dataset("custom", tmp_path / "3", {"moments": path, "margin": 5.0})
+    assert len(near.moments) == 4
+
+
 def test_rows_of_other_matches_and_classes(tmp_path: Path) -> None:
     path = matches_csv(tmp_path / "m.csv", "abcdefghijk,1,5,9", "iGGElV40TcU,99,50,54")
     with pytest.raises(MomentError) as error:
@@ -348,8 +368,6 @@ def test_activitynet_videos_arrive_and_change_no_fingerprint(
     cli, server: BadServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:  # type: ignore[no-untyped-def]
     """Of three videos one is there, one is gone, one is of another length."""
-    from dataclasses import replace
-
     import builders.activitynet_vrl.tables as tables
 
     released = tables.read_released()
@@ -389,9 +407,7 @@ def test_activitynet_videos_arrive_and_change_no_fingerprint(
 
     shown = cli("build", "activitynet-vrl", "--out", tmp_path, "--status").out
     assert "not asked for" in shown and "4,726" in shown and "removed" in shown
-    rows = __import__("json").loads(
-        cli("build", "activitynet-vrl", "--out", tmp_path, "--status", "--json").out
-    )
+    rows = json.loads(cli("build", "activitynet-vrl", "--out", tmp_path, "--status", "--json").out)
     assert {(r["state"], r["reason"]): r["videos"] for r in rows} == {
         ("here", ""): 1, ("failed", "another video"): 1, ("failed", "removed"): 1,
         ("not asked for", ""): 4726,

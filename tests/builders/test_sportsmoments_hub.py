@@ -143,7 +143,7 @@ def test_everything_is_found_wherever_it_lies(
     manifest = read_manifest(out / "availability.json", built)
     assert manifest.available == good
     assert len(manifest.restrict(built.pairs("train"))) == 3
-    [found] = [row for row in status(built) if row.state == "failed"]
+    [found] = [row for row in status(out) if row.state == "failed"]
     assert (found.reason, found.videos, found.retried) == ("not a video", 1, "never")
 
 

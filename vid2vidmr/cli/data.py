@@ -177,10 +177,9 @@ def _download_options(
 
 def _status(folder: Path, as_json: bool) -> None:
     """Tell how many videos are in which state, for which reason."""
-    from vid2vidmr.dataset import load_dataset
     from vid2vidmr.downloads import status
 
-    found = status(load_dataset(folder))
+    found = status(folder)
     if as_json:
         print_json([row._asdict() for row in found])
         return

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from vid2vidmr.dataset import Dataset, write_videos
+from vid2vidmr.dataset import Dataset, load_dataset, write_videos
 from vid2vidmr.downloads.download import Wanted, download
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.manifest import write_manifest
@@ -50,11 +50,24 @@ class Status(NamedTuple):
     retried: str
 
 
-def status(dataset: Dataset) -> list[Status]:
-    """Count the videos of a data set by state and reason: first those that are here."""
-    states = read_states(dataset.path)
+def status(folder: Path) -> list[Status]:
+    """Count the videos of a data set folder by state and reason: first those that are here.
+
+    A folder that is not built yet has the videos that were asked for.
+
+    Raises
+    ------
+    DataError
+        If nothing was built or downloaded there.
+    """
+    states = read_states(folder)
+    if states and not (folder / "dataset.json").exists():
+        paths: dict[str, object] = {video_id: state.path for video_id, state in states.items()}
+    else:
+        videos = load_dataset(folder).videos
+        paths = dict(zip(videos["video_id"], videos["path"], strict=True))
     counts: Counter[tuple[str, str]] = Counter()
-    for video_id, path in zip(dataset.videos["video_id"], dataset.videos["path"], strict=True):
+    for video_id, path in paths.items():
         state = states.get(video_id)
         if state is None:
             counts["here" if isinstance(path, str) else "not asked for", ""] += 1

@@ -208,8 +208,10 @@ def _run(
             stop.set()
             for future, attempt in running.items():
                 _settle(store, todo[attempt.order].video_id, future)
-    with suppress(OSError):  # not empty: the next run goes on with what was cut short
-        (folder / ".downloading").rmdir()
+    partial = folder / ".downloading"
+    for left in (*partial.glob("*"), partial):
+        with suppress(OSError):  # not empty: the next run goes on with what was cut short
+            left.rmdir()
     return None
 
 
