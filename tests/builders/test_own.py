@@ -20,7 +20,7 @@ from vid2vidmr.dataset import load_dataset
 from vid2vidmr.downloads import DownloadOptions, read_manifest
 from vid2vidmr.errors import DataError, UserError
 
-QUICK = DownloadOptions(pause_s=0.0, parallel=4, attempts=1, timeout_s=2.0)
+QUICK = DownloadOptions(pause_s=0.0, parallel=4, attempts=1, timeout_s=20.0)
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,19 +148,15 @@ def _download(url: str, folder: Path, options: DownloadOptions, stop: Event | No
     import imageio_ffmpeg
     import yt_dlp
 
-    started = time.monotonic()
-
     def watch(news: Mapping[str, Any]) -> None:
         if stop is not None and stop.is_set():
             raise yt_dlp.utils.DownloadCancelled
-        elapsed = time.monotonic() - started
-        received = news.get("downloaded_bytes") or 0
-        if news["status"] == "downloading" and elapsed > options.timeout_s:
-            rate = received / elapsed
-            if rate < options.slowest:
-                raise yt_dlp.utils.DownloadCancelled(
-                    f"the data came slower than {options.slowest:.0f} bytes a second"
-                )
+        elapsed, received = news.get("elapsed") or 0.0, news.get("downloaded_bytes") or 0
+        slow = elapsed > options.timeout_s and received / elapsed < options.slowest
+        if news["status"] == "downloading" and slow:
+            raise yt_dlp.utils.DownloadCancelled(
+                f"the data came slower than {options.slowest:.0f} bytes a second"
+            )
 
     # One attempt is one attempt: waiting and trying again is the scheduler's, for all videos. The
     # format is part of the name: an attempt that is given another one must not go on in the file.
