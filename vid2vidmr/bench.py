@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vid2vidmr.availability import Manifest
 from vid2vidmr.captions import open_captions
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.downloads.manifest import Manifest
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.method import preset_config

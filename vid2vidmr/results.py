@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vid2vidmr.downloads.manifest import SUBSET, Manifest
+from vid2vidmr.availability import SUBSET, Manifest
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.records import Result

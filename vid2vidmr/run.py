@@ -22,9 +22,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from vid2vidmr import __version__
+from vid2vidmr.availability import Manifest
 from vid2vidmr.captions import open_captions
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.downloads.manifest import Manifest
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.features import FeatureSource, FeatureStore, open_features

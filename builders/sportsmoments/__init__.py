@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from vid2vidmr.availability import write_manifest
 from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset, write_videos
-from vid2vidmr.downloads import DownloadOptions, read_states, with_files, write_manifest
+from vid2vidmr.downloads import DownloadOptions, read_states, with_files
 from vid2vidmr.errors import UserError
 
 

@@ -13,9 +13,10 @@ from local_hub import LocalHub
 from builders.sportsmoments import SportsMoments
 from builders.sportsmoments.hub import HubConfig
 from builders.sportsmoments.tables import read_released
+from vid2vidmr.availability import read_manifest
 from vid2vidmr.building import build_dataset
 from vid2vidmr.dataset import load_dataset
-from vid2vidmr.downloads import DownloadOptions, read_manifest, read_states, status
+from vid2vidmr.downloads import DownloadOptions, read_states, status
 from vid2vidmr.errors import DataError, HubError, UserError
 from vid2vidmr.files import read_json
 
@@ -156,6 +157,7 @@ def test_a_second_build_fetches_nothing_again_and_keeps_everything(
     again = SportsMoments().build(tmp_path, download=OPTIONS)
     assert resolved(filled) == []
     offline = SportsMoments().build(tmp_path)
+    assert (built.videos["status"] == "ok").sum() == 6
     for other in (again, offline):
         assert other.fingerprint == built.fingerprint
         assert other.videos.equals(built.videos)

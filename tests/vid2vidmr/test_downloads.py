@@ -17,7 +17,7 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import file_sha256
 
 QUICK = DownloadOptions(
-    pause_s=0.0, parallel=8, attempts=2, backoff_s=0.1, timeout_s=1.0, slowest=100.0
+    pause_s=0.0, parallel=8, attempts=2, backoff_s=0.1, timeout_s=2.0, slowest=100.0
 )
 KINDS = {
     "ok": 140, "gone": 10, "forbidden": 8, "busyonce": 4, "busy": 2, "stalled": 4, "cut": 6,

@@ -81,9 +81,9 @@ def bench(
     """
     from rich.console import Console
 
+    from vid2vidmr.availability import read_manifest
     from vid2vidmr.bench import bench as run_bench
     from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.downloads.manifest import read_manifest
     from vid2vidmr.hub import checkpoint_folder
     from vid2vidmr.pairs import PROTOCOLS
     from vid2vidmr.run import runs_home
@@ -157,8 +157,8 @@ def evaluate(
     Prints coverage and invalid windows too, and writes PREDICTIONS with the ending .result.json
     beside, where the file has a header.
     """
+    from vid2vidmr.availability import SUBSET, read_manifest
     from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.downloads.manifest import SUBSET, read_manifest
     from vid2vidmr.results import evaluate_file, write_result
 
     built = load_dataset(dataset)

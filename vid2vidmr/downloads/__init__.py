@@ -6,7 +6,6 @@ See ``docs/downloads.md``.
 from vid2vidmr.downloads.dataset import Status, download_videos, status, with_files
 from vid2vidmr.downloads.download import Wanted, download, retried
 from vid2vidmr.downloads.fetch import DownloadOptions
-from vid2vidmr.downloads.manifest import Manifest, read_manifest, write_manifest
 from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
 from vid2vidmr.downloads.store import DownloadStore, VideoState, read_states
 
@@ -14,7 +13,6 @@ __all__ = [
     "DownloadOptions",
     "DownloadStore",
     "FetchError",
-    "Manifest",
     "Reason",
     "Retry",
     "Status",
@@ -23,10 +21,8 @@ __all__ = [
     "classify",
     "download",
     "download_videos",
-    "read_manifest",
     "read_states",
     "retried",
     "status",
     "with_files",
-    "write_manifest",
 ]

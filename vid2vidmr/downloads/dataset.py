@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from vid2vidmr.availability import write_manifest
 from vid2vidmr.dataset import Dataset, load_dataset, write_videos
 from vid2vidmr.downloads.download import Wanted, download
 from vid2vidmr.downloads.fetch import DownloadOptions
-from vid2vidmr.downloads.manifest import write_manifest
 from vid2vidmr.downloads.reasons import Reason
 from vid2vidmr.downloads.store import VideoState, read_states
 
@@ -31,10 +31,12 @@ def with_files(videos: pd.DataFrame, folder: Path) -> pd.DataFrame:
     changed = {name: videos[name].tolist() for name in ("path", "sha256", "status")}
     for row, video_id in enumerate(videos["video_id"]):
         state = states.get(video_id)
-        if state is not None and state.state == "done":
+        if state is None:
+            continue
+        if state.state == "done" and (folder / str(state.path)).exists():
             changed["path"][row], changed["sha256"][row] = state.path, state.sha256
             changed["status"][row] = "ok"
-        elif state is not None and state.state == "failed":
+        elif state.state == "failed":
             changed["status"][row] = str(state.reason)
     return videos.assign(
         **{name: pd.Series(new, videos.index, dtype="str") for name, new in changed.items()}

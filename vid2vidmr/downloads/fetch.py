@@ -164,6 +164,8 @@ def _download(url: str, folder: Path, options: DownloadOptions, stop: Event | No
         "outtmpl": {"default": str(folder).replace("%", "%%") + "/%(format_id)s.%(ext)s"},
         "format": FORMAT,
         "ffmpeg_location": imageio_ffmpeg.get_ffmpeg_exe(),
+        # Two of 1,800: it starts in half the time, and no page leads to another site.
+        "allowed_extractors": ["youtube", "generic"],
         "noplaylist": True,
         "retries": 0,
         "extractor_retries": 0,

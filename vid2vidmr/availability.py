@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
-from vid2vidmr.downloads.store import VideoState
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.records import Record
 
 if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
+    from vid2vidmr.downloads import VideoState
     from vid2vidmr.pairs import PairSet
 
 NAME = "availability.json"
@@ -56,7 +56,8 @@ class Manifest(Record):
         ):
             state = states.get(video_id)
             here = isinstance(path, str)
-            reason = state.reason.value if state and state.reason and not here else None
+            failed = not here and state is not None and state.state == "failed"
+            reason = str(state.reason) if failed and state is not None else None
             videos.append(
                 Availability(
                     video_id=video_id,
