@@ -66,8 +66,12 @@ def check_facts(title: str, facts: Sequence[Fact]) -> None:
             )
 
 
-def print_contents(dataset: Dataset, missing: Sequence[tuple[str, str]]) -> None:
-    """Print what a build holds and what it lacks.
+def print_contents(
+    dataset: Dataset,
+    missing: Sequence[tuple[str, str]],
+    notes: Sequence[tuple[str, str]] = (),
+) -> None:
+    """Print what a build holds, what it lacks, and what is odd about it.
 
     Parameters
     ----------
@@ -75,6 +79,8 @@ def print_contents(dataset: Dataset, missing: Sequence[tuple[str, str]]) -> None
         The data set that was built.
     missing : sequence of (str, str)
         What is not there, and where it is to come from.
+    notes : sequence of (str, str)
+        What is odd, and what became of it.
     """
     from rich.console import Console
     from rich.table import Table
@@ -85,6 +91,8 @@ def print_contents(dataset: Dataset, missing: Sequence[tuple[str, str]]) -> None
     table.add_row("moments", f"[green]{_text(dataset.counts['moments'])}[/]")
     for what, state in missing:
         table.add_row(what, f"[yellow]missing[/]: {state}")
+    for what, state in notes:
+        table.add_row(what, state)
     table.add_row("fingerprint", dataset.fingerprint)
     Console().print(table)
 

@@ -1,4 +1,4 @@
-"""A hub for models on 127.0.0.1: as much of its protocol as the real client needs."""
+"""A hub for models and data sets on 127.0.0.1: as much of its protocol as the real client needs."""
 
 import base64
 import json
@@ -11,7 +11,10 @@ COMMIT = "a" * 40
 
 
 class LocalHub:
-    """Files by path (``/user/name/resolve/main/FILE``) and the paths of all requests."""
+    """Files by path (``/user/name/resolve/main/FILE``) and the paths of all requests.
+
+    Those of data sets begin with ``/datasets``.
+    """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
@@ -66,7 +69,8 @@ class LocalHub:
     def get(self, path: str) -> bytes | None:
         """Give a file, or what is known of a repository; there is one commit."""
         path = path.split("?")[0].replace(f"/resolve/{COMMIT}/", "/resolve/main/")
-        repository = re.split("/(?:revision|tree)/", path.removeprefix("/api/models/"))[0]
+        repository = re.sub("^/api/(models/|(?=datasets/))", "", path)
+        repository = re.split("/(?:revision|tree)/", repository)[0]
         start = f"/{repository}/resolve/main/"
         names = [p.removeprefix(start) for p in self.files if p.startswith(start)]
         if names and "/tree/" in path:

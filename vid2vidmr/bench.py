@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from vid2vidmr.availability import Manifest
 from vid2vidmr.captions import open_captions
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import UnknownNameError, UserError
@@ -44,6 +45,7 @@ def bench(
     encoder: str | None = None,
     split: str = "test",
     init: Sequence[Path] = (),
+    only: Manifest | None = None,
     say: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[Scored], list[Failure]]:
     """Run methods on a split, and the bias rows with them.
@@ -70,6 +72,8 @@ def bench(
         Scored pairs; val is for choices, test for reports.
     init : sequence of Path
         Checkpoint folders; one of a method is what its presets that need one start from.
+    only : Manifest, optional
+        Train and score on the pairs whose videos it lists as available; the protocols say so.
     say : callable
         Is told what goes on, a line at a time.
 
@@ -87,7 +91,9 @@ def bench(
     names = _names(methods)
     encoder = encoder or dataset.info.default_encoder
     starts = _starts(init)
-    dataset.pairs(split)  # what would fail every run is said once
+    pairs = dataset.pairs(split)  # what would fail every run is said once
+    if only is not None:
+        only.restrict(pairs)
     asked = {name: _checked(dataset, name, preset, encoder, starts) for name in names}
     if unused := starts.keys() - {method for method, *_, start in asked.values() if start}:
         raise UserError(
@@ -112,7 +118,7 @@ def bench(
     errors: dict[tuple[str, int], Exception] = {}
     if features_error is None:
         neural = {
-            (name, seed): Setting.of(dataset, *asked[name])
+            (name, seed): Setting.of(dataset, *asked[name], only=only)
             for name, seed in wanted
             if issubclass(method_class(asked[name][0]), NeuralMethod)
         }
@@ -123,7 +129,7 @@ def bench(
                 raise features_error
             if (name, seed) in errors:
                 raise errors[name, seed]
-            setting = Setting.of(dataset, *asked[name])
+            setting = Setting.of(dataset, *asked[name], only=only)
             done = setting.run(runs, seed, protocols, split=split)
             scored += [_named(run, asked[name][1]) for run in done]
         except Exception as error:

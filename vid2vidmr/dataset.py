@@ -80,22 +80,24 @@ class DatasetBuilder(ABC):
     info: ClassVar[DatasetInfo]
 
     @abstractmethod
-    def build(self, out: Path, *, videos: int | None = None, seed: int | None = None) -> Dataset:
+    def build(self, out: Path, **options: Any) -> Dataset:
         """Build into the folder `out`; a killed build continues when called again.
+
+        A builder names the options it takes as keyword parameters, all of them optional; the
+        command line refuses others (`vid2vidmr.building.build_dataset`).
 
         Parameters
         ----------
         out : Path
             The data set folder.
-        videos : int, optional
-            Number of videos, for data sets of adjustable size.
+        videos : int or Path, optional
+            Number of videos, for data sets of adjustable size; or the folder that holds them.
         seed : int, optional
             Seed of every random draw, for data sets that draw.
-
-        Raises
-        ------
-        UserError
-            If an option does not apply to this data set.
+        download : DownloadOptions, optional
+            Fetch the videos, see `vid2vidmr.downloads`.
+        moments : Path, optional
+            Moments of one's own, CSV.
         """
 
 
@@ -195,16 +197,7 @@ def write_dataset(
         (out / "videos.parquet", videos),
         *((out / "pairs" / f"{split}.parquet", table) for split, table in pairs.items()),
     ]:
-        # Ids that never repeat but share a beginning take a third of the room as differences.
-        key = table.columns[0]
-        with replacing(path) as temporary:
-            table.to_parquet(
-                temporary,
-                index=False,
-                compression="zstd",
-                use_dictionary=[column for column in table.columns if column != key],
-                column_encoding={key: "DELTA_BYTE_ARRAY"},
-            )
+        _write_table(path, table)
     counts = {
         "videos": len(videos),
         "moments": len(moments),
@@ -221,6 +214,27 @@ def write_dataset(
         },
     )
     return Dataset(out)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    # Ids that never repeat but share a beginning take a third of the room as differences.
+    key = table.columns[0]
+    with replacing(path) as temporary:
+        table.to_parquet(
+            temporary,
+            index=False,
+            compression="zstd",
+            use_dictionary=[column for column in table.columns if column != key],
+            column_encoding={key: "DELTA_BYTE_ARRAY"},
+        )
+
+
+def write_videos(out: Path, videos: pd.DataFrame) -> None:
+    """Write the table of videos of a built data set again, when files have arrived or gone.
+
+    It decides no score: the fingerprint stays.
+    """
+    _write_table(out / "videos.parquet", _check(videos, VIDEO_COLUMNS, "The table of videos"))
 
 
 @dataclass(frozen=True)

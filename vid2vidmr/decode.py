@@ -134,6 +134,21 @@ def frames_shown(source: Source, step: Fraction) -> Iterator[Timed]:
         raise _broken(source) from None
 
 
+def read_packets(source: Source) -> None:
+    """Read the file to its end without decoding it.
+
+    Raises
+    ------
+    VideoError
+        As in `frames_shown`, except for damage that only decoding shows.
+    """
+    try:
+        for _ in _packets(source):
+            pass
+    except av.FFmpegError:
+        raise _broken(source) from None
+
+
 def _packets(source: Source) -> Iterator[Any]:
     """Packets of the video stream; all streams are read, audio may end after the pictures."""
     file_end = Fraction(0)

@@ -175,6 +175,10 @@ class PairSet:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
 
+    def named(self, protocol: str) -> PairSet:
+        """Give the same pairs under another name of their protocol: what was changed."""
+        return replace(self, protocol=protocol)
+
     def under(self, protocol: str, seed: int = 0) -> PairSet:
         """Give the same pairs under a protocol of `PROTOCOLS`."""
         if protocol == "official":

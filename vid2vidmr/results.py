@@ -11,6 +11,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vid2vidmr.availability import SUBSET, Manifest
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.records import Result
@@ -151,7 +152,11 @@ def read_result(path: Path) -> Result:
 
 
 def evaluate_file(
-    path: Path, dataset: Dataset, split: str = "test", protocol: str = "official"
+    path: Path,
+    dataset: Dataset,
+    split: str = "test",
+    protocol: str = "official",
+    only: Manifest | None = None,
 ) -> tuple[PredictionHeader | None, Evaluation]:
     """Score a predictions file on a data set.
 
@@ -161,6 +166,14 @@ def evaluate_file(
     dataset : Dataset
     split, protocol : str
         Used only for files without a header (QVHighlights form).
+    only : Manifest, optional
+        Score only the pairs whose videos it lists as available.
+
+    Returns
+    -------
+    header : PredictionHeader or None
+        Its protocol is the one that was scored: it names the subset, if `only` restricts it.
+    evaluation : Evaluation
 
     Raises
     ------
@@ -172,23 +185,50 @@ def evaluate_file(
 
     header, predictions = read_predictions(path)
     if header is None:
-        return None, evaluate(dataset.pairs(split).under(protocol), predictions)
-    return header, evaluate(predicted_pairs(header, dataset), predictions)
+        pairs = dataset.pairs(split).under(protocol)
+    else:
+        pairs = predicted_pairs(header, dataset, only)
+        only = None if SUBSET in header.protocol else only
+    if only is not None:  # what was predicted for a pair does not depend on the other pairs
+        known = set(pairs.table["pair_id"])
+        pairs = only.restrict(pairs)
+        kept = set(pairs.table["pair_id"])
+        predictions = [p for p in predictions if p.pair_id in kept or p.pair_id not in known]
+    if header is not None:
+        header = header.model_copy(update={"protocol": pairs.protocol})
+    return header, evaluate(pairs, predictions)
 
 
-def predicted_pairs(header: PredictionHeader, dataset: Dataset) -> PairSet:
-    """Give the pairs that predictions were made for: split, cut and queries of their header.
+def predicted_pairs(
+    header: PredictionHeader, dataset: Dataset, only: Manifest | None = None
+) -> PairSet:
+    """Give the pairs that predictions were made for: split, cut, subset and queries of their header.
+
+    Parameters
+    ----------
+    header : PredictionHeader
+    dataset : Dataset
+    only : Manifest, optional
+        The one whose subset the header names, if it does.
 
     Raises
     ------
     DataError
-        If they were made for another data set.
+        If they were made for another data set, or for a subset whose manifest is not given.
     """
     from vid2vidmr.predictions import check_header
 
-    cut = header.protocol.removesuffix(WRONG_QUERIES)
+    # Its parts in the order in which they were applied: a cut, a subset, other queries.
+    made_for, wrong, _ = header.protocol.partition(WRONG_QUERIES)
+    cut, subset, _ = made_for.partition(SUBSET)
     pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
-    if cut != header.protocol:
-        pairs = pairs.wrong_queries()
+    if subset:
+        if only is None:
+            raise DataError(
+                f"These predictions of {header.method} were made for the pairs of one availability "
+                f"manifest ({header.protocol}): pass that manifest with --only-available."
+            )
+        pairs = only.restrict(pairs)
+    pairs = pairs.wrong_queries() if wrong else pairs
     check_header(header, dataset, pairs, header.protocol_seed)
     return pairs

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from vid2vidmr import __version__
+from vid2vidmr.availability import Manifest
 from vid2vidmr.captions import open_captions
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import DataError, UserError
@@ -74,7 +75,8 @@ class Setting:
 
     `init` is the checkpoint folder that training starts from, None for none. `decoding` are fields
     of the config that are changed after training, for the predictions: runs that differ in them
-    alone share their checkpoint.
+    alone share their checkpoint. `only` restricts all pairs, those of training too, to the videos
+    of an availability manifest; their protocol says so.
     """
 
     dataset: Dataset
@@ -83,6 +85,7 @@ class Setting:
     features: FeatureSource | None
     init: Path | None = None
     decoding: Mapping[str, Any] = field(default_factory=dict)
+    only: Manifest | None = None
 
     def __post_init__(self) -> None:
         """Refuse to start a method from a checkpoint that is not there or has no weights."""
@@ -109,11 +112,13 @@ class Setting:
         preset: str | None,
         encoder: str | None,
         init: Path | None = None,
+        only: Manifest | None = None,
     ) -> Self:
         """Look up method, preset and features by name."""
         found = method_class(method)
         config = preset_config(method, preset)
-        return cls(dataset, found, config, cls.source(dataset, found.info, encoder), init)
+        features = cls.source(dataset, found.info, encoder)
+        return cls(dataset, found, config, features, init, only=only)
 
     @staticmethod
     def source(dataset: Dataset, info: MethodInfo, encoder: str | None) -> FeatureSource | None:
@@ -127,9 +132,10 @@ class Setting:
         """Captions of the data set, None for methods that do not ask by text."""
         return query_captions(self.dataset, self.config, self.features)
 
-    def pairs(self, split: str) -> PairSet:
-        """Pairs of a split with all that the method may look at."""
-        return self.dataset.pairs(split, self.features, self.captions)
+    def pairs(self, split: str, protocol: str = "official") -> PairSet:
+        """Pairs of a split under a protocol, with all that the method may look at."""
+        pairs = self.dataset.pairs(split, self.features, self.captions).under(protocol)
+        return pairs if self.only is None else self.only.restrict(pairs)
 
     @cached_property
     def key(self) -> str:
@@ -143,6 +149,8 @@ class Setting:
             decides.append(file_sha256(self.init / WEIGHTS))
         if self.captions is not None:
             decides.append(self.captions.contract.model_dump())
+        if self.only is not None:
+            decides.append(self.only.subset)
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
     def folder(self, runs: Path, seed: int) -> Path:
@@ -171,12 +179,14 @@ class Setting:
                 "synthetic": self.dataset.info.synthetic
                 or (self.features is not None and self.features.contract.simulated),
             }
+            if self.only is not None:
+                method.provenance["available"] = self.only.subset
             started = time.monotonic()
             if self.method.fit is Method.fit:
                 method.save(checkpoint)  # it learns nothing: it needs no train pairs
             else:
-                train = self.pairs("train" if "train" in splits else "val")
-                val = self.pairs("val" if "val" in splits else "train")
+                train = self.pairs("train" if "train" in splits else "val").named("official")
+                val = self.pairs("val" if "val" in splits else "train").named("official")
                 if isinstance(method, NeuralMethod):
                     method.fit(train, val, checkpoint, self.init, workers=workers, log=log)
                 else:
@@ -200,11 +210,10 @@ class Setting:
         name, kind = self.method.info.name, self.method.info.kind
         checkpoint = self.checkpoint(runs, seed)
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
-        whole = self.pairs(split)
         parts: dict[str, tuple[PairSet, PairSet | None]] = {}
         for protocol in protocols:
-            pairs = whole.under(protocol)
-            parts[protocol] = (
+            pairs = self.pairs(split, protocol)
+            parts[pairs.protocol] = (
                 pairs,
                 _wrong_queries(pairs) if sensitivity and kind != "bias" else None,
             )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vid2vidmr.decode import frames_shown, open_video
+from vid2vidmr.decode import frames_shown, open_video, read_packets
 from vid2vidmr.errors import VideoError
 
 if TYPE_CHECKING:
@@ -114,3 +114,18 @@ def video_duration(path: str | Path) -> float:
         if packets == 0:
             raise VideoError(f"{path} has a video stream without a single frame: replace the file.")
         return float(packets * source.frame_s if first is None else last - first)
+
+
+def read_through(path: str | Path) -> float:
+    """Read a file to its end without decoding it; give the length of its pictures in seconds.
+
+    Finds what `video_duration` does not see: files that end before their header says they do.
+
+    Raises
+    ------
+    VideoError
+        As in `sample_frames`, except for damage that only decoding shows.
+    """
+    with open_video(path) as source:
+        read_packets(source)
+    return video_duration(path)

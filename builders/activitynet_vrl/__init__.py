@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from vid2vidmr.dataset import SPLITS, Dataset, DatasetBuilder, DatasetInfo, write_dataset
-from vid2vidmr.errors import UserError
+from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
 
 
 class ActivityNetVRL(DatasetBuilder):
@@ -28,21 +28,23 @@ class ActivityNetVRL(DatasetBuilder):
         default_encoder="clip-vit-b32",
     )
 
-    def build(self, out: Path, *, videos: int | None = None, seed: int | None = None) -> Dataset:
-        """Build the annotations into `out`, offline; see `DatasetBuilder.build`.
+    def build(
+        self,
+        out: Path,
+        *,
+        seed: int | None = None,
+        download: DownloadOptions | None = None,
+        cut: bool = False,
+    ) -> Dataset:
+        """Build the annotations into `out`, and fetch the videos if `download` says how.
+
+        Sub-videos are windows of the videos; `cut` writes them as files, too.
 
         Raises
         ------
-        UserError
-            If `videos` is given: the data set has a fixed size.
         DataError
             If the annotations are not as released.
         """
-        if videos is not None:
-            raise UserError(
-                f"--videos {videos} does not apply to activitynet-vrl, its moments are released "
-                "as they are: leave the option out."
-            )
         from builders.activitynet_vrl.pairs import candidates, draw_targets, pair_table
         from builders.activitynet_vrl.tables import read_released
         from builders.activitynet_vrl.verify import facts
@@ -61,18 +63,34 @@ class ActivityNetVRL(DatasetBuilder):
             self.info,
             moments,
             {split: pair_table(*rows[split], ids[split], split) for split in SPLITS},
-            released.videos,
+            with_files(released.videos, out),
             options={"seed": seed},
         )
+        if download is not None:
+            known = released.videos["duration_s"].notna()
+            wanted = [
+                Wanted(video_id, download.url(video_id), duration_s if is_known else None)
+                for video_id, duration_s, is_known in zip(
+                    released.videos["video_id"], released.videos["duration_s"], known, strict=True
+                )
+            ]
+            download_videos(dataset, wanted, download)
+            dataset = Dataset(out)
+        if cut:
+            from vid2vidmr.cuts import cut_clips
+
+            cut_clips(dataset)
         unknown = released.videos["duration_s"].isna()
+        gone = int(dataset.videos["path"].isna().sum())
+        where = f"{gone:,} of {len(dataset.videos):,}; from YouTube, many are gone: --download"
         print_contents(
             dataset,
             [
-                ("video files", f"0 of {len(released.videos):,}, from YouTube (many are gone)"),
+                *[("video files", where)] * bool(gone),
                 (
                     "durations",
                     f"{unknown.sum()} of {len(released.videos):,} videos: their seconds assume 30 "
-                    "frames a second until the video is here",
+                    "frames a second",
                 ),
             ],
         )

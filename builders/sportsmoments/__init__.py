@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset
+from vid2vidmr.availability import write_manifest
+from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset, write_videos
+from vid2vidmr.downloads import DownloadOptions, read_states, with_files
 from vid2vidmr.errors import UserError
 
 
 class SportsMoments(DatasetBuilder):
-    """Builds the released annotations of SportsMoments: the val and the test split.
+    """Builds SportsMoments as released, or constructs a data set like it.
 
-    A reference clip is a file of its own, so its id is both the moment's and the video's. The
-    clips, the captions and the train split are not part of the released annotation files.
+    As released, a reference clip is a file of its own, so its id is both the moment's and the
+    video's. The annotations of val and test travel with this package; clips and the train split
+    come from the Hub. With moments of one's own, the matches come from YouTube and reference clips
+    are windows of them.
     """
 
     info = DatasetInfo(
@@ -27,41 +31,101 @@ class SportsMoments(DatasetBuilder):
         default_encoder="clip-vit-b32",
     )
 
-    def build(self, out: Path, *, videos: int | None = None, seed: int | None = None) -> Dataset:
-        """Build the annotations into `out`, offline; see `DatasetBuilder.build`.
+    def build(
+        self,
+        out: Path,
+        *,
+        moments: Path | None = None,
+        seed: int | None = None,
+        margin: float | None = None,
+        cross_video_only: bool = False,
+        distractors: bool = False,
+        download: DownloadOptions | None = None,
+        cut: bool = False,
+    ) -> Dataset:
+        """Build into `out`; see `DatasetBuilder.build`.
+
+        Parameters
+        ----------
+        out : Path
+        moments : Path, optional
+            CSV file of moments of the matches (``youtube_id, class, start, end``). Without it, the
+            released annotations are built.
+        seed, margin, cross_video_only, distractors, cut
+            Only with `moments`; see `builders.own.Custom.build`.
+        download : DownloadOptions, optional
+            Fetch the released clips and CSV files from the Hub; with `moments`, the matches.
 
         Raises
         ------
         UserError
-            If `videos` or `seed` is given: the data set has a fixed size and draws nothing.
+            If an option is of the other road.
         DataError
             If the annotations are not as released.
         """
-        for option, value in (("--videos", videos), ("--seed", seed)):
-            if value is not None:
+        from builders.own.build import require_own_folder
+
+        require_own_folder(out, self.info.name if moments is None else "sportsmoments-own")
+        if moments is not None:
+            from builders.sportsmoments.own import build_from_matches
+
+            return build_from_matches(
+                out, self.info, moments, seed or 0, margin, cross_video_only, distractors,
+                download, cut,
+            )  # fmt: skip
+        for option, value in (
+            ("--seed", seed), ("--margin", margin), ("--cross-video-only", cross_video_only),
+            ("--distractors", distractors), ("--cut", cut),
+        ):  # fmt: skip
+            if value is not None and value is not False:
                 raise UserError(
-                    f"{option} {value} does not apply to sportsmoments, its pairs are released as "
-                    "they are: leave the option out."
+                    f"{option} does not apply to sportsmoments as it was released: leave it out, "
+                    "or give moments of your own."
                 )
+        return self._released(out, download)
+
+    def _released(self, out: Path, download: DownloadOptions | None) -> Dataset:
         from builders.facts import check_facts, print_contents
-        from builders.sportsmoments.tables import read_released
+        from builders.sportsmoments.tables import Released, read_released, with_hub_rows
         from builders.sportsmoments.verify import facts
 
         released = read_released()
         check_facts("sportsmoments: facts of the released annotations", facts(released))
-        dataset = write_dataset(out, self.info, released.moments, released.pairs, released.videos)
-        on_the_hub = "Hugging Face Hub, dataset yogeshiitj/SportsMoment; this build is offline"
-        print_contents(
-            dataset,
-            [
-                ("train pairs", f"train.csv (about 750,000 pairs) is on the {on_the_hub}"),
-                ("clip files", f"0 of {len(released.videos):,}; {on_the_hub}"),
-                (
-                    "match files",
-                    f"0 of {len(released.listed)}, from YouTube; "
-                    f"{', '.join(released.matches.unresolved)} is damaged in vids.txt and stays "
-                    "unresolved until train.csv is read",
-                ),
-            ],
-        )
+
+        def write() -> tuple[Released, list[tuple[str, str]], Dataset]:
+            known, notes = with_hub_rows(released, out / "hub")
+            videos = with_files(known.videos, out)
+            return known, notes, write_dataset(out, self.info, known.moments, known.pairs, videos)
+
+        if download is not None:
+            from builders.sportsmoments.hub import HubFiles
+
+            hub = HubFiles(out, download)
+            hub.fetch_rows()
+        known, notes, dataset = write()
+        if download is not None:
+            lengths = known.moments.set_index("video_id")["clip_end_s"]
+            try:
+                found = hub.fetch_clips(lengths.to_dict())
+            finally:  # also where the run is stopped
+                write_videos(out, with_files(dataset.videos, out))
+                write_manifest(Dataset(out), read_states(out))
+            if found.rows.keys() - dataset.splits:  # they lay in an archive
+                known, notes, dataset = write()
+                write_manifest(dataset, read_states(out))
+            if found.unknown:
+                notes.append((f"{len(found.unknown)} files not recognised", "listed in hub.json"))
+            if extra := found.clips - set(known.moments["video_id"]):
+                notes.append((f"{len(extra):,} more clips are here", "no pair names them"))
+            dataset = Dataset(out)
+        gone = int(dataset.videos["path"].isna().sum())
+        on_the_hub = "on the Hugging Face Hub, dataset yogeshiitj/SportsMoment: --download"
+        missing = []
+        if "train" not in dataset.splits:
+            missing.append(("train pairs", f"train.csv (about 750,000 pairs) is {on_the_hub}"))
+        if gone:
+            missing.append(("clip files", f"{gone:,} of {len(dataset.videos):,}; {on_the_hub}"))
+        for damaged in known.matches.unresolved:
+            notes.append(("a match id", f"{damaged} is damaged in vids.txt, no file explains it"))
+        print_contents(dataset, missing, notes)
         return dataset

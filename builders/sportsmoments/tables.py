@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import pandas as pd
 
 from builders.facts import missing_videos
 from builders.sportsmoments.matches import MatchIds, repair_match_ids, split_clip_ids
 from builders.sportsmoments.repack import ANNOTATIONS
+from vid2vidmr.errors import DataError
 
 SPLITS = ("val", "test")
+CLIP_ID = r"^[A-Za-z0-9_-]{11}__(\d+)_\d+$"
+"""A clip: YouTube id, class, number."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +72,10 @@ class Released:
         return {
             split: pd.DataFrame(
                 {
-                    "pair_id": [f"{split}-{row:05d}" for row in range(len(rows))],
+                    "pair_id": [
+                        f"{split}-{row:0{max(5, len(str(len(rows) - 1)))}d}"
+                        for row in range(len(rows))
+                    ],
                     "query_id": rows["query_id"],
                     "target_id": rows["reference_id"],
                 }
@@ -90,16 +97,95 @@ class Released:
 
 def read_released() -> Released:
     """Read the annotations beside this module."""
-    rows = {split: pd.read_parquet(ANNOTATIONS / f"{split}.parquet") for split in SPLITS}
-    for table in rows.values():
-        for column in ("query_id", "reference_id"):
-            table[column] = table[column].str.removesuffix(".mp4")
-        seconds = ["reference_segment_start", "reference_segment_end", "reference_duration"]
-        # Given in steps of 0.1 s, with the rounding errors of a running sum.
-        table[seconds] = table[seconds].round(1)
     classes = pd.read_parquet(ANNOTATIONS / "classes.parquet")
     return Released(
-        rows=rows,
+        rows={s: tidied(pd.read_parquet(ANNOTATIONS / f"{s}.parquet")) for s in SPLITS},
         labels=dict(zip(classes["class_id"], classes["label"], strict=True)),
         listed=pd.read_parquet(ANNOTATIONS / "matches.parquet")["listed"].tolist(),
     )
+
+
+def tidied(rows: pd.DataFrame) -> pd.DataFrame:
+    """Give released rows with ids without ``.mp4`` and seconds without rounding errors."""
+    rows = rows.copy()
+    for column in ("query_id", "reference_id"):
+        rows[column] = rows[column].str.removesuffix(".mp4")
+    seconds = ["reference_segment_start", "reference_segment_end", "reference_duration"]
+    # Given in steps of 0.1 s, with the rounding errors of a running sum.
+    rows[seconds] = rows[seconds].round(1)
+    return rows
+
+
+COLUMNS = {
+    "query_id": "str", "reference_id": "str", "reference_segment_start": "float64",
+    "reference_segment_end": "float64", "action_class": "int64", "reference_duration": "float64",
+}  # fmt: skip
+"""Columns of the released CSV files."""
+
+
+def read_rows(path: Path) -> tuple[pd.DataFrame, int]:
+    """Read a CSV file of pairs that was not seen here; give its rows, and how many are unusable.
+
+    Unusable are rows whose ids are of another form or name another class, and those whose window
+    is not in their target.
+
+    Raises
+    ------
+    DataError
+        If it is no CSV file with the released columns.
+    """
+    try:
+        rows = tidied(pd.read_csv(path, usecols=list(COLUMNS), dtype=COLUMNS))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise DataError(
+            f"{path} does not hold pairs of SportsMoments ({error}): expected the columns "
+            f"{', '.join(COLUMNS)}."
+        ) from None
+    good = pd.Series(True, rows.index)
+    for column in ("query_id", "reference_id"):
+        found = rows[column].str.extract(CLIP_ID, expand=False)
+        good &= pd.to_numeric(found) == rows["action_class"]
+    start, end = rows["reference_segment_start"], rows["reference_segment_end"]
+    good &= (start >= 0) & (start < end) & (end <= rows["reference_duration"])
+    return rows[good].reset_index(drop=True), int((~good).sum())
+
+
+def with_hub_rows(released: Released, folder: Path) -> tuple[Released, list[tuple[str, str]]]:
+    """Add the train pairs that were fetched from the Hub, and compare the other files.
+
+    Parameters
+    ----------
+    released : Released
+        The annotations that travel with the package.
+    folder : Path
+        Where ``train.csv``, ``val.csv`` and ``test.csv`` lie, if they were fetched.
+
+    Returns
+    -------
+    released : Released
+    notes : list of (str, str)
+        What was left out or differs.
+
+    Raises
+    ------
+    DataError
+        If the train pairs have classes of val or test.
+    """
+    rows, notes = dict(released.rows), []
+    for split in SPLITS:
+        path = folder / f"{split}.csv"
+        if path.exists() and not read_rows(path)[0].equals(rows[split][list(COLUMNS)]):
+            notes.append((f"{split}.csv of the Hub", "differs from the release; not used"))
+    path = folder / "train.csv"
+    if path.exists():
+        train, unusable = read_rows(path)
+        elsewhere = {label for table in rows.values() for label in table["action_class"]}
+        if shared := elsewhere & set(train["action_class"]):
+            raise DataError(
+                f"{path} has pairs of the classes {sorted(shared)}, which are of val or test: it "
+                "is not the train split of SportsMoments; delete it."
+            )
+        if unusable:
+            notes.append((f"{unusable:,} train rows", "bad ids or windows; left out"))
+        rows = {"train": train, **rows}
+    return replace(released, rows=rows), notes

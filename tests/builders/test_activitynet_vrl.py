@@ -15,6 +15,7 @@ from builders.activitynet_vrl.pairs import candidates, draw_targets
 from builders.activitynet_vrl.repack import repack
 from builders.activitynet_vrl.tables import NOMINAL_FPS, read_released
 from builders.activitynet_vrl.verify import facts
+from vid2vidmr.building import build_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.registry import dataset_builder
 
@@ -225,14 +226,14 @@ def test_fingerprint_is_that_of_the_release(built):
 
 def test_a_build_says_what_is_missing(build):
     built, printed = build
-    assert "0 of 4,729" in printed
+    assert "4,729 of 4,729" in printed
     assert "191 of 4,729" in printed
     assert set(built.videos["status"]) == {"missing"}
 
 
 def test_the_number_of_videos_is_fixed(tmp_path):
     with pytest.raises(UserError, match="--videos 5 does not apply to activitynet-vrl"):
-        ActivityNetVRL().build(tmp_path, videos=5)
+        build_dataset("activitynet-vrl", tmp_path, {"videos": "5"})
 
 
 def test_repack_keeps_the_values(tmp_path):

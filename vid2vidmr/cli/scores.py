@@ -21,6 +21,15 @@ class Protocols(StrEnum):
     recropped = "recropped"
 
 
+OnlyOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="Availability manifest of a build: only pairs whose videos it has, so that two people "
+        "score the same."
+    ),
+]
+
+
 def parsed_seeds(text: str) -> list[int]:
     """``"3"`` is three seeds (0, 1, 2), ``"0,7"`` and ``"7,"`` are lists."""
     try:
@@ -58,6 +67,7 @@ def bench(
             "once a method."
         ),
     ] = None,
+    only_available: OnlyOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
@@ -71,6 +81,7 @@ def bench(
     """
     from rich.console import Console
 
+    from vid2vidmr.availability import read_manifest
     from vid2vidmr.bench import bench as run_bench
     from vid2vidmr.dataset import load_dataset
     from vid2vidmr.hub import checkpoint_folder
@@ -91,6 +102,7 @@ def bench(
         encoder=encoder,
         split=split,
         init=[checkpoint_folder(where) for where in init or ()],
+        only=None if only_available is None else read_manifest(only_available, built),
         say=lambda line: typer.echo(line, err=True),
     )
     written: list[Path] = []
@@ -137,6 +149,7 @@ def evaluate(
     dataset: DatasetOption,
     split: Annotated[str, typer.Option(help="For files without a header.")] = "test",
     protocol: Annotated[str, typer.Option(help="For files without a header.")] = "official",
+    only_available: OnlyOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a predictions file, with 95 % intervals.
@@ -144,13 +157,17 @@ def evaluate(
     Prints coverage and invalid windows too, and writes PREDICTIONS with the ending .result.json
     beside, where the file has a header.
     """
+    from vid2vidmr.availability import SUBSET, read_manifest
     from vid2vidmr.dataset import load_dataset
     from vid2vidmr.results import evaluate_file, write_result
 
-    header, evaluation = evaluate_file(predictions, load_dataset(dataset), split, protocol)
+    built = load_dataset(dataset)
+    only = None if only_available is None else read_manifest(only_available, built)
+    header, evaluation = evaluate_file(predictions, built, split, protocol, only)
     written = None
     if header is not None:
-        written = predictions.with_suffix(".result.json")
+        subset = "" if only is None else f".{only.subset}"
+        written = predictions.with_suffix(f"{subset}.result.json")
         write_result(header, evaluation, predictions, written)
     if as_json:
         value: dict[str, Any] = {
@@ -167,7 +184,8 @@ def evaluate(
         [name, f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
         for name, found in evaluation.metrics.items()
     ]
-    who = f"{header.method}, {header.protocol}" if header else f"{predictions}, {protocol}"
+    scored = protocol if only is None else f"{protocol}{SUBSET}{only.subset}"
+    who = f"{header.method}, {header.protocol}" if header else f"{predictions}, {scored}"
     print_table(f"{who}: {len(evaluation.per_pair)} pairs", ["metric", "%", "95 %"], rows)
     faults = ", ".join(f"{n} {what}" for what, n in evaluation.invalid.items() if n) or "none"
     typer.echo(f"coverage {100 * evaluation.coverage:.1f} %; invalid: {faults}")

@@ -29,13 +29,16 @@ def to_rich(table: Table, width: int) -> Group:
         title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
         padding=(0, 1, 0, 0), pad_edge=False,
     )  # fmt: skip
-    grid.add_column("\nmethod", overflow="fold")
-    for protocol in table.protocols:
-        grid.add_column(f"{protocol}\n{HEADLINE}", no_wrap=True)
+    # A subset that a protocol names stands on a line of its own.
+    heads = [protocol.replace(", ", ",\n") for protocol in table.protocols]
+    above = "\n" * (1 + max(head.count("\n") for head in heads))
+    grid.add_column(f"{above}method", overflow="fold")
+    for head in heads:
+        grid.add_column(f"{head}\n{HEADLINE}", no_wrap=True)
         for metric in metrics:
-            grid.add_column(f"\n{metric}", justify="right", no_wrap=True)
+            grid.add_column(f"{above}{metric}", justify="right", no_wrap=True)
     for name in ("sens.", "sd", "rank"):
-        grid.add_column(f"\n{name}", justify="right", no_wrap=True)
+        grid.add_column(f"{above}{name}", justify="right", no_wrap=True)
 
     def line(row: Row) -> list[Text]:
         cells = [Text(row.name, style="dim" if row.kind == "bias" else "")]

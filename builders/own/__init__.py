@@ -1,0 +1,86 @@
+"""Moments of one's own: a CSV file and videos become a data set (``docs/custom.md``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo
+from vid2vidmr.downloads import DownloadOptions
+from vid2vidmr.errors import UserError
+
+
+class Custom(DatasetBuilder):
+    """Builds a data set of one's own videos, files or ids of YouTube."""
+
+    info = DatasetInfo(
+        name="custom",
+        title="Moments and videos of your own",
+        version="1",
+        source="your own",
+        licence="your own",
+        citation="none",
+        synthetic=False,
+        default_encoder="clip-vit-b32",
+    )
+
+    def build(
+        self,
+        out: Path,
+        *,
+        moments: Path | None = None,
+        videos: Path | None = None,
+        seed: int | None = None,
+        margin: float | None = None,
+        split_by: Literal["class", "video"] = "class",
+        cross_video_only: bool = False,
+        distractors: bool = False,
+        download: DownloadOptions | None = None,
+        cut: bool = False,
+    ) -> Dataset:
+        """Build a data set from a CSV file of moments; see `DatasetBuilder.build`.
+
+        Parameters
+        ----------
+        out : Path
+        moments : Path
+            The CSV file.
+        videos : Path, optional
+            Folder of the video files; without it, videos are ids of YouTube, which `download`
+            fetches.
+        seed : int, optional
+            Of splits and pairs, 0 by default.
+        margin : float, optional
+            Seconds around a moment that its target keeps; by default the whole video.
+        split_by : {"class", "video"}
+            What splits share nothing of, where the CSV file does not say the split.
+        cross_video_only : bool
+            Leave pairs out whose query and target come from one video.
+        distractors : bool
+            Keep other moments of the class in the target; only the paired one counts as found.
+        download : DownloadOptions, optional
+        cut : bool
+            Write every reference clip as a file, too.
+
+        Raises
+        ------
+        UserError
+            If the CSV file or the videos are not given.
+        MomentError
+            If rows of the CSV file cannot be used.
+        """
+        from builders.own.build import Choices, build_own
+        from builders.own.files import local_files
+        from builders.own.table import read_moments
+
+        if moments is None:
+            raise UserError(
+                "custom needs a CSV file of moments, and videos: vid2vidmr build custom "
+                "moments.csv --videos DIR, or --download where they are ids of YouTube."
+            )
+        if videos is not None and download is not None:
+            raise UserError("--videos and --download are two places for one thing: leave one out.")
+        choices = Choices(seed or 0, margin, split_by, cross_video_only, distractors, None)
+        files, ids = (None, None) if videos is None else local_files(videos)
+        table = read_moments(moments, ids)
+        return build_own(out, self.info, moments, table, choices, files, download, cut)

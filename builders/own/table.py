@@ -1,0 +1,188 @@
+"""The CSV file of moments: reading it, and telling every fault with its row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vid2vidmr.dataset import SPLITS
+from vid2vidmr.errors import DataError
+
+COLUMNS = {
+    "video": ("video", "video_id", "youtube_id", "file"),
+    "label": ("label", "class"),
+    "start": ("start", "start_s"),
+    "end": ("end", "end_s"),
+    "split": ("split",),
+    "duration": ("duration", "duration_s"),
+}
+"""Column to the names it may have in the file; the last two may be left out."""
+OPTIONAL = ("split", "duration")
+SLACK_S = 0.5
+"""How far a moment may end behind its video: annotations round."""
+SHOWN = 20
+
+
+class MomentError(DataError):
+    """Rows of a CSV file that cannot be used.
+
+    Attributes
+    ----------
+    faults : tuple of str
+        One line a fault, with its row; row 1 holds the names of the columns.
+    """
+
+    def __init__(self, path: Path, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
+        super().__init__(
+            f"{path}: {self.faults[0]}{more}; nothing was built: mend the file and build again."
+        )
+
+
+def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Read the file and check what can be checked without the videos.
+
+    Parameters
+    ----------
+    path : Path
+    ids : mapping of str to str, optional
+        Names of videos to their ids, where one video may have several names.
+
+    Returns
+    -------
+    DataFrame
+        ``video, label, start_s, end_s``; ``split`` (None where not given) and ``duration_s`` of
+        the video (NaN where not given); ``row`` in the file.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, is no CSV file, or lacks a column.
+    MomentError
+        If rows have faults; all are told.
+    """
+    try:
+        raw = pd.read_csv(path, dtype="str", keep_default_na=False, skipinitialspace=True)
+    except FileNotFoundError:
+        raise DataError(f"{path} does not exist: expected a CSV file of moments.") from None
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} is not a CSV file: {error}.") from None
+    names = {str(column).strip().lower(): column for column in raw.columns}
+    found: dict[str, pd.Series] = {}
+    for column, known in COLUMNS.items():
+        given = [names[name] for name in known if name in names]
+        if given:
+            found[column] = raw[given[0]].str.strip()
+        elif column not in OPTIONAL:
+            raise DataError(
+                f"{path} has no column {column!r}; it has {', '.join(map(str, raw.columns))}. "
+                "Expected video, label, start, end, and perhaps split and duration."
+            )
+    if raw.empty:
+        raise DataError(f"{path} has no moments: expected one a row.")
+    rows = np.arange(2, len(raw) + 2)  # as editors and spreadsheets count
+    video = found["video"].map(lambda name: (ids or {}).get(name, name))
+    table = pd.DataFrame({"video": video, "label": found["label"], "row": rows})
+    # An empty duration is one that is not known.
+    given = found.get("duration", pd.Series("", raw.index))
+    found["duration"] = given.where(given != "", "nan")
+    faults = []
+    for name in ("start", "end", "duration"):
+        numbers = pd.to_numeric(found[name], errors="coerce").to_numpy("float64")
+        table[f"{name}_s"] = numbers
+        bad = ~np.isfinite(numbers) & (found[name] != "nan").to_numpy()
+        bad |= np.isnan(numbers) & (name != "duration")
+        faults += _told(rows, bad, found[name], "{name} is {0!r}, expected seconds", name=name)
+    split = found.get("split", pd.Series("", raw.index)).str.lower()
+    table["split"] = split.where(split != "", None)
+    unknown = ~split.isin(["", *SPLITS])
+    faults += _told(rows, unknown, split, f"split is {{0!r}}, expected {', '.join(SPLITS)}")
+    if (split != "").any():
+        faults += _told(rows, split == "", split, "split is empty, other rows have one")
+    for name in ("video", "label"):
+        faults += _told(rows, table[name] == "", table[name], f"{name} is empty")
+    start, end = table["start_s"], table["end_s"]
+    faults += _told(rows, start < 0, start, "start is {0:g}, expected 0 or later")
+    before = "it ends at {1:g} s, not after its start at {0:g} s"
+    faults += [
+        (int(row), before.format(a, b))
+        for row, a, b in zip(rows, start, end, strict=True)
+        if a >= 0 and b <= a
+    ]
+    usable = ~table["row"].isin([row for row, _ in faults])
+    faults += _overlaps(table[usable])
+    raise_faults(path, faults)
+    return table
+
+
+def _told(
+    rows: np.ndarray, where: pd.Series | np.ndarray, values: pd.Series, text: str, **names: str
+) -> list[tuple[int, str]]:
+    chosen = zip(rows, np.asarray(where), values, strict=True)
+    return [(int(row), text.format(value, **names)) for row, bad, value in chosen if bad]
+
+
+def _overlaps(table: pd.DataFrame) -> list[tuple[int, str]]:
+    """Moments of one class that overlap: a target could not tell them apart."""
+    faults = []
+    for (_, label), group in table.groupby(["video", "label"], sort=False):
+        ordered = group.sort_values(["start_s", "end_s"])
+        last_end, last_row = -np.inf, 0
+        for row, start, end in ordered[["row", "start_s", "end_s"]].itertuples(index=False):
+            if start < last_end:
+                faults.append(
+                    (int(row), f"{label!r} overlaps the moment of row {last_row} in its video")
+                )
+            if end > last_end:
+                last_end, last_row = end, int(row)
+    return faults
+
+
+def check_videos(path: Path, table: pd.DataFrame, durations_s: Mapping[str, float]) -> None:
+    """Refuse moments of unknown videos and moments outside their video.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV file, for the message.
+    table : DataFrame
+        What `read_moments` gives.
+    durations_s : mapping of str to float
+        Video to its length, NaN where it is not here yet.
+
+    Raises
+    ------
+    MomentError
+        With the rows.
+    """
+    faults = []
+    columns = table[["row", "video", "start_s", "end_s"]]
+    for row, video, start_s, end_s in columns.itertuples(index=False):
+        if video not in durations_s:
+            faults.append((row, f"there is no video {video!r}"))
+        elif end_s > durations_s[video] + SLACK_S:
+            faults.append(
+                (row, f"{start_s:g} to {end_s:g} s is outside {video}, which lasts "
+                 f"{durations_s[video]:.1f} s")
+            )  # fmt: skip
+    raise_faults(path, faults)
+
+
+def raise_faults(path: Path, faults: Iterable[tuple[int, str]]) -> None:
+    """Tell all faults, by row, on standard error; refuse the file if there is one."""
+    lines = [f"row {row}: {fault}" for row, fault in sorted(faults)]
+    if not lines:
+        return
+    if len(lines) > 1:
+        from rich.console import Console
+
+        console = Console(stderr=True, highlight=False, soft_wrap=True)
+        for line in lines[:SHOWN]:
+            console.print(f"{path}: {line}", markup=False)
+        if len(lines) > SHOWN:
+            console.print(f"and {len(lines) - SHOWN} more")
+    raise MomentError(path, lines)

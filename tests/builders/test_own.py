@@ -1,0 +1,429 @@
+"""Data sets of one's own moments: faults by row, splits, targets, pairs, videos."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from bad_server import BadServer
+from coded_video import constant_rate, write_video
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders.own.pairs import MOST_PAIRS, own_pairs, split_groups, target_windows
+from builders.own.table import MomentError, read_moments
+from vid2vidmr.availability import read_manifest
+from vid2vidmr.building import build_dataset
+from vid2vidmr.dataset import load_dataset
+from vid2vidmr.downloads import DownloadOptions
+from vid2vidmr.errors import DataError, UserError
+
+QUICK = DownloadOptions(pause_s=0.0, parallel=4, attempts=1, timeout_s=20.0)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three videos of 60 s, one in a folder below."""
+    folder = tmp_path_factory.mktemp("videos")
+    (folder / "cup").mkdir()
+    for name in ("a.mp4", "b.mkv", "cup/c.mp4"):
+        write_video(folder / name, constant_rate(2, 60), rate=2)
+    return folder
+
+
+def moments_csv(path: Path, lines: list[str], head: str = "video,label,start,end") -> Path:
+    path.write_text("\n".join([head, *lines]) + "\n")
+    return path
+
+
+def good(path: Path) -> Path:
+    """Three classes, two moments of each in every video."""
+    return moments_csv(
+        path,
+        [
+            f"{video},{label},{start},{start + 5}"
+            for video in ("a", "b.mkv", "cup/c")
+            for label, first in (("jump", 2), ("kick", 10), ("wave", 18))
+            for start in (first, first + 30)
+        ],
+    )
+
+
+def test_a_folder_of_videos_becomes_a_data_set(videos: Path, tmp_path: Path) -> None:
+    path = good(tmp_path / "m.csv")
+    built = build_dataset("custom", tmp_path / "out", {"moments": path, "videos": str(videos)})
+    assert built.name == "custom"
+    assert built.counts["videos"] == 3 and built.counts["moments"] == 18
+    assert built.counts["classes"] == {"test": 1, "train": 1, "val": 1}
+    assert built.counts["pairs"] == dict.fromkeys(("train", "val", "test"), 6 * 5)
+    assert built.video_path("cup/c.mp4") == videos / "cup" / "c.mp4"
+    assert set(built.videos["video_id"]) == {"a.mp4", "b.mkv", "cup/c.mp4"}
+    table = built.moments.set_index("moment_id")
+    first, second = table.loc["m02"], table.loc["m03"]
+    assert (first["clip_start_s"], first["clip_end_s"]) == (0.0, 32.0)  # to the next of its class
+    assert (second["clip_start_s"], second["clip_end_s"]) == (7.0, 60.0)
+    assert (second["start_s"], second["end_s"]) == (25.0, 30.0)  # at 32 s of the video
+    assert read_manifest(tmp_path / "out" / "availability.json", built).available == {
+        "a.mp4", "b.mkv", "cup/c.mp4"
+    }  # fmt: skip
+    again = build_dataset("custom", tmp_path / "2", {"moments": path, "videos": str(videos)})
+    assert again.fingerprint == built.fingerprint
+
+
+def test_videos_inside_the_data_set_folder_have_relative_paths(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    write_video(tmp_path / "videos" / "a.mp4", constant_rate(2, 60), rate=2)
+    path = moments_csv(tmp_path / "m.csv", ["a,x,1,5", "a,x,20,25"])
+    options = {"moments": path, "videos": str(tmp_path / "videos")}
+    assert build_dataset("custom", tmp_path, options).videos["path"].tolist() == ["videos/a.mp4"]
+
+
+def test_difficulty(videos: Path, tmp_path: Path) -> None:
+    options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
+    built = build_dataset("custom", tmp_path / "1", {**options, "cross_video_only": True})
+    assert built.counts["pairs"]["test"] == 6 * 4
+    pairs = built.pairs("test").table
+    assert (pairs["query_source"] != pairs["target_source"]).all()
+    whole = build_dataset("custom", tmp_path / "2", {**options, "distractors": True})
+    assert set(whole.moments["clip_end_s"]) == {60.0}
+    near = build_dataset("custom", tmp_path / "3", {**options, "margin": 3.0})
+    lengths = near.moments["clip_end_s"] - near.moments["clip_start_s"]
+    assert set(lengths) == {10.0, 11.0}  # the first moment begins at 2 s
+    assert len({built.fingerprint, whole.fingerprint, near.fingerprint}) == 3
+
+
+def test_splits_by_video_and_as_given(videos: Path, tmp_path: Path) -> None:
+    options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
+    built = build_dataset("custom", tmp_path / "1", {**options, "split_by": "video"})
+    assert built.counts["classes"] == {"test": 3, "train": 3, "val": 3}
+    assert (built.moments.groupby("video_id")["split"].nunique() == 1).all()
+    path = moments_csv(
+        tmp_path / "s.csv",
+        ["a,x,1,5,train", "a,x,20,25,train", "b,y,1,5,Test", "b,y,20,25,test"],
+        "video,label,start,end,split",
+    )
+    built = build_dataset("custom", tmp_path / "2", {"moments": path, "videos": str(videos)})
+    assert built.splits == ["train", "test"]
+
+
+FAULTS = [
+    ("a,jump,x,5", "row 2: start is 'x', expected seconds"),
+    ("a,jump,1,inf", "row 2: end is 'inf', expected seconds"),
+    ("a,jump,1,", "row 2: end is '', expected seconds"),
+    ("a,jump,1:30,100", "row 2: start is '1:30', expected seconds"),
+    ("a,jump,-1,5", "row 2: start is -1, expected 0 or later"),
+    ("a,jump,5,5", "row 2: it ends at 5 s, not after its start at 5 s"),
+    ("a,,1,5", "row 2: label is empty"),
+    (",jump,1,5", "row 2: video is empty"),
+    ("z,jump,1,5", "row 2: there is no video 'z'"),
+    ("a,jump,50,61", "row 2: 50 to 61 s is outside a.mp4, which lasts 60.0 s"),
+]
+
+
+@pytest.mark.parametrize(("line", "fault"), FAULTS)
+def test_every_fault_is_one_line_with_its_row(
+    videos: Path, tmp_path: Path, line: str, fault: str
+) -> None:
+    path = moments_csv(tmp_path / "m.csv", [line, "a,jump,20,25"])
+    with pytest.raises(MomentError) as error:
+        build_dataset("custom", tmp_path / "out", {"moments": path, "videos": str(videos)})
+    assert error.value.faults == (fault,)
+    assert str(error.value).startswith(f"{path}: {fault}; nothing was built")
+    assert not (tmp_path / "out" / "dataset.json").exists()
+
+
+def test_overlaps_of_one_class_are_faults_also_under_two_names(
+    videos: Path, tmp_path: Path
+) -> None:
+    path = moments_csv(
+        tmp_path / "m.csv",
+        ["a,jump,1,30", "a,kick,2,6", "a.mp4,jump,10,12", "a,jump,29,31", "a,jump,31,33"],
+    )
+    with pytest.raises(MomentError) as error:
+        build_dataset("custom", tmp_path / "out", {"moments": path, "videos": str(videos)})
+    assert error.value.faults == (
+        "row 4: 'jump' overlaps the moment of row 2 in its video",
+        "row 5: 'jump' overlaps the moment of row 2 in its video",
+    )
+
+
+def test_all_faults_are_told_and_the_command_exits_2(cli, videos: Path, tmp_path: Path) -> None:
+    path = moments_csv(tmp_path / "m.csv", ["a,jump,x,5", "a,jump,5,1"] + ["a,,1,2"] * 30)
+    ran = cli("build", "custom", path, "--videos", videos, "--out", tmp_path / "out")
+    assert ran.code == 2
+    lines = ran.err.splitlines()
+    assert lines[0] == f"{path}: row 2: start is 'x', expected seconds"
+    assert len(lines) == 22 and lines[20].startswith("and ")
+    assert lines[21].startswith(f"error: {path}: row 2: start is 'x', expected seconds (and ")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("video,label,start\na,b,1\n", "has no column 'end'; it has video, label, start"),
+        ("video,label,start,end\n", "has no moments"),
+        ("", "is not a CSV file"),
+        ('video,label,start,end\n"a,b,1,2\n', "is not a CSV file"),
+    ],
+)
+def test_files_that_are_no_table_of_moments(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_moments(path)
+    with pytest.raises(DataError, match="does not exist"):
+        read_moments(tmp_path / "none.csv")
+
+
+def test_other_names_of_columns_spaces_and_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text('Youtube_ID, class, start_s, end_s, note\nabc, "run, out", 1.5, 2, x\n')
+    row = read_moments(path).iloc[0]
+    assert (row["video"], row["label"], row["start_s"]) == ("abc", "run, out", 1.5)
+    assert row["split"] is None or pd.isna(row["split"])
+
+
+def test_what_custom_needs(videos: Path, tmp_path: Path) -> None:
+    path = good(tmp_path / "m.csv")
+    with pytest.raises(UserError, match="custom needs a CSV file of moments, and videos"):
+        build_dataset("custom", tmp_path / "out", {"videos": str(videos)})
+    both = {"moments": path, "videos": str(videos), "download": QUICK}
+    with pytest.raises(UserError, match="two places for one thing"):
+        build_dataset("custom", tmp_path / "out", both)
+    with pytest.raises(DataError, match="is no folder"):
+        build_dataset("custom", tmp_path / "out", {"moments": path, "videos": "nowhere"})
+    lonely = moments_csv(tmp_path / "1.csv", ["a,jump,1,5", "b,kick,1,5"])
+    with pytest.raises(DataError, match="There are no pairs: no class has two moments"):
+        build_dataset("custom", tmp_path / "out", {"moments": lonely, "videos": str(videos)})
+
+
+def test_another_data_sets_folder_is_left_alone(videos: Path, tmp_path: Path) -> None:
+    options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
+    built = build_dataset("custom", tmp_path / "out", options)
+    with pytest.raises(UserError, match="holds the data set custom: choose another folder"):
+        build_dataset("sportsmoments", tmp_path / "out")
+    assert load_dataset(tmp_path / "out").fingerprint == built.fingerprint
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.integers(1, 40), st.integers(0, 99))
+def test_every_group_has_one_split_and_no_split_is_forgotten(number: int, seed: int) -> None:
+    found = split_groups([f"c{i}" for i in range(number)], seed)
+    assert len(found) == number
+    splits = list(found.values())
+    assert "test" in splits
+    assert number < 2 or "train" in splits
+    assert number < 3 or "val" in splits
+    assert splits.count("train") >= splits.count("test") or number < 3
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    st.lists(st.tuples(st.sampled_from("xy"), st.integers(0, 50)), min_size=1, unique=True),
+    st.one_of(st.none(), st.floats(0, 60)),
+)
+def test_a_target_holds_its_moment_and_no_other_of_its_class(
+    moments: list[tuple[str, int]], margin: float | None
+) -> None:
+    table = pd.DataFrame(
+        {
+            "video": "v",
+            "label": [label for label, _ in moments],
+            "start_s": [2.0 * start for _, start in moments],
+            "end_s": [2.0 * start + 2 for _, start in moments],
+        }
+    )
+    found = target_windows(table, pd.Series(102.0, table.index), margin, whole=False)
+    assert (found["clip_start_s"] <= table["start_s"]).all()
+    assert (found["clip_end_s"] >= table["end_s"]).all()
+    assert found["clip_start_s"].min() >= 0 and found["clip_end_s"].max() <= 102
+    for i in table.index:
+        others = table[(table["label"] == table["label"][i]) & (table.index != i)]
+        start, end = found.loc[i]
+        assert ((others["end_s"] <= start) | (others["start_s"] >= end)).all()
+        if margin is not None:
+            assert table["start_s"][i] - start <= margin + 1e-9
+
+
+def test_pairs_are_limited_evenly_and_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MOST_PAIRS, "test", 60)
+    moments = pd.DataFrame(
+        {
+            "moment_id": [f"m{i}" for i in range(30)],
+            "video_id": [f"v{i % 7}" for i in range(30)],
+            "label": ["a"] * 20 + ["b"] * 10,
+            "split": "test",
+        }
+    )
+    found = own_pairs(moments, True, 0)["test"]
+    assert len(found) == 60
+    assert set(found["query_id"].value_counts()) == {2}
+    assert not found.duplicated(["query_id", "target_id"]).any()
+    assert found.equals(own_pairs(moments, True, 0)["test"])
+    assert not found.equals(own_pairs(moments, True, 1)["test"])
+
+
+MATCHES = ("mo3H qusvxI", "iFYm_ogzmdA", "iGGElV40TcU")
+
+
+@pytest.fixture
+def server(videos: Path) -> Iterator[BadServer]:
+    started = BadServer((videos / "a.mp4").read_bytes())
+    yield started
+    started.stop()
+
+
+def matches_csv(path: Path, *more: str) -> Path:
+    lines = [
+        f"{match},{label},{start},{start + 4}"
+        for match in MATCHES
+        for label, start in (("1", 5), ("goal kick", 15), ("5", 25), ("3", 35), ("1", 45))
+    ]
+    return moments_csv(path, [*lines, *more], "youtube_id,class,start,end")
+
+
+def test_sportsmoments_is_constructed_from_matches(
+    cli, server: BadServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    path, out = matches_csv(tmp_path / "m.csv"), tmp_path / "own"
+    build = [
+        "build", "sportsmoments", path, "--out", out, "--margin", 10, "--download", "--mirror",
+        server.mirror, "--pause", 0,
+    ]  # fmt: skip
+    ran = cli(*build, "--cut")
+    assert ran.code == 0, ran.err
+    assert "mo3H qusvxI of vids.txt is mo3H_qusvxI." in ran.out
+    assert "qEgOfHT MnI of vids.txt is damaged" in ran.out
+    built = load_dataset(out)
+    assert built.name == "sportsmoments-own"
+    assert set(built.videos["video_id"]) == {"mo3H_qusvxI", "iFYm_ogzmdA", "iGGElV40TcU"}
+    assert set(built.videos["status"]) == {"ok"}
+    by_split = built.moments.groupby("split")["label"].unique().map(set).to_dict()
+    assert by_split["val"] == {"lbw", "goal kick"} and by_split["test"] == {"run out"}
+    assert built.counts["pairs"] == {"train": 6, "val": 30 + 6, "test": 6}
+    row = built.moments.set_index("moment_id").loc["mo3H_qusvxI__5_4"]
+    assert row[["clip_start_s", "clip_end_s", "start_s", "end_s"]].tolist() == [15, 39, 10, 14]
+
+    clips = pd.read_parquet(out / "clips.parquet")
+    assert len(clips) == 15 and (out / clips["path"][0]).exists()
+    assert (clips["cut_end_s"] - clips["clip_end_s"]).abs().max() < 0.5
+    manifest = read_manifest(out / "availability.json", built)
+    assert len(manifest.available) == 3
+
+    server.requests.clear()
+    assert cli(*build).code == 0
+    assert not server.requests
+    assert load_dataset(out).fingerprint == built.fingerprint
+
+
+def test_videos_of_youtube_and_what_is_known_without_them(
+    server: BadServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [
+        f"{video},jump,{start},{start + 4}" for video in ("ok-1", "gone-1") for start in (1, 9)
+    ]
+    path = moments_csv(tmp_path / "m.csv", lines)
+    options = {"moments": path, "download": replace(QUICK, mirror=server.mirror)}
+    built = build_dataset("custom", tmp_path / "out", options)
+    # The target of the last moment ends where its video does: who knows?
+    assert built.moments["video_id"].tolist() == ["ok-1", "ok-1", "gone-1"]
+    assert "1 moments" in capsys.readouterr().out
+    assert read_manifest(tmp_path / "out" / "availability.json", built).available == {"ok-1"}
+    offline = build_dataset("custom", tmp_path / "out", {"moments": path})
+    assert offline.fingerprint == built.fingerprint
+    assert offline.videos["status"].tolist() == ["ok", "removed"]
+    near = build_dataset("custom", tmp_path / "3", {"moments": path, "margin": 5.0})
+    assert len(near.moments) == 4
+
+
+def test_rows_of_other_matches_and_classes(tmp_path: Path) -> None:
+    path = matches_csv(tmp_path / "m.csv", "abcdefghijk,1,5,9", "iGGElV40TcU,99,50,54")
+    with pytest.raises(MomentError) as error:
+        build_dataset("sportsmoments", tmp_path / "out", {"moments": path})
+    assert error.value.faults == (
+        "row 17: 'abcdefghijk' is none of the 80 matches",
+        "row 18: there is no class '99': expected a number or name of the release",
+    )
+
+
+def test_without_videos_the_length_comes_from_the_file(tmp_path: Path) -> None:
+    lines = [f"iGGElV40TcU,1,{s},{s + 4},100" for s in (5, 80)] + ["iFYm_ogzmdA,1,5,9,"]
+    path = moments_csv(tmp_path / "m.csv", lines, "video,class,start,end,duration")
+    built = build_dataset("sportsmoments", tmp_path / "out", {"moments": path})
+    assert built.moments["clip_end_s"].tolist() == [55.0, 100.0, 55.0]
+    assert np.isnan(built.videos["duration_s"][1])
+    assert set(built.videos["status"]) == {"missing"}
+
+
+def test_a_damaged_id_that_moments_explain(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]
+    lines = ["qEgOfHT-MnI,1,5,9", "qEgOfHT-MnI,1,50,54"]
+    path = moments_csv(tmp_path / "m.csv", lines)
+    build_dataset("sportsmoments", tmp_path / "out", {"moments": path})
+    assert "qEgOfHT MnI of vids.txt is qEgOfHT-MnI." in capsys.readouterr().out
+
+
+def test_activitynet_videos_arrive_and_change_no_fingerprint(
+    cli, server: BadServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # type: ignore[no-untyped-def]
+    """Of three videos one is there, one is gone, one is of another length."""
+    import builders.activitynet_vrl.tables as tables
+
+    released = tables.read_released()
+    monkeypatch.setattr(tables, "read_released", lambda: released)
+    build = ["build", "activitynet-vrl", "--out", tmp_path]
+    ran = cli(*build)
+    assert ran.code == 0, ran.err
+    before = load_dataset(tmp_path)
+
+    ids = before.videos["video_id"].tolist()
+    lengths = released.lengths.set_index("video_id")["duration_s"]
+    good, other = next(i for i in ids if abs(lengths[i] - 60) < 2), ids[0]
+
+    import vid2vidmr.downloads.dataset as module
+
+    real = module.download
+
+    def few(wanted, folder, options):  # type: ignore[no-untyped-def]
+        server_of = {good: f"ok-{good}", other: f"ok-{other}", ids[1]: "gone-1"}
+        chosen = [
+            w._replace(url=server.mirror.replace("{id}", server_of[w.video_id]))
+            for w in wanted
+            if w.video_id in server_of
+        ]
+        assert {w.video_id: w.duration_s for w in chosen}[good] == lengths[good]
+        return real(chosen, folder, replace(options, attempts=1))
+
+    monkeypatch.setattr(module, "download", few)
+    ran = cli(*build, "--download", "--pause", 0)
+    assert ran.code == 0, ran.err
+    after = load_dataset(tmp_path)
+    assert after.fingerprint == before.fingerprint
+    table = after.videos.set_index("video_id")
+    assert table.loc[[good, other, ids[1]], "status"].tolist() == ["ok", "another video", "removed"]
+    assert table["path"][good] == f"videos/{good}.mp4"
+    assert table["duration_s"].equals(before.videos.set_index("video_id")["duration_s"])
+
+    shown = cli("build", "activitynet-vrl", "--out", tmp_path, "--status").out
+    assert "not asked for" in shown and "4,726" in shown and "removed" in shown
+    rows = json.loads(cli("build", "activitynet-vrl", "--out", tmp_path, "--status", "--json").out)
+    assert {(r["state"], r["reason"]): r["videos"] for r in rows} == {
+        ("here", ""): 1, ("failed", "another video"): 1, ("failed", "removed"): 1,
+        ("not asked for", ""): 4726,
+    }  # fmt: skip
+    ran = cli(*build)  # offline again: what is known stays
+    assert load_dataset(tmp_path).videos.equals(after.videos)
+
+
+def test_options_of_downloads_need_download(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    ran = cli("build", "activitynet-vrl", "--out", tmp_path, "--proxy", "http://x")
+    assert ran.code == 2
+    assert "--proxy http://x is of downloads: add --download" in ran.err
+    ran = cli("build", "minimatch", "--download", "--out", tmp_path)
+    assert ran.code == 2
+    assert "--download does not apply to minimatch: leave it out" in ran.err
+    ran = cli("build", "minimatch", "--videos", "some", "--out", tmp_path)
+    assert ran.code == 2 and "--videos some is no number" in ran.err
+    assert not list(tmp_path.iterdir())

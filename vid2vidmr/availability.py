@@ -1,0 +1,146 @@
+"""Which videos of a data set are here: a dated, hashed list that others can score by."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import ValidationError
+
+from vid2vidmr.errors import DataError
+from vid2vidmr.files import read_json, write_json
+from vid2vidmr.records import Record
+
+if TYPE_CHECKING:
+    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.downloads import VideoState
+    from vid2vidmr.pairs import PairSet
+
+NAME = "availability.json"
+SUBSET = ", only "
+"""What a restriction appends to the name of a protocol, before the name of the subset."""
+
+
+class Availability(Record):
+    """A video: `status` is ok, missing or failed; `reason` says why it failed; `date` when."""
+
+    video_id: str
+    status: str
+    reason: str | None = None
+    sha256: str | None = None
+    date: str | None = None
+
+
+class Manifest(Record):
+    """All videos of a data set, and which are here.
+
+    `date` is in UTC; `sha256` is the hash of all other fields.
+    """
+
+    dataset: str
+    dataset_fingerprint: str
+    date: str
+    videos: tuple[Availability, ...]
+    sha256: str
+
+    @classmethod
+    def of(cls, dataset: Dataset, states: Mapping[str, VideoState]) -> Self:
+        """List the videos of a data set; `states` tell why some are not here, and when."""
+        table, videos = dataset.videos, []
+        for video_id, path, sha256 in zip(
+            table["video_id"], table["path"], table["sha256"], strict=True
+        ):
+            state = states.get(video_id)
+            here = isinstance(path, str)
+            failed = not here and state is not None and state.state == "failed"
+            reason = str(state.reason) if failed and state is not None else None
+            videos.append(
+                Availability(
+                    video_id=video_id,
+                    status="ok" if here else "failed" if reason else "missing",
+                    reason=reason,
+                    sha256=sha256 if here and isinstance(sha256, str) else None,
+                    date=state.changed if state else None,
+                )
+            )
+        fields = {
+            "dataset": dataset.name,
+            "dataset_fingerprint": dataset.fingerprint,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "videos": [video.model_dump() for video in videos],
+        }
+        return cls.model_validate({**fields, "sha256": _hash(fields)})
+
+    @property
+    def available(self) -> frozenset[str]:
+        """Ids of the videos that are here."""
+        return frozenset(video.video_id for video in self.videos if video.status == "ok")
+
+    @property
+    def subset(self) -> str:
+        """Name of the subset: manifests with the same videos have the same."""
+        return hashlib.sha256("\x1f".join(sorted(self.available)).encode()).hexdigest()[:8]
+
+    def restrict(self, pairs: PairSet) -> PairSet:
+        """Keep the pairs whose two videos are here; the protocol's name says so.
+
+        Raises
+        ------
+        DataError
+            If none is left.
+        """
+        table = pairs.table
+        here = table["query_video"].isin(self.available) & table["target_video"].isin(
+            self.available
+        )
+        if not here.any():
+            raise DataError(
+                f"None of the {len(pairs)} {pairs.split} pairs has both videos in the manifest "
+                f"({len(self.available)} of {len(self.videos)} videos are available): there is "
+                "nothing to score."
+            )
+        return pairs.take(here.to_numpy()).named(f"{pairs.protocol}{SUBSET}{self.subset}")
+
+
+def _hash(fields: Mapping[str, Any]) -> str:
+    text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_manifest(dataset: Dataset, states: Mapping[str, VideoState]) -> Path:
+    """Write ``availability.json`` into the folder of a data set."""
+    path = dataset.path / NAME
+    write_json(path, Manifest.of(dataset, states).model_dump(mode="json"))
+    return path
+
+
+def read_manifest(path: Path, dataset: Dataset) -> Manifest:
+    """Read a manifest, one's own or somebody else's.
+
+    Raises
+    ------
+    DataError
+        If it is none, was changed after it was written, or is of other moments or pairs.
+    """
+    value = read_json(path)
+    try:
+        manifest = Manifest.model_validate(value)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "the file"
+        raise DataError(
+            f"{path} is not an availability manifest ({field}: {first['msg']}): expected the "
+            f"{NAME} that a build with --download writes."
+        ) from None
+    if _hash({k: v for k, v in manifest.model_dump().items() if k != "sha256"}) != manifest.sha256:
+        raise DataError(f"{path} was changed after it was written: its hash differs; get it again.")
+    if manifest.dataset_fingerprint != dataset.fingerprint:
+        raise DataError(
+            f"{path} is of {manifest.dataset} {manifest.dataset_fingerprint}, not of "
+            f"{dataset.name} {dataset.fingerprint}: both must be built from the same annotations."
+        )
+    return manifest

@@ -1,0 +1,28 @@
+"""Videos from the internet: downloads, what is known of each, and the list of what is here.
+
+See ``docs/downloads.md``.
+"""
+
+from vid2vidmr.downloads.dataset import Status, download_videos, status, with_files
+from vid2vidmr.downloads.download import Wanted, download, retried
+from vid2vidmr.downloads.fetch import DownloadOptions
+from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
+from vid2vidmr.downloads.store import DownloadStore, VideoState, read_states
+
+__all__ = [
+    "DownloadOptions",
+    "DownloadStore",
+    "FetchError",
+    "Reason",
+    "Retry",
+    "Status",
+    "VideoState",
+    "Wanted",
+    "classify",
+    "download",
+    "download_videos",
+    "read_states",
+    "retried",
+    "status",
+    "with_files",
+]
