@@ -202,7 +202,7 @@ def evaluate_file(
 def predicted_pairs(
     header: PredictionHeader, dataset: Dataset, only: Manifest | None = None
 ) -> PairSet:
-    """Give the pairs that predictions were made for: split, cut, subset and queries of their header.
+    """Give the pairs that predictions were made for, as their header says.
 
     Parameters
     ----------
