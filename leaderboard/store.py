@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pandas as pd
 from pydantic import ValidationError
 
 from leaderboard.strict import gunzip, parse_predictions, read_record
 from leaderboard.submission import Run, Submission
 from vid2vidmr.dataset import Dataset, load_dataset
+from vid2vidmr.dataset import fingerprint as fingerprint_of
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.pairs import PairSet
@@ -23,6 +26,10 @@ SNAPSHOTS = HOME / "datasets"
 FILE = "submission.json"
 
 
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def read_submission(folder: Path) -> Submission:
     """Read the record in a folder.
 
@@ -31,6 +38,8 @@ def read_submission(folder: Path) -> Submission:
     DataError
         If it is not a submission, or lies under another data set or id than its own.
     """
+    if not _is_folder(folder):
+        raise DataError(f"{folder} is not the folder of a submission: links and files are refused.")
     path = folder / FILE
     try:
         found = Submission.model_validate(read_record(path))
@@ -44,8 +53,10 @@ def read_submission(folder: Path) -> Submission:
 
 
 def submission_folders(root: Path) -> list[Path]:
-    """Folders of all submissions, sorted."""
-    return sorted(path for path in root.glob("*/*") if not path.name.startswith("."))
+    """Everything that lies where submissions do, sorted; `read_submission` says what is none."""
+    found = [path for path in root.glob("*") if not path.name.startswith(".")]
+    inner = [sub for path in found if _is_folder(path) for sub in path.glob("*")]
+    return sorted([path for path in found if not _is_folder(path)] + inner)
 
 
 def read_submissions(root: Path = SUBMISSIONS) -> list[tuple[Submission, Path]]:
@@ -69,6 +80,8 @@ def board_dataset(name: str, fingerprint: str) -> Dataset:
     DataError
         If neither has the fingerprint.
     """
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
+        raise DataError(f"{name!r} is not the name of a data set.")
     found: list[str] = []
     for place in (name, SNAPSHOTS / name):
         try:
@@ -76,6 +89,7 @@ def board_dataset(name: str, fingerprint: str) -> Dataset:
         except UserError:
             continue
         if dataset.fingerprint == fingerprint:
+            require_own_tables(dataset)
             return dataset
         found.append(dataset.fingerprint)
     here = f"here is {' and '.join(found)}" if found else "it is not built here"
@@ -83,6 +97,24 @@ def board_dataset(name: str, fingerprint: str) -> Dataset:
         f"{name} with the fingerprint {fingerprint} is needed, {here}: run `vid2vidmr build {name}`"
         " with the version that the predictions were made with."
     )
+
+
+def require_own_tables(dataset: Dataset) -> None:
+    """Refuse a data set whose tables are not those that its fingerprint is of.
+
+    Raises
+    ------
+    DataError
+    """
+    pairs = {
+        split: pd.read_parquet(dataset.path / "pairs" / f"{split}.parquet")
+        for split in dataset.splits
+    }
+    if fingerprint_of(dataset.info, dataset.moments, pairs) != dataset.fingerprint:
+        raise DataError(
+            f"{dataset.path}: the tables are not those of the fingerprint {dataset.fingerprint}: "
+            f"build {dataset.name} again."
+        )
 
 
 def run_pairs(dataset: Dataset, header: PredictionHeader) -> PairSet:

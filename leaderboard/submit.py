@@ -66,6 +66,8 @@ def read_card(path: Path) -> Card:
             raise DataError(f"{path} uses an alias of YAML: write the value out.")
         value = yaml.safe_load(text)
         require_plain(value, path.name)
+        if isinstance(value, dict) and isinstance(value.get("contamination"), bool):
+            value["contamination"] = "yes" if value["contamination"] else "no"  # YAML's yes and no
         card = Card.model_validate(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         if isinstance(error, ValidationError):
@@ -163,9 +165,12 @@ def submit(
         (beside / FILE).write_text(text, encoding="utf-8")
         for name, (_, data) in runs.items():
             (beside / name).write_bytes(gzip.compress(data, mtime=0))
+        old = folder.with_name(f".old-{folder.name}")
+        shutil.rmtree(old, ignore_errors=True)
         if folder.exists():
-            shutil.rmtree(folder)
+            folder.rename(old)
         beside.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
     except BaseException:
         shutil.rmtree(beside, ignore_errors=True)
         raise

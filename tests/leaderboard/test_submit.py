@@ -7,6 +7,7 @@ import shutil
 import tracemalloc
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from leaderboard import store, strict
@@ -147,7 +148,7 @@ def test_every_text_of_a_header_is_looked_at(tmp_path, pairs, card):
     ("changes", "match"),
     [
         ({"dataset_fingerprint": "other"}, "fingerprint other is needed"),
-        ({"dataset": "../minimatch"}, "is needed"),
+        ({"dataset": "../minimatch"}, "not the name of a data set"),
         ({"split": "train"}, "train pairs"),
         ({"simulated": True}, "simulated"),
         ({"protocol_seed": 1}, "protocol seed 0"),
@@ -329,3 +330,33 @@ def test_the_board_of_this_repository_is_what_its_predictions_say():
     checked, differences = verify()
     assert differences == []
     assert checked > 0
+
+
+def test_tables_that_are_not_those_of_their_fingerprint(tmp_path, monkeypatch):
+    shutil.copytree(store.SNAPSHOTS / "minimatch", tmp_path / "minimatch")
+    monkeypatch.setattr(store, "SNAPSHOTS", tmp_path)
+    monkeypatch.setenv("VID2VIDMR_DATA", str(tmp_path / "none"))
+    monkeypatch.chdir(tmp_path.parent)
+    assert board_dataset("minimatch", FINGERPRINT).name == "minimatch"
+    moments = pd.read_parquet(tmp_path / "minimatch" / "moments.parquet")
+    moments["end_s"] += 0.5
+    moments.to_parquet(tmp_path / "minimatch" / "moments.parquet")
+    with pytest.raises(DataError, match="not those of the fingerprint"):
+        board_dataset("minimatch", FINGERPRINT)
+
+
+def test_yes_and_no_of_yaml(tmp_path):
+    path = tmp_path / "card.yaml"
+    for word in ("yes", "no", "unknown"):
+        path.write_text(CARD + f"contamination: {word}\n")
+        assert read_card(path).contamination == word
+
+
+def test_stray_files_and_links_are_differences(sent):
+    folder, root = sent
+    (root / "minimatch" / "stray.txt").write_text("x")
+    (root / "stray.txt").write_text("x")
+    (root / "minimatch" / "link").symlink_to(folder)
+    differences = verify(root)[1]
+    assert len(differences) == 3
+    assert all("is not the folder of a submission" in line for line in differences)
