@@ -1,180 +1,239 @@
-"""Intervals that cover, tests that do not cry wolf, ranks that follow from them."""
+"""Intervals that cover, tests that do not cry wolf: by simulation, with known truth."""
+
+import runpy
+from itertools import combinations
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from toy import toy_pairs
+from scipy import stats
 
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import (
+    Evaluation,
     detectable_difference,
-    evaluate,
     holm,
     paired_difference,
     paired_test,
     rank_bands,
 )
 from vid2vidmr.evaluation.bootstrap import intervals
-from vid2vidmr.evaluation.clusters import cluster_variance
-from vid2vidmr.records import Prediction
+from vid2vidmr.evaluation.variance import Deviations
 
-REPEATS = 4000
-
-
-def crossed(queries, targets):
-    query, target = np.meshgrid(np.arange(queries), np.arange(targets))
-    return query.ravel(), target.ravel()
+coverage = SimpleNamespace(
+    **runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "coverage.py"))
+)
+LAYOUTS = coverage.made_layouts()
+CLUSTERED = "500 pairs of 30 videos"
 
 
-def uneven(pairs=500, seed=1):
-    """Few videos have most pairs, as in the real data sets."""
-    rng = np.random.default_rng(seed)
-    popularity = rng.dirichlet(np.full(40, 1.0))
-    query, target = rng.choice(40, pairs, p=popularity), rng.integers(0, 40, pairs)
-    return np.unique(query, return_inverse=True)[1], np.unique(target, return_inverse=True)[1]
+def evaluation(values, layout=LAYOUTS[CLUSTERED]):
+    """An evaluation of which only the numbers per pair matter."""
+    pairs = pd.Index([f"p{i}" for i in range(len(values))])
+    return Evaluation(
+        metrics={}, coverage=1.0, invalid={}, per_pair=pd.DataFrame({"mIoU": values}, index=pairs),
+        iou=np.asarray(values) / 100, windows=np.empty((len(values), 10, 2)),
+        query_clusters=layout.query, target_clusters=layout.target,
+    )  # fmt: skip
 
 
-def simulated(layout, shares, seed, skewed=False):
-    rng = np.random.default_rng(seed)
-    query, target = layout
-    values = (
-        rng.normal(0, shares[0] ** 0.5, (query.max() + 1, REPEATS))[query]
-        + rng.normal(0, shares[1] ** 0.5, (target.max() + 1, REPEATS))[target]
-        + rng.normal(0, (1 - sum(shares)) ** 0.5, (len(query), REPEATS))
+def rows(gains, seed=0, shares=(0.2, 0.2)):
+    """Methods that are better by so many points, on the same pairs with the same hard videos."""
+    layout, rng = LAYOUTS[CLUSTERED], np.random.default_rng(seed)
+    common = coverage.draw(rng, layout, coverage.Shares(*shares), 1)[:, 0]
+    own = coverage.draw(rng, layout, coverage.Shares(*shares), len(gains)).T
+    return {
+        f"m{k}": evaluation(50 + gain + 10 * common + 5 * noise)
+        for k, (gain, noise) in enumerate(zip(gains, own, strict=True))
+    }
+
+
+@pytest.mark.parametrize("name", list(LAYOUTS))
+def test_intervals_cover_the_truth_in_95_percent(name):
+    alone, *clustered = (
+        coverage.study(LAYOUTS[name], coverage.Shares(*shares), 1500, 300)
+        for shares in [(0, 0), (0.2, 0.2), (0.5, 0.2)]
     )
-    return (values > 0).astype(float) - 0.5 if skewed else values
+    for rates in clustered:
+        assert 93 < rates["ours"] < 97
+        assert 92.5 < rates["difference"] < 97
+        assert rates["false positives"] < 6.5  # 5 % are meant; the simulation's own error is 0.6
+        if name == "300 pairs that share nothing":
+            assert 93 < rates["naive"] < 97 < 99 < rates["pigeonhole"]
+        else:
+            assert rates["naive"] < 90
+    # Where videos do not matter the intervals may be somewhat long.
+    assert 93 < alone["naive"] < 97
+    assert 93 < alone["ours"] < 98
+    assert np.mean([rates["false positives"] for rates in (alone, *clustered)]) < 5.5
 
 
-LAYOUTS = {"crossed": crossed(25, 25), "uneven": uneven()}
+def test_intervals_cover_where_a_hard_query_is_a_hard_target():
+    rates = coverage.study(LAYOUTS[CLUSTERED], coverage.Shares(0.1, 0.1, roles=1), 1500, 300)
+    assert 93 < rates["ours"] < 97
+    assert 93 < rates["difference"] < 97
+    assert rates["naive"] < 90 and rates["pigeonhole"] < 98
+    assert rates["false positives"] < 6
 
 
-@pytest.mark.parametrize("name", LAYOUTS)
-@pytest.mark.parametrize("shares", [(0.1, 0.1), (0.3, 0.1), (0.1, 0.3), (0.3, 0.3)])
-@pytest.mark.parametrize("skewed", [False, True])
-def test_intervals_cover_and_tests_do_not_reject_too_often(name, shares, skewed):
-    layout = LAYOUTS[name]
-    values = simulated(layout, shares, 7, skewed)
-    mean = values.mean(axis=0)
-    naive = 1.96 * values.std(axis=0, ddof=1) / len(values) ** 0.5
-    naive_covers = np.mean(np.abs(mean) <= naive)
-    names = [str(k) for k in range(REPEATS)]
-    found = intervals(names, values, *layout, 300, 0, (-1e9, 1e9))
-    ours = np.mean([found[n].low <= 0 <= found[n].high for n in names])
-    assert naive_covers < 0.90
-    assert 0.93 <= ours <= 0.97
-    from scipy.stats import t
-
-    variance = cluster_variance(values, *layout)
-    rejects = np.mean(np.abs(mean) > t.ppf(0.975, variance.degrees) * np.sqrt(variance.cautious))
-    assert rejects <= 0.05
+def plain_variance(values, query, target):
+    """Products of all two pairs that share a video, summed one by one."""
+    error = values - values.mean()
+    shared = [
+        error[i] * error[j]
+        for i in range(len(values))
+        for j in range(len(values))
+        if {query[i], target[i]} & {query[j], target[j]}
+    ]
+    return sum(shared) / len(values) ** 2
 
 
-def test_without_shared_videos_the_interval_is_that_of_pairs_alone():
-    rng = np.random.default_rng(0)
-    values = rng.normal(50, 10, (400, 5))
-    own = np.arange(400)
-    found = intervals(list("abcde"), values, own, own, 1000, 0)
-    for k, interval in enumerate(found.values()):
-        expected = 1.96 * values[:, k].std(ddof=1) / 20
-        assert interval.high - interval.low == pytest.approx(2 * expected, rel=0.1)
-
-
-def test_the_jackknife_of_means_of_clusters_is_the_textbook_variance():
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(30, 1)).repeat(4, axis=0)  # four equal pairs a query video
-    query, target = np.arange(30).repeat(4), np.arange(120)
-    variance = cluster_variance(values, query, target)
-    assert variance.query[0] == pytest.approx(values[::4].var(ddof=1) / 30)
-    assert variance.total[0] == pytest.approx(variance.query[0])
-    assert variance.degrees == pytest.approx(29)
-
-
-def test_one_cluster_says_nothing_of_others():
-    values = np.arange(6.0)[:, None]
-    variance = cluster_variance(values, np.zeros(6, int), np.arange(6))
-    assert variance.query[0] == 0
-    assert variance.degrees == 1
-
-
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
-def test_holm_is_between_the_p_value_and_bonferroni(p_values):
-    corrected = holm(p_values)
-    for p, c in zip(p_values, corrected, strict=True):
-        assert p <= c <= min(1.0, p * len(p_values)) + 1e-12
-    order = np.argsort(p_values, kind="stable")
-    assert (np.diff(np.array(corrected)[order]) >= 0).all()
-
-
-def test_holm_by_hand():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert holm([]) == []
-
-
-PAIRS = toy_pairs(240, seed=3, classes=8)
-
-
-def evaluation(spread_s, seed=0):
-    rng = np.random.default_rng(seed)
-    shift = rng.normal(0, spread_s, len(PAIRS)) if spread_s else np.zeros(len(PAIRS))
-    t = PAIRS.table
-    return evaluate(
-        PAIRS,
-        [
-            Prediction(pair_id=p, windows=((s + d, e + d, 1.0),))
-            for p, s, e, d in zip(t["pair_id"], t["start_s"], t["end_s"], shift, strict=True)
-        ],
-        resamples=0,
+def test_variance_sums_over_pairs_that_share_a_video_in_any_role():
+    # Every video in as many pairs as any other: what the jackknife adds is then one factor.
+    query = np.repeat(np.arange(20), 6)
+    target = (query + np.tile([0, 1, 2, -1, 5, 7], 20)) % 20
+    values = np.random.default_rng(0).normal(size=120) + (query % 3) + (target % 3)
+    found = Deviations.of(values[:, None], query, target)
+    ends = [(query == video) | (target == video) for video in range(20)]
+    for video, pairs in enumerate(ends):
+        moved = values.mean() - values[~pairs].mean()
+        left = 1 - pairs.mean()
+        assert found.video[video, 0] == pytest.approx(moved * left**0.5)
+    error, _ = found.errors()
+    video = sum((values - values.mean())[pairs].sum() ** 2 for pairs in ends)
+    dyads = {frozenset(dyad) for dyad in zip(query, target, strict=True)}
+    twice = sum(
+        (values - values.mean())[[{q, t} == dyad for q, t in zip(query, target, strict=True)]].sum()
+        ** 2
+        for dyad in dyads
+        if len(dyad) == 2
     )
+    assert video - twice == pytest.approx(120**2 * plain_variance(values, query, target))
+    assert error[0] ** 2 == pytest.approx(plain_variance(values, query, target), rel=0.2)
 
 
-def test_a_clear_difference_is_found_and_none_where_there_is_none():
-    good, bad, other = evaluation(1.0), evaluation(9.0, 1), evaluation(9.0, 2)
-    assert paired_test(good, bad) < 1e-6
-    assert paired_test(good, bad) == paired_test(bad, good)
-    assert paired_test(bad, other) > 0.01
-    assert paired_test(good, good) == 1
-    assert paired_test(evaluation(0), evaluation(0)) == 1
+def test_variance_is_the_published_one_where_no_video_is_query_and_target():
+    layout = LAYOUTS["12 x 12 videos, all pairs"]
+    values = coverage.draw(np.random.default_rng(0), layout, coverage.Shares(0.3, 0.3), 1)
+    means = values.reshape(12, 12) - values.mean()
+    query, target = (((means.sum(axis=axis) / 144) ** 2).sum() for axis in (1, 0))
+    cell = ((means / 144) ** 2).sum()
+    assert plain_variance(values[:, 0], *layout) == pytest.approx(query + target - cell)
+    error, degrees = Deviations.of(values, *layout).errors()
+    assert error[0] ** 2 == pytest.approx(query + target - cell, rel=0.25)
+    assert 3 <= degrees[0] <= 23
 
 
-def test_rank_bands():
-    rows = {"a": evaluation(1.0), "b": evaluation(9.0, 1), "c": evaluation(9.0, 2)}
-    assert rank_bands(rows) == {"a": (1, 1), "b": (2, 3), "c": (2, 3)}
-    assert rank_bands({"a": rows["a"]}) == {"a": (1, 1)}
-    assert rank_bands({"a": rows["a"], "again": rows["a"]}) == {"a": (1, 2), "again": (1, 2)}
+def test_variance_of_unshared_pairs_is_that_of_a_mean():
+    values = np.random.default_rng(0).random((300, 1))
+    error, degrees = Deviations.of(values, *LAYOUTS["300 pairs that share nothing"]).errors()
+    assert error[0] == pytest.approx(values.std(ddof=1) / 300**0.5)
+    assert degrees[0] > 250
 
 
-def test_what_a_split_can_show_shrinks_with_its_size():
-    half = PAIRS.table.head(60)
-    rows = [evaluation(9.0, 1), evaluation(9.0, 2)]
-    full = detectable_difference(rows)
-    few = []
-    for row in rows:
-        keep = pd.factorize(half["query_video"], sort=True)[0]
-        few.append(
-            type(row)(
-                **{
-                    **row.__dict__,
-                    "per_pair": row.per_pair.head(60),
-                    "query_clusters": keep,
-                    "target_clusters": pd.factorize(half["target_video"], sort=True)[0],
-                }
-            )
-        )
-    assert 0 < full < detectable_difference(few)
-    assert np.isnan(detectable_difference(rows[:1]))
+def test_one_query_video_tells_of_targets_only():
+    values = 100 * np.random.default_rng(0).random((50, 1))
+    one, own = np.zeros(50, dtype=int), 1 + np.arange(50)
+    error, _ = Deviations.of(values, one, own).errors()
+    assert error[0] == pytest.approx(values.std(ddof=1) / 50**0.5)
+    nothing = intervals(["m"], values, one, one, 50, 0)["m"]
+    assert (nothing.low, nothing.high) == (0, 100)
+    nothing = intervals(["m"], values, one, one, 50, 0, signed=True)["m"]
+    assert (nothing.low, nothing.high) == (-100, 100)
 
 
-def test_different_pairs_are_refused():
-    other = evaluate(toy_pairs(60, seed=9, classes=4), [], resamples=0)
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 4)), min_size=1),
+    st.booleans(),
+)
+def test_intervals_hold_their_mean_and_stay_in_range(pairs, signed):
+    query, target, quarter = np.array(pairs).T
+    found = intervals(["m"], 25.0 * quarter[:, None], query, target, 40, 0, signed=signed)["m"]
+    assert (-100 if signed else 0) <= found.low
+    assert found.low <= found.value + 1e-9
+    assert found.high >= found.value - 1e-9
+    assert found.high <= 100
+
+
+def test_difference_and_test_agree_on_the_error():
+    methods = rows([0, 4])
+    test = paired_test(methods["m1"], methods["m0"])
+    interval = paired_difference(methods["m1"], methods["m0"])["mIoU"]
+    assert test.difference == pytest.approx(interval.value)
+    reach = stats.t.ppf(0.975, test.degrees) * test.error
+    assert (interval.high - interval.low) / 2 == pytest.approx(reach, rel=0.1)
+    assert test.p == pytest.approx(2 * stats.t.sf(test.difference / test.error, test.degrees))
+    assert paired_test(methods["m0"], methods["m1"]).p == test.p
+
+
+def test_equal_methods_do_not_differ():
+    (only,) = rows([0]).values()
+    assert paired_test(only, only).p == 1
+    assert rank_bands({"a": only, "b": only}) == {"a": (1, 2), "b": (1, 2)}
+    assert detectable_difference({"a": only, "b": only}) == 0
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_is_the_step_down_procedure(p):
+    adjusted = holm(p)
+    for level in (0.01, 0.05, 0.3):
+        rejected = set()
+        for step, k in enumerate(sorted(range(len(p)), key=p.__getitem__)):
+            if p[k] * (len(p) - step) > level:
+                break
+            rejected.add(k)
+        assert {k for k, value in enumerate(adjusted) if value <= level} == rejected
+
+
+def test_bands_are_what_the_tests_leave_open():
+    methods = rows([0, 30, 29.9, 10, 30.2])
+    bands = rank_bands(methods)
+    pairs = combinations(methods, 2)
+    tests = {(a, b): paired_test(methods[a], methods[b]) for a, b in pairs}
+    adjusted = holm([test.p for test in tests.values()])
+    better = dict.fromkeys(methods, 0)
+    worse = dict.fromkeys(methods, 0)
+    for ((a, b), test), p in zip(tests.items(), adjusted, strict=True):
+        if p <= 0.05:
+            first, second = (a, b) if test.difference > 0 else (b, a)
+            better[second] += 1
+            worse[first] += 1
+    assert bands == {m: (1 + better[m], 5 - worse[m]) for m in methods}
+    assert bands["m0"] == (5, 5)
+    assert bands["m3"] == (4, 4)
+    assert bands["m1"][0] == 1 < bands["m1"][1]
+    # Whatever the order of the rows.
+    assert rank_bands(dict(reversed(methods.items()))) == bands
+
+
+def test_one_row_and_none_have_bands():
+    assert rank_bands({}) == {}
+    assert rank_bands(rows([0])) == {"m0": (1, 1)}
+    with pytest.raises(DataError, match="at least two"):
+        detectable_difference(rows([0]))
+
+
+def test_bands_rarely_part_methods_that_are_equal():
+    parted = sum(
+        any(band != (1, 6) for band in rank_bands(rows([0] * 6, seed)).values())
+        for seed in range(60)
+    )
+    assert parted <= 6  # 3 are meant
+
+
+def test_a_detectable_difference_is_seen_four_times_in_five():
+    size = np.median([detectable_difference(rows([0, 0], seed)) for seed in range(50)])
+    seen = [paired_test(*rows([size, 0], seed).values()).p <= 0.05 for seed in range(150)]
+    assert 0.7 < np.mean(seen) < 0.9
+
+
+def test_methods_on_other_pairs_are_refused():
+    whole = rows([0])["m0"]
+    part = evaluation([1.0] * 300, LAYOUTS["300 pairs that share nothing"])
     with pytest.raises(DataError, match="different pairs"):
-        paired_test(evaluation(1.0), other)
-
-
-def test_bounds_of_metrics_and_of_differences():
-    perfect, good = evaluation(0), evaluation(0.5)
-    assert perfect.metrics["mIoU"].value == 100
-    found = paired_difference(good, perfect)["mIoU"]
-    assert -100 <= found.low <= found.value <= found.high <= 100
-    assert found.high < 0
+        rank_bands({"a": whole, "b": part})

@@ -109,6 +109,15 @@ def test_sensitivity_is_the_loss_with_wrong_queries(table: Table) -> None:
     assert rows["prior"].sensitivity == {}
 
 
+def test_ranks_are_bands_of_all_rows(table: Table) -> None:
+    bands = {row.method: row.rank("official") for row in table.rows}
+    assert bands == {"prior": "1", "dtw-match": "2", "matr": "3", "random": "4"}
+    wide = replace(table.rows[0], ranks={"official": (2, 4)})
+    assert wide.rank("official") == "2-4"
+    assert 0 < table.detectable["official"] < 20
+    assert any("mostly not seen on this split" in note for note in table.notes)
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_terminal_table_fits_and_shows_everything(table: Table, width: int) -> None:
     console = Console(width=width, file=io.StringIO(), force_terminal=True)
@@ -123,6 +132,7 @@ def test_terminal_table_fits_and_shows_everything(table: Table, width: int) -> N
         for protocol in table.protocols:
             mean = row.metrics[protocol]["mIoU"].mean
             assert f"{mean.value:4.1f} [" in line
+        assert line.rstrip().endswith(f" {row.rank(table.protocols[-1])}")
     best = table.rows[0].metrics["official"]["mIoU"].mean.value
     assert re.search(rf"\x1b\[1;32m{best:.1f}", raw)
     assert ("R1@0.7" in text) == (width == 120)
@@ -139,6 +149,8 @@ def test_csv_has_every_metric_with_interval_and_seeds(table: Table) -> None:
                 line = named[metric]
                 assert float(line["value"]) == pytest.approx(summary.mean.value, abs=1e-4)
                 assert float(line["low"]) <= float(line["value"]) <= float(line["high"])
+            best, worst = row.ranks[protocol]
+            assert (named["rank"]["low"], named["rank"]["high"]) == (str(best), str(worst))
             assert named["mIoU"]["seeds"] == " ".join(map(str, row.seeds))
             assert ("query_sensitivity" in named) == (row.kind != "bias")
 

@@ -123,11 +123,8 @@ def _groups(key: pd.Series, evaluation: Evaluation, resamples: int, seed: int) -
         rows = np.flatnonzero(key.to_numpy(object) == name)
         if not len(rows):
             continue
-        query, target = (
-            np.unique(clusters[rows], return_inverse=True)[1]
-            for clusters in (evaluation.query_clusters, evaluation.target_clusters)
-        )
-        few = min(query.max(), target.max()) + 1 < MIN_VIDEOS
+        query, target = evaluation.query_clusters[rows], evaluation.target_clusters[rows]
+        few = min(len(np.unique(query)), len(np.unique(target))) < MIN_VIDEOS
         metrics = intervals(
             list(METRICS), values[rows], query, target, 0 if few else resamples, seed
         )

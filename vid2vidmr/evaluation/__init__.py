@@ -1,7 +1,7 @@
 """One evaluator for every method: NumPy only, strict about what it is given.
 
 `evaluate` scores predictions; `compare` has differences between two runs and runs of several seeds;
-`significance` says which differences are real.
+`significance` says which differences of a table are more than chance.
 """
 
 from vid2vidmr.evaluation.bounds import broken_bounds
@@ -15,6 +15,7 @@ from vid2vidmr.evaluation.compare import (
 from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
 from vid2vidmr.evaluation.ranking import Ranked, rank_windows
 from vid2vidmr.evaluation.significance import (
+    PairedTest,
     detectable_difference,
     holm,
     paired_test,
@@ -23,6 +24,7 @@ from vid2vidmr.evaluation.significance import (
 
 __all__ = [
     "Evaluation",
+    "PairedTest",
     "Ranked",
     "SeedSummary",
     "broken_bounds",

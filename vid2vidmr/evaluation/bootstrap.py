@@ -1,19 +1,23 @@
 """Sampling error of a mean over pairs that share videos: the two-way cluster bootstrap.
 
-Pairs are not independent: several share a query video, several a target video. A resample draws
-as many query videos as there are, with replacement, and as many target videos; a pair counts as
-often as its query video was drawn times as often as its target video was (Owen, The pigeonhole
-bootstrap, 2007). Such resamples have the right shape and too much variance, up to three times where
-no two pairs share a video. Their deviations are therefore scaled to the variance of
-`vid2vidmr.evaluation.clusters`, with the quantile of Student's t for few videos:
-benchmarks/coverage.py shows what this gives.
+Pairs are not independent: several share a query video, several a target video, and a video that is
+the query of one may be the target of another. A resample draws as many videos as there are, with
+replacement; a pair counts as often as its query video was drawn times as often as its target video
+was (Owen, The pigeonhole bootstrap, 2007; Davezies, D'Haultfoeuille and Guyonvarch, Empirical
+process results for exchangeable arrays, 2021, where videos are both).
+
+The resamples have the shape of the error, but not its size: where few pairs share a video their
+variance comes out up to three times too large, where there are few videos it is too small. So
+they are scaled to the variance and the degrees of freedom of `vid2vidmr.evaluation.variance`. How
+often the intervals cover is measured by ``benchmarks/intervals.py``.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit, logit, ndtri, stdtrit
 
-from vid2vidmr.evaluation.clusters import cells, cluster_variance
+from vid2vidmr.evaluation.variance import Deviations, cluster_sums
 from vid2vidmr.records import Interval
 
 LEVEL = (2.5, 97.5)
@@ -39,31 +43,31 @@ def resampled_means(
     values : ndarray, (P, C)
         Numbers per pair, one column a metric.
     query, target : ndarray of int, (P,)
-        Cluster of the query and of the target of each pair, 0, 1, 2, ...
+        Number of each pair's query video and target video: equal numbers, equal videos.
     resamples, seed : int
 
     Returns
     -------
     ndarray, (resamples, C)
-        NaN for a resample in which no pair was drawn. The same seed and the same clusters give
+        NaN for a resample in which no pair was drawn. The same seed and the same videos give
         the same resamples, so that two methods on the same pairs can be compared by difference.
     """
-    rng = np.random.default_rng(seed)
-    query_draws = _draws(rng, int(query.max()) + 1, resamples)
-    target_draws = _draws(rng, int(target.max()) + 1, resamples)
+    videos, found = np.unique(np.concatenate([query, target]), return_inverse=True)
+    query, target = found.reshape(2, len(query))
+    draws = _draws(np.random.default_rng(seed), len(videos), resamples)
     # Pairs of the same two videos always count equally often: one cell of the sums for them.
-    videos, cell = cells(query, target)
-    n = videos.shape[1]
-    sums = np.stack(
-        [np.bincount(cell, column, minlength=n) for column in (np.ones(len(cell)), *values.T)],
-        axis=1,
-    )
+    cells, cell = np.unique(query.astype(np.int64) * len(videos) + target, return_inverse=True)
+    sums = cluster_sums(np.column_stack([np.ones(len(query)), values]), cell.ravel(), len(cells))
+    queries, targets = np.divmod(cells, len(videos))
+    n, one = len(cells), np.flatnonzero(queries == targets)
     totals = np.empty((resamples, sums.shape[1]))
     step = max(1, _CHUNK_WEIGHTS // n)
     for first in range(0, resamples, step):
         chunk = slice(first, first + step)
-        weights = query_draws[chunk][:, videos[0]]
-        weights *= target_draws[chunk][:, videos[1]]
+        weights = draws[chunk][:, queries]
+        once = weights[:, one]
+        weights *= draws[chunk][:, targets]
+        weights[:, one] = once
         totals[chunk] = weights @ sums
     with np.errstate(invalid="ignore"):
         means: np.ndarray = totals[:, 1:] / totals[:, :1]
@@ -77,38 +81,41 @@ def intervals(
     target: np.ndarray,
     resamples: int,
     seed: int,
-    bounds: tuple[float, float] = (0.0, 100.0),
+    *,
+    signed: bool = False,
 ) -> dict[str, Interval]:
-    """Mean of every column of `values`, (P, C), with its 95 % interval.
+    """Mean of every column of `values`, (P, C), in percent, with its 95 % interval.
 
-    The arguments are those of `resampled_means`, and the bounds that no mean can leave. There are
-    no intervals with 0 resamples.
+    The arguments are those of `resampled_means`. There are no intervals with 0 resamples. Means of
+    numbers from 0 to 100 vary on the logit scale, so that intervals are longer towards the middle
+    and stay inside; a mean of 0 or 100 has an interval of length 0, for nothing varies. Where all
+    pairs are of the same two videos nothing is known of others: the interval is the whole range.
+
+    Parameters
+    ----------
+    signed : bool
+        The numbers are differences, from -100 to 100, and not shares. So are those of a column that
+        has negative ones.
     """
     means = values.mean(axis=0)
     if resamples == 0:
         return {name: Interval(value=float(mean)) for name, mean in zip(names, means, strict=True)}
-    low, high = _limits(values, query, target, resamples, seed).clip(*bounds)
+    error, degrees = Deviations.of(values, query, target).errors()
+    samples = resampled_means(values, query, target, resamples, seed)
+    samples = samples[~np.isnan(samples[:, 0])]
+    shape = np.percentile(samples, LEVEL, axis=0) - means
+    with np.errstate(divide="ignore", invalid="ignore"):
+        size = error * stdtrit(degrees, LEVEL[1] / 100) / ndtri(LEVEL[1] / 100)
+        shape *= np.where(size > 0, size / samples.std(axis=0), 0.0)
+        share = means / 100
+        bounds = 100 * expit(logit(share) + shape / (100 * share * (1 - share)))
+    signed_columns = signed | (values.min(axis=0) < 0)
+    fixed = (means <= 0) | (means >= 100)
+    bounds = np.where(fixed, means, bounds)
+    bounds = np.where(signed_columns, np.clip(means + shape, -100, 100), bounds)
+    unknown = np.array([np.where(signed_columns, -100.0, 0.0), np.full(len(means), 100.0)])
+    low, high = np.where(np.isinf(error), unknown, bounds)
     return {
         name: Interval(value=float(means[k]), low=float(low[k]), high=float(high[k]))
         for k, name in enumerate(names)
     }
-
-
-def _limits(
-    values: np.ndarray, query: np.ndarray, target: np.ndarray, resamples: int, seed: int
-) -> np.ndarray:
-    """Lower and upper limits of the means, (2, C)."""
-    from scipy.stats import norm, t
-
-    samples = resampled_means(values, query, target, resamples, seed)
-    samples = samples[~np.isnan(samples[:, 0])]
-    variance = cluster_variance(values, query, target)
-    spread = samples.std(axis=0, ddof=1)
-    level = LEVEL[1] / 100
-    few = t.ppf(level, variance.degrees) / norm.ppf(level)
-    scale = np.divide(
-        few * np.sqrt(variance.total), spread, out=np.ones_like(spread), where=spread > 0
-    )
-    means = values.mean(axis=0)
-    limits: np.ndarray = means + scale * (np.percentile(samples, LEVEL, axis=0) - means)
-    return limits

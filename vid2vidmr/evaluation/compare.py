@@ -30,8 +30,17 @@ class SeedSummary(Record):
     seeds: int
 
 
-def same_pairs(evaluations: Sequence[Evaluation]) -> list[np.ndarray]:
-    """Values per pair of every evaluation, (P, metrics) each, in the order of the first.
+def same_pairs(
+    evaluations: Sequence[Evaluation], metrics: Sequence[str] | None = None
+) -> list[np.ndarray]:
+    """Values per pair of every evaluation, (P, C), pairs and metrics in the order of the first.
+
+    Parameters
+    ----------
+    evaluations : sequence of Evaluation
+        At least one.
+    metrics : sequence of str, optional
+        All, if not given.
 
     Raises
     ------
@@ -39,20 +48,26 @@ def same_pairs(evaluations: Sequence[Evaluation]) -> list[np.ndarray]:
         If they were not scored on the same pairs.
     """
     first = evaluations[0].per_pair
-    for other in evaluations[1:]:
-        if len(other.per_pair) != len(first) or not other.per_pair.index.isin(first.index).all():
-            raise DataError(
-                f"These runs were scored on different pairs ({len(first)} and "
-                f"{len(other.per_pair)}): expected the same data set, split and limit."
-            )
-    return [e.per_pair.loc[first.index, first.columns].to_numpy() for e in evaluations]
+    names = list(first.columns if metrics is None else metrics)
+    values = []
+    for each in evaluations:
+        rows = each.per_pair[names]
+        if not rows.index.equals(first.index):  # looking up ids is slow
+            if len(rows) != len(first) or not rows.index.isin(first.index).all():
+                raise DataError(
+                    f"These runs were scored on different pairs ({len(first)} and "
+                    f"{len(rows)}): expected the same data set, split and limit."
+                )
+            rows = rows.loc[first.index]
+        values.append(rows.to_numpy())
+    return values
 
 
 def _intervals(
-    over: Evaluation, values: np.ndarray, resamples: int, seed: int, least: float = 0.0
+    over: Evaluation, values: np.ndarray, resamples: int, seed: int, *, signed: bool = False
 ) -> dict[str, Interval]:
-    names, query, target = list(over.per_pair.columns), over.query_clusters, over.target_clusters
-    return intervals(names, values, query, target, resamples, seed, (least, 100.0))
+    names, clusters = list(over.per_pair.columns), (over.query_clusters, over.target_clusters)
+    return intervals(names, values, *clusters, resamples, seed, signed=signed)
 
 
 def paired_difference(
@@ -69,7 +84,7 @@ def paired_difference(
         If they were not scored on the same pairs.
     """
     a, b = same_pairs([first, second])
-    return _intervals(first, a - b, resamples, seed, least=-100.0)
+    return _intervals(first, a - b, resamples, seed, signed=True)
 
 
 def query_sensitivity(

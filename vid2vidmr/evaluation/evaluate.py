@@ -39,7 +39,8 @@ class Evaluation:
     windows : ndarray, (P, 10, 2)
         The windows that were scored: ranked, clamped, seconds; NaN where none or invalid.
     query_clusters, target_clusters : ndarray of int, (P,)
-        Query video and target video of every pair, as numbers, for resampling.
+        Query video and target video of every pair, as numbers, for resampling; a video has one
+        number, be it query or target.
     """
 
     metrics: dict[str, Interval]
@@ -90,8 +91,8 @@ def evaluate(
     truth = table[["start_s", "end_s"]].to_numpy("float64")[:, None]
     found = per_pair_metrics(ranked.windows, truth, strict=strict)
     values = np.stack(list(found.values()), axis=1)
-    query = pd.factorize(table["query_video"], sort=True)[0]
-    target = pd.factorize(table["target_video"], sort=True)[0]
+    videos = pd.concat([table["query_video"], table["target_video"]])
+    query, target = pd.factorize(videos, sort=True)[0].reshape(2, len(table))
     return Evaluation(
         metrics=intervals(list(found), values, query, target, resamples, seed),
         coverage=ranked.coverage,

@@ -1,124 +1,183 @@
-"""Which differences between methods are real: paired tests, Holm's correction, bands of ranks.
-
-The test of two methods takes the mean of their difference pair by pair over its standard error, by
-Student's t. The error is `ClusterVariance.cautious`: benchmarks/coverage.py shows that under the
-null at most 5 % of such tests reject, also where few videos make most of the pairs.
-"""
+"""Which differences between methods are more than chance: tests, Holm, rank bands, power."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtr, stdtrit
 
-from vid2vidmr.evaluation.clusters import cluster_variance
+from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.compare import same_pairs
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.variance import Deviations
 
-ALPHA = 0.05
-POWER = 0.8
+LEVEL = 0.05
+_ROUNDING = 1e-9
+"""Percentage points below which a difference is rounding."""
 
 
-def paired_test(first: Evaluation, second: Evaluation, metric: str = "mIoU") -> float:
-    """Test whether two methods differ on other videos than these.
+class PairedTest(NamedTuple):
+    """Two methods on the same pairs.
 
-    Parameters
+    Attributes
     ----------
-    first, second : Evaluation
-        On the same pairs; of methods with several seeds their `mean_evaluation`.
-    metric : str
+    difference : float
+        First minus second, percentage points.
+    error : float
+        Its standard error over query and target videos.
+    degrees : float
+        Degrees of freedom of the error.
+    p : float
+        Two-sided.
+    """
 
-    Returns
-    -------
-    float
-        Two-sided p value.
+    difference: float
+    error: float
+    degrees: float
+    p: float
+
+
+class _Pairwise(NamedTuple):
+    """All differences between rows: `first` minus `second`, and their p-values, (D,) each."""
+
+    first: np.ndarray
+    second: np.ndarray
+    difference: np.ndarray
+    error: np.ndarray
+    degrees: np.ndarray
+    p: np.ndarray
+
+
+def two_sided(difference: np.ndarray, error: np.ndarray, degrees: np.ndarray) -> np.ndarray:
+    """Two-sided p-values of differences with their standard errors, (D,) each."""
+    size = np.abs(difference)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p: np.ndarray = 2 * stdtr(degrees, -size / error)
+    p[size < _ROUNDING] = 1.0
+    return p
+
+
+def _pairwise(evaluations: Sequence[Evaluation], metric: str) -> _Pairwise:
+    values = np.stack([v[:, 0] for v in same_pairs(evaluations, [metric])], axis=1)
+    first, second = np.triu_indices(values.shape[1], k=1)
+    means = values.mean(axis=0)
+    over = evaluations[0]
+    deviations = Deviations.of(values, over.query_clusters, over.target_clusters)
+    error, degrees = deviations.differences(first, second).errors()
+    difference = means[first] - means[second]
+    p = two_sided(difference, error, degrees)
+    return _Pairwise(first, second, difference, error, degrees, p)
+
+
+def paired_test(first: Evaluation, second: Evaluation, *, metric: str = "mIoU") -> PairedTest:
+    """Whether two methods differ by more than other videos would change.
+
+    A t test on the difference pair by pair, with the cluster error over query and target videos
+    (`vid2vidmr.evaluation.variance`). Average the seeds of a method first (`mean_evaluation`).
 
     Raises
     ------
     DataError
         If they were not scored on the same pairs.
     """
-    return float(_tests([first, second], metric)[1][0])
+    found = _pairwise([first, second], metric)
+    return PairedTest(
+        *(float(x[0]) for x in (found.difference, found.error, found.degrees, found.p))
+    )
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p values of several tests, so that 5 % is the chance of any false rejection.
+def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Adjust p-values for how many there are (Holm 1979).
 
-    Source: Holm, A Simple Sequentially Rejective Multiple Test Procedure, 1979.
+    Parameters
+    ----------
+    p : sequence of float, (D,)
+
+    Returns
+    -------
+    ndarray, (D,)
+        In the order given. Calling those of at most 0.05 significant errs, with a probability of at
+        most 0.05, even once.
     """
-    p = np.asarray(p_values, dtype=np.float64)
+    p = np.asarray(p, dtype=np.float64)
     order = np.argsort(p, kind="stable")
-    steps = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    corrected = np.empty_like(p)
-    corrected[order] = np.minimum(steps, 1.0)
-    return [float(value) for value in corrected]
+    factors = np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * p[order]), 1.0)
+    return adjusted
 
 
 def rank_bands(
-    evaluations: Mapping[str, Evaluation], metric: str = "mIoU"
+    evaluations: Mapping[str, Evaluation], metric: str = "mIoU", *, level: float = LEVEL
 ) -> dict[str, tuple[int, int]]:
-    """Ranks that a method may have, by all paired tests of a table with Holm's correction.
+    """Best and worst rank of every row that the tests do not exclude.
+
+    Every row is tested against every other, with Holm's correction over all of these tests.
 
     Parameters
     ----------
     evaluations : mapping of str to Evaluation
-        Row to its score; all on the same pairs.
+        Rows of a table, scored on the same pairs; seeds averaged (`mean_evaluation`).
     metric : str
+    level : float
 
     Returns
     -------
     dict of str to (int, int)
-        Best and worst rank: one more than the number of rows that are significantly better, and
-        the number of rows less those that are significantly worse.
+        1-based. Best: one more than there are rows significantly better; worst: the number of
+        rows less those significantly worse.
+
+    Raises
+    ------
+    DataError
+        If they were not scored on the same pairs.
     """
-    names = list(evaluations)
-    means, p, _ = _tests(list(evaluations.values()), metric)
-    better = dict.fromkeys(range(len(names)), 0)
-    worse = dict.fromkeys(range(len(names)), 0)
-    for (i, j), corrected in zip(combinations(range(len(names)), 2), holm(p.tolist()), strict=True):
-        if corrected <= ALPHA and means[i] != means[j]:
-            best, other = (i, j) if means[i] > means[j] else (j, i)
-            better[other] += 1
-            worse[best] += 1
-    return {name: (1 + better[i], len(names) - worse[i]) for i, name in enumerate(names)}
+    if not evaluations:
+        return {}
+    rows = len(evaluations)
+    found = _pairwise(list(evaluations.values()), metric)
+    apart = holm(found.p) <= level
+    ahead = np.zeros((rows, rows), dtype=bool)  # [i, j]: i is significantly better than j
+    ahead[found.first, found.second] = apart & (found.difference > 0)
+    ahead[found.second, found.first] = apart & (found.difference < 0)
+    best, worst = 1 + ahead.sum(axis=0), rows - ahead.sum(axis=1)
+    return {name: (int(best[i]), int(worst[i])) for i, name in enumerate(evaluations)}
 
 
-def detectable_difference(evaluations: Sequence[Evaluation], metric: str = "mIoU") -> float:
-    """Smallest difference that a test of two of these methods would mostly see, points.
+def detectable_difference(
+    evaluations: Mapping[str, Evaluation],
+    metric: str = "mIoU",
+    *,
+    power: float = 0.8,
+    level: float = LEVEL,
+) -> float:
+    """Smallest true difference between two rows that a test on this split is likely to see.
 
-    At 5 % and with a power of 80 %, for the median standard error over all pairs of methods,
-    without correction; NaN for less than two.
+    Parameters
+    ----------
+    evaluations : mapping of str to Evaluation
+        At least two rows, scored on the same pairs.
+    metric : str
+    power : float
+        How likely.
+    level : float
+        Of one test; a table of many rows sees less, for Holm's correction.
+
+    Returns
+    -------
+    float
+        Percentage points; the median over all two rows that differ anywhere.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two rows, or they were not scored on the same pairs.
     """
-    from scipy.stats import t
-
-    _, _, (errors, degrees) = _tests(evaluations, metric)
-    if not len(errors):
-        return float("nan")
-    quantiles = t.ppf(1 - ALPHA / 2, degrees) + t.ppf(POWER, degrees)
-    return float(quantiles * np.median(errors))
-
-
-def _tests(
-    evaluations: Sequence[Evaluation], metric: str
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, float]]:
-    """Means of the rows; p values of all pairs of rows; their standard errors and the degrees."""
-    from scipy.stats import t
-
-    first = evaluations[0]
-    column = list(first.per_pair.columns).index(metric)
-    values = np.stack([found[:, column] for found in same_pairs(evaluations)], axis=1)
-    means = values.mean(axis=0)
-    pairs = list(combinations(range(values.shape[1]), 2))
-    if not pairs:
-        return means, np.empty(0), (np.empty(0), 1.0)
-    differences = np.stack([values[:, i] - values[:, j] for i, j in pairs], axis=1)
-    variance = cluster_variance(differences, first.query_clusters, first.target_clusters)
-    errors = np.sqrt(variance.cautious)
-    # Without any spread a difference is either nothing or certain.
-    found = np.abs(differences.mean(axis=0))
-    certain = np.where(found == 0, 0.0, np.inf)
-    p: np.ndarray = 2 * t.sf(
-        np.divide(found, errors, out=certain, where=errors > 0), variance.degrees
-    )
-    return means, p, (errors, variance.degrees)
+    if len(evaluations) < 2:
+        raise DataError("Power is of a difference: expected at least two methods.")
+    found = _pairwise(list(evaluations.values()), metric)
+    reach = stdtrit(found.degrees, 1 - level / 2) + stdtrit(found.degrees, power)
+    seen = (reach * found.error)[found.error > 0]
+    return float(np.median(seen)) if len(seen) else 0.0

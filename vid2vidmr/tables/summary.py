@@ -246,7 +246,7 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         bands = rank_bands(means)
         rows = [replace(row, ranks={**row.ranks, protocol: bands[row.name]}) for row in rows]
         if len(means) > 1:
-            detectable[protocol] = detectable_difference(list(means.values()))
+            detectable[protocol] = detectable_difference(means)
     rows.sort(key=lambda row: (row.kind == "bias", -row.metrics[last][HEADLINE].mean.value))
     return Table(
         dataset=dataset.name,
