@@ -9,7 +9,11 @@ import typer
 
 from vid2vidmr.cli.output import AsJson, print_json, print_table
 
-app = typer.Typer(no_args_is_help=True, help="Verify the leaderboard, list what papers report.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    help="Verify the leaderboard, list what papers report.",
+)
 
 Root = Annotated[
     Path | None, typer.Option("--submissions", help="Folder of submissions (default: our own).")

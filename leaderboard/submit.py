@@ -25,6 +25,7 @@ from leaderboard.strict import (
     require_plain,
 )
 from leaderboard.submission import Card, Run, Submission
+from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.metrics import AP_WINDOWS
 from vid2vidmr.predictions import PredictionHeader
@@ -125,11 +126,12 @@ def submit(
     if not files or len(files) > MAX_RUNS:
         raise DataError(f"There are {len(files)} predictions files: expected 1 to {MAX_RUNS}.")
     runs: dict[str, tuple[Run, bytes]] = {}
+    datasets: dict[tuple[str, str], Dataset] = {}
     first: PredictionHeader | None = None
     pairs = 0
     with progress(f"Checking {described.name}", len(files)) as bar:
         for file in files:
-            header, run, data, pairs = _checked(file)
+            header, run, data, pairs = _checked(file, datasets)
             first = first or header
             _require_alike(first, header, file)
             if run.predictions in runs:
@@ -137,7 +139,7 @@ def submit(
             runs[run.predictions] = run, data
             bar.advance()
     assert first is not None
-    dataset = board_dataset(first.dataset, first.dataset_fingerprint)
+    dataset = datasets[first.dataset, first.dataset_fingerprint]
     submission = Submission(
         id=described.name.replace("@", "-").replace("+", "-"),
         submitted=dt.datetime.now(dt.UTC).date().isoformat(),
@@ -190,7 +192,9 @@ def _files(path: Path) -> list[Path]:
     return found
 
 
-def _checked(file: Path) -> tuple[PredictionHeader, Run, bytes, int]:
+def _checked(
+    file: Path, datasets: dict[tuple[str, str], Dataset]
+) -> tuple[PredictionHeader, Run, bytes, int]:
     """Check a predictions file and score it: header, run, bytes to store, number of pairs."""
     header, predictions = parse_predictions(read_bytes(file, MAX_BYTES), file)
     if header.simulated:
@@ -202,7 +206,10 @@ def _checked(file: Path) -> tuple[PredictionHeader, Run, bytes, int]:
         raise DataError(f"{file}: these are train pairs; boards show test (or val).")
     if header.protocol_seed != 0:
         raise DataError(f"{file}: boards have the cuts of protocol seed 0.")
-    dataset = board_dataset(header.dataset, header.dataset_fingerprint)
+    asked = header.dataset, header.dataset_fingerprint
+    if asked not in datasets:  # its tables are hashed
+        datasets[asked] = board_dataset(*asked)
+    dataset = datasets[asked]
     pairs = run_pairs(dataset, header)
     answered = {prediction.pair_id for prediction in predictions}
     if missing := [p for p in pairs.table["pair_id"] if p not in answered]:

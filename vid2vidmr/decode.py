@@ -236,10 +236,15 @@ def _of_group(
     end = ceil(source.end / base) if until is None else until - start
     wanted = _on_screen([packet.pts - start for packet in shown], end, step / base)
     times = {shown[i].pts for i in wanted}
+    if 2 * len(times) > len(shown):  # most are wanted: leave none out, and hold none back
+        yield from _alone(source, packets, {packet.pts for packet in packets})
+        return
     last = max((i for i, packet in enumerate(packets) if packet.pts in times), default=-1)
-    frames = list(_alone(source, packets[: last + 1], times))
-    if not times <= {frame.pts for _, frame in frames}:  # a packet that is never shown, as in VP8
-        frames = list(_alone(source, packets, {packet.pts for packet in packets}))
+    # Only these are held: the group's other frames may be hundreds.
+    frames = [x for x in _alone(source, packets[: last + 1], times) if x[1].pts in times]
+    if len(frames) < len(times):  # a packet that is never shown, as in VP8
+        yield from _alone(source, packets, {packet.pts for packet in packets})
+        return
     yield from frames
 
 

@@ -50,9 +50,25 @@ def check(path, step_s=2.0):
         np.testing.assert_array_equal(one, other)
 
 
-def decoded(path, step_s=2.0) -> int:
-    with open_video(path) as source:
-        return len(list(frames_shown(source, Fraction(step_s))))
+@pytest.fixture
+def decoded(monkeypatch):
+    """How many frames come out of the decoder, and how many of them are held or passed on."""
+    counts = []
+    timed = decode._timed
+
+    def counted(source, frames):
+        counts[-1] += len(frames)
+        return timed(source, frames)
+
+    monkeypatch.setattr(decode, "_timed", counted)
+
+    def run(path, step_s=2.0):
+        counts.append(0)
+        with open_video(path) as source:
+            passed = len(list(frames_shown(source, Fraction(step_s))))
+        return counts[-1], passed
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -122,30 +138,32 @@ def test_a_trimmed_file_begins_where_it_is_shown(tmp_path):
     check(path)
 
 
-def test_what_is_not_wanted_is_not_decoded(tmp_path):
+def test_what_is_not_wanted_is_not_decoded(tmp_path, decoded):
     times = constant_rate(25, 20)
     options = X264 | {"g": "50", "keyint_min": "50", "sc_threshold": "0", "bf": "3"}
     path = write_video(tmp_path / "v.mp4", times, frames=moving(len(times)), options=options)
-    assert decoded(path) == 10  # a key frame every 2 s
-    assert decoded(path, 4.0) == 5
-    assert decoded(path, 0.04) == 500
+    assert decoded(path) == (10, 10)  # a key frame every 2 s
+    assert decoded(path, 4.0) == (5, 5)
+    assert decoded(path, 0.04) == (500, 500)
 
 
-def test_frames_that_none_refers_to_are_left_out(tmp_path):
+def test_frames_that_none_refers_to_are_left_out(tmp_path, decoded):
     times = constant_rate(25, 20)
     options = X264 | {"g": "250", "bf": "3", "x264-params": "b-pyramid=none:b-adapt=0"}
     path = write_video(tmp_path / "v.mp4", times, frames=moving(len(times)), options=options)
-    assert decoded(path) < 200  # of 500
+    out, passed = decoded(path)
+    assert out < 200  # of 500
+    assert passed == 10  # the others are not held until their group ends
     check(path)
 
 
-def test_groups_that_are_too_long_to_wait_for(tmp_path, monkeypatch):
+def test_groups_that_are_too_long_to_wait_for(tmp_path, monkeypatch, decoded):
     monkeypatch.setattr(decode, "_LONGEST", 60)
     times = constant_rate(25, 9)
     options = X264 | {"g": "100", "bf": "3"}
     path = write_video(tmp_path / "v.mp4", times, frames=moving(len(times)), options=options)
     check(path)
-    assert decoded(path) == 225
+    assert decoded(path) == (225, 225)
 
 
 def test_samples_lie_in_order_at_every_step(tmp_path):
