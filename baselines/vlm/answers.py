@@ -43,7 +43,7 @@ _BOXES = (
     (re.compile(r"\banswer(?:\s?\([^()\n]{0,20}\))?\W{0,3}(?::|\bis\b)", re.IGNORECASE), _NEVER),
 )
 _CONNECT = (
-    r"(?!.*(?:happen|occur|match|correspond|appear|locat|found|takes? place|target))[^.;\n\d]*$"
+    r"(?!.*(?:happen|occur|match|correspond|appear|locat|found|takes? place|target))[^.;\n\d]*\Z"
 )
 _QUERY_BEFORE = re.compile(
     r"(?:(?:in|of|from|within|for) the (?:query|source|reference|first video)"
@@ -58,7 +58,7 @@ _WHOLE_BEFORE = re.compile(
     r"(?<![a-z])(?:(?:video|clip)[a-z]{0,2} (?:is|runs|lasts|spans|goes|covers|ranges)"
     r"|duration)(?![a-z])" + _CONNECT
 )
-_TARGET_BEFORE = re.compile(r"(?<![a-z])(?:target|second video)(?![a-z])[^.;\n\d]*$")
+_TARGET_BEFORE = re.compile(r"(?<![a-z])(?:target|second video)(?![a-z])[^.;\n\d]*\Z")
 _REFUSAL = re.compile(
     r"sorry|cannot|can ?not|can't|could ?n[o']t|unable|not able|not possible|impossible"
     r"|(?:does|do|did|is|are|was|were) ?n(?:o|')t (?:\w{1,12} )?"
@@ -72,7 +72,7 @@ _NULL = re.compile(
     r"(?<![a-z])(?:null|none|n/a|undefined|unknown)(?![a-z])|\[\s{0,3}\]|\{\s{0,3}\}"
 )
 _NOT_FINITE = re.compile(r"(?<![a-z])(?:nan|inf|infinity)(?![a-z])|∞")
-_NEGATIVE = re.compile(r"(?:^|[\[({<:,]|(?<![a-z])(?:from|between|at|to))\s?-$")
+_NEGATIVE = re.compile(r"(?:^|[\[({<:,]|(?<![a-z])(?:from|between|at|to))\s?-\Z")
 
 
 @dataclass(frozen=True)
@@ -269,8 +269,10 @@ def _seconds(
         if not frame_times_s:
             return "no_frame_map", []
         n = len(frame_times_s)
-        beyond = float("inf")  # clipped to the end of the video, or out of it
-        values = [float(frame_times_s[int(v)]) if 0 <= v < n else beyond for v in values]
+        values = [  # beyond the last frame is beyond the video, before the first before it
+            float(frame_times_s[int(v)]) if 0 <= v < n else v + (duration_s + 1 if v >= n else 0)
+            for v in values
+        ]
         flags.append("frames")
     elif not first.unit:
         values[0] *= last.scale  # "2 to 3 minutes"

@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from baselines.vlm.times import Time
 
 _HEDGE = (
-    r"(?:[\s\"'\[({<:=#~]"
+    r"(?:[\s\"'\[({<:=#~_]"
     r"|(?:the|about|approximately|approx\.?|around|roughly|nearly|almost|second|seconds|sec|"
     r"timestamps?|times?|minute|mark|frames?|number|at|t|is|le|la|el|il|der|die)(?![a-z])|第|约|大约)*"
 )
 _CLOSE = (
-    r"[\s\"'\])}>,]*(?:(?:mark|point|timestamp|in|into the (?:target )?video)(?![a-z]))?[\s\])}>,]*"
+    r"\.?[\s\"'\])}>,]*"
+    r"(?:(?:mark|point|timestamp|in|into the (?:target )?video)(?![a-z]))?[\s\])}>,]*"
 )
 _TO = (
     r"(?:-{1,3}>?|=+>|~|\.{2,3}"
@@ -23,10 +24,10 @@ _TO = (
 )
 _AND = r"(?:-|&|(?:and|et|y|und|e|и)(?![a-z])|和|to(?![a-z]))"
 _DIRECT = re.compile(_CLOSE + _TO + _HEDGE)
-_BULLET = re.compile(r"\n[ \t]*-+[ \t]*$")
-_BETWEEN = re.compile(r"(?<![a-z])(?:between|entre|zwischen|между|在)" + _HEDGE + "$")
+_BULLET = re.compile(r"\n[ \t]*-+[ \t]*\Z")
+_BETWEEN = re.compile(r"(?<![a-z])(?:between|entre|zwischen|между|在)" + _HEDGE + r"\Z")
 _BETWEEN_GAP = re.compile(_CLOSE + _AND + _HEDGE)
-_FROM = re.compile(r"(?<![a-z])(?:from|de|von|desde|с|从)" + _HEDGE + "$")
+_FROM = re.compile(r"(?<![a-z])(?:from|de|von|desde|с|从)" + _HEDGE + r"\Z")
 _FROM_GAP = re.compile(
     r"[^.;\n\d\"'{}]{0,60}(?<![a-z])(?:to|until|till|through|and)(?![a-z])" + _HEDGE
 )
@@ -34,8 +35,8 @@ _UNTIL_GAP = re.compile(
     r"[^.;\n\d\"'{}:]{0,60}(?<![a-z])"
     r"(?:until|till|through|up to|ends?|ending|finish(?:es|ing)?|stop(?:s|ping)?)(?![a-z])" + _HEDGE
 )
-_LIST = re.compile(r"[\"'\s]*[,;|][\"'\s]*")
-_BRACKET = re.compile(r"[\[({<][\"'\s]*$")
+_LIST = re.compile(r"[\"'\s]*[,;|][\"'\s]*|\.?\s+")
+_BRACKET = re.compile(r"[\[({<|][\"'\s]*\Z")
 _MORE = re.compile(r"[\s\])}>\"']*(?:,|;|&|\||and|or|/)[\s\[({<\"']*(?:from|between)?\s?")
 _START = re.compile(
     r"(?<![a-z])(?:start[a-z]{0,8}|begin(?:s|ning)?|began|onset|commenc[a-z]{1,4})(?![a-z])"
@@ -45,7 +46,7 @@ _END = re.compile(
     r"(?<![a-z])(?:end(?:s|ed|ing|times?)?|finish[a-z]{0,3}|stop[a-z]{0,4}|conclud[a-z]{1,3}|offset"
     r"|until|till)(?![a-z])|结束|fin(?![a-z])|конец|конч"
 )
-_LASTS = re.compile(r"(?<![a-z])(?:lasts?|lasting|for|duration)(?![a-z])[^.;\n]*$")
+_LASTS = re.compile(r"(?<![a-z])(?:lasts?|lasting|for|duration)(?![a-z])[^.;\n]*\Z")
 _BARE = re.compile(
     r"[^a-z]*(?:(?:the |final |my )*(?:answer|windows?|timestamps?|times?|segment|moment|interval|"
     r"result|output|prediction)(?: is)?)?[^a-z]*"
@@ -53,7 +54,7 @@ _BARE = re.compile(
 _BARE_GAP = re.compile(r"[\s,;|]+")
 _SCORE = re.compile(
     r"(?<![a-z])(?:scor(?:e|es|ed|eline)|won|wins?|leads?|leading|led|beats?|lost|loses?|draws?|"
-    r"drew)(?![a-z])[^.;\n\d]{0,24}$"
+    r"drew)(?![a-z])[^.;\n\d]{0,24}\Z"
 )
 
 
@@ -98,8 +99,8 @@ def find_ranges(text: str, times: list[Time]) -> list[Range]:
     ranges: list[Range] = []
     i = 0
     while i < len(times) - 1:
-        row = _row(text, times, i)
-        if row > 1 and _BRACKET.search(_before(text, times[i])):
+        row = _row(text, times, i) if _BRACKET.search(_before(text, times[i])) else 1
+        if row > 1:
             if row <= 3:  # the third is a score; four are a box, more a list of frames
                 ranges.append(_range(times[i], times[i + 1], sure=True))
             i += row
@@ -131,7 +132,7 @@ def _gap(text: str, a: Time, b: Time) -> str | None:
 
 
 def _row(text: str, times: list[Time], i: int) -> int:
-    """How many times from `i` on are separated by commas only."""
+    """How many times from `i` on are separated by commas or spaces only."""
     n = 1
     while i + n < len(times):
         gap = _gap(text, times[i + n - 1], times[i + n])
