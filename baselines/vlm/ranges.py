@@ -51,11 +51,28 @@ _BARE = re.compile(
     r"[^a-z]*(?:(?:the |final |my )*(?:answer|windows?|timestamps?|times?|segment|moment|interval|"
     r"result|output|prediction)(?: is)?)?[^a-z]*"
 )
-_BARE_GAP = re.compile(r"[\s,;|]+")
+_BARE_GAP = re.compile(r"[\s,;|]+(?:and\s+)?")
 _SCORE = re.compile(
     r"(?<![a-z])(?:scor(?:e|es|ed|eline)|won|wins?|leads?|leading|led|beats?|lost|loses?|draws?|"
     r"drew)(?![a-z])[^.;\n\d]{0,24}\Z"
+)_CONNECT = (
+    r"(?!.*(?:happen|occur|match|correspond|appear|locat|found|takes? place|target))[^.;\n\d]*\Z"
 )
+_QUERY_BEFORE = re.compile(
+    r"(?:(?:in|of|from|within|for) the (?:query|source|reference|first video)"
+    r"|(?<![a-z])query(?:'s)?[\"']?(?: video| clip| window| moment| segment)?[\"']?\s?"
+    r"(?:[:=(,]|-|is|lasts?|spans?|from|shows?|covers?|runs?|goes|between|itself))" + _CONNECT
+)
+_QUERY_AFTER = re.compile(
+    r"[\s\])}>\"']{0,3}[a-z\s]{0,20}(?:in|of|from|within) the "
+    r"(?:query|source|reference|first video)"
+)
+_WHOLE_BEFORE = re.compile(
+    r"(?<![a-z])(?:(?:video|clip)[a-z]{0,2} "
+    r"(?:is|runs|lasts|spans|goes|covers|ranges|starts|begins)|duration)(?![a-z])" + _CONNECT
+)
+_TARGET_BEFORE = re.compile(r"(?<![a-z])(?:target|second video)(?![a-z])[^.;\n\d]*\Z")
+_ORDERS = (("start", "end"), ("end", "start"), ("start", "lasts"), ("lasts", "start"))
 
 
 @dataclass(frozen=True)
@@ -183,7 +200,7 @@ def _labelled(text: str, times: list[Time]) -> list[Range]:
         for i, t in enumerate(times)
     ]
     ranges: list[Range] = []
-    for opening, closing in (("start", "end"), ("end", "start"), ("start", "lasts")):
+    for opening, closing in _ORDERS:
         opened: int | None = None
         for i, label in enumerate(labels):
             if times[i].unit == "junk":
@@ -191,8 +208,8 @@ def _labelled(text: str, times: list[Time]) -> list[Range]:
             if label == opening:
                 opened = i
             elif label == closing and opened is not None and i - opened <= 3:
-                first, last = (i, opened) if opening == "end" else (opened, i)
-                lasting = closing == "lasts"
+                first, last = (i, opened) if closing == "start" else (opened, i)
+                lasting = "lasts" in (opening, closing)
                 ranges.append(_range(times[first], times[last], sure=True, lasting=lasting))
                 opened = None
         if ranges:
@@ -222,3 +239,24 @@ def _bare(text: str, times: list[Time]) -> list[Range]:
     if gap and rest and _BARE_GAP.fullmatch(gap) and _BARE.fullmatch(text[: a.start]):
         return [_range(a, b, sure=False)] if not re.search("[a-z]", text[b.end :]) else []
     return []
+
+
+def of_target(text: str, ranges: list[Range]) -> list[Range]:
+    """Leave out what is said about the query and about the whole video."""
+    kept: list[Range] = []
+    last, target = 0, False
+    for i, found in enumerate(ranges):
+        before = text[max(last, found.start - 90) : found.start]
+        following = ranges[i + 1].start if i + 1 < len(ranges) else len(text)
+        after = text[found.end : min(following, found.end + 60)]
+        last = found.end
+        if (
+            _QUERY_AFTER.match(after)
+            or _QUERY_BEFORE.search(before)
+            or _WHOLE_BEFORE.search(before)
+        ):
+            continue
+        if _TARGET_BEFORE.search(before) and not target:
+            kept, target = [], True
+        kept.append(found)
+    return kept

@@ -28,6 +28,7 @@ _TABLE = str.maketrans({**_CHARACTERS, "…": ".."})
 
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf)\{([^{}]{0,40})\}")
 _LATEX = re.compile(r"\\(?:[a-z]{1,20}|[,;:!()\[\]])")
+_TAG = re.compile(r"<\|?/?(?!/?(?:start|end|begin))[a-z_]{1,20}\|?>")
 _FEET = re.compile(r"(?<!\d)(\d{1,3})'(\d{2})(?:\"|'')")
 _CHAIN = re.compile(r"(?<![\d.:])\d{1,4}(?:[-/]\d{1,4}){2,8}(?![\d.:])")
 _INDEX = re.compile(r"^[ \t]{0,8}\d{1,2}[.)][ \t](?![\s-])", re.MULTILINE)
@@ -55,6 +56,7 @@ _FRAME_BEFORE = re.compile(
 _LETTER = re.compile(r"(?!(?:to|and|bis|until)\d)[a-z]")
 _WORD_BEFORE = re.compile(r"[a-z]{1,10}_?\Z")
 _GLUED = frozenset({"to", "from", "and", "at", "until", "between", "bis", "frame", "frames"})
+_ASIDE = re.compile(r"[\])}>]?\s?\((?:frame|second|at|[~#=\s])*")
 _JOINED = re.compile(r"\s{0,2}(?:,|and)?\s{0,2}")
 
 
@@ -90,7 +92,8 @@ def normalise(text: str) -> str:
         str(unicodedata.decimal(c)) if not c.isascii() and c.isdecimal() else c for c in text
     )
     text = text.translate(_TABLE).lower()
-    text = _FEET.sub(r"\1:\2", _LATEX.sub(" ", _LATEX_TEXT.sub(r"\1", text)))
+    text = _TAG.sub(" ", _LATEX.sub(" ", _LATEX_TEXT.sub(r"\1", text)))
+    text = _FEET.sub(r"\1:\2", text)
     return _INDEX.sub("", _CHAIN.sub(" ", text))
 
 
@@ -170,7 +173,7 @@ def _joined(text: str, times: list[Time]) -> list[Time]:
                 continue
         if last and last.unit != "junk" and text[time.end : time.end + 1] == ")":
             gap = text[last.end : time.start]
-            if len(gap) < 16 and re.fullmatch(r"\s?\((?:frame|second|at|~|#|=|\s)*", gap):
+            if len(gap) < 16 and _ASIDE.fullmatch(gap):
                 joined[-1] = replace(last, end=time.end + 1)
                 continue
         joined.append(time)

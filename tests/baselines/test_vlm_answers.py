@@ -56,12 +56,13 @@ def check(answer, duration):
         assert not answer.strict
 
 
-words = st.sampled_from(
+WORDS = (
     "12 20.5 12:05 1:02:03.5 12,5 .5 99999999 -3 % s seconds ms minutes frame frames start end: "
     "begins ends lasts to - – — ~ and between from until in the query target video [ ] [[ ]] ( ) { "
     "} < > , ; : . .. \" ' null nan inf sorry cannot <think> </think> <answer> </answer> \\boxed{ "
-    "``` json \n * ** 第 秒 到 ١٢ １２ st th answer: 2024-11-05 2-1 - - # ' \" 0 00:00".split(" ")
+    "``` json \n * ** 第 秒 到 ١٢ １２ st th answer: 2024-11-05 2-1 - - # ' \" 0 00:00"
 )
+words = st.sampled_from(WORDS.split(" "))
 durations = st.floats(1e-3, 1e6)
 
 
@@ -120,9 +121,23 @@ def test_round_trip(style, start, length):
 @pytest.mark.parametrize("size", [MAX_CHARACTERS, 1_000_000])
 @pytest.mark.parametrize(
     "unit",
-    ["1", "-", "[", "(", "{", "12 - ", "12, ", "1:", "1-", "1.", ".", ",", " ", "\n", "a", "*"]
-    + ['{"a": [', "query ", "start 1 ", "<think>", "<answer>", "\\boxed{", "answer: ", "no ", "١"]
-    + ["from 1 to ", "the ", "1 minute ", "1 (2)", "\u0301\u0316", "İ", "ﷺ", "is n't ", "\\", "'"],
+    [
+        *("1", "-", "[", "(", "{", "12 - ", "12, ", "[12, ", "1:", "1-", "1.", ".", ",", " ", "\n"),
+        *(
+            "a",
+            "*",
+            "<",
+            '{"a": [',
+            "query ",
+            "start 1 ",
+            "end ",
+            "<think>",
+            "<answer>",
+            "\\boxed{",
+        ),
+        *("answer: ", "no ", "١", "from 1 to ", "the ", "1 minute ", "1 (2)", "\u0301\u0316"),
+        *("İ", "ﷺ", "is n't ", "\\", "'", "| 1 ", "1 m", "\\text{", "does not be "),
+    ],
 )
 def test_long_text_returns(unit, size):
     text = (unit * (size // len(unit) + 1))[:size]
