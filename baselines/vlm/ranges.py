@@ -55,7 +55,8 @@ _BARE_GAP = re.compile(r"[\s,;|]+(?:and\s+)?")
 _SCORE = re.compile(
     r"(?<![a-z])(?:scor(?:e|es|ed|eline)|won|wins?|leads?|leading|led|beats?|lost|loses?|draws?|"
     r"drew)(?![a-z])[^.;\n\d]{0,24}\Z"
-)_CONNECT = (
+)
+_CONNECT = (
     r"(?!.*(?:happen|occur|match|correspond|appear|locat|found|takes? place|target))[^.;\n\d]*\Z"
 )
 _QUERY_BEFORE = re.compile(
