@@ -18,7 +18,7 @@ _CLOSE = (
     r"(?:(?:mark|point|timestamp|in|into the (?:target )?video)(?![a-z]))?[\s\])}>,]*"
 )
 _TO = (
-    r"(?:-{1,3}>?|=+>|~|\.{2,3}"
+    r"(?:<?-{1,3}>?|=+>|~|\.{2,3}"
     r"|(?:to|until|till|til|through|thru|up to|bis|hasta|a|à|au|до|по)(?![a-z])"
     r"|到|至|から|부터|and ends? at)"
 )
@@ -47,11 +47,12 @@ _END = re.compile(
     r"|until|till)(?![a-z])|结束|fin(?![a-z])|конец|конч"
 )
 _LASTS = re.compile(r"(?<![a-z])(?:lasts?|lasting|for|duration)(?![a-z])[^.;\n]*\Z")
+_AT = re.compile(r"(?<![a-z])(?:at|from)" + _HEDGE + r"\Z")
 _BARE = re.compile(
     r"[^a-z]*(?:(?:the |final |my )*(?:answer|windows?|timestamps?|times?|segment|moment|interval|"
     r"result|output|prediction)(?: is)?)?[^a-z]*"
 )
-_BARE_GAP = re.compile(r"[\s,;|]+(?:and\s+)?")
+_BARE_GAP = re.compile(r"[\s,;|/]+(?:and\s+)?")
 _SCORE = re.compile(
     r"(?<![a-z])(?:scor(?:e|es|ed|eline)|won|wins?|leads?|leading|led|beats?|lost|loses?|draws?|"
     r"drew)(?![a-z])[^.;\n\d]{0,24}\Z"
@@ -73,7 +74,14 @@ _WHOLE_BEFORE = re.compile(
     r"(?:is|runs|lasts|spans|goes|covers|ranges|starts|begins)|duration)(?![a-z])" + _CONNECT
 )
 _TARGET_BEFORE = re.compile(r"(?<![a-z])(?:target|second video)(?![a-z])[^.;\n\d]*\Z")
-_ORDERS = (("start", "end"), ("end", "start"), ("start", "lasts"), ("lasts", "start"))
+_ORDERS = (
+    ("start", "end"),
+    ("end", "start"),
+    ("start", "lasts"),
+    ("lasts", "start"),
+    ("at", "lasts"),
+    ("lasts", "at"),
+)
 
 
 @dataclass(frozen=True)
@@ -115,22 +123,27 @@ def find_ranges(text: str, times: list[Time]) -> list[Range]:
         Ranges that might be something else are left out if there are others.
     """
     ranges: list[Range] = []
+    used = [False] * len(times)
     i = 0
     while i < len(times) - 1:
         row = _row(text, times, i) if _BRACKET.search(_before(text, times[i])) else 1
         if row > 1:
             if row <= 3:  # the third is a score; four are a box, more a list of frames
                 ranges.append(_range(times[i], times[i + 1], sure=True))
+            used[i : i + row] = [True] * row
             i += row
             continue
         found = _adjacent(text, times[i], times[i + 1])
         ranges += [found] if found else []
+        used[i : i + 2] = [bool(found)] * 2
         i += 2 if found else 1
     ranges = [r for r in ranges if r.sure or not _SCORE.search(_before(text, r.first, 40))]
     ranges = _spread(text, ranges)
-    if any(r.sure for r in ranges):
-        return [r for r in ranges if r.sure]
-    return _labelled(text, times) or ranges or _bare(text, times)
+    ranges += _labelled(text, times, used, _ORDERS[:1])
+    ranges += _until(text, times, used)
+    ranges += [] if ranges else _labelled(text, times, used, _ORDERS[1:])
+    ranges.sort(key=lambda r: r.start)
+    return [r for r in ranges if r.sure] or ranges or _bare(text, times)
 
 
 def _range(first: Time, last: Time, sure: bool, lasting: bool = False) -> Range:
@@ -171,8 +184,6 @@ def _adjacent(text: str, a: Time, b: Time) -> Range | None:
         return _range(a, b, sure=True)
     if _DIRECT.fullmatch(gap):
         return None if _BULLET.search(gap) else _range(a, b, sure=_is_time(a) or _is_time(b))
-    if _UNTIL_GAP.fullmatch(gap):
-        return _range(a, b, sure=True)
     return None
 
 
@@ -194,27 +205,42 @@ def _spread(text: str, ranges: list[Range]) -> list[Range]:
     return [_range(r.first, r.last, s) for r, s in zip(ranges, sure, strict=True)]
 
 
-def _labelled(text: str, times: list[Time]) -> list[Range]:
-    """Pairs like ``start: 12.0, end: 20.5``."""
-    labels: list[str | None] = [
+def _labelled(
+    text: str, times: list[Time], used: list[bool], orders: tuple[tuple[str, str], ...]
+) -> list[Range]:
+    """Pairs like ``start: 12.0, end: 20.5``, in the first of the orders that there is."""
+    labels = [
         _label(text[max(times[i - 1].end if i else 0, t.start - 60) : t.start])
         for i, t in enumerate(times)
     ]
     ranges: list[Range] = []
-    for opening, closing in _ORDERS:
+    for opening, closing in orders:
         opened: int | None = None
         for i, label in enumerate(labels):
-            if times[i].unit == "junk":
+            if used[i]:
+                opened = None
+            elif times[i].unit == "junk":
                 continue
-            if label == opening:
+            elif label == opening:
                 opened = i
             elif label == closing and opened is not None and i - opened <= 3:
-                first, last = (i, opened) if closing == "start" else (opened, i)
+                first, last = (i, opened) if closing in ("start", "at") else (opened, i)
                 lasting = "lasts" in (opening, closing)
                 ranges.append(_range(times[first], times[last], sure=True, lasting=lasting))
-                opened = None
+                used[opened], used[i], opened = True, True, None
         if ranges:
             break
+    return ranges
+
+
+def _until(text: str, times: list[Time], used: list[bool]) -> list[Range]:
+    """Pairs like ``at 12.0 s, and it goes on until 20.5 s``."""
+    ranges: list[Range] = []
+    for i, (a, b) in enumerate(itertools.pairwise(times)):
+        gap = None if used[i] or used[i + 1] else _gap(text, a, b)
+        if gap is not None and _UNTIL_GAP.fullmatch(gap):
+            ranges.append(_range(a, b, sure=True))
+            used[i], used[i + 1] = True, True
     return ranges
 
 
@@ -227,7 +253,9 @@ def _label(before: str) -> str | None:
     end, name = max(found[:2])
     if end >= 0:
         return name
-    return "lasts" if found[2][0] >= 0 and "video" not in before else None
+    if found[2][0] >= 0:
+        return None if "video" in before else "lasts"
+    return "at" if _AT.search(before) else None
 
 
 def _bare(text: str, times: list[Time]) -> list[Range]:

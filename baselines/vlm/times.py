@@ -141,6 +141,8 @@ def _read(text: str, start: int, piece: str, more: bool, last: int) -> Time:
     if clock:
         hours, minutes, seconds = clock.groups()
         value = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+        suffix = _UNIT.match(text, end)  # "1:05 min" is a clock, too
+        end = suffix.end() if suffix and suffix.lastgroup in _SECONDS else end
         return Time(start, end, value, "clock")
     value, whole = float(decimal), "." not in decimal
     suffix = None if more else _UNIT.match(text, end)
