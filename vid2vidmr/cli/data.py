@@ -89,6 +89,15 @@ def build(
             rich_help_panel=OWN,
         ),
     ] = False,
+    max_pairs_per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Hard limit on the pairs of a class in a split, drawn with --seed "
+            "(activitynet-vrl: of train).",
+            rich_help_panel=OWN,
+        ),
+    ] = None,
     status: Annotated[
         bool, typer.Option("--status", help="Build nothing: tell which videos are here, and why.")
     ] = False,
@@ -149,6 +158,7 @@ def build(
             "split_by": split_by and split_by.value,
             "cross_video_only": cross_video_only,
             "distractors": distractors,
+            "max_pairs_per_class": max_pairs_per_class,
             "cut": cut,
             "download": _download_options(download, cookies, proxy, mirror, pause),
         },
