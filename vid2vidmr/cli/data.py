@@ -296,7 +296,9 @@ def export(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write pairs in another project's format (QVHighlights), or with features in its folders.
+    """Write pairs in the form of QVHighlights.
+
+    With --layout in the folders that other projects read, features and all.
 
     See docs/publishing.md.
     """
