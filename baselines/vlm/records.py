@@ -113,7 +113,7 @@ class Reply(Record):
     model: str | None = None
     revision: str | None = None
     dtype: str | None = None
-    engine: dict[str, str] = {}
+    engine: dict[str, str] = Field(default_factory=dict)
 
 
 class Frames:
