@@ -36,7 +36,8 @@ INTERNVL_TEMPLATE = (
 # LLaVA-OneVision and Video-LLaVA render all images, then all videos, then all text
 MEDIA_FIRST = (
     "{% for content in message['content'] | selectattr('type', 'equalto', 'image') %}"
-    "{{ '<image>' }}{% endfor %}{% for content in message['content'] | selectattr('type', 'equalto', 'video') %}"
+    "{{ '<image>' }}{% endfor %}"
+    "{% for content in message['content'] | selectattr('type', 'equalto', 'video') %}"
     "{{ '<video>' }}{% endfor %}"
     "{% for content in message['content'] | selectattr('type', 'equalto', 'text') %}"
     "{{ '\n' + content['text'] }}{% endfor %}"
