@@ -294,7 +294,7 @@ def smolvlm() -> tuple[Any, Any]:
     )
     edge = {"longest_edge": 56}
     processor = t.SmolVLMProcessor(
-        t.SmolVLMImageProcessor(size=edge, max_image_size=edge),
+        t.SmolVLMImageProcessor(size={"longest_edge": 112}, max_image_size=edge),
         tokenizer,
         t.SmolVLMVideoProcessor(size=edge, max_image_size=edge, num_frames=64, fps=1),
         image_seq_len=4,

@@ -221,6 +221,15 @@ class TransformersRunner:
         where = self.device_map if self.device_map is not None else str(pick_device())
         code = {k: v for k, v in self.model_kwargs.items() if k == "trust_remote_code"}
         try:
+            config = transformers.AutoConfig.from_pretrained(
+                self.name, revision=self.revision, **code
+            )
+            if not _takes_images(config):
+                raise UserError(
+                    f"The model {self.name} ({config.model_type}) takes no images: name one that "
+                    "transformers loads with AutoModelForImageTextToText, such as "
+                    "Qwen/Qwen3-VL-8B-Instruct."
+                )
             processor = transformers.AutoProcessor.from_pretrained(
                 self.name, revision=self.revision, **code
             )
@@ -235,11 +244,7 @@ class TransformersRunner:
                 "network and `hf auth whoami`, or give its folder."
             ) from None
         except (ImportError, KeyError, TypeError, ValueError) as error:
-            if "Unrecognized configuration class" in str(error):
-                raise UserError(_takes_no_images(self.name)) from None
             raise UserError(f"The model {self.name} cannot be loaded: {_short(error)}") from None
-        if not hasattr(processor, "image_processor"):
-            raise UserError(_takes_no_images(self.name))
         processor.tokenizer.padding_side = "left"
         settings = model.generation_config
         for name in ("temperature", "top_p", "top_k", "min_p", "typical_p"):
@@ -299,11 +304,11 @@ def _evened(request: Request) -> Request:
     return request.model_copy(update={"content": tuple(parts)})
 
 
-def _takes_no_images(model: str) -> str:
-    return (
-        f"The model {model} takes no images: name one that transformers loads with "
-        "AutoModelForImageTextToText, such as Qwen/Qwen3-VL-8B-Instruct."
-    )
+def _takes_images(config: Any) -> bool:
+    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as KNOWN
+
+    own_code = getattr(config, "auto_map", None) or {}
+    return type(config) in KNOWN or "AutoModelForImageTextToText" in own_code
 
 
 def _kind(error: Exception) -> str:
