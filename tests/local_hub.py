@@ -1,6 +1,7 @@
 """A hub for models and data sets on 127.0.0.1: as much of its protocol as the real client needs."""
 
 import base64
+import hashlib
 import json
 import re
 import threading
@@ -19,6 +20,8 @@ class LocalHub:
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.requests: list[str] = []
+        self.ranges: list[str] = []  # path and first byte of the requests for a part
+        self.cut: dict[str, int] = {}  # part of a path to where its connections break, in bytes
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -46,13 +49,22 @@ class LocalHub:
                     self.send(data)
 
             def send(self, data: bytes) -> None:
-                self.send_response(200)
+                wanted = re.match(r"bytes=(\d+)-", self.headers.get("Range") or "")
+                first = int(wanted[1]) if wanted else 0
+                if wanted:
+                    hub.ranges.append(f"{self.path} {first}")
+                self.send_response(206 if wanted else 200)
                 self.send_header("ETag", f'"{hash(data):x}"')
                 self.send_header("X-Repo-Commit", COMMIT)
-                self.send_header("Content-Length", str(len(data)))
+                self.send_header("Content-Length", str(len(data) - first))
+                if wanted:
+                    span = f"bytes {first}-{len(data) - 1}/{len(data)}"
+                    self.send_header("Content-Range", span)
                 self.end_headers()
                 if self.command != "HEAD":
-                    self.wfile.write(data)
+                    cut = min((n for p, n in hub.cut.items() if p in self.path), default=None)
+                    self.wfile.write(data[first:cut])
+                    self.close_connection = cut is not None
 
             def log_message(self, *args: Any) -> None:
                 pass
@@ -74,13 +86,20 @@ class LocalHub:
         start = f"/{repository}/resolve/main/"
         names = [p.removeprefix(start) for p in self.files if p.startswith(start)]
         if names and "/tree/" in path:
-            sizes = [(name, len(self.files[start + name])) for name in names]
-            listed = [{"type": "file", "path": n, "size": s, "oid": COMMIT} for n, s in sizes]
-            return json.dumps(listed).encode()
+            return json.dumps([self.listed(n, self.files[start + n]) for n in names]).encode()
         if names and repository != path:
             files = [{"rfilename": name} for name in names]
             return json.dumps({"id": repository, "sha": COMMIT, "siblings": files}).encode()
         return self.files.get(path)
+
+    def listed(self, name: str, data: bytes) -> dict[str, Any]:
+        """Give what a list of files says: large ones, and videos, are kept by LFS."""
+        oid = hashlib.sha1(b"blob %d\0" % len(data) + data).hexdigest()
+        found: dict[str, Any] = {"type": "file", "path": name, "size": len(data), "oid": oid}
+        if name.endswith((".mp4", ".zip", ".bin")):
+            sha256 = hashlib.sha256(data).hexdigest()
+            found["lfs"] = {"oid": sha256, "size": len(data), "pointerSize": 130}
+        return found
 
     def post(self, path: str, body: bytes) -> Any:
         """Take an upload; every file comes within the commit."""
