@@ -230,7 +230,7 @@ def _seconds(
         values = [value * duration_s / 100 for value in values]
         flags.append("percent")
     elif units == {"frame"}:
-        if not frame_times_s:
+        if frame_times_s is None or len(frame_times_s) == 0:
             return "no_frame_map", []
         n = len(frame_times_s)
         values = [  # beyond the last frame is beyond the video, before the first before it

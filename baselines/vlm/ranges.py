@@ -61,12 +61,12 @@ _CONNECT = (
     r"(?!.*(?:happen|occur|match|correspond|appear|locat|found|takes? place|target))[^.;\n\d]*\Z"
 )
 _QUERY_BEFORE = re.compile(
-    r"(?:(?:in|of|from|within|for) the (?:query|source|reference|first video)"
-    r"|(?<![a-z])query(?:'s)?[\"']?(?: video| clip| window| moment| segment)?[\"']?\s?"
+    r"(?:(?:in|from|within) the (?:query|source|reference|first video)"
+    r"|(?<![a-z])(?<!for the )(?<!of the )query(?:'s)?[\"']?(?: video| clip| window| moment| segment)?[\"']?\s?"
     r"(?:[:=(,]|-|is|lasts?|spans?|from|shows?|covers?|runs?|goes|between|itself))" + _CONNECT
 )
 _QUERY_AFTER = re.compile(
-    r"[\s\])}>\"']{0,3}[a-z\s]{0,20}(?:in|of|from|within) the "
+    r"[\s\])}>\"',]{0,3}(?:(?:is|are|was|as)\s)?(?:in|of|from|within) the "
     r"(?:query|source|reference|first video)"
 )
 _WHOLE_BEFORE = re.compile(
@@ -273,19 +273,22 @@ def _bare(text: str, times: list[Time]) -> list[Range]:
 def of_target(text: str, ranges: list[Range]) -> list[Range]:
     """Leave out what is said about the query and about the whole video."""
     kept: list[Range] = []
-    last, target = 0, False
+    last, target, dropped = 0, False, False
     for i, found in enumerate(ranges):
-        before = text[max(last, found.start - 90) : found.start]
+        between = text[last : found.start]
         following = ranges[i + 1].start if i + 1 < len(ranges) else len(text)
         after = text[found.end : min(following, found.end + 60)]
+        linked = i > 0 and len(between) < 24 and bool(_MORE.fullmatch(between))
         last = found.end
-        if (
-            _QUERY_AFTER.match(after)
-            or _QUERY_BEFORE.search(before)
-            or _WHOLE_BEFORE.search(before)
-        ):
+        dropped = (
+            (dropped and linked)  # "in the query 1 - 2 and 3 - 4": both or none
+            or bool(_QUERY_AFTER.match(after))
+            or bool(_QUERY_BEFORE.search(between[-90:]))
+            or bool(_WHOLE_BEFORE.search(between[-90:]))
+        )
+        if dropped:
             continue
-        if _TARGET_BEFORE.search(before) and not target:
+        if _TARGET_BEFORE.search(between[-90:]) and not target:
             kept, target = [], True
         kept.append(found)
     return kept
