@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 COMMIT = "a" * 40
+LARGE = (".parquet", ".bin")
+"""Files that are uploaded by LFS."""
 
 
 class LocalHub:
@@ -22,6 +24,9 @@ class LocalHub:
         self.requests: list[str] = []
         self.ranges: list[str] = []  # path and first byte of the requests for a part
         self.cut: dict[str, int] = {}  # part of a path to where its connections break, in bytes
+        self.objects: dict[str, bytes] = {}  # what was uploaded by LFS, by its hash
+        self.uploads_left = -1  # so many of them get through; -1: all
+        self.refusal = 0  # status that every POST is answered with
         hub = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,7 +39,25 @@ class LocalHub:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 hub.requests.append(self.path)
+                if hub.refusal:
+                    self.empty(hub.refusal)
+                    return
                 self.send(json.dumps(hub.post(self.path, body)).encode())
+
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                hub.requests.append(self.path)
+                if hub.uploads_left == 0:  # the connection breaks
+                    self.close_connection = True
+                    return
+                hub.uploads_left -= 1
+                hub.objects[self.path.removeprefix("/objects/")] = body
+                self.empty(200)
+
+            def empty(self, status: int) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
 
             def answer(self) -> None:
                 hub.requests.append(self.path)
@@ -102,24 +125,50 @@ class LocalHub:
         return found
 
     def post(self, path: str, body: bytes) -> Any:
-        """Take an upload; every file comes within the commit."""
+        """Take an upload; large files come before the commit, the others within it."""
         if path == "/api/repos/create":
             wanted = json.loads(body)
-            return {"url": f"{self.address}/{wanted['organization']}/{wanted['name']}"}
+            start = "datasets/" if wanted.get("type") == "dataset" else ""
+            return {"url": f"{self.address}/{start}{wanted['organization']}/{wanted['name']}"}
         if "/preupload/" in path:
             return {
                 "files": [
-                    {"path": file["path"], "uploadMode": "regular", "shouldIgnore": False}
+                    {
+                        "path": file["path"],
+                        "uploadMode": "lfs" if file["path"].endswith(LARGE) else "regular",
+                        "shouldIgnore": False,
+                    }
                     for file in json.loads(body)["files"]
                 ]
             }
+        if path.endswith("/info/lfs/objects/batch"):
+            wanted = json.loads(body)["objects"]
+            return {
+                "transfer": "basic",
+                "objects": [
+                    {
+                        **file,
+                        **(
+                            {}
+                            if file["oid"] in self.objects
+                            else {
+                                "actions": {
+                                    "upload": {"href": f"{self.address}/objects/{file['oid']}"}
+                                }
+                            }
+                        ),
+                    }
+                    for file in wanted
+                ],
+            }
         if "/commit/" in path:
-            repository = path.removeprefix("/api/models/").split("/commit/")[0]
+            repository = path.removeprefix("/api/").removeprefix("models/").split("/commit/")[0]
             for line in map(json.loads, body.splitlines()):
+                value, start = line["value"], f"/{repository}/resolve/main/"
                 if line["key"] == "file":
-                    value = line["value"]
-                    content = base64.b64decode(value["content"])
-                    self.files[f"/{repository}/resolve/main/{value['path']}"] = content
+                    self.files[start + value["path"]] = base64.b64decode(value["content"])
+                elif line["key"] == "lfsFile":
+                    self.files[start + value["path"]] = self.objects[value["oid"]]
             url = f"{self.address}/{repository}/commit/{COMMIT}"
             return {"success": True, "commitOid": COMMIT, "commitUrl": url}
         return {"errors": [], "warnings": []}  # the check of a card's metadata

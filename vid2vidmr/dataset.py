@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import read_json, replacing, write_json
@@ -70,6 +70,7 @@ class _Description(DatasetInfo):
 
     fingerprint: str
     counts: dict[str, Any]
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class DatasetBuilder(ABC):
@@ -294,6 +295,11 @@ class Dataset:
         """Numbers of videos, moments, classes and pairs."""
         return self._description.counts
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the build was asked for, such as its seed."""
+        return self._description.options
+
     def _table(self, file: str) -> pd.DataFrame:
         import pyarrow.parquet as pq
 
@@ -323,6 +329,17 @@ class Dataset:
         """The splits that have pairs."""
         return [split for split in SPLITS if (self.path / "pairs" / f"{split}.parquet").exists()]
 
+    def pair_ids(self, split: str) -> pd.DataFrame:
+        """Pairs of a split as ids, columns `PAIR_COLUMNS`."""
+        if split not in self.splits:
+            raise DataError(
+                f"{self.name} has no {split!r} pairs here; it has {', '.join(self.splits)}."
+            )
+        table = self._table(f"pairs/{split}.parquet")
+        if table.empty:
+            raise DataError(f"{self.path} has no {split} pairs (an empty table): build it again.")
+        return table
+
     def pairs(
         self,
         split: str,
@@ -341,13 +358,7 @@ class Dataset:
         """
         from vid2vidmr.pairs import PairSet
 
-        if split not in self.splits:
-            raise DataError(
-                f"{self.name} has no {split!r} pairs here; it has {', '.join(self.splits)}."
-            )
-        table = self._table(f"pairs/{split}.parquet")
-        if table.empty:
-            raise DataError(f"{self.path} has no {split} pairs (an empty table): build it again.")
+        table = self.pair_ids(split)
         pairs = PairSet.join(table, self.moments, self.videos, split, features)
         return replace(pairs, captions=captions)
 

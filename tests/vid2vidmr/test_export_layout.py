@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from vid2vidmr import load_dataset
-from vid2vidmr.cli.data import LayoutName
+from vid2vidmr.cli.publishing import LayoutName
 from vid2vidmr.dataset import Dataset, write_dataset
 from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.export_layout import LAYOUTS, export_layout

@@ -1,4 +1,4 @@
-"""Commands about data sets: build, features, datasets, export."""
+"""Commands about data sets: build, features, datasets."""
 
 from __future__ import annotations
 
@@ -12,22 +12,7 @@ import typer
 from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset
     from vid2vidmr.downloads import DownloadOptions
-
-
-class Format(StrEnum):
-    """Formats of other projects that pairs can be written in."""
-
-    qvhighlights = "qvhighlights"
-
-
-class LayoutName(StrEnum):
-    """Projects whose folders a data set can be written in (`vid2vidmr.export_layout.LAYOUTS`)."""
-
-    moment_detr = "moment-detr"
-    univtg = "univtg"
-    lighthouse = "lighthouse"
 
 
 class SplitBy(StrEnum):
@@ -274,83 +259,3 @@ def datasets(as_json: AsJson = False) -> None:
         title = f"{row['title']} (synthetic)" if row["synthetic"] else str(row["title"])
         lines.append([str(row["name"]), f"{title}\n{state}"])
     print_table("Data sets", ["name", "what it is, and what is built here"], lines)
-
-
-def export(
-    dataset: Built,
-    out: Annotated[Path, typer.Option(help="File to write; with --layout, the folder.")],
-    split: Annotated[
-        str | None,
-        typer.Option(help="train, val or test (default: test; with --layout, all)."),
-    ] = None,
-    format: Annotated[Format, typer.Option(help="Format to write.")] = Format.qvhighlights,
-    layout: Annotated[
-        LayoutName | None,
-        typer.Option(help="Write features too, in the folders that another project reads."),
-    ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="With --layout: encoder (default: the data set's own).")
-    ] = None,
-    captions: Annotated[
-        bool, typer.Option("--captions", help="With --layout: queries are captions, not videos.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Write pairs in the form of QVHighlights.
-
-    With --layout in the folders that other projects read, features and all.
-
-    See docs/publishing.md.
-    """
-    from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.errors import UserError
-    from vid2vidmr.export import export_qvhighlights
-
-    built = load_dataset(dataset)
-    if layout is not None:
-        _export_layout(built, layout, features, captions, split, out, as_json)
-        return
-    if features is not None or captions:
-        raise UserError("--features and --captions are of --layout: add it, or leave them out.")
-    pairs = built.pairs(split or "test")
-    export_qvhighlights(pairs, out)
-    if as_json:
-        print_json({"path": str(out), "format": format.value, "pairs": len(pairs)})
-    else:
-        typer.echo(f"{count(len(pairs))} {pairs.split} pairs written to {out}.")
-
-
-def _export_layout(
-    built: Dataset,
-    layout: LayoutName,
-    features: str | None,
-    captions: bool,
-    split: str | None,
-    out: Path,
-    as_json: bool,
-) -> None:
-    from vid2vidmr.captions import open_captions
-    from vid2vidmr.export_layout import export_layout
-    from vid2vidmr.features import open_features
-
-    encoder = features or built.info.default_encoder
-    store = open_features(built, encoder)
-    texts = open_captions(built, encoder) if captions else None
-    splits = None if split is None else [split]
-    found = export_layout(built, layout.value, store, out, splits, texts)
-    if as_json:
-        print_json(
-            {
-                "path": str(out),
-                "layout": layout.value,
-                "encoder": encoder,
-                "pairs": found.written,
-                "left_out": found.left_out,
-                "annotations": {s: str(path) for s, path in found.files.items()},
-            }
-        )
-        return
-    for name, path in found.files.items():
-        missing = found.left_out[name]
-        without = f" ({count(missing)} left out: no features)" if missing else ""
-        typer.echo(f"{count(found.written[name])} {name} pairs written to {path}{without}.")
