@@ -73,6 +73,8 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
 
     def _continue(self) -> int:
         """Take up what is in the folder; gives the number of complete rows."""
+        for left in self.path.glob(".tmp-*"):  # of a killed run that wrote what this one may not
+            left.unlink()
         if (self.path / "contract.json").exists():
             if differing := differences(read_contract(self.path), self.contract):
                 raise FeatureError(
