@@ -206,6 +206,13 @@ def features(
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Encode the I-th of N shares of the videos, see docs/features.md.",
+        ),
+    ] = None,
 ) -> None:
     """Encode a data set's videos, or captions of its moments.
 
@@ -214,15 +221,25 @@ def features(
     Only what is missing is computed: call it again after a stop.
     """
     from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.extract import extract_features
+    from vid2vidmr.shards import Shard
 
+    part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
     if captions is not None:
         from vid2vidmr.captions import ENCODER, encode_captions
+        from vid2vidmr.errors import UserError
 
+        if part is not None:
+            raise UserError("--shard is of videos: leave it out with --captions.")
         typer.echo(encode_captions(built, captions, encoder or ENCODER, device=device)[1])
         return
-    extract_features(built, encoder or built.info.default_encoder, device=device)
+    from vid2vidmr.extract import extract_features, extract_shard
+
+    name = encoder or built.info.default_encoder
+    if part is None:
+        extract_features(built, name, device=device)
+    else:
+        extract_shard(built, name, part, device=device)
 
 
 def datasets(as_json: AsJson = False) -> None:
