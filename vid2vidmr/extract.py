@@ -15,7 +15,7 @@ from rich.console import Console
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import Engine, encode_here
-from vid2vidmr.errors import FeatureError, UserError, VideoError
+from vid2vidmr.errors import FeatureError, VideoError
 from vid2vidmr.fast_encoder import SUFFIX, fidelity
 from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError
 from vid2vidmr.features import MAX_MISSING_ROWS, FeatureStore, feature_folder
@@ -84,7 +84,7 @@ def extract_shard(
     Parameters
     ----------
     dataset, encoder_name, device, engine
-        As of `extract_features`; looking at no file is no work to share.
+        As of `extract_features`; not ``simulated``.
     shard : Shard
 
     Returns
@@ -95,13 +95,9 @@ def extract_shard(
 
     Raises
     ------
-    UserError
-        If features are ``simulated``.
     FeatureError
         If a store there was made differently, or another process writes this shard.
     """
-    if encoder_name == SIMULATED:
-        raise UserError(f"--shard {shard} does not apply to {SIMULATED} features: leave it out.")
     encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
     folder = feature_folder(dataset, encoder.name)
     durations_s = _durations_s(dataset)

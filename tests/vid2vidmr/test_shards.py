@@ -1,8 +1,11 @@
-"""Shards of features, made by processes of their own, give the bytes of one that makes them all."""
+"""Features made by several processes have the bytes of those that one makes: shards, and Ray."""
 
 import json
 import math
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +16,9 @@ from mini_dataset import mini_dataset
 from test_kill import check_same, contents, finish, kill_when_it_writes, start
 
 from vid2vidmr.dataset import load_dataset
+from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import UserError
+from vid2vidmr.ray_engine import Worker
 from vid2vidmr.shards import Shard, missing_in
 
 Cli = Callable[..., Ran]
@@ -113,7 +118,7 @@ def test_wrong_shards_are_one_clear_line(cli: Cli, wrong: str) -> None:
 def test_a_shard_of_what_has_none_is_refused(cli: Cli, home: Path, tmp_path: Path) -> None:
     folder = str(home / "mini")
     ran = cli("features", folder, "--encoder", "simulated", "--shard", "1/2")
-    assert (ran.code, "does not apply to simulated" in ran.err) == (2, True)
+    assert (ran.code, "leave it out with --encoder simulated" in ran.err) == (2, True)
     ran = cli("features", folder, "--captions", tmp_path / "c.csv", "--shard", "1/2")
     assert (ran.code, "--shard is of videos" in ran.err) == (2, True)
 
@@ -127,3 +132,55 @@ def test_shards_of_other_weights_are_refused(cli: Cli, home: Path) -> None:
     ran = cli("features", home / "mini")
     assert ran.code == 2
     assert "its features cannot be used" in ran.err
+
+
+ON_RAY = """
+import os
+import sys
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+import ray
+import vid2vidmr.encoding
+from vid2vidmr.cli import main
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+vid2vidmr.encoding.encode_video = None  # in this process
+sys.argv = ["vid2vidmr", "features", "mini", "--engine", "ray", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_ray_of_two_workers(whole: Path, home: Path) -> None:
+    pytest.importorskip("ray")
+    environment = {**os.environ, "HOME": str(home.parent), "RAY_AUTH_MODE": "disabled"}
+    run = [sys.executable, "-c", ON_RAY]
+    refused = subprocess.run(
+        [*run, "--device", "cuda"], cwd=home, env=environment, capture_output=True, text=True
+    )
+    assert (refused.returncode, "The Ray cluster has no GPU" in refused.stderr) == (2, True)
+    ran = subprocess.run(run, cwd=home, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "6 videos have features" in ran.stderr
+    assert "2 failed, 1 have no file" in ran.stderr
+    check_same(contents(home), contents(whole))
+
+
+def test_a_worker_with_another_encoder_refuses(whole: Path) -> None:
+    contract = load_encoder(ENCODER, "cpu").contract.model_dump()
+    video = {"path": str(whole / "mini" / "videos" / "v0.mp4")}
+    same = Worker(ENCODER, "cpu", contract)(video)
+    assert (same["refused"], len(same["rows"])) == ("", 10 * 1280 * 4)
+    other = Worker(ENCODER, "cpu", contract | {"decoder": "another"})(video)
+    assert "with decoder" in other["refused"]
+    assert other["rows"] == b""
+    assert "cannot encode: Unknown encoder" in Worker("clip", "cpu", contract)(video)["refused"]
+
+
+def test_without_ray_one_line_says_what_to_install(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ran = cli("features", home / "mini", "--engine", "ray")
+    assert ran.code == 2
+    assert 'pip install "vid2vidmr[ray]"' in ran.err
+    assert "Traceback" not in ran.err
+    ran = cli("features", home / "mini", "--engine", "ray", "--encoder", "simulated")
+    assert (ran.code, "--engine ray is of videos" in ran.err) == (2, True)
