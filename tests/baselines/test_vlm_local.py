@@ -301,6 +301,24 @@ def test_further_arguments_reach_the_model(qwen: TransformersRunner, frames: Fra
     assert other._loaded[1].config._attn_implementation == "eager"
 
 
+def test_seconds_keep_their_precision_in_bfloat16(
+    qwen: TransformersRunner, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qwen.dtype = "bfloat16"
+    model = qwen._loaded[1]
+    generate, given = model.generate, {}
+
+    def watched(**inputs: Any) -> Any:
+        given.update(inputs)
+        return generate(**inputs)
+
+    monkeypatch.setattr(model, "generate", watched)
+    (reply,) = answers(qwen, native(frames, (0.0, 0.7), (0.0, 3.3, 6.6, 9.9)))
+    assert reply.error is None
+    assert given["second_per_grid_ts"].tolist() == pytest.approx([1.4, 6.6], abs=1e-6)
+    assert str(given["pixel_values_videos"].dtype) == "torch.bfloat16"
+
+
 def change(folder: str, name: str, how: Callable[[Any], Any]) -> None:
     path = Path(folder) / name
     path.write_text(json.dumps(how(json.loads(path.read_text()))))
