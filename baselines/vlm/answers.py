@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from baselines.vlm.ranges import Range, find_ranges
+from baselines.vlm.ranges import Range, find_ranges, of_target
 from baselines.vlm.times import Time, find_times, normalise
 
 REASONS = (
@@ -42,23 +42,6 @@ _BOXES = (
     (re.compile(r"\\boxed\{"), _NEVER),
     (re.compile(r"\banswer(?:\s?\([^()\n]{0,20}\))?\W{0,3}(?::|\bis\b)", re.IGNORECASE), _NEVER),
 )
-_CONNECT = (
-    r"(?!.*(?:happen|occur|match|correspond|appear|locat|found|takes? place|target))[^.;\n\d]*$"
-)
-_QUERY_BEFORE = re.compile(
-    r"(?:(?:in|of|from|within|for) the (?:query|source|reference|first video)"
-    r"|(?<![a-z])query[\"']?(?: video| clip| window| moment| segment)?[\"']?\s?"
-    r"(?:[:=(,]|-|is|lasts?|spans?|from|shows?|covers?|runs?|goes|between|itself))" + _CONNECT
-)
-_QUERY_AFTER = re.compile(
-    r"[\s\])}>\"']{0,3}[a-z\s]{0,20}(?:in|of|from|within) the "
-    r"(?:query|source|reference|first video)"
-)
-_WHOLE_BEFORE = re.compile(
-    r"(?<![a-z])(?:(?:video|clip)[a-z]{0,2} (?:is|runs|lasts|spans|goes|covers|ranges)"
-    r"|duration)(?![a-z])" + _CONNECT
-)
-_TARGET_BEFORE = re.compile(r"(?<![a-z])(?:target|second video)(?![a-z])[^.;\n\d]*$")
 _REFUSAL = re.compile(
     r"sorry|cannot|can ?not|can't|could ?n[o']t|unable|not able|not possible|impossible"
     r"|(?:does|do|did|is|are|was|were) ?n(?:o|')t (?:\w{1,12} )?"
@@ -72,7 +55,7 @@ _NULL = re.compile(
     r"(?<![a-z])(?:null|none|n/a|undefined|unknown)(?![a-z])|\[\s{0,3}\]|\{\s{0,3}\}"
 )
 _NOT_FINITE = re.compile(r"(?<![a-z])(?:nan|inf|infinity)(?![a-z])|∞")
-_NEGATIVE = re.compile(r"(?:^|[\[({<:,]|(?<![a-z])(?:from|between|at|to))\s?-$")
+_NEGATIVE = re.compile(r"(?:^|[\[({<:,]|(?<![a-z])(?:from|between|at|to))\s?-\Z")
 
 
 @dataclass(frozen=True)
@@ -143,7 +126,7 @@ def parse_answer(
         clean = normalise(part)
         times = find_times(clean)
         ranges = find_ranges(clean, times)
-        found = _of_target(clean, ranges)
+        found = of_target(clean, ranges)
         if found:
             break
         if ranges and not _REFUSAL.search(clean):
@@ -182,27 +165,6 @@ def _marked(text: str) -> list[str]:
 
 def _letters(text: str) -> str:
     return "".join(c for c in text if c.isalnum())
-
-
-def _of_target(text: str, ranges: list[Range]) -> list[Range]:
-    """Leave out what is said about the query and about the whole video."""
-    kept: list[Range] = []
-    last, target = 0, False
-    for i, found in enumerate(ranges):
-        before = text[max(last, found.start - 90) : found.start]
-        following = ranges[i + 1].start if i + 1 < len(ranges) else len(text)
-        after = text[found.end : min(following, found.end + 60)]
-        last = found.end
-        if (
-            _QUERY_AFTER.match(after)
-            or _QUERY_BEFORE.search(before)
-            or _WHOLE_BEFORE.search(before)
-        ):
-            continue
-        if _TARGET_BEFORE.search(before) and not target:
-            kept, target = [], True
-        kept.append(found)
-    return kept
 
 
 def _why(text: str, times: list[Time], example: str | None) -> str:
@@ -245,6 +207,8 @@ def _window(
         flags.insert(0, "swapped")
     if start >= duration_s or end <= 0:
         return _failed("out_of_video", n, tuple(flags))
+    if start <= 0 and end >= duration_s - ROUNDING_S and _REFUSAL.search(text):
+        return _failed("refusal", n)  # "does not occur between 0 and 120 seconds"
     if start < 0 or end > duration_s + ROUNDING_S:
         flags.append("clipped")
     return Answer(max(start, 0.0), min(end, duration_s), "ok", None, n, tuple(flags))
@@ -266,11 +230,13 @@ def _seconds(
         values = [value * duration_s / 100 for value in values]
         flags.append("percent")
     elif units == {"frame"}:
-        if not frame_times_s:
+        if frame_times_s is None or len(frame_times_s) == 0:
             return "no_frame_map", []
         n = len(frame_times_s)
-        beyond = float("inf")  # clipped to the end of the video, or out of it
-        values = [float(frame_times_s[int(v)]) if 0 <= v < n else beyond for v in values]
+        values = [  # beyond the last frame is beyond the video, before the first before it
+            float(frame_times_s[int(v)]) if 0 <= v < n else v + (duration_s + 1 if v >= n else 0)
+            for v in values
+        ]
         flags.append("frames")
     elif not first.unit:
         values[0] *= last.scale  # "2 to 3 minutes"

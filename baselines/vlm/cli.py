@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Ask vision-language models: prepare, generate, parse; captions.",
+    rich_help_panel="Methods",
+    help="Ask vision-language models, step by step.",
 )
 
 FolderArgument = Annotated[

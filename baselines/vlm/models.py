@@ -44,7 +44,7 @@ class Model:
     query_frames: int = 16
     target_frames: int = 64
     native_only: bool = False
-    seen: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    seen: Mapping[str, tuple[str, str]] = field(default_factory=dict, hash=False)
 
     def contamination(self, dataset: str) -> tuple[str, str]:
         """Whether videos or annotations of a data set were seen in training, and the source."""

@@ -26,10 +26,12 @@ _CHARACTERS = {
 }
 _TABLE = str.maketrans({**_CHARACTERS, "…": ".."})
 
+_LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf)\{([^{}]{0,40})\}")
 _LATEX = re.compile(r"\\(?:[a-z]{1,20}|[,;:!()\[\]])")
+_TAG = re.compile(r"<\|?/?(?!/?(?:start|end|begin))[a-z_]{1,20}\|?>")
 _FEET = re.compile(r"(?<!\d)(\d{1,3})'(\d{2})(?:\"|'')")
 _CHAIN = re.compile(r"(?<![\d.:])\d{1,4}(?:[-/]\d{1,4}){2,8}(?![\d.:])")
-_INDEX = re.compile(r"^[ \t]{0,8}\d{1,2}[.)][ \t]", re.MULTILINE)
+_INDEX = re.compile(r"^[ \t]{0,8}\d{1,2}[.)][ \t](?![\s-])", re.MULTILINE)
 
 _BLOB = re.compile(r"(?<![\w.])\.\d[\d.:,]*|\d[\d.:,]*")
 _CLOCK = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2}(?:[.,]\d{1,9})?)")
@@ -49,11 +51,12 @@ _UNIT = re.compile(
 )
 _SECONDS = {"ms": 1e-3, "s": 1.0, "min": 60.0, "h": 3600.0}
 _FRAME_BEFORE = re.compile(
-    r"(?<![a-z])frames?\s?(?:numbers?|index|indices|no\.?|id)?[\s_#:=\-\[(<]{0,4}$"
+    r"(?<![a-z])frames?\s?(?:numbers?|index|indices|no\.?|id)?[\s_#:=\-\[(<]{0,4}\Z"
 )
 _LETTER = re.compile(r"(?!(?:to|and|bis|until)\d)[a-z]")
-_WORD_BEFORE = re.compile(r"[a-z]{1,10}_?$")
+_WORD_BEFORE = re.compile(r"[a-z]{1,10}_?\Z")
 _GLUED = frozenset({"to", "from", "and", "at", "until", "between", "bis", "frame", "frames"})
+_ASIDE = re.compile(r"[\])}>]?\s?\((?:frame|second|at|[~#=\s])*")
 _JOINED = re.compile(r"\s{0,2}(?:,|and)?\s{0,2}")
 
 
@@ -89,7 +92,8 @@ def normalise(text: str) -> str:
         str(unicodedata.decimal(c)) if not c.isascii() and c.isdecimal() else c for c in text
     )
     text = text.translate(_TABLE).lower()
-    text = _FEET.sub(r"\1:\2", _LATEX.sub(" ", text))
+    text = _TAG.sub(" ", _LATEX.sub(" ", _LATEX_TEXT.sub(r"\1", text)))
+    text = _FEET.sub(r"\1:\2", text)
     return _INDEX.sub("", _CHAIN.sub(" ", text))
 
 
@@ -137,6 +141,8 @@ def _read(text: str, start: int, piece: str, more: bool, last: int) -> Time:
     if clock:
         hours, minutes, seconds = clock.groups()
         value = int(hours or 0) * 3600 + int(minutes) * 60 + float(seconds.replace(",", "."))
+        suffix = _UNIT.match(text, end)  # "1:05 min" is a clock, too
+        end = suffix.end() if suffix and suffix.lastgroup in _SECONDS else end
         return Time(start, end, value, "clock")
     value, whole = float(decimal), "." not in decimal
     suffix = None if more else _UNIT.match(text, end)
@@ -165,11 +171,11 @@ def _joined(text: str, times: list[Time]) -> list[Time]:
             if (time.unit == "s" and len(gap) < 10 and _JOINED.fullmatch(gap)) or not gap:
                 whole = last.whole and time.whole
                 value = last.value + time.value
-                joined[-1] = replace(last, end=time.end, value=value, scale=1.0, whole=whole)
+                joined[-1] = replace(last, end=time.end, value=value, scale=time.scale, whole=whole)
                 continue
         if last and last.unit != "junk" and text[time.end : time.end + 1] == ")":
             gap = text[last.end : time.start]
-            if len(gap) < 16 and re.fullmatch(r"\s?\((?:frame|second|at|~|#|=|\s)*", gap):
+            if len(gap) < 16 and _ASIDE.fullmatch(gap):
                 joined[-1] = replace(last, end=time.end + 1)
                 continue
         joined.append(time)

@@ -12,6 +12,7 @@ from builders.facts import missing_videos
 from builders.sportsmoments.matches import MatchIds, repair_match_ids, split_clip_ids
 from builders.sportsmoments.repack import ANNOTATIONS
 from vid2vidmr.errors import DataError
+from vid2vidmr.pair_table import pair_table
 
 SPLITS = ("val", "test")
 CLIP_ID = r"^[A-Za-z0-9_-]{11}__(\d+)_\d+$"
@@ -69,19 +70,13 @@ class Released:
     @cached_property
     def pairs(self) -> dict[str, pd.DataFrame]:
         """Split to pairs; ids number the released rows, so that repeated rows stay apart."""
-        return {
-            split: pd.DataFrame(
-                {
-                    "pair_id": [
-                        f"{split}-{row:0{max(5, len(str(len(rows) - 1)))}d}"
-                        for row in range(len(rows))
-                    ],
-                    "query_id": rows["query_id"],
-                    "target_id": rows["reference_id"],
-                }
-            )
-            for split, rows in self.rows.items()
-        }
+        tables = {}
+        for split, rows in self.rows.items():
+            codes, ids = pd.factorize(pd.concat([rows["query_id"], rows["reference_id"]]))
+            query, target = codes.reshape(2, -1)
+            digits = max(5, len(str(len(rows) - 1)))
+            tables[split] = pair_table(query, target, ids.to_numpy(), split, digits)
+        return tables
 
     @cached_property
     def videos(self) -> pd.DataFrame:
