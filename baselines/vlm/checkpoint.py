@@ -5,6 +5,7 @@ Source: the interfaces AutoProcessor and AutoModelForImageTextToText of transfor
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from vid2vidmr.errors import HubError, UserError
@@ -65,7 +66,10 @@ def load_checkpoint(
             "network and `hf auth whoami`, or give its folder."
         ) from None
     except (ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise UserError(f"The model {name} cannot be loaded: {short(error)}") from None
+        raise UserError(
+            f"The model {name} cannot be loaded ({short(error)}): it has to be a checkpoint for "
+            "AutoModelForImageTextToText, and transformers recent enough to know it."
+        ) from None
     processor.tokenizer.padding_side = "left"
     settings = model.generation_config
     for setting in ("temperature", "top_p", "top_k", "min_p", "typical_p"):
@@ -75,6 +79,16 @@ def load_checkpoint(
     if settings.pad_token_id is None:
         settings.pad_token_id = processor.tokenizer.pad_token_id
     return processor, model.eval()
+
+
+def commit_of(name: str, revision: str | None) -> str | None:
+    """Give the commit of a loaded checkpoint; of a folder only what the user said."""
+    if Path(name).exists():
+        return revision
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    return Path(found).parent.name if isinstance(found, str) else revision
 
 
 def short(value: object) -> str:

@@ -10,7 +10,7 @@ from importlib import metadata
 from itertools import islice
 from typing import Any
 
-from baselines.vlm.checkpoint import load_checkpoint, short
+from baselines.vlm.checkpoint import commit_of, load_checkpoint, short
 from baselines.vlm.inputs import fit_together, model_inputs
 from baselines.vlm.records import Frames, Reply, Request
 from vid2vidmr.errors import UserError
@@ -158,7 +158,7 @@ class TransformersRunner:
             engine["quantization"] = str(getattr(method, "quant_method", method))
         return {
             "model": self.name,
-            "revision": getattr(model.config, "_commit_hash", None) or self.revision,
+            "revision": commit_of(self.name, self.revision),
             "dtype": str(model.dtype).removeprefix("torch."),
             "engine": engine,
         }
