@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from local_hub import COMMIT, LocalHub
 from vlm_models import FAMILIES, ONEVISION_TEMPLATE, VIDEO_LLAVA, make_model
 
 from baselines.vlm.chat import render
@@ -299,6 +300,37 @@ def test_further_arguments_reach_the_model(qwen: TransformersRunner, frames: Fra
     (reply,) = answers(other, interleaved(frames, (0.0,), tokens=64))
     assert (reply.text, reply.dtype) == (ANSWER, "bfloat16")
     assert other._loaded[1].config._attn_implementation == "eager"
+
+
+def test_seconds_keep_their_precision_in_bfloat16(
+    qwen: TransformersRunner, frames: Frames, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qwen.dtype = "bfloat16"
+    model = qwen._loaded[1]
+    generate, given = model.generate, {}
+
+    def watched(**inputs: Any) -> Any:
+        given.update(inputs)
+        return generate(**inputs)
+
+    monkeypatch.setattr(model, "generate", watched)
+    (reply,) = answers(qwen, native(frames, (0.0, 0.7), (0.0, 3.3, 6.6, 9.9)))
+    assert reply.error is None
+    assert given["second_per_grid_ts"].tolist() == pytest.approx([1.4, 6.6], abs=1e-6)
+    assert str(given["pixel_values_videos"].dtype) == "torch.bfloat16"
+
+
+def test_a_repository_of_the_hub_is_fetched_and_its_commit_kept(
+    hub: LocalHub, tmp_path: Path, frames: Frames
+) -> None:
+    for path in make_model("qwen3_vl", tmp_path / "model", ANSWER).iterdir():
+        hub.files[f"/some/one/resolve/main/{path.name}"] = path.read_bytes()
+    asked = interleaved(frames, (0.0,), tokens=64)
+    (reply,) = answers(TransformersRunner("some/one", frames=frames), asked)
+    assert (reply.text, reply.model, reply.revision) == (ANSWER, "some/one", COMMIT)
+    with pytest.raises(UserError, match="The model some/other cannot be loaded") as caught:
+        answers(TransformersRunner("some/other", frames=frames), asked)
+    assert "\n" not in str(caught.value)
 
 
 def change(folder: str, name: str, how: Callable[[Any], Any]) -> None:
