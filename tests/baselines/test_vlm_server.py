@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from conftest import Served
 from vlm_server import (
     Behaviour,
     content_none,
@@ -46,7 +47,7 @@ def picture(colour: tuple[int, int, int]) -> dict[str, Any]:
     return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
 
 
-def test_transformers_serve_sees_images_and_stops_at_max_tokens(served: Any, ask: Any) -> None:
+def test_transformers_serve_sees_images_and_stops_at_max_tokens(served: Served, ask: Any) -> None:
     text = {"type": "text", "text": "[12.5s]"}
     one = ask(served.url, [text, picture((200, 10, 10))], served.model, max_tokens=64)
     assert one.choices[0].message.content == served.answer
@@ -58,7 +59,7 @@ def test_transformers_serve_sees_images_and_stops_at_max_tokens(served: Any, ask
     assert two.usage.prompt_tokens - one.usage.prompt_tokens == len("[12.5s]") + 6
 
 
-def test_transformers_serve_refuses_another_model(served: Any, ask: Any) -> None:
+def test_transformers_serve_refuses_another_model(served: Served, ask: Any) -> None:
     with pytest.raises(openai.BadRequestError):
         ask(served.url, model="another")
 
