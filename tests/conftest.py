@@ -89,7 +89,7 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[LocalHub]:
 
 
 class Served(NamedTuple):
-    """A running ``transformers serve``, and the answer that it always gives."""
+    """A running ``transformers serve``."""
 
     url: str
     model: str
@@ -98,7 +98,7 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="session")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """``transformers serve`` of a tiny Qwen2.5-VL."""
+    """``transformers serve`` of a tiny Qwen2.5-VL that always gives one answer."""
     pytest.importorskip("transformers")
     from vlm_models import make_model
     from vlm_server import serve

@@ -62,7 +62,8 @@ _CONNECT = (
 )
 _QUERY_BEFORE = re.compile(
     r"(?:(?:in|from|within) the (?:query|source|reference|first video)"
-    r"|(?<![a-z])(?<!for the )(?<!of the )query(?:'s)?[\"']?(?: video| clip| window| moment| segment)?[\"']?\s?"
+    r"|(?<![a-z])(?<!for the )(?<!of the )query(?:'s)?[\"']?"
+    r"(?: video| clip| window| moment| segment)?[\"']?\s?"
     r"(?:[:=(,]|-|is|lasts?|spans?|from|shows?|covers?|runs?|goes|between|itself))" + _CONNECT
 )
 _QUERY_AFTER = re.compile(
