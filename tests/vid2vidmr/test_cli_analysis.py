@@ -104,8 +104,12 @@ def test_compare_two_runs(cli: Cli, runs: Path, tmp_path: Path) -> None:
     shown = cli("compare", a, b, "--top", 2).out
     assert max(map(len, shown.splitlines())) <= 80
     assert named[0]["pair_id"] in shown and "A: video-match" in shown
+    assert 0 < found["p"] <= 1 and f"p = {found['p']:.3f}" in shown
+    assert f"p = {found['p']:.3f}" in page.read_text()
+    assert found["detectable"] is None  # four pairs of two videos
 
     same = json.loads(cli("compare", a, a, "--json").out)
+    assert same["p"] == 1
     assert same["ties"] == 4 and not same["better"] and same["difference"]["mAP"]["value"] == 0
 
 

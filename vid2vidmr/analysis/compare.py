@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.significance import detectable_difference, paired_test
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Interval, Record, Window
 
@@ -54,6 +57,11 @@ class Comparison(Record):
         Of either run, percent.
     difference : dict of str to Interval
         First minus second, points, resampled pair by pair.
+    p : float
+        Of the difference in mIoU, two-sided, over query and target videos.
+    detectable : float or None
+        Smallest difference in mIoU that these pairs would mostly show, points; None if they are of
+        the same two videos, which show none.
     wins, ties, losses : int
         Pairs on which the IoU of the first run's first window is higher, within 0.01, lower.
     better, worse : tuple of Disagreement
@@ -70,6 +78,8 @@ class Comparison(Record):
     pairs: int
     metrics: tuple[dict[str, Interval], dict[str, Interval]]
     difference: dict[str, Interval]
+    p: float
+    detectable: float | None
     wins: int
     ties: int
     losses: int
@@ -116,6 +126,7 @@ def compare(
     if any(list(evaluation.per_pair.index) != order for evaluation in (first, second)):
         raise DataError("These runs were not scored on the same pairs: they cannot be compared.")
     ahead = first.iou - second.iou
+    seen = detectable_difference({"A": first, "B": second})
     ranked = np.argsort(-ahead, kind="stable")
 
     def named(rows: np.ndarray) -> tuple[Disagreement, ...]:
@@ -132,6 +143,8 @@ def compare(
         pairs=len(pairs),
         metrics=(first.metrics, second.metrics),
         difference=paired_difference(first, second, resamples=resamples, seed=seed),
+        p=paired_test(first, second).p,
+        detectable=seen if math.isfinite(seen) else None,
         wins=int((ahead >= TIE).sum()),
         ties=int((np.abs(ahead) < TIE).sum()),
         losses=int((ahead <= -TIE).sum()),

@@ -20,6 +20,7 @@ from vid2vidmr.analysis.wording import (
     number,
     seconds,
     subtitle,
+    verdict,
 )
 from vid2vidmr.files import write_text
 
@@ -67,7 +68,7 @@ def comparison_page(comparison: Comparison) -> str:
     return (
         _environment()
         .get_template("comparison.html")
-        .render(comparison=comparison, subtitle=subtitle(comparison))
+        .render(comparison=comparison, subtitle=subtitle(comparison), verdict=verdict(comparison))
     )
 
 

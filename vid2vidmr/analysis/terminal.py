@@ -21,6 +21,7 @@ from vid2vidmr.analysis.wording import (
     number,
     seconds,
     subtitle,
+    verdict,
 )
 from vid2vidmr.records import Interval, Window
 
@@ -176,10 +177,7 @@ def comparison_lines(comparison: Comparison) -> Lines:
         Text(""),
         grid,
         Text(""),
-        Text(
-            f"By the IoU of the first window, A is better on {comparison.wins} pairs, worse on "
-            f"{comparison.losses}, within 0.01 on {comparison.ties}."
-        ),
+        Text(verdict(comparison)),
     ]
     for title, pairs in (("A better", comparison.better), ("B better", comparison.worse)):
         if pairs:

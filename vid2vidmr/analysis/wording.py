@@ -8,6 +8,7 @@ from vid2vidmr.records import Interval, Window
 
 if TYPE_CHECKING:
     from vid2vidmr.analysis.analyse import Analysis
+    from vid2vidmr.analysis.compare import Comparison
 
 TYPE_TEXTS = {
     "correct": "IoU with the truth is 0.5 or more",
@@ -112,4 +113,17 @@ def findings(analysis: Analysis) -> list[str]:
             f"Another annotated moment is known in {analysis.with_others:.1f} % of the targets; "
             "elsewhere no window can be on a wrong moment."
         )
+    return said
+
+
+def verdict(comparison: Comparison) -> str:
+    """Say what a comparison counts and tests, in sentences."""
+    p = "p < 0.001" if comparison.p < 0.001 else f"p = {comparison.p:.3f}"
+    said = (
+        f"By the IoU of the first window, A is better on {comparison.wins} pairs, worse on "
+        f"{comparison.losses}, within 0.01 on {comparison.ties}. The difference in mIoU: {p} "
+        "(two-sided, paired, over query and target videos)."
+    )
+    if comparison.detectable:  # 0: they differ nowhere
+        said += f" Below {comparison.detectable:.1f} points these pairs would mostly show none."
     return said
