@@ -31,6 +31,12 @@ CONTEXT: dict[str, Any] = {
 }
 """The context that the specification gives in its appendix."""
 
+_FORMS = {
+    ".json": "application/json",
+    ".jsonl": "application/jsonlines",
+    ".bin": "application/octet-stream",
+}
+
 
 def croissant(
     dataset: Dataset,
@@ -80,14 +86,7 @@ def croissant(
         "isLiveDataset": False,
         "distribution": [
             *(_file(folder, name, "application/x-parquet") for name in tables),
-            *(
-                _file(
-                    folder,
-                    name,
-                    "application/json" if "json" in name else "application/octet-stream",
-                )
-                for name in others
-            ),
+            *(_file(folder, name, _FORMS.get(Path(name).suffix, "text/plain")) for name in others),
         ],
         "recordSet": [_records(name, columns) for name, columns in tables.items()],
     }

@@ -80,6 +80,8 @@ class DatasetBuilder(ABC):
     """
 
     info: ClassVar[DatasetInfo]
+    notice: ClassVar[Path | None] = None
+    """File of copyright notices that go wherever the annotations go."""
 
     @abstractmethod
     def build(self, out: Path, **options: Any) -> Dataset:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from itertools import islice
 from pathlib import Path
+from queue import SimpleQueue
 from threading import Event
 from typing import Protocol, TypeVar
 
 import numpy as np
 import torch
 
+from vid2vidmr.decoders import Decoder, prepared_batches
 from vid2vidmr.encoders import Encoder
-from vid2vidmr.video import sample_frames
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -32,10 +34,38 @@ class Engine(Protocol):
 
 
 def encode_here(
-    todo: list[tuple[str, Path]], encoder: Encoder
+    todo: list[tuple[str, Path]], encoder: Encoder, decoders: int | None = None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
-    """Encode files with all cores of this machine, see `Engine`."""
-    return side_by_side(todo, lambda path, stop: encode_video(path, encoder, stop))
+    """Encode files with all of this machine, see `Engine`.
+
+    Parameters
+    ----------
+    todo : list of (video id, path)
+    encoder : Encoder
+    decoders : int, optional
+        Processes that decode, and feed the encoder in this one; 0 decodes here. By default all
+        cores but one for an accelerator, which one process could not keep busy; 0 on a CPU, where
+        each core encodes what it has decoded, and for a single video.
+    """
+    if decoders is None:
+        decoders = 0 if encoder.device.type == "cpu" or len(todo) == 1 else _cores() - 1
+    if decoders == 0:
+        yield from side_by_side(todo, lambda path, stop: encode_video(path, encoder, stop))
+        return
+    free: SimpleQueue[Decoder] = SimpleQueue()
+
+    def encode(path: Path, stop: Event) -> np.ndarray:
+        decoder = free.get()
+        try:
+            return _encode(decoder.batches(path), encoder, stop)
+        finally:
+            free.put(decoder)
+
+    with ExitStack() as running:
+        for _ in range(min(decoders, len(todo))):
+            decoder = Decoder(encoder.prepare, encoder.size, encoder.batch)
+            free.put(running.enter_context(decoder))
+        yield from side_by_side(todo, encode, decoders)
 
 
 def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.ndarray:
@@ -53,36 +83,48 @@ def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.
     VideoError
         If the file cannot be read to its end.
     """
-    sampled = sample_frames(path, threads=1, size=encoder.size)
-    frames = (encoder.prepare(frame) for _, frame in sampled)
-    parts = []
-    while not (stop and stop.is_set()) and (batch := list(islice(frames, encoder.batch))):
+    batches = prepared_batches(path, encoder.prepare, encoder.size, encoder.batch)
+    return _encode(batches, encoder, stop)
+
+
+def _encode(batches: Iterator[np.ndarray], encoder: Encoder, stop: Event | None) -> np.ndarray:
+    parts = [np.empty((0, encoder.dim), np.float32)]
+    while not (stop and stop.is_set()) and (batch := next(batches, None)) is not None:
         parts.append(encoder.encode_prepared(batch))
-    return np.concatenate(parts or [np.empty((0, encoder.dim), np.float32)])
+    return np.concatenate(parts)
 
 
 def side_by_side(
-    todo: Iterable[tuple[str, Work]], encode: Callable[[Work, Event], Result]
+    todo: Iterable[tuple[str, Work]],
+    encode: Callable[[Work, Event], Result],
+    threads: int | None = None,
 ) -> Generator[tuple[str, Future[Result]]]:
-    """Encode videos side by side, one a core, and yield them in order.
+    """Encode videos side by side, by default one a core, and yield them in order.
 
     Within a video everything runs on one core: nothing waits for other threads, which is the
     fastest way to keep all cores (and an accelerator) busy, and the features do not depend on
     the number of cores.
     """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    threads = threads or _cores()
     stop = Event()
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(cores, initializer=lambda: torch.set_num_threads(1)) as pool:
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1)) as pool:
         running: deque[tuple[str, Future[Result]]] = deque()
         waiting = iter(todo)
         try:
             while True:
-                for video, work in islice(waiting, 2 * (cores or 1) - len(running)):
+                for video, work in islice(waiting, 2 * threads - len(running)):
                     running.append((video, pool.submit(encode, work, stop)))
                 if not running:
                     break
                 yield running.popleft()
         finally:
             stop.set()
-            torch.set_num_threads(threads)  # the workers' setting is the default of new threads
+            torch.set_num_threads(before)  # the workers' setting is the default of new threads
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -16,6 +16,7 @@ from vid2vidmr.dataset_card import dataset_card, licence_of
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features import FeatureStore, open_features
 from vid2vidmr.files import replacing, write_json, write_text
+from vid2vidmr.registry import dataset_builder, dataset_names
 
 STORE = ("contract.json", "index.jsonl", "features.bin")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -75,6 +76,10 @@ def write_published(
         _write_table(out / name, table, columns)
     others = ["dataset.json"]
     _take(dataset.path / "dataset.json", out / "dataset.json")
+    notice = dataset_builder(dataset.name).notice if dataset.name in dataset_names() else None
+    if notice is not None:
+        others.append("NOTICE")
+        _take(notice, out / "NOTICE")
     contracts = {}
     if store is not None:
         folder = f"features/{store.path.name}"

@@ -31,6 +31,7 @@ class ActivityNetVRL(DatasetBuilder):
         synthetic=False,
         default_encoder="clip-vit-b32",
     )
+    notice = Path(__file__).parent / "annotations" / "NOTICE"
 
     def build(
         self,

@@ -30,6 +30,7 @@ class SportsMoments(DatasetBuilder):
         synthetic=False,
         default_encoder="clip-vit-b32",
     )
+    notice = Path(__file__).parent / "annotations" / "NOTICE"
 
     def build(
         self,

@@ -21,12 +21,13 @@ ENCODER, REPOSITORY = "efficientnet-lite0", "someone/moments"
 
 
 @pytest.fixture(autouse=True)
-def own_caches(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Leave the user's caches alone; the local hub speaks LFS, not xet."""
+def one_hub(monkeypatch: pytest.MonkeyPatch, hub: LocalHub, tmp_path: Path) -> None:
+    """Send `datasets` to the local hub, with an empty cache; it speaks LFS, not xet."""
     import datasets.config
     import huggingface_hub.constants
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub.address)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
 
 
@@ -35,10 +36,10 @@ def dataset(tiny: Path) -> Dataset:
     return load_dataset(tiny)
 
 
-def opened(folder: Path, config: str) -> dict:
+def opened(where: Path | str, config: str) -> dict:
     import datasets
 
-    return datasets.load_dataset(str(folder), config)
+    return datasets.load_dataset(str(where), config)
 
 
 def uploads(hub: LocalHub) -> list[str]:
@@ -66,7 +67,7 @@ def test_up_to_the_hub_and_down_again(dataset: Dataset, hub: LocalHub, tmp_path:
     assert list(a) == list(b)
     np.testing.assert_array_equal(a.target_features(0), b.target_features(0))
 
-    found = opened(folder, "pairs")
+    found = opened(REPOSITORY, "pairs")  # from the hub itself
     assert {s: len(rows) for s, rows in found.items()} == dataset.counts["pairs"]
     assert found["test"]["pair_id"][:] == dataset.pairs("test").table["pair_id"].tolist()
     moments = opened(folder, "moments")["moments"]
@@ -130,6 +131,15 @@ def test_a_licence_that_nobody_knows_and_simulated_features_are_said(tmp_path: P
 )  # fmt: skip
 def test_licences(text: str, number: str) -> None:
     assert licence_of(text)[0] == number
+
+
+def test_copyright_notices_go_with_the_annotations(tmp_path: Path) -> None:
+    from builders.sportsmoments import SportsMoments
+
+    built = SportsMoments().build(tmp_path / "built")
+    published = write_published(built, tmp_path / "out", repository=REPOSITORY)
+    assert "NOTICE" in published.files
+    assert "Permission is hereby granted" in (tmp_path / "out" / "NOTICE").read_text()
 
 
 def test_croissant_is_valid_and_reads_the_tables(
