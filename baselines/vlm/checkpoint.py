@@ -18,7 +18,7 @@ def load_checkpoint(
     device_map: str | dict[str, Any] | None,
     more: dict[str, Any],
 ) -> tuple[Any, Any]:
-    """Give the processor and the model, set to pad on the left and to decode greedily.
+    """Give the processor and the model, set to pad on the left.
 
     Parameters
     ----------
@@ -72,8 +72,6 @@ def load_checkpoint(
         ) from None
     processor.tokenizer.padding_side = "left"
     settings = model.generation_config
-    for setting in ("temperature", "top_p", "top_k", "min_p", "typical_p"):
-        setattr(settings, setting, None)  # they are for sampling, and warn
     if settings.eos_token_id is None:
         settings.eos_token_id = processor.tokenizer.eos_token_id
     if settings.pad_token_id is None:

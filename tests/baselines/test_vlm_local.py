@@ -80,6 +80,11 @@ def native(
     return Request(content=(*content, Text(text="\nWhen?")), max_tokens=6)
 
 
+def change(folder: Path, name: str, how: Callable[[Any], Any]) -> None:
+    path = folder / name
+    path.write_text(json.dumps(how(json.loads(path.read_text()))))
+
+
 def answers(runner: TransformersRunner, *requests: Request) -> list[Reply]:
     return list(runner.generate((str(n), request) for n, request in enumerate(requests)))
 
@@ -278,15 +283,17 @@ def test_a_failed_batch_is_asked_one_by_one(
     assert (reply.key, reply.text, reply.error) == ("0", None, "out of memory")
 
 
-def test_settings_for_sampling_are_dropped_without_a_warning(
-    qwen: TransformersRunner, frames: Frames, caplog: pytest.LogCaptureFixture
+def test_a_config_for_sampling_is_not_followed(
+    tmp_path: Path, frames: Frames, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    path = Path(qwen.name) / "generation_config.json"
-    config = json.loads(path.read_text())
-    path.write_text(json.dumps({**config, "do_sample": True, "temperature": 0.7, "top_k": 20}))
-    first, second = (answers(qwen, interleaved(frames, (0.0,)))[0].text for _ in range(2))
-    assert first == second == ANSWER[:6].strip()
-    assert "flags" not in caplog.text
+    folder = make_model("qwen2_5_vl", tmp_path / "model")
+    asked = interleaved(frames, (0.0,), tokens=12)
+    (greedy,) = answers(TransformersRunner(str(folder), frames=frames), asked)
+    sampling = {"do_sample": True, "temperature": 5.0, "top_k": 200, "top_p": 0.99}
+    change(folder, "generation_config.json", lambda config: config | sampling)
+    runner = TransformersRunner(str(folder), frames=frames)
+    assert {answers(runner, asked)[0].text for _ in range(3)} == {greedy.text}
+    assert "flags" not in capfd.readouterr().err
 
 
 def test_further_arguments_reach_the_model(qwen: TransformersRunner, frames: Frames) -> None:
@@ -331,11 +338,6 @@ def test_a_repository_of_the_hub_is_fetched_and_its_commit_kept(
     with pytest.raises(UserError, match="The model some/other cannot be loaded") as caught:
         answers(TransformersRunner("some/other", frames=frames), asked)
     assert "\n" not in str(caught.value)
-
-
-def change(folder: str, name: str, how: Callable[[Any], Any]) -> None:
-    path = Path(folder) / name
-    path.write_text(json.dumps(how(json.loads(path.read_text()))))
 
 
 @pytest.mark.parametrize(
@@ -394,7 +396,7 @@ def test_models_that_are_none(tmp_path: Path, frames: Frames) -> None:
     with pytest.raises(UserError, match=r"\(qwen2\) takes no images: name one that") as caught:
         answers(TransformersRunner(str(words), frames=frames), asked)
     assert "\n" not in str(caught.value)
-    change(str(folder), "config.json", lambda config: {**config, "model_type": "unheard_of"})
+    change(folder, "config.json", lambda config: {**config, "model_type": "unheard_of"})
     with pytest.raises(UserError, match="cannot be loaded") as caught:
         answers(TransformersRunner(str(folder), frames=frames), asked)
     assert "\n" not in str(caught.value)
