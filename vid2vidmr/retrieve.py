@@ -88,7 +88,7 @@ def retrieve(
     files = {"query": query, "target": target}
     query_s, target_s = video_duration(query), video_duration(target)
     features, encoder_name = None, None
-    if method.info.kind != "bias":
+    if method.info.needs_features:
         contract: FeatureContract | None = getattr(method, "encoder_contract", None)
         if encoder is None:
             encoder = contract.encoder if contract is not None else DEFAULT_ENCODER

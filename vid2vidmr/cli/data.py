@@ -1,4 +1,4 @@
-"""Commands about data sets: build, features, datasets, export."""
+"""Commands about data sets: build, features, datasets."""
 
 from __future__ import annotations
 
@@ -15,12 +15,6 @@ from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 if TYPE_CHECKING:
     from vid2vidmr.downloads import DownloadOptions
     from vid2vidmr.encoding import Engine
-
-
-class Format(StrEnum):
-    """Formats of other projects that pairs can be written in."""
-
-    qvhighlights = "qvhighlights"
 
 
 class SplitBy(StrEnum):
@@ -98,6 +92,15 @@ def build(
             rich_help_panel=OWN,
         ),
     ] = False,
+    max_pairs_per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Hard limit on the pairs of a class in a split, drawn with --seed "
+            "(activitynet-vrl: of train).",
+            rich_help_panel=OWN,
+        ),
+    ] = None,
     status: Annotated[
         bool, typer.Option("--status", help="Build nothing: tell which videos are here, and why.")
     ] = False,
@@ -158,6 +161,7 @@ def build(
             "split_by": split_by and split_by.value,
             "cross_video_only": cross_video_only,
             "distractors": distractors,
+            "max_pairs_per_class": max_pairs_per_class,
             "cut": cut,
             "download": _download_options(download, cookies, proxy, mirror, pause),
         },
@@ -295,22 +299,3 @@ def datasets(as_json: AsJson = False) -> None:
         title = f"{row['title']} (synthetic)" if row["synthetic"] else str(row["title"])
         lines.append([str(row["name"]), f"{title}\n{state}"])
     print_table("Data sets", ["name", "what it is, and what is built here"], lines)
-
-
-def export(
-    dataset: Built,
-    out: Annotated[Path, typer.Option(help="File to write.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    format: Annotated[Format, typer.Option(help="Format to write.")] = Format.qvhighlights,
-    as_json: AsJson = False,
-) -> None:
-    """Write pairs in another project's format (QVHighlights)."""
-    from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.export import export_qvhighlights
-
-    pairs = load_dataset(dataset).pairs(split)
-    export_qvhighlights(pairs, out)
-    if as_json:
-        print_json({"path": str(out), "format": format.value, "pairs": len(pairs)})
-    else:
-        typer.echo(f"{count(len(pairs))} {split} pairs written to {out}.")
