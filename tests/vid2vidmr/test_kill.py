@@ -106,9 +106,9 @@ def test_build_killed_ten_times(data_home: Path, tmp_path: Path) -> None:
 
 def test_features_killed_ten_times(tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
-    files = {f"v{i:02d}": f"videos/v{i:02d}.mp4" for i in range(24)}
+    files = {f"v{i:02d}": f"videos/v{i:02d}.mp4" for i in range(36)}
     for i, file in enumerate(files.values()):
-        write_video(tmp_path / file, constant_rate(8, 20 + 4 * (i % 3)), rate=8)
+        write_video(tmp_path / file, constant_rate(8, 18 + 2 * (i % 2)), rate=8)
     (tmp_path / files["v11"]).write_bytes(b"no video")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for home in (whole, killed):
