@@ -37,10 +37,8 @@ def encode_on_ray(
     Raises
     ------
     UserError
-        If Ray is not installed or its cluster cannot be joined, or it has no GPU and `device` is
-        one.
-    FeatureError
-        If a worker's encoder is another one.
+        If Ray is not installed or its cluster cannot be joined, it has no GPU and `device` is one,
+        or a worker's encoder is another one.
     """
     if not todo:
         return
@@ -95,7 +93,7 @@ def _encode(
     )
     for (video, path), row in zip(todo, encoded.iter_rows(), strict=True):
         if row["refused"]:
-            raise FeatureError(row["refused"])
+            raise UserError(row["refused"])  # not of this video: the run ends
         future: Future[np.ndarray] = Future()
         if row["failed"]:
             future.set_exception(VideoError(row["failed"].replace(row["path"], str(path))))

@@ -20,7 +20,7 @@ from tiny_clip import tiny_clip
 from vid2vidmr.decoders import Decoder
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import encode_here
-from vid2vidmr.errors import FeatureError, VideoError
+from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.extract import extract_features, extract_files
 from vid2vidmr.features import open_features
 
@@ -179,7 +179,7 @@ def test_a_decoder_forgets_a_video_that_nobody_took_to_its_end(tmp_path):
         with pytest.raises(VideoError, match="does not exist"):
             next(decoder.batches(tmp_path / "gone.mp4"))
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-        with pytest.raises(FeatureError, match="ended with status -9"):
+        with pytest.raises(UserError, match="ended with status -9"):
             list(decoder.batches(tmp_path / files["v0"]))
 
 
@@ -192,6 +192,19 @@ def test_an_encoder_that_fails_stops_the_processes_that_decode(tmp_path):
 
     object.__setattr__(broken, "network", network)
     with pytest.raises(RuntimeError, match="out of memory"):
+        extract_features(dataset, broken, engine=partial(encode_here, decoders=2))
+    assert not multiprocessing.active_children()
+
+
+def end_process(frame):
+    os._exit(3)
+
+
+def test_a_process_that_dies_ends_the_run(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20, 20]))
+    broken = number_encoder()
+    object.__setattr__(broken, "prepare", end_process)
+    with pytest.raises(UserError, match="A process that decodes ended with status 3"):
         extract_features(dataset, broken, engine=partial(encode_here, decoders=2))
     assert not multiprocessing.active_children()
 

@@ -78,6 +78,15 @@ def test_a_shard_that_was_killed_is_run_again(cli: Cli, whole: Path, home: Path)
         assert cli(*COMMAND, "--shard", shard).code == 0
     check_same(contents(home), contents(whole))
 
+    # What is left of shards when their deletion is killed.
+    half = features / f"{ENCODER}.shards" / "2-of-3"
+    half.mkdir(parents=True)
+    (half / "features.bin").write_bytes(b"rows")
+    half.with_name(".1-of-3.lock").touch()
+    assert cli(*COMMAND).code == 0
+    check_same(contents(home), contents(whole))
+    assert not half.parent.exists()
+
 
 def test_without_the_option_the_rest_is_encoded(cli: Cli, whole: Path, home: Path) -> None:
     assert cli(*COMMAND, "--shard", "2/3").code == 0
@@ -127,6 +136,7 @@ def test_shards_of_other_weights_are_refused(cli: Cli, home: Path) -> None:
 
 ON_RAY = """
 import os
+import shutil
 import sys
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 import ray
@@ -134,12 +144,22 @@ import vid2vidmr.encoding
 from vid2vidmr.cli import main
 ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 vid2vidmr.encoding.encode_video = None  # in this process
-for more in (["--device", "cuda"], []):
+
+def run(*more):
     sys.argv = ["vid2vidmr", "features", "mini", "--engine", "ray", *more]
     try:
         main()
     except SystemExit as stop:
-        assert stop.code == (2 if more else 0)
+        return stop.code
+
+assert run("--device", "cuda") == 2
+import vid2vidmr.encoders
+decoder, vid2vidmr.encoders.DECODER = vid2vidmr.encoders.DECODER, "another"
+shutil.rmtree("mini/features")
+assert run() == 2
+shutil.rmtree("mini/features")
+vid2vidmr.encoders.DECODER = decoder
+assert not run()
 """
 
 
@@ -150,6 +170,7 @@ def test_a_ray_of_two_workers(whole: Path, home: Path) -> None:
     ran = subprocess.run(run, cwd=home, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert "The Ray cluster has no GPU" in ran.stderr
+    assert "A worker of Ray has another encoder, with decoder" in ran.stderr
     assert "6 videos have features" in ran.stderr
     assert "2 failed, 1 have no file" in ran.stderr
     check_same(contents(home), contents(whole))
