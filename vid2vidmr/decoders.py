@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from vid2vidmr.errors import FeatureError, VideoError
+from vid2vidmr.errors import UserError, VideoError
 from vid2vidmr.video import sample_frames
 
 Prepare = Callable[[np.ndarray], np.ndarray]
@@ -68,7 +68,7 @@ class Decoder(AbstractContextManager["Decoder"]):
         ------
         VideoError
             If the file cannot be read to its end.
-        FeatureError
+        UserError
             If the process has died.
         """
         self._asked += 1
@@ -85,7 +85,7 @@ class Decoder(AbstractContextManager["Decoder"]):
                 yield found
         except (EOFError, OSError):
             self._process.join()
-            raise FeatureError(
+            raise UserError(  # not of this video: the run ends
                 f"A process that decodes ended with status {self._process.exitcode}: if memory "
                 "was short, run again, it continues; a script that extracts features must do so "
                 'under `if __name__ == "__main__":`.'

@@ -37,9 +37,8 @@ def encode_on_ray(
     Raises
     ------
     UserError
-        If Ray is not installed, or its cluster has no GPU and `device` is one.
-    FeatureError
-        If a worker's encoder is another one.
+        If Ray is not installed or its cluster cannot be joined, it has no GPU and `device` is one,
+        or a worker's encoder is another one.
     """
     if not todo:
         return
@@ -54,7 +53,13 @@ def encode_on_ray(
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # there is a progress bar already
     started = not ray.is_initialized()
     if started:
-        ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+        try:
+            ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+        except ConnectionError as error:
+            raise UserError(
+                f"The Ray cluster cannot be joined ({str(error).splitlines()[0]}): see `ray "
+                "status`; without RAY_ADDRESS and after `ray stop` this machine alone encodes."
+            ) from None
     try:
         yield from _encode(ray, todo, encoder, device)
     finally:
@@ -88,7 +93,7 @@ def _encode(
     )
     for (video, path), row in zip(todo, encoded.iter_rows(), strict=True):
         if row["refused"]:
-            raise FeatureError(row["refused"])
+            raise UserError(row["refused"])  # not of this video: the run ends
         future: Future[np.ndarray] = Future()
         if row["failed"]:
             future.set_exception(VideoError(row["failed"].replace(row["path"], str(path))))

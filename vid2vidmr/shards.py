@@ -138,7 +138,9 @@ def taken_shards(store: Path, contract: FeatureContract) -> Iterator[Encoded]:
         for folder in folders:
             (folder / "index.jsonl").unlink(missing_ok=True)  # first: a store without videos
             shutil.rmtree(folder)
-            folder.with_name(f".{folder.name}.lock").unlink(missing_ok=True)
+    for lock in shards_folder(store).glob(".*-of-*.lock"):
+        if not lock.with_name(lock.name[1:].removesuffix(".lock")).exists():
+            lock.unlink()
     with suppress(OSError):  # there is none, or a shard has begun meanwhile
         shards_folder(store).rmdir()
 

@@ -1,7 +1,6 @@
 import json
 import multiprocessing
 import os
-import random
 import signal
 import subprocess
 import sys
@@ -21,20 +20,19 @@ from tiny_clip import tiny_clip
 from vid2vidmr.decoders import Decoder
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import encode_here
-from vid2vidmr.errors import FeatureError, VideoError
+from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.extract import extract_features, extract_files
-from vid2vidmr.features import FeatureStore, open_features
+from vid2vidmr.features import open_features
 
 
 def number_of(frame):
     return np.array([read_number(frame), 1])
 
 
-def number_encoder(delay_s=0.0, sha256="0" * 64):
+def number_encoder(sha256="0" * 64):
     """The feature is the frame's number, so that a test can tell which frames were encoded."""
 
     def network(batch):
-        time.sleep(delay_s)
         return batch.float()
 
     return Encoder(
@@ -181,7 +179,7 @@ def test_a_decoder_forgets_a_video_that_nobody_took_to_its_end(tmp_path):
         with pytest.raises(VideoError, match="does not exist"):
             next(decoder.batches(tmp_path / "gone.mp4"))
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
-        with pytest.raises(FeatureError, match="ended with status -9"):
+        with pytest.raises(UserError, match="ended with status -9"):
             list(decoder.batches(tmp_path / files["v0"]))
 
 
@@ -194,6 +192,19 @@ def test_an_encoder_that_fails_stops_the_processes_that_decode(tmp_path):
 
     object.__setattr__(broken, "network", network)
     with pytest.raises(RuntimeError, match="out of memory"):
+        extract_features(dataset, broken, engine=partial(encode_here, decoders=2))
+    assert not multiprocessing.active_children()
+
+
+def end_process(frame):
+    os._exit(3)
+
+
+def test_a_process_that_dies_ends_the_run(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20, 20]))
+    broken = number_encoder()
+    object.__setattr__(broken, "prepare", end_process)
+    with pytest.raises(UserError, match="A process that decodes ended with status 3"):
         extract_features(dataset, broken, engine=partial(encode_here, decoders=2))
     assert not multiprocessing.active_children()
 
@@ -221,41 +232,6 @@ def test_a_decoder_ends_with_a_killed_parent(tmp_path):
     while state.exists() and " Z " not in state.read_text() and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not state.exists() or " Z " in state.read_text()
-
-
-KILLED = """
-import sys
-sys.path[:0] = ["tests", "tests/vid2vidmr"]
-from pathlib import Path
-from test_extract import number_encoder
-from vid2vidmr.dataset import load_dataset
-from vid2vidmr.extract import extract_features, extract_files
-dataset = load_dataset(sys.argv[1])
-print("go", flush=True)
-extract_features(dataset, number_encoder(delay_s=0.004), out=Path(sys.argv[2]))
-"""
-
-
-def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path):
-    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20 + 2 * i for i in range(12)]))
-    whole = extract_features(dataset, number_encoder(), out=tmp_path / "whole")
-    rng = random.Random(5)
-    sizes = set()
-    for _ in range(5):
-        run = subprocess.Popen(
-            [sys.executable, "-c", KILLED, tmp_path, tmp_path / "killed"],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-        )
-        assert run.stdout.readline() == b"go\n"
-        time.sleep(rng.uniform(0.0, 0.15))
-        os.kill(run.pid, signal.SIGKILL)
-        run.communicate()
-        if (tmp_path / "killed" / "contract.json").exists():
-            sizes.add(len(FeatureStore(tmp_path / "killed")))
-    assert sizes - {12}, "no run was killed while it worked"
-    resumed = extract_features(dataset, number_encoder(), out=tmp_path / "killed")
-    assert files_of(resumed) == files_of(whole)
 
 
 def test_variable_frame_rate_in_a_store(tmp_path):

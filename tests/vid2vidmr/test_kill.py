@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bad_server import BadServer
 from coded_video import constant_rate, write_video
 from conftest import ENCODER
 from mini_dataset import mini_dataset
+
+from vid2vidmr.downloads import read_states
 
 PROGRAM = str(Path(sys.executable).with_name("vid2vidmr"))
 KILLS = 3
@@ -74,12 +77,20 @@ def finish(home: Path, *arguments: str) -> float:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Bytes of every file; times and the hardware of results are left out."""
+    """Bytes of every file; times are left out: of results, with their hardware, of downloads."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         assert not path.name.startswith(".tmp-")
         if path.is_dir() or path.name == "time.json" or path.suffix == ".lock":
+            continue
+        if path.name == "downloads.sqlite":
+            rows = read_states(path.parent).values()
+            found[name] = [row._replace(changed="", attempts=0) for row in rows]
+            continue
+        if path.name == "availability.json":
+            videos = json.loads(path.read_text())["videos"]
+            found[name] = [{**video, "date": None} for video in videos]
             continue
         if path.name == "result.json":
             result = json.loads(path.read_text())
@@ -104,11 +115,32 @@ def test_build_killed_ten_times(data_home: Path, tmp_path: Path) -> None:
     check_same(contents(tmp_path / "minimatch"), expected)
 
 
+def test_build_with_downloads_killed_ten_times(tmp_path: Path) -> None:
+    kinds = ("ok", "slow", "gone", "ok")
+    ids = [f"{kind}-".ljust(9, "0") + f"{i:02d}" for i, kind in enumerate(kinds * 10)]
+    rows = "\n".join(f"jump,{video_id},0,5,train" for video_id in ids)
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    video = write_video(tmp_path / "v.mp4", constant_rate(4, 6), rate=4, faststart=True)
+    for home in (whole, killed):
+        home.mkdir()
+        (home / "list.csv").write_text(f"label,youtube_id,time_start,time_end,split\n{rows}\n")
+    command = ("build", "kinetics", "list.csv", "--download", "--pause", "0", "--mirror")
+    server = BadServer(video.read_bytes())
+    try:
+        finish(whole, *command, server.mirror)
+        for _ in range(10):
+            kill_when_it_writes(killed, killed / "kinetics" / "videos", *command, server.mirror)
+        finish(killed, *command, server.mirror)
+    finally:
+        server.stop()
+    check_same(contents(killed), contents(whole))
+
+
 def test_features_killed_ten_times(tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
-    files = {f"v{i:02d}": f"videos/v{i:02d}.mp4" for i in range(24)}
+    files = {f"v{i:02d}": f"videos/v{i:02d}.mp4" for i in range(36)}
     for i, file in enumerate(files.values()):
-        write_video(tmp_path / file, constant_rate(8, 20 + 4 * (i % 3)), rate=8)
+        write_video(tmp_path / file, constant_rate(8, 18 + 2 * (i % 2)), rate=8)
     (tmp_path / files["v11"]).write_bytes(b"no video")
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for home in (whole, killed):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from coded_video import constant_rate, write_video
@@ -42,10 +43,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def home(whole: Path, tmp_path: Path) -> Path:
-    """The same without features."""
+def home(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The same without features, as the working folder."""
     ignore = shutil.ignore_patterns("features")
     shutil.copytree(whole / "mini", tmp_path / "mini", ignore=ignore)
+    monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
@@ -59,39 +61,37 @@ def test_shards_side_by_side(whole: Path, home: Path) -> None:
     assert not (home / "mini" / "features" / f"{ENCODER}.shards").exists()
 
 
-def test_a_shard_that_was_killed_is_run_again(whole: Path, home: Path) -> None:
+def test_a_shard_that_was_killed_is_run_again(cli: Cli, whole: Path, home: Path) -> None:
     features = home / "mini" / "features"
-    finish(home, *COMMAND, "--shard", "1/3")
+    assert cli(*COMMAND, "--shard", "1/3").code == 0
     for grows in ("features.bin", "index.jsonl"):
         kill_when_it_writes(home, features, *COMMAND, "--shard", "2/3", grows=grows)
-    finish(home, *COMMAND, "--shard", "3/3")
+    assert "Shard 3/3 is done" in cli(*COMMAND, "--shard", "3/3").err
     assert not (features / ENCODER).exists()
-    finish(home, *COMMAND, "--shard", "2/3")
+    for grows in ("", "index.jsonl"):  # while the shards become the store
+        kill_when_it_writes(home, features / ENCODER, *COMMAND, "--shard", "2/3", grows=grows)
+    assert cli(*COMMAND, "--shard", "2/3").code == 0
     check_same(contents(home), contents(whole))
 
     # Once more, as a queue may do: nothing but the bad files is left to try.
     for shard in SHARDS:
-        finish(home, *COMMAND, "--shard", shard)
+        assert cli(*COMMAND, "--shard", shard).code == 0
     check_same(contents(home), contents(whole))
 
-
-def test_without_the_option_the_rest_is_encoded(whole: Path, home: Path) -> None:
-    finish(home, *COMMAND, "--shard", "2/3")
-    store = home / "mini" / "features" / ENCODER
-    process = start(home, *COMMAND)
-    _, error = process.communicate()
-    assert process.returncode == 0, error
+    # What is left of shards when their deletion is killed.
+    half = features / f"{ENCODER}.shards" / "2-of-3"
+    half.mkdir(parents=True)
+    (half / "features.bin").write_bytes(b"rows")
+    half.with_name(".1-of-3.lock").touch()
+    assert cli(*COMMAND).code == 0
     check_same(contents(home), contents(whole))
-    assert not missing_in([f"v{i}" for i in (0, 1, 3, 4, 6, 7)], store)
+    assert not half.parent.exists()
 
 
-def test_killed_while_shards_become_a_store(whole: Path, home: Path) -> None:
-    for shard in SHARDS[:2]:
-        finish(home, *COMMAND, "--shard", shard)
-    store = home / "mini" / "features" / ENCODER
-    for grows in ("", "index.jsonl"):
-        kill_when_it_writes(home, store, *COMMAND, "--shard", "3/3", grows=grows)
-    finish(home, *COMMAND, "--shard", "3/3")
+def test_without_the_option_the_rest_is_encoded(cli: Cli, whole: Path, home: Path) -> None:
+    assert cli(*COMMAND, "--shard", "2/3").code == 0
+    assert len(missing_in([f"v{i}" for i in range(8)], home / "mini" / "features" / ENCODER)) == 5
+    assert cli(*COMMAND).code == 0
     check_same(contents(home), contents(whole))
 
 
@@ -126,7 +126,7 @@ def test_a_shard_of_what_has_none_is_refused(cli: Cli, home: Path, tmp_path: Pat
 def test_shards_of_other_weights_are_refused(cli: Cli, home: Path) -> None:
     dataset = load_dataset(home / "mini")
     shard = Shard(1, 2).folder(dataset.path / "features" / ENCODER)
-    finish(home, *COMMAND, "--shard", "1/2")
+    assert cli(*COMMAND, "--shard", "1/2").code == 0
     contract = json.loads((shard / "contract.json").read_text())
     (shard / "contract.json").write_text(json.dumps(contract | {"weights_sha256": "1" * 64}))
     ran = cli("features", home / "mini")
@@ -136,15 +136,30 @@ def test_shards_of_other_weights_are_refused(cli: Cli, home: Path) -> None:
 
 ON_RAY = """
 import os
+import shutil
 import sys
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 import ray
 import vid2vidmr.encoding
 from vid2vidmr.cli import main
-ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 vid2vidmr.encoding.encode_video = None  # in this process
-sys.argv = ["vid2vidmr", "features", "mini", "--engine", "ray", *sys.argv[1:]]
-main()
+
+def run(*more):
+    sys.argv = ["vid2vidmr", "features", "mini", "--engine", "ray", *more]
+    try:
+        main()
+    except SystemExit as stop:
+        return stop.code
+
+assert run("--device", "cuda") == 2
+import vid2vidmr.encoders
+decoder, vid2vidmr.encoders.DECODER = vid2vidmr.encoders.DECODER, "another"
+shutil.rmtree("mini/features")
+assert run() == 2
+shutil.rmtree("mini/features")
+vid2vidmr.encoders.DECODER = decoder
+assert not run()
 """
 
 
@@ -152,12 +167,10 @@ def test_a_ray_of_two_workers(whole: Path, home: Path) -> None:
     pytest.importorskip("ray")
     environment = {**os.environ, "HOME": str(home.parent), "RAY_AUTH_MODE": "disabled"}
     run = [sys.executable, "-c", ON_RAY]
-    refused = subprocess.run(
-        [*run, "--device", "cuda"], cwd=home, env=environment, capture_output=True, text=True
-    )
-    assert (refused.returncode, "The Ray cluster has no GPU" in refused.stderr) == (2, True)
     ran = subprocess.run(run, cwd=home, env=environment, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
+    assert "The Ray cluster has no GPU" in ran.stderr
+    assert "A worker of Ray has another encoder, with decoder" in ran.stderr
     assert "6 videos have features" in ran.stderr
     assert "2 failed, 1 have no file" in ran.stderr
     check_same(contents(home), contents(whole))
@@ -174,7 +187,7 @@ def test_a_worker_with_another_encoder_refuses(whole: Path) -> None:
     assert "cannot encode: Unknown encoder" in Worker("clip", "cpu", contract)(video)["refused"]
 
 
-def test_without_ray_one_line_says_what_to_install(
+def test_without_ray_one_line_says_what_to_do(
     cli: Cli, monkeypatch: pytest.MonkeyPatch, home: Path
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
@@ -182,5 +195,15 @@ def test_without_ray_one_line_says_what_to_install(
     assert ran.code == 2
     assert 'pip install "vid2vidmr[ray]"' in ran.err
     assert "Traceback" not in ran.err
+
+    def refuse(**options: object) -> None:
+        raise ConnectionError("nobody at 127.0.0.1:6379\nsee the log")
+
+    fake = SimpleNamespace(data=None, is_initialized=lambda: False, init=refuse)
+    monkeypatch.setitem(sys.modules, "ray", fake)
+    monkeypatch.setitem(sys.modules, "ray.data", fake)
+    ran = cli("features", home / "mini", "--engine", "ray")
+    assert ran.code == 2
+    assert "cannot be joined (nobody at 127.0.0.1:6379):" in ran.err
     ran = cli("features", home / "mini", "--engine", "ray", "--encoder", "simulated")
     assert (ran.code, "--engine ray is of videos" in ran.err) == (2, True)
