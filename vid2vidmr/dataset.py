@@ -37,7 +37,7 @@ MOMENT_COLUMNS = (
     "moment_id", "video_id", "label", "split", "clip_start_s", "clip_end_s", "start_s", "end_s",
 )  # fmt: skip
 PAIR_COLUMNS = ("pair_id", "query_id", "target_id")
-_PART = 50_000
+_PART = 50_000  # rows whose text is in memory at a time
 VIDEO_COLUMNS = ("video_id", "source_id", "path", "duration_s", "sha256", "status")
 
 
@@ -135,11 +135,17 @@ def _update(digest: hashlib._Hash, table: pd.DataFrame) -> None:
         if values.dtype.kind == "f":
             digest.update(values.to_numpy("<f8").tobytes())
             continue
-        # In parts, since the text of all pairs at once would be a hundred megabytes.
         for first in range(0, len(values), _PART):
-            part = values.iloc[first : first + _PART]
-            text = part.astype(object if isinstance(part.dtype, pd.CategoricalDtype) else str)
-            digest.update((("\x1f" if first else "") + "\x1f".join(text.tolist())).encode())
+            part = "\x1f".join(_texts(values.iloc[first : first + _PART]))
+            digest.update((("\x1f" if first else "") + part).encode())
+
+
+def _texts(values: pd.Series) -> list[str]:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        names = values.cat.categories.astype(str).to_numpy(object)
+        texts: list[str] = names[values.cat.codes].tolist()
+        return texts
+    return values.astype(str).tolist()
 
 
 def fingerprint(info: DatasetInfo, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame]) -> str:
