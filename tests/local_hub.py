@@ -64,7 +64,8 @@ class LocalHub:
                 data = hub.get(self.path)
                 if data is None:
                     self.send_response(404)
-                    missing = "Repo" if self.path.startswith("/api/") else "Entry"
+                    whole = self.path.startswith("/api/") and "/tree/" not in self.path
+                    missing = "Repo" if whole else "Entry"
                     self.send_header("X-Error-Code", f"{missing}NotFound")
                     self.send_header("Content-Length", "0")
                     self.end_headers()
@@ -109,7 +110,10 @@ class LocalHub:
         start = f"/{repository}/resolve/main/"
         names = [p.removeprefix(start) for p in self.files if p.startswith(start)]
         if names and "/tree/" in path:
-            return json.dumps([self.listed(n, self.files[start + n]) for n in names]).encode()
+            folder = path.split("/tree/")[1].partition("/")[2]
+            names = [name for name in names if name.startswith(folder)]
+            found = [self.listed(name, self.files[start + name]) for name in names]
+            return json.dumps(found).encode() if names else None
         if names and repository != path:
             files = [{"rfilename": name} for name in names]
             return json.dumps({"id": repository, "sha": COMMIT, "siblings": files}).encode()

@@ -13,9 +13,9 @@ from vid2vidmr.dataset import load_dataset
 
 Cli = Callable[..., Ran]
 COMMANDS = (
-    "build", "features", "datasets", "export", "push", "methods", "train", "predict",
-    "import-checkpoint", "retrieve", "bench", "ablate", "tune", "pretrain", "evaluate", "analyze",
-    "compare", "info",
+    "build", "features", "datasets", "export", "push", "methods", "train", "predict", "retrieve",
+    "import-checkpoint", "bench", "ablate", "tune", "pretrain", "evaluate", "analyze", "compare",
+    "info",
 )  # fmt: skip
 
 

@@ -92,11 +92,13 @@ class _InOrder(TyperGroup):
         if known is not None or cmd_name not in command_names():
             return known
         single = found = command(cmd_name)
+        panel = getattr(getattr(found, "info", None), "rich_help_panel", None)
         if not isinstance(found, typer.Typer):
             single = typer.Typer(context_settings=SETTINGS)
             single.command()(found)
         made: Any = typer.main.get_command(single)
-        made.name, made.rich_help_panel = cmd_name, "Leaderboard"
+        made.name = cmd_name
+        made.rich_help_panel = panel if isinstance(panel, str) else "Leaderboard"
         return made
 
 

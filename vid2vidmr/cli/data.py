@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 
 if TYPE_CHECKING:
     from vid2vidmr.downloads import DownloadOptions
+    from vid2vidmr.encoding import Engine
 
 
 class SplitBy(StrEnum):
@@ -25,6 +27,13 @@ class SplitBy(StrEnum):
 Built = Annotated[
     str, typer.Argument(metavar="DATASET", help="Name or folder of a built data set.")
 ]
+
+
+class Where(StrEnum):
+    """Where videos are encoded."""
+
+    local = "local"
+    ray = "ray"
 
 
 DOWNLOADS = "Downloads (see docs/downloads.md)"
@@ -210,6 +219,16 @@ def features(
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Encode the I-th of N shares of the videos, see docs/features.md.",
+        ),
+    ] = None,
+    engine: Annotated[
+        Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
+    ] = Where.local,
 ) -> None:
     """Encode a data set's videos, or captions of its moments.
 
@@ -218,15 +237,36 @@ def features(
     Only what is missing is computed: call it again after a stop.
     """
     from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.extract import extract_features
+    from vid2vidmr.errors import UserError
+    from vid2vidmr.shards import Shard
 
+    part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
+    name = encoder or built.info.default_encoder
+    if captions is not None or name == "simulated":
+        what = "--captions" if captions is not None else "--encoder simulated"
+        if part is not None:
+            raise UserError(f"--shard is of videos: leave it out with {what}.")
+        if engine is Where.ray:
+            raise UserError(f"--engine ray is of videos: leave it out with {what}.")
     if captions is not None:
         from vid2vidmr.captions import ENCODER, encode_captions
 
         typer.echo(encode_captions(built, captions, encoder or ENCODER, device=device)[1])
         return
-    extract_features(built, encoder or built.info.default_encoder, device=device)
+    from vid2vidmr.encoding import encode_here
+    from vid2vidmr.extract import extract_features, extract_shard
+
+    where: Engine = encode_here
+    if engine is Where.ray:
+        from vid2vidmr.ray_engine import encode_on_ray
+
+        where = partial(encode_on_ray, device=device)
+        device = "cpu"  # this process only stores; workers have the device that was asked for
+    if part is None:
+        extract_features(built, name, device=device, engine=where)
+    else:
+        extract_shard(built, name, part, device=device, engine=where)
 
 
 def datasets(as_json: AsJson = False) -> None:
