@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -25,6 +24,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import read_json, replacing, write_json
+from vid2vidmr.fingerprints import SPLITS, fingerprint
 from vid2vidmr.records import Record
 from vid2vidmr.registry import dataset_names
 
@@ -32,12 +32,14 @@ if TYPE_CHECKING:
     from vid2vidmr.features import FeatureSource, FeatureStore
     from vid2vidmr.pairs import PairSet
 
-SPLITS = ("train", "val", "test")
+__all__ = (
+    "MOMENT_COLUMNS", "PAIR_COLUMNS", "SPLITS", "VIDEO_COLUMNS", "Dataset", "DatasetBuilder",
+    "DatasetInfo", "data_home", "fingerprint", "load_dataset", "write_dataset", "write_videos",
+)  # fmt: skip
 MOMENT_COLUMNS = (
     "moment_id", "video_id", "label", "split", "clip_start_s", "clip_end_s", "start_s", "end_s",
 )  # fmt: skip
 PAIR_COLUMNS = ("pair_id", "query_id", "target_id")
-_PART = 50_000
 VIDEO_COLUMNS = ("video_id", "source_id", "path", "duration_s", "sha256", "status")
 
 
@@ -126,35 +128,6 @@ def _check(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.DataF
         first = table.loc[table[key].duplicated(), key].iloc[0]
         raise DataError(f"{what} has the {key} {first!r} more than once; ids must be unique.")
     return table[list(columns)].reset_index(drop=True)
-
-
-def _update(digest: hashlib._Hash, table: pd.DataFrame) -> None:
-    for column in table.columns:
-        values = table[column]
-        digest.update(f"\x1d{column}\x1e".encode())
-        if values.dtype.kind == "f":
-            digest.update(values.to_numpy("<f8").tobytes())
-            continue
-        # In parts, since the text of all pairs at once would be a hundred megabytes.
-        for first in range(0, len(values), _PART):
-            part = values.iloc[first : first + _PART]
-            text = part.astype(object if isinstance(part.dtype, pd.CategoricalDtype) else str)
-            digest.update((("\x1f" if first else "") + "\x1f".join(text.tolist())).encode())
-
-
-def fingerprint(info: DatasetInfo, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame]) -> str:
-    """Hash of everything that decides a score: name, version, moments and pairs.
-
-    The availability of videos is not part of it: it differs from machine to machine, and a score
-    states it as coverage.
-    """
-    digest = hashlib.sha256(f"{info.name}\x1e{info.version}".encode())
-    _update(digest, moments)
-    for split in SPLITS:
-        if split in pairs:
-            digest.update(f"\x1c{split}".encode())
-            _update(digest, pairs[split])
-    return ("synthetic-" if info.synthetic else "") + digest.hexdigest()[:16]
 
 
 def write_dataset(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from vid2vidmr.dataset import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS, Dataset
+from vid2vidmr.registry import dataset_names
 
 if TYPE_CHECKING:
     from vid2vidmr.features import FeatureContract
@@ -133,6 +134,8 @@ def _text(
         for folder, c in contracts.items()
     )
     warned = "".join(f"> {warning}\n\n" for warning in warnings)
+    named = info.name in dataset_names()
+    built = f"`vid2vidmr build {info.name}`" if named else "Built with `vid2vidmr`"
     here = "the videos" if contracts else "the videos, and features of them"
     return f"""
 # {info.title}
@@ -155,7 +158,7 @@ a score: `{dataset.fingerprint}`.
 
 ## How it was made
 
-`vid2vidmr build {info.name}`, version {info.version} of the data set, options: {options}.
+{built}, version {info.version} of the data set, options: {options}.
 Its metadata for machines are in `croissant.json`.
 
 ## What is here

@@ -15,7 +15,7 @@ from vid2vidmr.dataset import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS, Datas
 from vid2vidmr.dataset_card import dataset_card, licence_of
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features import FeatureStore, open_features
-from vid2vidmr.files import replacing, write_json, write_text
+from vid2vidmr.files import read_json, replacing, write_json, write_text
 from vid2vidmr.registry import dataset_builder, dataset_names
 
 STORE = ("contract.json", "index.jsonl", "features.bin")
@@ -75,7 +75,8 @@ def write_published(
     for name, (table, columns) in tables.items():
         _write_table(out / name, table, columns)
     others = ["dataset.json"]
-    _take(dataset.path / "dataset.json", out / "dataset.json")
+    described = {**read_json(dataset.path / "dataset.json"), "licence": licence}
+    write_json(out / "dataset.json", described)
     notice = dataset_builder(dataset.name).notice if dataset.name in dataset_names() else None
     if notice is not None:
         others.append("NOTICE")
@@ -88,10 +89,10 @@ def write_published(
     write_text(out / "README.md", dataset_card(dataset, licence, contracts, repository))
     known = re.search(r"https?://[^\s;,]+", dataset.info.source)
     url = f"https://huggingface.co/datasets/{repository}" if repository else known and known[0]
-    described = {name: columns for name, (_, columns) in tables.items()}
+    columns_of = {name: columns for name, (_, columns) in tables.items()}
     write_json(
         out / "croissant.json",
-        croissant(dataset, out, described, others, licence_of(licence)[1], url),
+        croissant(dataset, out, columns_of, others, licence_of(licence)[1], url),
     )
     return Published(out, [*tables, *others, "README.md", "croissant.json"])
 

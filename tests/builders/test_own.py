@@ -395,6 +395,9 @@ def test_without_videos_the_length_comes_from_the_file(tmp_path: Path) -> None:
     assert built.moments["clip_end_s"].tolist() == [55.0, 100.0, 55.0]
     assert np.isnan(built.videos["duration_s"][1])
     assert set(built.videos["status"]) == {"missing"}
+    options = {"moments": path, "max_pairs_per_class": 2}
+    limited = build_dataset("sportsmoments", tmp_path / "limited", options)
+    assert (built.counts["pairs"], limited.counts["pairs"]) == ({"val": 6}, {"val": 2})
 
 
 def test_a_damaged_id_that_moments_explain(tmp_path: Path, capsys) -> None:  # type: ignore[no-untyped-def]

@@ -347,6 +347,9 @@ def test_what_a_file_is(path: str, kind: str, of: str) -> None:
 
 
 def test_options_of_the_other_road(tmp_path: Path) -> None:
-    for option, value in {"margin": 5.0, "cut": True, "seed": 0}.items():
-        with pytest.raises(UserError, match=f"--{option} does not apply to sportsmoments as it"):
+    for option, value in {
+        "margin": 5.0, "cut": True, "seed": 0, "max_pairs_per_class": 9
+    }.items():  # fmt: skip
+        flag = option.replace("_", "-")
+        with pytest.raises(UserError, match=f"--{flag} does not apply to sportsmoments as it"):
             build_dataset("sportsmoments", tmp_path, {option: value})

@@ -119,6 +119,8 @@ def test_a_licence_that_nobody_knows_and_simulated_features_are_said(tmp_path: P
     write_published(own, tmp_path / "out", licence="CC BY 4.0")
     card = DatasetCard.load(tmp_path / "out" / "README.md")
     assert card.data.license == "cc-by-4.0" and "No licence" not in card.text
+    assert load_dataset(tmp_path / "out").info.licence == "CC BY 4.0"
+    assert "Built with `vid2vidmr`" in card.text  # no command builds it by its name
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def fetch_hub_file(file: RepoFile, url: str, path: Path, partial: Path) -> None:
         If what arrived is not what the hub says.
     """
     from huggingface_hub.file_download import http_get
-    from huggingface_hub.utils._headers import build_hf_headers
+    from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]
 
     if path.exists() and _is(file, path):
         return
