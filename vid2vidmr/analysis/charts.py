@@ -24,7 +24,7 @@ WIDTH = 340
 BAR = 20
 MOST_GROUPS = 24
 """Bars of a chart; of more groups the best and the worst are drawn."""
-_TEXT, _GRID, _BAR = "currentColor", "var(--line)", "var(--accent)"
+TEXT, GRID, _BAR = "currentColor", "var(--line)", "var(--accent)"
 _TYPE_COLORS = [f"var(--{name.replace(' ', '-')})" for name in TYPES]
 
 
@@ -33,7 +33,7 @@ def errors(shares: Mapping[str, Interval]) -> str:
     rows = _rows(shares)
     rows["color"] = [_TYPE_COLORS[TYPES.index(name)] for name in shares]
     color = alt.Color("color:N", scale=None)
-    return _svg(_bars(rows, "% of the pairs", [0, 100], color))
+    return svg(_bars(rows, "% of the pairs", [0, 100], color))
 
 
 def breakdown(found: Breakdown) -> str:
@@ -43,7 +43,7 @@ def breakdown(found: Breakdown) -> str:
         return ""
     if len(groups) > MOST_GROUPS:
         groups = groups[: MOST_GROUPS // 2] + groups[-MOST_GROUPS // 2 :]
-    return _svg(_bars(_group_rows(groups), "mIoU, %", [0, 100], alt.value(_BAR)))
+    return svg(_bars(_group_rows(groups), "mIoU, %", [0, 100], alt.value(_BAR)))
 
 
 def _group_rows(groups: Sequence[Group]) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def gains(found: Mapping[str, Mapping[str, Interval]]) -> str:
         labelled = metric == GAIN_METRICS[0]
         panel = _bars(rows, metric, None, alt.value(_BAR), labels=labelled)
         panels.append(panel.properties(width=74, height=alt.Step(BAR)))
-    return _svg(alt.hconcat(*panels, spacing=10))
+    return svg(alt.hconcat(*panels, spacing=10))
 
 
 def profile(found: Sequence[Mapping[str, float]]) -> str:
@@ -83,7 +83,7 @@ def profile(found: Sequence[Mapping[str, float]]) -> str:
         )
         .properties(width=WIDTH - 50, height=220)
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def histogram(found: Histogram) -> str:
@@ -108,7 +108,7 @@ def histogram(found: Histogram) -> str:
         )
         .properties(width=WIDTH - 50, height=170)
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def _rows(values: Mapping[str, Interval]) -> pd.DataFrame:
@@ -142,20 +142,21 @@ def _bars(
     bars = alt.Chart(rows).mark_bar(height={"band": 0.7}).encode(y=y, x=x, color=color)
     lines = (
         alt.Chart(rows.dropna())
-        .mark_rule(color=_TEXT, strokeWidth=1.5)
+        .mark_rule(color=TEXT, strokeWidth=1.5)
         .encode(y=y, x="low:Q", x2="high:Q")
     )
     return alt.layer(bars, lines).properties(width=WIDTH - room - 20, height=alt.Step(BAR))
 
 
-def _svg(chart: Any) -> str:
+def svg(chart: Any) -> str:
+    """Give a chart of altair as SVG of this look."""
     chart = chart.configure(
         background="transparent",
         font="system-ui, sans-serif",
         view=alt.ViewConfig(stroke=None),
         axis=alt.AxisConfig(
-            labelColor=_TEXT, titleColor=_TEXT, domainColor=_GRID, tickColor=_GRID,
-            gridColor=_GRID, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
+            labelColor=TEXT, titleColor=TEXT, domainColor=GRID, tickColor=GRID,
+            gridColor=GRID, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
         ),
     )  # fmt: skip
     # The namespace is an address, and roles inside what is hidden would be errors: both go.
