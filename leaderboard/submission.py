@@ -60,6 +60,11 @@ class Card(Record):
     notes: str | None = None
 
 
+def submission_id(card: Card) -> str:
+    """Name of the folder: the card's, without signs that addresses use."""
+    return card.name.replace("@", "-").replace("+", "-")
+
+
 def require_card(card: Card, path: Path) -> None:
     """Refuse names and links that could do harm on a page or in a path.
 

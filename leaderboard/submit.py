@@ -23,7 +23,7 @@ from leaderboard.strict import (
     read_record,
     require_plain,
 )
-from leaderboard.submission import Card, Run, Submission, require_card
+from leaderboard.submission import Card, Run, Submission, require_card, submission_id
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.metrics import AP_WINDOWS
@@ -131,7 +131,7 @@ def submit(
     assert first is not None
     dataset = datasets[first.dataset, first.dataset_fingerprint]
     submission = Submission(
-        id=described.name.replace("@", "-").replace("+", "-"),
+        id=submission_id(described),
         submitted=dt.datetime.now(dt.UTC).date().isoformat(),
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,

@@ -24,7 +24,7 @@ WIDTH = 340
 BAR = 20
 MOST_GROUPS = 24
 """Bars of a chart; of more groups the best and the worst are drawn."""
-TEXT, GRID, _BAR = "currentColor", "var(--line)", "var(--accent)"
+_TEXT, _GRID, _BAR = "currentColor", "var(--line)", "var(--accent)"
 _TYPE_COLORS = [f"var(--{name.replace(' ', '-')})" for name in TYPES]
 
 
@@ -142,7 +142,7 @@ def _bars(
     bars = alt.Chart(rows).mark_bar(height={"band": 0.7}).encode(y=y, x=x, color=color)
     lines = (
         alt.Chart(rows.dropna())
-        .mark_rule(color=TEXT, strokeWidth=1.5)
+        .mark_rule(color=_TEXT, strokeWidth=1.5)
         .encode(y=y, x="low:Q", x2="high:Q")
     )
     return alt.layer(bars, lines).properties(width=WIDTH - room - 20, height=alt.Step(BAR))
@@ -155,8 +155,8 @@ def svg(chart: Any) -> str:
         font="system-ui, sans-serif",
         view=alt.ViewConfig(stroke=None),
         axis=alt.AxisConfig(
-            labelColor=TEXT, titleColor=TEXT, domainColor=GRID, tickColor=GRID,
-            gridColor=GRID, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
+            labelColor=_TEXT, titleColor=_TEXT, domainColor=_GRID, tickColor=_GRID,
+            gridColor=_GRID, labelFontSize=12, titleFontSize=12, titleFontWeight="normal",
         ),
     )  # fmt: skip
     # The namespace is an address, and roles inside what is hidden would be errors: both go.
