@@ -274,5 +274,5 @@ def _is(scored: Scored, protocol: str) -> bool:
 
 
 def _headline(mean: Evaluation) -> Evaluation:
-    """What ranking needs of an evaluation; ten thousand pairs of all metrics take a megabyte."""
+    """Keep what ranking needs: all metrics of ten thousand pairs take a megabyte."""
     return replace(mean, per_pair=mean.per_pair[[HEADLINE]].copy(), windows=np.empty((0, 0, 2)))

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import altair as alt
 import pandas as pd
 
-from leaderboard.site.boards import THRESHOLDS, Entry
+from leaderboard.site.boards import THRESHOLDS, Board, Entry
 from vid2vidmr.analysis.charts import svg
-from vid2vidmr.tables import Table
 from vid2vidmr.tables.summary import HEADLINE
 
 COLORS = tuple(f"var(--row-{i})" for i in range(1, 6))
@@ -19,53 +18,56 @@ _DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4])
 _BIAS_DASH = [1, 3]
 
 
-def drawn(table: Table) -> list[str]:
-    """Names of the rows that lines are drawn of: the best, and the best bias row last."""
-    return [row.name for row in (*table.method_rows[: len(COLORS)], *table.bias_rows[:1])]
+def colors(board: Board) -> dict[str, str]:
+    """Rows that lines are drawn of, to their colour: the same in all charts of a board.
+
+    They are the best of the last protocol, and its best bias row last.
+    """
+    table = list(board.tables.values())[-1]
+    best = [row.name for row in table.method_rows[: len(COLORS)]]
+    bias = [row.name for row in table.bias_rows[:1]]
+    return dict(zip(best, COLORS, strict=False)) | dict.fromkeys(bias, BIAS_COLOR)
 
 
-def colors(table: Table) -> dict[str, str]:
-    """Row to its colour in all charts of a table."""
-    bias = {row.name for row in table.bias_rows}
-    names = drawn(table)
-    return {name: BIAS_COLOR if name in bias else COLORS[i] for i, name in enumerate(names)}
+def _drawn(board: Board, protocol: str) -> dict[str, Entry]:
+    return {
+        name: board.entries[name]
+        for name in colors(board)
+        if protocol in board.entries[name].row.metrics
+    }
 
 
-def by_threshold(table: Table, entries: Mapping[str, Entry]) -> str:
+def by_threshold(board: Board, protocol: str) -> str:
     """R@1 by the IoU that is asked for, a line a row."""
-    (protocol,) = table.protocols
     rows = pd.DataFrame(
         [
             {"row": name, "x": threshold, "y": value}
-            for name in drawn(table)
-            for threshold, value in zip(THRESHOLDS, entries[name].curves[protocol], strict=True)
+            for name, entry in _drawn(board, protocol).items()
+            for threshold, value in zip(THRESHOLDS, entry.curves[protocol], strict=True)
         ]
     )
     x = alt.X("x:Q", title="IoU asked for").scale(domain=[0, 1])
-    return _lines(table, rows, x.axis(values=[0, 0.3, 0.5, 0.7, 1]), "R@1, %", points=False)
+    return _lines(board, rows, x.axis(values=[0, 0.3, 0.5, 0.7, 1]), "R@1, %", points=False)
 
 
-def by_length(table: Table, entries: Mapping[str, Entry]) -> str:
+def by_length(board: Board, protocol: str) -> str:
     """MIoU by moment length, a line a row; none for one group."""
-    (protocol,) = table.protocols
-    groups = [g.name for g in entries[table.rows[0].name].lengths[protocol].groups]
-    if len(groups) < 2:
-        return ""
     rows = pd.DataFrame(
         [
             {"row": name, "x": group.name, "y": group.metrics[HEADLINE].value}
-            for name in drawn(table)
-            for group in entries[name].lengths[protocol].groups
+            for name, entry in _drawn(board, protocol).items()
+            for group in entry.lengths[protocol].groups
         ]
     )
+    if rows["x"].nunique() < 2:
+        return ""
     x = alt.X("x:N", sort=None, title="moment length").axis(labelAngle=0)
-    return _lines(table, rows, x, f"{HEADLINE}, %", points=True)
+    return _lines(board, rows, x, f"{HEADLINE}, %", points=True)
 
 
-def by_cost(table: Table, entries: Mapping[str, Entry]) -> str:
+def by_cost(board: Board, protocol: str) -> str:
     """MIoU by seconds to fit and predict, a point a row; none where fewer than two are known."""
-    (protocol,) = table.protocols
-    named = colors(table)
+    named = colors(board)
     rows = pd.DataFrame(
         [
             {
@@ -74,8 +76,8 @@ def by_cost(table: Table, entries: Mapping[str, Entry]) -> str:
                 "y": row.metrics[protocol][HEADLINE].mean.value,
                 "color": named.get(row.name, "var(--dim)"),
             }
-            for row in table.rows
-            if (cost := entries[row.name].cost_s)
+            for row in board.tables[protocol].rows
+            if (cost := board.entries[row.name].cost_s)
         ]
     )
     if len(rows) < 2:
@@ -95,8 +97,8 @@ def by_cost(table: Table, entries: Mapping[str, Entry]) -> str:
     return svg(chart)
 
 
-def _lines(table: Table, rows: pd.DataFrame, x: alt.X, title: str, *, points: bool) -> str:
-    named = colors(table)
+def _lines(board: Board, rows: pd.DataFrame, x: alt.X, title: str, *, points: bool) -> str:
+    named = colors(board)
     dashes: list[Sequence[int]] = [
         _BIAS_DASH if color == BIAS_COLOR else _DASHES[i] for i, color in enumerate(named.values())
     ]

@@ -1,4 +1,4 @@
-"""Columns of a board's table: what stands in a cell, what it sorts by, whether it shows at first."""
+"""Columns of a board: what stands in a cell, what it sorts by, whether it shows at first."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ COLUMNS = (
     Column("rank", shown=True),
     Column("method", shown=True, phone=True, text=True),
     Column("kind", shown=True, text=True),
-    *(Column(m, shown=m in _FIRST, phone=m in (HEADLINE, "R1@0.5")) for m in METRICS[:1]),
+    Column(HEADLINE, shown=True, phone=True),
     Column("95 % interval", shown=True),
     *(Column(m, shown=m in _FIRST, phone=m == "R1@0.5") for m in METRICS[1:]),
     Column("sens.", shown=True),
@@ -107,7 +107,9 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
             interval=headline.mean,
         ),
         *(numbers[metric] for metric in METRICS[1:]),
-        Cell("", -LAST) if lost is None else Cell(f"{lost.value:z.1f}", lost.value),
+        Cell("", -LAST)
+        if lost is None
+        else Cell(f"{lost.value:z.1f}".replace("-", "−"), lost.value),
         _number(headline.seed_sd, "{:.1f}"),
         _number(len(row.seeds), "{}"),
         _number(entry.cost_s, "{:,.1f}"),

@@ -1,6 +1,6 @@
 """Pairs and predictions as scripts that pages load when they need them.
 
-Pages opened from ``file://`` may not fetch, but may load scripts: each calls ``vmr.put(KEY, VALUE)``.
+Pages opened from ``file://`` may not fetch, but may load scripts; each calls ``vmr.put``.
 
 ::
 

@@ -78,7 +78,7 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
 
 
 def _environment_of(entry: Entry) -> list[tuple[str, str]]:
-    """What the submitter says of how the runs were made; values that differ stand side by side."""
+    """List what the submitter says of how runs were made; several values stand side by side."""
     runs = entry.submission.runs
     facts: dict[str, list[str]] = {
         "commit": [run.commit or "" for run in runs],
@@ -96,10 +96,7 @@ def _environment_of(entry: Entry) -> list[tuple[str, str]]:
 def _board_view(board: Board) -> dict[str, Any]:
     from markupsafe import Markup
 
-    def chart(text: str) -> Any:
-        # Charts are our own SVG: what comes from data was escaped when it was written.
-        return Markup(text)
-
+    colors = charts.colors(board)
     return {
         "board": board,
         "info": board.dataset.info,
@@ -109,11 +106,16 @@ def _board_view(board: Board) -> dict[str, Any]:
                 "table": table,
                 "rows": [(row, cells(table, row, board.entries[row.name])) for row in table.rows],
                 "columns": COLUMNS,
-                "drawn": charts.colors(table),
-                "curves": {name: board.entries[name] for name in charts.drawn(table)},
-                "threshold": chart(charts.by_threshold(table, board.entries)),
-                "length": chart(charts.by_length(table, board.entries)),
-                "cost": chart(charts.by_cost(table, board.entries)),
+                "drawn": colors,
+                "curves": {
+                    name: board.entries[name]
+                    for name in colors
+                    if protocol in board.entries[name].row.metrics
+                },
+                # Charts are our own SVG: what comes from data was escaped when it was written.
+                "threshold": Markup(charts.by_threshold(board, protocol)),
+                "length": Markup(charts.by_length(board, protocol)),
+                "cost": Markup(charts.by_cost(board, protocol)),
                 "costs": [
                     (row.name, cost, row.metrics[protocol][HEADLINE].mean.value)
                     for row in table.rows
@@ -126,7 +128,7 @@ def _board_view(board: Board) -> dict[str, Any]:
 
 
 def _viewer(board: Board) -> dict[str, Any]:
-    """What the pair viewer knows of a board before it loads anything."""
+    """Give what the pair viewer knows of a board before it loads anything."""
     return {
         "slug": board.slug,
         "title": board.dataset.info.title,

@@ -42,7 +42,7 @@ def place_videos(board: Board, out: Path) -> dict[str, str]:
 
 
 def _with_videos(board: Board) -> Dataset | None:
-    """The data set as it is built here: snapshots have no videos."""
+    """Open the data set as it is built here: snapshots have no videos."""
     try:
         built = load_dataset(board.dataset.name)
     except UserError:

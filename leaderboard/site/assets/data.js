@@ -52,6 +52,8 @@ const vmr = {
     };
     table.on("draw", count);
     count();
+    const pages = table.table().container().querySelector("nav");
+    pages?.setAttribute("aria-label", `Pages of ${element.closest(".scroll").getAttribute("aria-label")}`);
     const search = tools.querySelector("input[type=search]");
     search.oninput = () => table.search(search.value).draw();
     return table;

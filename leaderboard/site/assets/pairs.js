@@ -74,6 +74,7 @@ function lane(name, className, windows, note) {
   const head = element("th", "", name);
   head.scope = "row";
   const when = element("td", "text");
+  const score = element("td", "", note);
   if (windows.length) {
     const [start, end] = windows[0];
     const text = `${start.toFixed(1)}–${end.toFixed(1)} s`;
@@ -99,7 +100,10 @@ function lane(name, className, windows, note) {
   }
   track.append(element("span", "head"));
   cell.append(track);
-  row.append(head, when, element("td", "", note), cell);
+  row.setAttribute("role", "row");
+  head.setAttribute("role", "rowheader");
+  for (const each of [when, score, cell]) each.setAttribute("role", "cell");
+  row.append(head, when, score, cell);
   return row;
 }
 
