@@ -12,7 +12,7 @@ from vid2vidmr.cli.output import AsJson, print_json, print_table
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Build and verify the leaderboard, list what papers report.",
+    help="Build, serve and verify the leaderboard.",
 )
 
 Root = Annotated[
