@@ -87,12 +87,14 @@ def build_site(
     beside = out.absolute().with_name(f".tmp-{out.absolute().name}")
     shutil.rmtree(beside, ignore_errors=True)
     beside.mkdir(parents=True)
+
+    def keep(
+        board: Board, entry: Entry, protocol: str, windows: np.ndarray, iou: np.ndarray
+    ) -> None:
+        key = f"{board.slug}/{protocol}/{entry.submission.id}"
+        write_predictions(beside, key, windows, iou)
+
     try:
-
-        def keep(board: Board, entry: Entry, protocol: str, windows: np.ndarray, iou: np.ndarray):  # type: ignore[no-untyped-def]
-            key = f"{board.slug}/{protocol}/{entry.submission.id}"
-            write_predictions(beside, key, windows, iou)
-
         boards, not_shown = read_boards(root, keep)
         placed = 0
         for board in boards:
