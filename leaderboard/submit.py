@@ -234,6 +234,7 @@ def _checked(
         commit=claims and claims.commit,
         hardware=claims and claims.hardware,
         time_s=claims and claims.time_s,
+        details=(claims and claims.details) or None,
     )
     return header, run, data, len(pairs)
 

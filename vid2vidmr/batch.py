@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -99,8 +100,7 @@ class PairSamples:
 
     def __init__(self, pairs: PairSet) -> None:
         self.pairs = pairs
-        labels = pairs.table["label"].to_numpy()
-        self.groups = np.unique(labels, return_inverse=True)[1]
+        self.groups = pd.factorize(pairs.table["label"], sort=True)[0]
         self.windows = pairs.table[["start_s", "end_s"]].to_numpy("float64")
         self.durations = pairs.durations_s
 

@@ -58,11 +58,11 @@ def bench(
     dataset : Dataset
     methods : sequence of str
         Registered names, with a preset of their own as ``name@preset``; ``["all"]`` is all that are
-        registered.
+        registered by themselves, not those of a group.
     runs : Path, optional
         Folder of runs, by default `runs_home`.
     seeds : sequence of int
-        Seeds of trained methods; the others run the first one only.
+        Seeds of methods that they change; the others run the first one only.
     protocols : sequence of str
     preset : str
         For methods that have presets and are asked for without one.
@@ -100,9 +100,9 @@ def bench(
             f"No preset that was asked for starts from a checkpoint of {min(unused)}: leave its "
             "--init away, or ask for one such as finetuned+V."
         )
-    kinds = {name: method_class(method).info.kind for name, (method, *_) in asked.items()}
+    infos = {name: method_class(method).info for name, (method, *_) in asked.items()}
     features_error: UserError | None = None
-    if any(kind != "bias" for kind in kinds.values()):
+    if any(info.needs_features for info in infos.values()):
         try:
             _ensure_features(dataset, encoder)
         except UserError as error:
@@ -111,9 +111,7 @@ def bench(
     scored: list[Scored] = []
     failures: list[Failure] = []
     wanted = [
-        (name, seed)
-        for name in names
-        for seed in (seeds if kinds[name] == "trained" else seeds[:1])
+        (name, seed) for name in names for seed in (seeds if infos[name].needs_seeds else seeds[:1])
     ]
     errors: dict[tuple[str, int], Exception] = {}
     if features_error is None:
@@ -125,7 +123,7 @@ def bench(
         errors = fit_side_by_side(neural, runs)
     for name, seed in wanted:
         try:
-            if features_error is not None and kinds[name] != "bias":
+            if features_error is not None and infos[name].needs_features:
                 raise features_error
             if (name, seed) in errors:
                 raise errors[name, seed]

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pandas as pd
-from pydantic import ConfigDict, ValidationError
+from pydantic import ConfigDict, Field, ValidationError
 
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import read_json, replacing, write_json
@@ -37,6 +37,7 @@ MOMENT_COLUMNS = (
     "moment_id", "video_id", "label", "split", "clip_start_s", "clip_end_s", "start_s", "end_s",
 )  # fmt: skip
 PAIR_COLUMNS = ("pair_id", "query_id", "target_id")
+_PART = 50_000
 VIDEO_COLUMNS = ("video_id", "source_id", "path", "duration_s", "sha256", "status")
 
 
@@ -69,6 +70,7 @@ class _Description(DatasetInfo):
 
     fingerprint: str
     counts: dict[str, Any]
+    options: dict[str, Any] = Field(default_factory=dict)
 
 
 class DatasetBuilder(ABC):
@@ -78,6 +80,8 @@ class DatasetBuilder(ABC):
     """
 
     info: ClassVar[DatasetInfo]
+    notice: ClassVar[Path | None] = None
+    """File of copyright notices that go wherever the annotations go."""
 
     @abstractmethod
     def build(self, out: Path, **options: Any) -> Dataset:
@@ -94,6 +98,8 @@ class DatasetBuilder(ABC):
             Number of videos, for data sets of adjustable size; or the folder that holds them.
         seed : int, optional
             Seed of every random draw, for data sets that draw.
+        max_pairs_per_class : int, optional
+            Hard limit, for data sets that draw pairs.
         download : DownloadOptions, optional
             Fetch the videos, see `vid2vidmr.downloads`.
         moments : Path, optional
@@ -107,13 +113,16 @@ def data_home() -> Path:
 
 
 def _check(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise DataError(f"{what} lacks the columns {missing}; expected {list(columns)}.")
     if table.empty:
         raise DataError(f"{what} is empty: a data set needs at least one row.")
     key = columns[0]
-    if table[key].duplicated().any():
+    if pc.count_distinct(pa.array(table[key]), mode="all").as_py() < len(table):
         first = table.loc[table[key].duplicated(), key].iloc[0]
         raise DataError(f"{what} has the {key} {first!r} more than once; ids must be unique.")
     return table[list(columns)].reset_index(drop=True)
@@ -125,8 +134,12 @@ def _update(digest: hashlib._Hash, table: pd.DataFrame) -> None:
         digest.update(f"\x1d{column}\x1e".encode())
         if values.dtype.kind == "f":
             digest.update(values.to_numpy("<f8").tobytes())
-        else:
-            digest.update("\x1f".join(values.astype(str).tolist()).encode())
+            continue
+        # In parts, since the text of all pairs at once would be a hundred megabytes.
+        for first in range(0, len(values), _PART):
+            part = values.iloc[first : first + _PART]
+            text = part.astype(object if isinstance(part.dtype, pd.CategoricalDtype) else str)
+            digest.update((("\x1f" if first else "") + "\x1f".join(text.tolist())).encode())
 
 
 def fingerprint(info: DatasetInfo, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame]) -> str:
@@ -176,7 +189,9 @@ def write_dataset(
     moments[floats] = moments[floats].astype("float64")
     videos = _check(videos, VIDEO_COLUMNS, f"{info.name}: the table of videos")
     pairs = {
-        split: _check(pairs[split], PAIR_COLUMNS, f"{info.name}: the table of {split} pairs")
+        split: _check(
+            pairs[split], PAIR_COLUMNS, f"{info.name}: the table of {split} pairs"
+        ).astype({"query_id": "category", "target_id": "category"})
         for split in SPLITS
         if split in pairs
     }
@@ -217,15 +232,19 @@ def write_dataset(
 
 
 def _write_table(path: Path, table: pd.DataFrame) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     # Ids that never repeat but share a beginning take a third of the room as differences.
     key = table.columns[0]
     with replacing(path) as temporary:
-        table.to_parquet(
+        pq.write_table(
+            pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(),
             temporary,
-            index=False,
             compression="zstd",
             use_dictionary=[column for column in table.columns if column != key],
             column_encoding={key: "DELTA_BYTE_ARRAY"},
+            store_schema=False,  # categories are text to every reader
         )
 
 
@@ -278,13 +297,24 @@ class Dataset:
         """Numbers of videos, moments, classes and pairs."""
         return self._description.counts
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the build was asked for, such as its seed."""
+        return self._description.options
+
     def _table(self, file: str) -> pd.DataFrame:
+        import pyarrow.parquet as pq
+
         try:
-            return pd.read_parquet(self.path / file)
+            # As categories, ids of 750,000 pairs take 3 MB instead of 50; other tables lack them.
+            table: pd.DataFrame = pq.read_table(
+                self.path / file, read_dictionary=["query_id", "target_id"]
+            ).to_pandas()
         except FileNotFoundError:
             raise DataError(
                 f"{self.path / file} does not exist: build {self.name} again."
             ) from None
+        return table
 
     @cached_property
     def moments(self) -> pd.DataFrame:
@@ -300,6 +330,17 @@ class Dataset:
     def splits(self) -> list[str]:
         """The splits that have pairs."""
         return [split for split in SPLITS if (self.path / "pairs" / f"{split}.parquet").exists()]
+
+    def pair_ids(self, split: str) -> pd.DataFrame:
+        """Pairs of a split as ids, columns `PAIR_COLUMNS`."""
+        if split not in self.splits:
+            raise DataError(
+                f"{self.name} has no {split!r} pairs here; it has {', '.join(self.splits)}."
+            )
+        table = self._table(f"pairs/{split}.parquet")
+        if table.empty:
+            raise DataError(f"{self.path} has no {split} pairs (an empty table): build it again.")
+        return table
 
     def pairs(
         self,
@@ -319,13 +360,7 @@ class Dataset:
         """
         from vid2vidmr.pairs import PairSet
 
-        if split not in self.splits:
-            raise DataError(
-                f"{self.name} has no {split!r} pairs here; it has {', '.join(self.splits)}."
-            )
-        table = self._table(f"pairs/{split}.parquet")
-        if table.empty:
-            raise DataError(f"{self.path} has no {split} pairs (an empty table): build it again.")
+        table = self.pair_ids(split)
         pairs = PairSet.join(table, self.moments, self.videos, split, features)
         return replace(pairs, captions=captions)
 

@@ -17,7 +17,6 @@ from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -27,6 +26,7 @@ from vid2vidmr.errors import HubError, UnknownNameError, UserError
 from vid2vidmr.fast_encoder import SUFFIX, fast_encoder
 from vid2vidmr.feature_writer import DTYPE
 from vid2vidmr.features import FeatureContract
+from vid2vidmr.preprocessing import Transform, squeeze
 from vid2vidmr.video import DECODER, SAMPLING
 
 ENCODERS = (
@@ -52,13 +52,14 @@ class Encoder:
     device : torch.device
     prepare : callable
         Frame (height, width, 3) uint8 RGB to what the network takes, as an array; cheap enough to
-        run beside decoding.
+        run beside decoding. It can be pickled, for processes that do (`vid2vidmr.decoders`).
     network : callable
         (batch, *prepared) tensor on `device` to (batch, dim).
     cpu_batch : int
         Frames a batch on a CPU.
     size : callable or None
-        To what the decoder should scale frames, see `vid2vidmr.video.sample_frames`.
+        To what the decoder should scale frames, see `vid2vidmr.video.sample_frames`; can be
+        pickled, too.
     """
 
     name: str
@@ -93,12 +94,12 @@ class Encoder:
         """Encode frames (height, width, 3) uint8 RGB into (n, dim) float32."""
         return self.encode_prepared([self.prepare(frame) for frame in frames])
 
-    def encode_prepared(self, prepared: Sequence[np.ndarray]) -> np.ndarray:
+    def encode_prepared(self, prepared: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
         """Encode what `prepare` gave, in batches of `batch` from the first frame on."""
         parts = [np.empty((0, self.dim), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(prepared), self.batch):
-                batch = torch.from_numpy(np.stack(prepared[start : start + self.batch]))
+                batch = torch.from_numpy(np.asarray(prepared[start : start + self.batch]))
                 features = self.network(batch.to(self.device))
                 parts.append(features.float().cpu().numpy())
         return np.concatenate(parts)
@@ -181,16 +182,13 @@ def _efficientnet_lite0(device: torch.device) -> Encoder:
         pooled: Tensor = model.extract_features(x).mean(dim=(2, 3))
         return pooled
 
-    def prepare(frame: np.ndarray) -> np.ndarray:
-        return cv2.resize(frame, (224, 224), interpolation=cv2.INTER_AREA)
-
     return Encoder(
         name="efficientnet-lite0",
         dim=1280,
         weights_sha256=sha256,
         preprocessing="resize to 224x224 by area (aspect not kept), (x - 127) / 128, mean pooling",
         device=device,
-        prepare=prepare,
+        prepare=squeeze,
         network=network,
         cpu_batch=4,  # what a core's cache holds
     )
@@ -271,19 +269,13 @@ def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device
     with torch.inference_mode():
         dim = model.encode_image(torch.zeros(1, 3, height, width, device=device)).shape[1]
 
-    def prepare(frame: np.ndarray) -> np.ndarray:
-        from PIL import Image
-
-        prepared: np.ndarray = transform(Image.fromarray(frame)).numpy()
-        return prepared
-
     return Encoder(
         name=name,
         dim=dim,
         weights_sha256=sha256,
         preprocessing=f"open_clip: {steps}",
         device=device,
-        prepare=prepare,
+        prepare=Transform(transform),
         network=model.encode_image,
     )
 

@@ -2,35 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Mapping
+from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
-from threading import Event
-from typing import TypeVar
 
-import numpy as np
 import torch
+from filelock import FileLock
 from rich.console import Console
 
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.encoders import Encoder, load_encoder
+from vid2vidmr.encoding import Engine, encode_here
 from vid2vidmr.errors import FeatureError, VideoError
 from vid2vidmr.fast_encoder import SUFFIX, fidelity
-from vid2vidmr.feature_writer import FeatureWriter
+from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError
 from vid2vidmr.features import MAX_MISSING_ROWS, FeatureStore, feature_folder
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
+from vid2vidmr.shards import Encoded, Shard, missing_in, taken_shards
 from vid2vidmr.simulated import SIMULATED, simulate_features
-from vid2vidmr.video import sample_frames
-
-Work = TypeVar("Work")
-Result = TypeVar("Result")
 
 
 def extract_features(
@@ -38,6 +31,7 @@ def extract_features(
     encoder_name: str | Encoder,
     out: Path | None = None,
     device: str | torch.device | None = None,
+    engine: Engine = encode_here,
 ) -> FeatureStore:
     """Encode all videos of a data set that have a file and no features yet.
 
@@ -55,6 +49,8 @@ def extract_features(
         Folder of the store; by default where `open_features` looks.
     device : str or torch.device, optional
         See `vid2vidmr.encoders.pick_device`.
+    engine : Engine
+        Where to encode.
 
     Returns
     -------
@@ -71,9 +67,71 @@ def extract_features(
         return simulate_features(dataset, out)
     encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
     folder = feature_folder(dataset, encoder.name) if out is None else out
-    files = {video: dataset.video_path(video) for video in dataset.videos["video_id"]}
-    durations = dict(zip(dataset.videos["video_id"], dataset.videos["duration_s"], strict=True))
-    return extract_files(files, encoder, folder, dataset.name, durations)
+    return extract_files(
+        _files(dataset), encoder, folder, dataset.name, _durations_s(dataset), engine
+    )
+
+
+def extract_shard(
+    dataset: Dataset,
+    encoder_name: str | Encoder,
+    shard: Shard,
+    device: str | torch.device | None = None,
+    engine: Engine = encode_here,
+) -> FeatureStore | None:
+    """Encode a shard's share of a data set; the last shard to end writes the store.
+
+    Parameters
+    ----------
+    dataset, encoder_name, device, engine
+        As of `extract_features`; not ``simulated``.
+    shard : Shard
+
+    Returns
+    -------
+    FeatureStore or None
+        The store, with the bytes of one that was made in one go; None while other shards are at
+        work.
+
+    Raises
+    ------
+    FeatureError
+        If a store there was made differently, or another process writes this shard.
+    """
+    encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
+    folder = feature_folder(dataset, encoder.name)
+    durations_s = _durations_s(dataset)
+    present = {video: path for video, path in _files(dataset).items() if path is not None}
+    share = shard.share({video: durations_s[video] for video in present})
+    own = shard.folder(folder)
+    with FeatureWriter(own, encoder.contract) as writer:
+        before = len(writer.video_ids)
+        whole = FeatureStore(folder).video_ids if (folder / "contract.json").exists() else []
+        todo = {video: present[video] for video in present if video in share - {*whole}}
+        failed = _encode_missing(writer, todo, durations_s, encoder, engine, Encoded())
+        report(own, len(writer.video_ids), len(writer.video_ids) - before, failed, 0)
+    # One after another: of two that end at the same time, the second sees what the first did.
+    with FileLock(folder.with_name(f".{folder.name}.shards.lock")):
+        missing = missing_in(present, folder)
+        if not missing:
+            with suppress(StoreBusyError):  # that process will come here when it ends
+                return extract_files(
+                    _files(dataset), encoder, folder, dataset.name, durations_s, engine
+                )
+    _console().print(
+        f"Shard {shard} is done. The last shard writes the store: {len(missing)} of "
+        f"{len(present)} videos are not there yet.",
+        markup=False,
+    )
+    return None
+
+
+def _files(dataset: Dataset) -> dict[str, Path | None]:
+    return {video: dataset.video_path(video) for video in dataset.videos["video_id"]}
+
+
+def _durations_s(dataset: Dataset) -> dict[str, float]:
+    return dict(zip(dataset.videos["video_id"], dataset.videos["duration_s"], strict=True))
 
 
 def extract_files(
@@ -82,8 +140,11 @@ def extract_files(
     folder: Path,
     of: str,
     durations_s: Mapping[str, float] | None = None,
+    engine: Engine = encode_here,
 ) -> FeatureStore:
     """Encode the files that have no features in `folder` yet, as `extract_features` does.
+
+    What shards have encoded is taken from them.
 
     Parameters
     ----------
@@ -96,6 +157,8 @@ def extract_files(
         Whose videos these are, for messages.
     durations_s : mapping of str to float, optional
         How long the videos should be; files that are clearly shorter are refused.
+    engine : Engine
+        Where to encode.
 
     Raises
     ------
@@ -103,37 +166,50 @@ def extract_files(
         If no video could be encoded, or the store there was made differently.
     """
     present = {video: path for video, path in files.items() if path is not None}
-    durations = durations_s or {}
-    failed: dict[str, str] = {}
-    frames, start = 0, time.monotonic()
-
-    def encode(path: Path, stop: Event) -> np.ndarray:
-        return encode_video(path, encoder, stop)
-
-    with FeatureWriter(folder, encoder.contract) as writer:
-        todo = [(video, path) for video, path in present.items() if video not in writer.video_ids]
-        with (
-            progress(f"Features {encoder.name}", len(todo)) as bar,
-            closing(side_by_side(todo, encode)) as videos,
-        ):
-            for video, encoding in videos:
-                try:
-                    rows = encoding.result()
-                    _require_length(present[video], len(rows), durations.get(video))
-                    writer.append(video, rows)
-                    frames += len(rows)
-                except (VideoError, FeatureError) as error:
-                    failed[video] = str(error)
-                rate = frames / (time.monotonic() - start)
-                bar.advance(1, f"{rate:.0f} frames/s, {len(failed)} failed")
+    with (
+        FeatureWriter(folder, encoder.contract) as writer,
+        taken_shards(folder, encoder.contract) as shards,
+    ):
+        before = len(writer.video_ids)
+        failed = _encode_missing(writer, present, durations_s or {}, encoder, engine, shards)
         done = len(writer.video_ids)
     if done and encoder.name.endswith(SUFFIX):
         _measure_fidelity(folder, encoder, [present[v] for v in present if v not in failed])
-    report(folder, done, len(todo) - len(failed), failed, len(files) - len(present))
+    report(folder, done, done - before, failed, len(files) - len(present))
     if done == 0:
         reason = next(iter(failed.values()), "no video has a file here, build the data set first")
         raise FeatureError(f"None of the {len(files)} videos of {of} gave features: {reason}")
     return FeatureStore(folder)
+
+
+def _encode_missing(
+    writer: FeatureWriter,
+    files: Mapping[str, Path],
+    durations_s: Mapping[str, float],
+    encoder: Encoder,
+    engine: Engine,
+    shards: Encoded,
+) -> dict[str, str]:
+    """Append the files that a store lacks, in order; give what failed and why."""
+    failed: dict[str, str] = {}
+    frames, start = 0, time.monotonic()
+    todo = {video: path for video, path in files.items() if video not in writer.video_ids}
+    work = [(video, path) for video, path in todo.items() if video not in shards]
+    with (
+        progress(f"Features {encoder.name}", len(todo)) as bar,
+        closing(engine(work, encoder)) as encoded,
+    ):
+        for video, path in todo.items():
+            try:
+                rows = shards.rows(video) if video in shards else next(encoded)[1].result()
+                _require_length(path, len(rows), durations_s.get(video))
+                writer.append(video, rows)
+                frames += len(rows)
+            except (VideoError, FeatureError) as error:
+                failed[video] = str(error)
+            rate = frames / (time.monotonic() - start)
+            bar.advance(1, f"{rate:.0f} frames/s, {len(failed)} failed")
+    return failed
 
 
 def _measure_fidelity(folder: Path, encoder: Encoder, files: list[Path]) -> None:
@@ -181,53 +257,3 @@ def report(folder: Path, done: int, new: int, failed: dict[str, str], missing: i
         console.print(f"  failed {video}: {reason}", markup=False)
     if len(failed) > 10:
         console.print(f"  and {len(failed) - 10} more, see {path}", markup=False)
-
-
-def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.ndarray:
-    """Features of a video file, (n, dim) float32, one row every 2 s.
-
-    Parameters
-    ----------
-    path : Path
-    encoder : Encoder
-    stop : Event, optional
-        Ends the work early once it is set; the rows are then worthless.
-
-    Raises
-    ------
-    VideoError
-        If the file cannot be read to its end.
-    """
-    sampled = sample_frames(path, threads=1, size=encoder.size)
-    frames = (encoder.prepare(frame) for _, frame in sampled)
-    parts = []
-    while not (stop and stop.is_set()) and (batch := list(islice(frames, encoder.batch))):
-        parts.append(encoder.encode_prepared(batch))
-    return np.concatenate(parts or [np.empty((0, encoder.dim), np.float32)])
-
-
-def side_by_side(
-    todo: Iterable[tuple[str, Work]], encode: Callable[[Work, Event], Result]
-) -> Generator[tuple[str, Future[Result]]]:
-    """Encode videos side by side, one a core, and yield them in order.
-
-    Within a video everything runs on one core: nothing waits for other threads, which is the
-    fastest way to keep all cores (and an accelerator) busy, and the features do not depend on
-    the number of cores.
-    """
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    stop = Event()
-    threads = torch.get_num_threads()
-    with ThreadPoolExecutor(cores, initializer=lambda: torch.set_num_threads(1)) as pool:
-        running: deque[tuple[str, Future[Result]]] = deque()
-        waiting = iter(todo)
-        try:
-            while True:
-                for video, work in islice(waiting, 2 * (cores or 1) - len(running)):
-                    running.append((video, pool.submit(encode, work, stop)))
-                if not running:
-                    break
-                yield running.popleft()
-        finally:
-            stop.set()
-            torch.set_num_threads(threads)  # the workers' setting is the default of new threads

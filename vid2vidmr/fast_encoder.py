@@ -11,12 +11,12 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import av
 import numpy as np
 import torch
 from torch import Tensor
 
 from vid2vidmr.errors import UserError
+from vid2vidmr.preprocessing import Middle
 from vid2vidmr.video import sample_frames
 
 if TYPE_CHECKING:
@@ -53,26 +53,13 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
             f"{list(steps)}: use {name.removesuffix(SUFFIX)}."
         )
     edge = max(steps["CenterCrop"].size)
+    middle = Middle(edge)
     device = next(model.parameters()).device
     mean, std = (
         torch.tensor(values, device=device).view(3, 1, 1)
         for values in (steps["Normalize"].mean, steps["Normalize"].std)
     )
     model = model.to(torch.bfloat16)
-
-    def size(width: int, height: int) -> tuple[int, int]:
-        shorter = min(width, height)
-        return edge * width // shorter, edge * height // shorter  # as torchvision's Resize
-
-    def prepare(frame: np.ndarray) -> np.ndarray:
-        height, width = frame.shape[:2]
-        if min(height, width) != edge:  # not scaled by the decoder
-            width, height = size(width, height)
-            frame = av.VideoFrame.from_ndarray(frame, format="rgb24").to_ndarray(
-                format="rgb24", width=width, height=height, interpolation="BICUBIC"
-            )
-        top, left = round((height - edge) / 2), round((width - edge) / 2)  # as its CenterCrop
-        return frame[top : top + edge, left : left + edge]
 
     def network(frames: Tensor) -> Tensor:  # (B, edge, edge, 3) uint8
         x = (frames.permute(0, 3, 1, 2).float() / 255 - mean) / std
@@ -88,9 +75,9 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
         preprocessing=f"shorter side to {edge} by swscale (bicubic), middle, normalised; weights "
         "bfloat16",
         device=device,
-        prepare=prepare,
+        prepare=middle,
         network=network,
-        size=size,
+        size=middle.size,
     )
 
 

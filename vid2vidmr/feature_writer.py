@@ -26,6 +26,10 @@ DTYPE = "float16"
 feature is above 0.999999. Values beyond 65,504 would overflow and are refused."""
 
 
+class StoreBusyError(FeatureError):
+    """Another process is writing to the store."""
+
+
 class FeatureWriter(AbstractContextManager["FeatureWriter"]):
     """Appends videos to a store, one at a time; what a killed writer left unfinished is cut off.
 
@@ -53,14 +57,7 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
     def __init__(self, path: Path, contract: FeatureContract) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self.path, self.contract = path, contract
-        # A sibling of the folder, so that the store holds nothing but the store.
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"))
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise FeatureError(
-                f"Another process is writing features to {path}: wait until it has finished."
-            ) from None
+        self._lock = lock_store(path)
         try:
             total = self._continue()
         except BaseException:
@@ -73,6 +70,8 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
 
     def _continue(self) -> int:
         """Take up what is in the folder; gives the number of complete rows."""
+        for left in self.path.glob(".tmp-*"):  # of a killed run that wrote what this one may not
+            left.unlink()
         if (self.path / "contract.json").exists():
             if differing := differences(read_contract(self.path), self.contract):
                 raise FeatureError(
@@ -120,6 +119,25 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         os.close(self._data)
         os.close(self._index)
         self._lock.release()
+
+
+def lock_store(path: Path) -> FileLock:
+    """Keep others from writing to a store, until the lock is released.
+
+    Raises
+    ------
+    StoreBusyError
+        If another process is writing to it.
+    """
+    # A sibling of the folder, so that the store holds nothing but the store.
+    lock = FileLock(path.with_name(f".{path.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise StoreBusyError(
+            f"Another process is writing features to {path}: wait until it has finished."
+        ) from None
+    return lock
 
 
 def _open_at(path: Path, size: int) -> int:

@@ -16,8 +16,9 @@ import pandas as pd
 
 from vid2vidmr.augment import Augmentation, draw_augmentation, noisy
 from vid2vidmr.encoders import Encoder, load_encoder
+from vid2vidmr.encoding import side_by_side
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.extract import report, side_by_side
+from vid2vidmr.extract import report
 from vid2vidmr.feature_writer import FeatureWriter
 from vid2vidmr.features import FeatureStore, require_contract
 from vid2vidmr.neural import TrainingConfig

@@ -16,6 +16,7 @@ from vid2vidmr.registry import method_class
 
 if TYPE_CHECKING:
     from vid2vidmr.ablation import Ablation
+    from vid2vidmr.dataset import Dataset
     from vid2vidmr.pairs import PairSet
     from vid2vidmr.retrieve import Retrieval
 
@@ -37,6 +38,10 @@ class MethodInfo(Record):
         Licence of the original code, or "own" where there is none.
     deviations : str
         What differs from the source, one sentence; the method's README has the details.
+    reads_videos : bool
+        It looks at the video files, not at features.
+    varies : bool
+        Seeds change what it does though it learns nothing: it runs with all of them.
     """
 
     name: str
@@ -45,6 +50,18 @@ class MethodInfo(Record):
     source: str
     licence: str
     deviations: str = "none"
+    reads_videos: bool = False
+    varies: bool = False
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether it looks at features of the videos."""
+        return self.kind != "bias" and not self.reads_videos
+
+    @property
+    def needs_seeds(self) -> bool:
+        """Whether another seed is another run."""
+        return self.kind == "trained" or self.varies
 
 
 class Method(ABC):
@@ -89,9 +106,30 @@ class Method(ABC):
         """
         self.save(folder)
 
+    def begin(self, dataset: Dataset, folder: Path) -> None:
+        """Take what a run gives before `predict`; nothing by default.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Whose pairs come.
+        folder : Path
+            Beside the predictions, for what else is to be kept. It is there again when a run that
+            was killed continues.
+        """
+        return
+
     @abstractmethod
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield one prediction a pair, in order; windows best first."""
+
+    def details(self) -> dict[str, float | str | None]:
+        """Give what else the last `predict` has to say, for the result.
+
+        ``unanswered``, if it is not 0, is how many pairs could not be tried: the score is
+        incomplete, and the run is done again for them.
+        """
+        return {}
 
     def state(self) -> dict[str, Any]:
         """Give what was learned, as JSON (neural methods keep tensors in a file beside)."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
@@ -116,7 +116,8 @@ class Result(Record):
 
     Beside every result lie the predictions it was computed from (`predictions` is the file name,
     `predictions_sha256` its hash), so that anyone can derive the numbers again. `simulated` is
-    True if the features were: such a result belongs on no leaderboard of real video.
+    True if the features were: such a result belongs on no leaderboard of real video. `details` is
+    what a method says of itself, see `Method.details`.
     """
 
     method: str
@@ -140,3 +141,4 @@ class Result(Record):
     commit: str | None
     hardware: str
     time_s: dict[str, float]
+    details: dict[str, float | str | None] = Field(default_factory=dict)

@@ -3,7 +3,9 @@
 Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.method.Method`) and ``vid2vidmr.datasets``
 (subclasses of `vid2vidmr.dataset.DatasetBuilder`); ``vid2vidmr.reports``, functions that give the
 rows of a table of a publication by its name; ``vid2vidmr.commands``, Typer apps or functions that
-become commands. Nothing is imported before it is asked for.
+become commands. ``vid2vidmr.method_groups`` are mappings of names to such subclasses: the method
+``vlm:qwen3-vl-8b`` is ``qwen3-vl-8b`` of the group ``vlm``. Nothing is imported before it is asked
+for.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ def _entries(kind: str) -> dict[str, EntryPoint]:
 def _load(kind: str, name: str) -> Any:
     entries = _entries(kind)
     if name not in entries:
-        raise UnknownNameError(kind.replace("dataset", "data set"), name, entries)
+        shown = {"dataset": "data set", "method_group": "group of methods"}.get(kind, kind)
+        raise UnknownNameError(shown, name, entries)
     try:
         return entries[name].load()
     except (ImportError, AttributeError) as error:
@@ -63,7 +66,30 @@ def method_class(name: str) -> type[Method]:
     UnknownNameError
         With the nearest registered name.
     """
-    return _load("method", name)  # type: ignore[no-any-return]
+    group, colon, member = name.partition(":")
+    if not colon:
+        return _load("method", name)  # type: ignore[no-any-return]
+    methods = method_group(group)
+    try:
+        return methods[member]
+    except KeyError:
+        raise UnknownNameError("method", name, [f"{group}:{known}" for known in methods]) from None
+
+
+def method_group_names() -> list[str]:
+    """Names of all groups of methods, sorted."""
+    return sorted(_entries("method_group"))
+
+
+def method_group(name: str) -> Mapping[str, type[Method]]:
+    """Return the methods of a group by their names in it.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return _load("method_group", name)  # type: ignore[no-any-return]
 
 
 def dataset_builder(name: str) -> DatasetBuilder:

@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -87,6 +88,7 @@ def write_result(
     predictions: Path,
     out: Path,
     time_s: dict[str, float] | None = None,
+    details: Mapping[str, float | str | None] | None = None,
 ) -> Result:
     """Write the result of a predictions file.
 
@@ -102,6 +104,8 @@ def write_result(
         The JSON file to write.
     time_s : dict of str to float, optional
         How long the steps took, seconds.
+    details : mapping, optional
+        See `Method.details`.
     """
     result = Result(
         method=header.method,
@@ -125,6 +129,7 @@ def write_result(
         commit=commit(),
         hardware=hardware(),
         time_s={name: round(seconds, 2) for name, seconds in (time_s or {}).items()},
+        details=dict(details or {}),
     )
     write_json(out, result.model_dump(mode="json"))
     return result

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from vid2vidmr.encoders import Encoder, load_encoder
+from vid2vidmr.encoding import encode_video
 from vid2vidmr.errors import UserError
-from vid2vidmr.extract import encode_video
 from vid2vidmr.features import FeatureContract, MemoryFeatures, require_contract
 from vid2vidmr.method import Method
 from vid2vidmr.pairs import PairSet
@@ -88,7 +88,7 @@ def retrieve(
     files = {"query": query, "target": target}
     query_s, target_s = video_duration(query), video_duration(target)
     features, encoder_name = None, None
-    if method.info.kind != "bias":
+    if method.info.needs_features:
         contract: FeatureContract | None = getattr(method, "encoder_contract", None)
         if encoder is None:
             encoder = contract.encoder if contract is not None else DEFAULT_ENCODER

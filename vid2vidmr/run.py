@@ -28,7 +28,7 @@ from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.features import FeatureSource, FeatureStore, open_features
-from vid2vidmr.files import file_sha256, read_json, write_json
+from vid2vidmr.files import file_name, file_sha256, read_json, write_json
 from vid2vidmr.method import Method, MethodInfo, preset_config
 from vid2vidmr.neural import TRAINING_FIELDS, WEIGHTS, NeuralMethod, require_init
 from vid2vidmr.pairs import PairSet
@@ -122,8 +122,8 @@ class Setting:
 
     @staticmethod
     def source(dataset: Dataset, info: MethodInfo, encoder: str | None) -> FeatureSource | None:
-        """Features of a data set; None for bias rows, which look at none."""
-        if info.kind == "bias":
+        """Features of a data set; None for methods that look at none."""
+        if not info.needs_features:
             return None
         return open_features(dataset, encoder or dataset.info.default_encoder)
 
@@ -155,7 +155,7 @@ class Setting:
 
     def folder(self, runs: Path, seed: int) -> Path:
         """Folder of a run."""
-        return runs / self.method.info.name / f"{self.key}-seed{seed}"
+        return runs / file_name(self.method.info.name) / f"{self.key}-seed{seed}"
 
     def checkpoint(self, runs: Path, seed: int) -> Path:
         """Folder of a run's checkpoint."""
@@ -221,7 +221,7 @@ class Setting:
             folder / _slug(pairs): pairs
             for both in parts.values()
             for pairs in both
-            if pairs is not None and not (folder / _slug(pairs) / "result.json").exists()
+            if pairs is not None and not _is_complete(folder / _slug(pairs))
         }
         if todo:
             method = self.fitted(checkpoint, seed)
@@ -262,6 +262,12 @@ def _wrong_queries(pairs: PairSet) -> PairSet | None:
         return None
 
 
+def _is_complete(folder: Path) -> bool:
+    """Tell whether a part has its result, with every pair tried."""
+    result = folder / "result.json"
+    return result.exists() and not read_json(result).get("details", {}).get("unanswered")
+
+
 def _slug(pairs: PairSet) -> str:
     name = pairs.protocol.replace(", ", "-").replace(" ", "-")
     return name if pairs.split == "test" else f"{pairs.split}-{name}"
@@ -285,10 +291,10 @@ def presets_of(method: Method) -> list[str]:
     return found
 
 
-def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
-    """Predict `pairs` and write the predictions with their header."""
+def prediction_header(method: Method, dataset: Dataset, pairs: PairSet) -> PredictionHeader:
+    """Say what the predictions of a method for pairs are made with and for."""
     presets = presets_of(method)
-    header = PredictionHeader(
+    return PredictionHeader(
         method=method.info.name,
         preset=presets[0] if presets else None,
         config=_as_json(method.config),
@@ -300,6 +306,12 @@ def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: 
         encoder=None if pairs.features is None else pairs.features.contract.encoder,
         simulated=pairs.features is not None and pairs.features.contract.simulated,
     )
+
+
+def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
+    """Predict `pairs` and write the predictions with their header."""
+    header = prediction_header(method, dataset, pairs)
+    method.begin(dataset, out.with_suffix(".work"))
 
     def counted() -> Iterator[Prediction]:
         for prediction in method.predict(pairs):
@@ -323,7 +335,8 @@ def _predict_and_score(
     header, read = read_predictions(predictions)
     assert header is not None
     evaluation = evaluate(pairs, read)
-    write_result(header, evaluation, predictions, folder / "result.json", time_s)
+    result = folder / "result.json"
+    write_result(header, evaluation, predictions, result, time_s, method.details())
     return evaluation
 
 

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from vid2vidmr.dataset import SPLITS, Dataset, DatasetBuilder, DatasetInfo, write_dataset
 from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
+from vid2vidmr.pair_table import at_most, pair_table
 
 
 class ActivityNetVRL(DatasetBuilder):
@@ -27,12 +31,14 @@ class ActivityNetVRL(DatasetBuilder):
         synthetic=False,
         default_encoder="clip-vit-b32",
     )
+    notice = Path(__file__).parent / "annotations" / "NOTICE"
 
     def build(
         self,
         out: Path,
         *,
         seed: int | None = None,
+        max_pairs_per_class: int | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
     ) -> Dataset:
@@ -40,12 +46,15 @@ class ActivityNetVRL(DatasetBuilder):
 
         Sub-videos are windows of the videos; `cut` writes them as files, too.
 
+        `max_pairs_per_class` limits train pairs, drawn with the seed and evenly over the queries.
+        Val and test have one target a query: theirs are fixed.
+
         Raises
         ------
         DataError
             If the annotations are not as released.
         """
-        from builders.activitynet_vrl.pairs import candidates, draw_targets, pair_table
+        from builders.activitynet_vrl.pairs import candidates, draw_targets
         from builders.activitynet_vrl.tables import read_released
         from builders.activitynet_vrl.verify import facts
         from builders.facts import check_facts, print_contents
@@ -58,13 +67,20 @@ class ActivityNetVRL(DatasetBuilder):
         for split in ("val", "test"):
             rows[split] = draw_targets(*rows[split], ids[split], seed)
         check_facts("activitynet-vrl: facts of the released annotations", facts(released, rows))
+        options: dict[str, int] = {"seed": seed}
+        if max_pairs_per_class is not None:
+            query, target = rows["train"]
+            label = pd.factorize(moments.loc[moments["split"] == "train", "label"])[0][query]
+            kept = at_most(max_pairs_per_class, query, label, np.random.default_rng(seed))
+            rows["train"] = query[kept], target[kept]
+            options["max_pairs_per_class"] = max_pairs_per_class
         dataset = write_dataset(
             out,
             self.info,
             moments,
             {split: pair_table(*rows[split], ids[split], split) for split in SPLITS},
             with_files(released.videos, out),
-            options={"seed": seed},
+            options=options,
         )
         if download is not None:
             known = released.videos["duration_s"].notna()

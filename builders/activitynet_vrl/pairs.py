@@ -66,15 +66,3 @@ def draw_targets(
     ]
     chosen = [draw % n for draw, n in zip(draws, count.tolist(), strict=True)]
     return queries, target[first + np.array(chosen)]
-
-
-def pair_table(query: np.ndarray, target: np.ndarray, ids: np.ndarray, split: str) -> pd.DataFrame:
-    """Table of pairs with ids that number its rows."""
-    digits = len(str(len(query)))
-    return pd.DataFrame(
-        {
-            "pair_id": [f"{split}-{row:0{digits}d}" for row in range(len(query))],
-            "query_id": ids[query],
-            "target_id": ids[target],
-        }
-    )

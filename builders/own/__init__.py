@@ -35,6 +35,7 @@ class Custom(DatasetBuilder):
         split_by: Literal["class", "video"] = "class",
         cross_video_only: bool = False,
         distractors: bool = False,
+        max_pairs_per_class: int | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
     ) -> Dataset:
@@ -58,6 +59,8 @@ class Custom(DatasetBuilder):
             Leave pairs out whose query and target come from one video.
         distractors : bool
             Keep other moments of the class in the target; only the paired one counts as found.
+        max_pairs_per_class : int, optional
+            Hard limit on the pairs of a class in a split; they are drawn with the seed.
         download : DownloadOptions, optional
         cut : bool
             Write every reference clip as a file, too.
@@ -80,7 +83,9 @@ class Custom(DatasetBuilder):
             )
         if videos is not None and download is not None:
             raise UserError("--videos and --download are two places for one thing: leave one out.")
-        choices = Choices(seed or 0, margin, split_by, cross_video_only, distractors, None)
+        choices = Choices(
+            seed or 0, margin, split_by, cross_video_only, distractors, None, max_pairs_per_class
+        )
         files, ids = (None, None) if videos is None else local_files(videos)
         table = read_moments(moments, ids)
         return build_own(out, self.info, moments, table, choices, files, download, cut)

@@ -34,6 +34,7 @@ class Choices:
     cross_video_only: bool
     distractors: bool
     splits: Mapping[str, str] | None
+    max_pairs_per_class: int | None = None
 
 
 def build_own(
@@ -91,7 +92,7 @@ def build_own(
         out,
         info,
         moments,
-        own_pairs(moments, choices.cross_video_only, choices.seed),
+        own_pairs(moments, choices.cross_video_only, choices.seed, choices.max_pairs_per_class),
         videos,
         options={k: v for k, v in asdict(choices).items() if k != "splits"},
     )

@@ -7,11 +7,14 @@ import pandas as pd
 
 from vid2vidmr.dataset import SPLITS
 from vid2vidmr.errors import DataError
+from vid2vidmr.pair_table import at_most, pair_table
 
 SHARES = {"test": 0.2, "val": 0.1}
 """Shares of the classes (or videos); the rest is train."""
 MOST_PAIRS = {"train": 750_000, "val": 10_000, "test": 10_000}
 """As many as SportsMoments has; where there are more, they are drawn evenly over the queries."""
+BLOCK = 1_000_000
+"""Candidates that are looked at together."""
 
 
 def split_groups(names: list[str], seed: int) -> dict[str, str]:
@@ -65,7 +68,12 @@ def target_windows(
     return pd.DataFrame({"clip_start_s": start, "clip_end_s": np.maximum(end, table["end_s"])})
 
 
-def own_pairs(moments: pd.DataFrame, cross_video_only: bool, seed: int) -> dict[str, pd.DataFrame]:
+def own_pairs(
+    moments: pd.DataFrame,
+    cross_video_only: bool,
+    seed: int,
+    max_pairs_per_class: int | None = None,
+) -> dict[str, pd.DataFrame]:
     """All ordered pairs of different moments of one class, split by split.
 
     Parameters
@@ -75,7 +83,9 @@ def own_pairs(moments: pd.DataFrame, cross_video_only: bool, seed: int) -> dict[
     cross_video_only : bool
         Leave out pairs within one video.
     seed : int
-        Of the draw where a split has more than `MOST_PAIRS`.
+        Of the draw where a split has more than `MOST_PAIRS`, or a class more than its limit.
+    max_pairs_per_class : int, optional
+        Hard limit on the pairs of a class in a split.
 
     Returns
     -------
@@ -87,38 +97,60 @@ def own_pairs(moments: pd.DataFrame, cross_video_only: bool, seed: int) -> dict[
     DataError
         If no split has a pair.
     """
-    ids, videos = moments["moment_id"].to_numpy(), moments["video_id"].to_numpy()
+    ids = moments["moment_id"].to_numpy()
+    videos = pd.factorize(moments["video_id"])[0]
+    labels = pd.factorize(moments["label"])[0]
     tables = {}
     for number, split in enumerate(SPLITS):
-        rows = np.flatnonzero(moments["split"] == split)
+        rows = np.flatnonzero(moments["split"] == split).astype(np.int32)
         most = MOST_PAIRS[split]
+        of_class = min(max_pairs_per_class or most, most)
         rng = np.random.default_rng([seed, number])
-        drawn = []
-        for query in rows:
-            label = moments["label"].iat[query]
-            fits = rows[(moments["label"].to_numpy()[rows] == label) & (rows != query)]
-            if cross_video_only:
-                fits = fits[videos[fits] != videos[query]]
-            few = min(len(fits), -(-most // len(rows)))
-            drawn.append((query, np.sort(rng.choice(fits, few, replace=False))))
-        query = np.concatenate([np.full(len(t), q) for q, t in drawn] or [np.zeros(0, int)])
-        target = np.concatenate([t for _, t in drawn] or [np.zeros(0, int)])
-        if len(query) == 0:
-            continue
-        if len(query) > most:
-            kept = np.sort(rng.choice(len(query), most, replace=False))
-            query, target = query[kept], target[kept]
-        digits = len(str(len(query)))
-        tables[split] = pd.DataFrame(
-            {
-                "pair_id": [f"{split}-{i:0{digits}d}" for i in range(len(query))],
-                "query_id": ids[query],
-                "target_id": ids[target],
-            }
-        )
+        # No query needs more than its share of all pairs, nor of those of its class.
+        share = -(-most // max(len(rows), 1))
+        found = [np.zeros((2, 0), np.int32)]
+        for members in pd.Series(rows).groupby(labels[rows]).indices.values():
+            few = min(share, -(-of_class // len(members)))
+            found.append(_drawn(rows[members], videos, cross_video_only, few, rng))
+        query, target = _in_order(np.concatenate(found, axis=1), len(moments))
+        kept = at_most(of_class, query, labels[query], rng)
+        query, target = query[kept], target[kept]
+        kept = at_most(most, query, np.zeros_like(query), rng)
+        if len(kept):
+            tables[split] = pair_table(query[kept], target[kept], ids, split)
     if not tables:
         across = " in different videos" if cross_video_only else ""
         raise DataError(
             f"There are no pairs: no class has two moments{across} in one split. Add moments."
         )
     return tables
+
+
+def _drawn(
+    rows: np.ndarray, videos: np.ndarray, cross_video_only: bool, few: int, rng: np.random.Generator
+) -> np.ndarray:
+    """At most `few` targets a query among the moments `rows` of one class, (2, pairs)."""
+    drawn = []
+    step = max(1, BLOCK // len(rows))
+    for first in range(0, len(rows), step):
+        queries = np.arange(first, min(first + step, len(rows)))
+        if cross_video_only:
+            fits = videos[rows[queries], None] != videos[rows]
+        else:
+            fits = queries[:, None] != np.arange(len(rows))
+        if few < len(rows) - 1:
+            keys = rng.random(fits.shape, np.float32)
+            keys[~fits] = np.inf
+            least = np.argpartition(keys, few, axis=1)[:, :few]
+            chosen = np.zeros_like(fits)
+            np.put_along_axis(chosen, least, True, axis=1)
+            fits &= chosen
+        query, target = np.nonzero(fits)
+        drawn.append(np.stack([rows[queries[query]], rows[target]]))
+    return np.concatenate(drawn, axis=1)
+
+
+def _in_order(pairs: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of positions below `count`, ordered by query, then by target."""
+    query, target = np.divmod(np.sort(pairs[0].astype(np.int64) * count + pairs[1]), max(count, 1))
+    return query.astype(np.int32), target.astype(np.int32)

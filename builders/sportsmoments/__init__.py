@@ -30,6 +30,7 @@ class SportsMoments(DatasetBuilder):
         synthetic=False,
         default_encoder="clip-vit-b32",
     )
+    notice = Path(__file__).parent / "annotations" / "NOTICE"
 
     def build(
         self,
@@ -40,6 +41,7 @@ class SportsMoments(DatasetBuilder):
         margin: float | None = None,
         cross_video_only: bool = False,
         distractors: bool = False,
+        max_pairs_per_class: int | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
     ) -> Dataset:
@@ -51,7 +53,7 @@ class SportsMoments(DatasetBuilder):
         moments : Path, optional
             CSV file of moments of the matches (``youtube_id, class, start, end``). Without it, the
             released annotations are built.
-        seed, margin, cross_video_only, distractors, cut
+        seed, margin, cross_video_only, distractors, max_pairs_per_class, cut
             Only with `moments`; see `builders.own.Custom.build`.
         download : DownloadOptions, optional
             Fetch the released clips and CSV files from the Hub; with `moments`, the matches.
@@ -71,11 +73,12 @@ class SportsMoments(DatasetBuilder):
 
             return build_from_matches(
                 out, self.info, moments, seed or 0, margin, cross_video_only, distractors,
-                download, cut,
+                max_pairs_per_class, download, cut,
             )  # fmt: skip
         for option, value in (
             ("--seed", seed), ("--margin", margin), ("--cross-video-only", cross_video_only),
-            ("--distractors", distractors), ("--cut", cut),
+            ("--distractors", distractors), ("--max-pairs-per-class", max_pairs_per_class),
+            ("--cut", cut),
         ):  # fmt: skip
             if value is not None and value is not False:
                 raise UserError(

@@ -22,6 +22,7 @@ from typing import IO
 
 from vid2vidmr.downloads import DownloadOptions, DownloadStore, FetchError, Reason, retried
 from vid2vidmr.downloads.fetch import checked
+from vid2vidmr.downloads.hub_file import fetch_hub_file
 from vid2vidmr.downloads.reasons import DISK_FULL
 from vid2vidmr.errors import DataError, HubError, UserError
 from vid2vidmr.files import read_json, replacing, write_json
@@ -126,8 +127,8 @@ class HubFiles:
         try:
             api = hub.HfApi()
             self.revision = str(api.dataset_info(repository, timeout=30).sha)
-            self.sizes = {
-                entry.path: entry.size
+            self.files = {
+                entry.path: entry
                 for entry in api.list_repo_tree(
                     repository, recursive=True, revision=self.revision, repo_type="dataset"
                 )
@@ -198,7 +199,7 @@ class HubFiles:
         return self.found
 
     def _of_kind(self, kind: str) -> list[str]:
-        return [path for path in self.sizes if self.config.kind(path)[0] == kind]
+        return [path for path in self.files if self.config.kind(path)[0] == kind]
 
     def _write_record(self) -> None:
         write_json(
@@ -216,23 +217,11 @@ class HubFiles:
 
     def _fetch(self, path: str) -> Path:
         """Fetch a file of the repository into ``hub/``; what is there is not fetched again."""
-        import huggingface_hub as hub
+        from huggingface_hub import hf_hub_url
 
-        fetched = Path(
-            hub.hf_hub_download(
-                self.config.repository,
-                path,
-                repo_type="dataset",
-                revision=self.revision,
-                local_dir=self.folder / "hub",
-            )
-        )
-        size = fetched.stat().st_size
-        if size != self.sizes[path]:
-            fetched.unlink()
-            raise FetchError(
-                Reason.network, f"{path} has {size} bytes, the hub says {self.sizes[path]}"
-            )
+        fetched = self.folder / "hub" / path
+        url = hf_hub_url(self.config.repository, path, repo_type="dataset", revision=self.revision)
+        fetch_hub_file(self.files[path], url, fetched, self.folder / ".downloading")
         return fetched
 
     def _try(self, path: str) -> Path | FetchError:

@@ -27,6 +27,7 @@ def build_from_matches(
     margin: float | None,
     cross_video_only: bool,
     distractors: bool,
+    max_pairs_per_class: int | None,
     download: DownloadOptions | None,
     cut: bool,
 ) -> Dataset:
@@ -59,8 +60,9 @@ def build_from_matches(
         for number in known["classes"]
     }
     splits = {label: split_of.get(label, "train") for label in released.labels.values()}
+    margin = MARGIN_S if margin is None else margin
     choices = Choices(
-        seed, MARGIN_S if margin is None else margin, "class", cross_video_only, distractors, splits
+        seed, margin, "class", cross_video_only, distractors, splits, max_pairs_per_class
     )
     return build_own(out, info, path, table, choices, None, download, cut)
 

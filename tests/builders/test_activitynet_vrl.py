@@ -204,6 +204,15 @@ def test_one_target_a_query_by_seed(built, released, tmp_path):
     pd.testing.assert_frame_equal(other.pairs("train").table, built.pairs("train").table)
 
 
+def test_a_limit_on_the_train_pairs_of_a_class(built, released, tmp_path):
+    limited = build_dataset("activitynet-vrl", tmp_path, {"max_pairs_per_class": 500})
+    before, after = (x.pairs("train").table["label"].value_counts() for x in (built, limited))
+    assert after.to_dict() == before.clip(upper=500).to_dict()
+    for split in ("val", "test"):
+        assert limited.pairs(split).table.equals(built.pairs(split).table)
+    assert limited.fingerprint != built.fingerprint
+
+
 def test_draws_are_uniform_and_do_not_depend_on_other_queries():
     ids = np.array([f"m{i}" for i in range(6_000)])
     query, target = np.repeat(np.arange(6_000), 3), np.tile([0, 1, 2], 6_000)

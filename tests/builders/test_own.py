@@ -95,6 +95,45 @@ def test_difficulty(videos: Path, tmp_path: Path) -> None:
     assert len({built.fingerprint, whole.fingerprint, near.fingerprint}) == 3
 
 
+def test_a_limit_on_the_pairs_of_a_class(videos: Path, tmp_path: Path) -> None:
+    options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
+    built, limited, again, other = (
+        build_dataset("custom", tmp_path / str(i), {**options, **more})
+        for i, more in enumerate(
+            [{}, *[{"max_pairs_per_class": 8}] * 2, {"max_pairs_per_class": 8, "seed": 1}]
+        )
+    )
+    assert limited.counts["pairs"] == dict.fromkeys(("train", "val", "test"), 8)
+    table = limited.pairs("train").table
+    assert set(table["query_id"].value_counts()[lambda n: n > 0]) == {1, 2}
+    assert limited.fingerprint == again.fingerprint
+    assert len({x.fingerprint for x in (built, limited, other)}) == 3
+    described = json.loads((limited.path / "dataset.json").read_text())
+    assert described["options"]["max_pairs_per_class"] == 8
+
+
+def test_limits_of_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large classes are cut, small ones keep all; blocks decide nothing but the memory."""
+    labels = np.repeat(["big", "mid", "small"], [300, 40, 5])
+    moments = pd.DataFrame(
+        {
+            "moment_id": [f"m{i}" for i in range(len(labels))],
+            "video_id": [f"v{i % 7}" for i in range(len(labels))],
+            "label": labels,
+            "split": "train",
+        }
+    )
+    found = own_pairs(moments, True, 0, 1000)["train"]
+    label = moments.set_index("moment_id")["label"]
+    counts = found["query_id"].astype(str).map(label).value_counts()
+    small = sum(a != b for a in range(5) for b in range(5))
+    assert counts.to_dict() == {"big": 1000, "mid": 1000, "small": small}
+    assert (found["query_id"].astype(str) != found["target_id"].astype(str)).all()
+    assert not found[["query_id", "target_id"]].astype(str).duplicated().any()
+    monkeypatch.setattr("builders.own.pairs.BLOCK", 1000)
+    assert own_pairs(moments, True, 0, 1000)["train"].equals(found)
+
+
 def test_splits_by_video_and_as_given(videos: Path, tmp_path: Path) -> None:
     options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
     built = build_dataset("custom", tmp_path / "1", {**options, "split_by": "video"})

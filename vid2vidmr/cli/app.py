@@ -8,7 +8,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vid2vidmr.cli import ablations, analyses, checkpoints, data, methods, scores, search
+from vid2vidmr.cli import (
+    ablations,
+    analyses,
+    checkpoints,
+    data,
+    methods,
+    publishing,
+    scores,
+    search,
+)
 from vid2vidmr.registry import command, command_names
 
 EPILOG = """
@@ -30,7 +39,8 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         data.build: "vid2vidmr build minimatch --videos 30 --out data/small",
         data.features: "vid2vidmr features minimatch --encoder efficientnet-lite0",
         data.datasets: "vid2vidmr datasets --json",
-        data.export: "vid2vidmr export minimatch --split test --out test.jsonl",
+        publishing.export: "vid2vidmr export minimatch --layout lighthouse --out lighthouse-data",
+        publishing.push: "vid2vidmr push minimatch --to user/minimatch",
     },
     "Methods": {
         methods.methods: "vid2vidmr methods --json",
@@ -82,11 +92,13 @@ class _InOrder(TyperGroup):
         if known is not None or cmd_name not in command_names():
             return known
         single = found = command(cmd_name)
+        panel = getattr(getattr(found, "info", None), "rich_help_panel", None)
         if not isinstance(found, typer.Typer):
             single = typer.Typer(context_settings=SETTINGS)
             single.command()(found)
         made: Any = typer.main.get_command(single)
-        made.name, made.rich_help_panel = cmd_name, "Leaderboard"
+        made.name = cmd_name
+        made.rich_help_panel = panel if isinstance(panel, str) else "Leaderboard"
         return made
 
 

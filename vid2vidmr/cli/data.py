@@ -1,9 +1,10 @@
-"""Commands about data sets: build, features, datasets, export."""
+"""Commands about data sets: build, features, datasets."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,12 +14,7 @@ from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 
 if TYPE_CHECKING:
     from vid2vidmr.downloads import DownloadOptions
-
-
-class Format(StrEnum):
-    """Formats of other projects that pairs can be written in."""
-
-    qvhighlights = "qvhighlights"
+    from vid2vidmr.encoding import Engine
 
 
 class SplitBy(StrEnum):
@@ -31,6 +27,13 @@ class SplitBy(StrEnum):
 Built = Annotated[
     str, typer.Argument(metavar="DATASET", help="Name or folder of a built data set.")
 ]
+
+
+class Where(StrEnum):
+    """Where videos are encoded."""
+
+    local = "local"
+    ray = "ray"
 
 
 DOWNLOADS = "Downloads (see docs/downloads.md)"
@@ -89,6 +92,15 @@ def build(
             rich_help_panel=OWN,
         ),
     ] = False,
+    max_pairs_per_class: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Hard limit on the pairs of a class in a split, drawn with --seed "
+            "(activitynet-vrl: of train).",
+            rich_help_panel=OWN,
+        ),
+    ] = None,
     status: Annotated[
         bool, typer.Option("--status", help="Build nothing: tell which videos are here, and why.")
     ] = False,
@@ -149,6 +161,7 @@ def build(
             "split_by": split_by and split_by.value,
             "cross_video_only": cross_video_only,
             "distractors": distractors,
+            "max_pairs_per_class": max_pairs_per_class,
             "cut": cut,
             "download": _download_options(download, cookies, proxy, mirror, pause),
         },
@@ -206,6 +219,16 @@ def features(
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
     ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Encode the I-th of N shares of the videos, see docs/features.md.",
+        ),
+    ] = None,
+    engine: Annotated[
+        Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
+    ] = Where.local,
 ) -> None:
     """Encode a data set's videos, or captions of its moments.
 
@@ -214,15 +237,36 @@ def features(
     Only what is missing is computed: call it again after a stop.
     """
     from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.extract import extract_features
+    from vid2vidmr.errors import UserError
+    from vid2vidmr.shards import Shard
 
+    part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
+    name = encoder or built.info.default_encoder
+    if captions is not None or name == "simulated":
+        what = "--captions" if captions is not None else "--encoder simulated"
+        if part is not None:
+            raise UserError(f"--shard is of videos: leave it out with {what}.")
+        if engine is Where.ray:
+            raise UserError(f"--engine ray is of videos: leave it out with {what}.")
     if captions is not None:
         from vid2vidmr.captions import ENCODER, encode_captions
 
         typer.echo(encode_captions(built, captions, encoder or ENCODER, device=device)[1])
         return
-    extract_features(built, encoder or built.info.default_encoder, device=device)
+    from vid2vidmr.encoding import encode_here
+    from vid2vidmr.extract import extract_features, extract_shard
+
+    where: Engine = encode_here
+    if engine is Where.ray:
+        from vid2vidmr.ray_engine import encode_on_ray
+
+        where = partial(encode_on_ray, device=device)
+        device = "cpu"  # this process only stores; workers have the device that was asked for
+    if part is None:
+        extract_features(built, name, device=device, engine=where)
+    else:
+        extract_shard(built, name, part, device=device, engine=where)
 
 
 def datasets(as_json: AsJson = False) -> None:
@@ -255,22 +299,3 @@ def datasets(as_json: AsJson = False) -> None:
         title = f"{row['title']} (synthetic)" if row["synthetic"] else str(row["title"])
         lines.append([str(row["name"]), f"{title}\n{state}"])
     print_table("Data sets", ["name", "what it is, and what is built here"], lines)
-
-
-def export(
-    dataset: Built,
-    out: Annotated[Path, typer.Option(help="File to write.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
-    format: Annotated[Format, typer.Option(help="Format to write.")] = Format.qvhighlights,
-    as_json: AsJson = False,
-) -> None:
-    """Write pairs in another project's format (QVHighlights)."""
-    from vid2vidmr.dataset import load_dataset
-    from vid2vidmr.export import export_qvhighlights
-
-    pairs = load_dataset(dataset).pairs(split)
-    export_qvhighlights(pairs, out)
-    if as_json:
-        print_json({"path": str(out), "format": format.value, "pairs": len(pairs)})
-    else:
-        typer.echo(f"{count(len(pairs))} {split} pairs written to {out}.")

@@ -51,9 +51,11 @@ def methods(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from vid2vidmr.registry import method_class, method_names
+    from vid2vidmr.registry import method_class, method_group, method_group_names, method_names
 
     found = [(name, method_class(name)) for name in method_names()]
+    for group in method_group_names():
+        found += [(f"{group}:{name}", cls) for name, cls in method_group(group).items()]
     if as_json:
         print_json([{**cls.info.model_dump(), "presets": list(cls.presets)} for _, cls in found])
         return

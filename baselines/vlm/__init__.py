@@ -1,0 +1,1 @@
+"""Vision-language models without training: prepare, generate, parse, score."""

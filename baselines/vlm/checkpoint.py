@@ -1,0 +1,103 @@
+"""Loading an image-text-to-text checkpoint with transformers.
+
+Source: the interfaces AutoProcessor and AutoModelForImageTextToText of transformers 5.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from vid2vidmr.errors import HubError, UserError
+
+
+def load_checkpoint(
+    name: str,
+    revision: str | None,
+    dtype: str,
+    device_map: str | dict[str, Any] | None,
+    more: dict[str, Any],
+) -> tuple[Any, Any]:
+    """Give the processor and the model, set to pad on the left and to decode greedily.
+
+    Parameters
+    ----------
+    name : str
+        Repository of the Hub, or folder.
+    revision : str or None
+    dtype : str
+    device_map : str, dict or None
+        None is CUDA if there is any, else Apple's MPS, else the CPU.
+    more : dict
+        Further arguments of ``from_pretrained`` of the model.
+
+    Raises
+    ------
+    HubError
+        If it cannot be found or fetched.
+    UserError
+        If it takes no images, or something that it needs is missing.
+    """
+    try:
+        import transformers
+    except ImportError:
+        raise UserError('transformers is missing: pip install "vid2vidmr[vlm]".') from None
+    from vid2vidmr.encoders import pick_device
+
+    where = device_map if device_map is not None else str(pick_device())
+    code = {k: v for k, v in more.items() if k == "trust_remote_code"}
+    try:
+        config = transformers.AutoConfig.from_pretrained(name, revision=revision, **code)
+        if not _takes_images(config):
+            raise UserError(
+                f"The model {name} ({config.model_type}) takes no images: name one that "
+                "transformers loads with AutoModelForImageTextToText, such as "
+                "Qwen/Qwen3-VL-8B-Instruct."
+            )
+        processor = transformers.AutoProcessor.from_pretrained(name, revision=revision, **code)
+        model = transformers.AutoModelForImageTextToText.from_pretrained(
+            name,
+            revision=revision,
+            **{"dtype": dtype, "device_map": where, **more},
+        )
+    except OSError as error:
+        raise HubError(
+            f"The model {name} cannot be loaded ({short(error)}): check the name, the "
+            "network and `hf auth whoami`, or give its folder."
+        ) from None
+    except (ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise UserError(
+            f"The model {name} cannot be loaded ({short(error)}): it has to be a checkpoint for "
+            "AutoModelForImageTextToText, and transformers recent enough to know it."
+        ) from None
+    processor.tokenizer.padding_side = "left"
+    settings = model.generation_config
+    for setting in ("temperature", "top_p", "top_k", "min_p", "typical_p"):
+        setattr(settings, setting, None)  # they are for sampling, and warn
+    if settings.eos_token_id is None:
+        settings.eos_token_id = processor.tokenizer.eos_token_id
+    if settings.pad_token_id is None:
+        settings.pad_token_id = processor.tokenizer.pad_token_id
+    return processor, model.eval()
+
+
+def commit_of(name: str, revision: str | None) -> str | None:
+    """Give the commit of a loaded checkpoint; of a folder only what the user said."""
+    if Path(name).exists():
+        return revision
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(name, "config.json", revision=revision)
+    return Path(found).parent.name if isinstance(found, str) else revision
+
+
+def short(value: object) -> str:
+    """Give a message of a library in one line."""
+    return " ".join(str(value).split())[:300]
+
+
+def _takes_images(config: Any) -> bool:
+    from transformers import MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING as KNOWN
+
+    own_code = getattr(config, "auto_map", None) or {}
+    return type(config) in KNOWN or "AutoModelForImageTextToText" in own_code

@@ -1,0 +1,51 @@
+"""From requests to raw answers: who is asked, and what is not asked twice."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from baselines.vlm.config import VlmConfig
+from baselines.vlm.ledger import Ledger
+from baselines.vlm.records import Frames, Request, Runner
+from vid2vidmr.progress import progress
+
+
+def open_runner(config: VlmConfig, frames: Frames, url: str | None) -> Runner:
+    """Give what asks the model: a server if there is an address, else this process."""
+    if url is not None:
+        from baselines.vlm.remote import RemoteRunner
+
+        return RemoteRunner(url, config.model, frames)
+    from baselines.vlm.local import TransformersRunner
+
+    return TransformersRunner(
+        config.model,
+        config.revision,
+        frames=frames,
+        batch_size=config.batch_size,
+        dtype=config.dtype,
+        model_kwargs=config.loading,
+    )
+
+
+def ask(runner: Runner, requests: Mapping[str, Request], ledger: Ledger, title: str) -> None:
+    """Ask what the ledger has no answer for, and keep every reply at once.
+
+    Parameters
+    ----------
+    runner : Runner
+    requests : mapping of str to Request
+        By their keys: what is asked twice is asked once.
+    ledger : Ledger
+    title : str
+        Of the progress bar.
+    """
+    todo = {key: request for key, request in requests.items() if not ledger.is_settled(key)}
+    errors: Counter[str] = Counter()
+    with progress(title, len(requests)) as bar:
+        bar.advance(len(requests) - len(todo))
+        for reply in runner.generate(todo.items()):
+            ledger.append(reply)
+            errors.update([reply.error] if reply.error else [])
+            bar.advance(1, ", ".join(f"{n} {error}" for error, n in errors.items()))

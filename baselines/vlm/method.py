@@ -1,0 +1,113 @@
+"""Vision-language models as methods: the chain prepare, generate, parse within a bench."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar
+
+from baselines.vlm import ledger, outcome, prepare
+from baselines.vlm.captions import open_track
+from baselines.vlm.config import VlmConfig
+from baselines.vlm.generate import ask, open_runner
+from baselines.vlm.models import Known, Model, server_url
+from baselines.vlm.prompts import variation
+from baselines.vlm.records import Frames
+from vid2vidmr.dataset import Dataset
+from vid2vidmr.errors import UserError
+from vid2vidmr.evaluation import evaluate
+from vid2vidmr.method import Method, MethodInfo
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.records import Prediction
+from vid2vidmr.run import prediction_header
+
+
+class Vlm(Method):
+    """A vision-language model that is asked for the moment in words.
+
+    Subclasses name a model, see `VlmGroup`. The seed chooses wording and order, see
+    `baselines.vlm.prompts.variation`.
+    """
+
+    model: ClassVar[Model]
+    config: VlmConfig
+
+    def begin(self, dataset: Dataset, folder: Path) -> None:
+        """Remember where videos are and where answers are kept."""
+        self.dataset, self.folder = dataset, folder
+
+    def predict(self, pairs: PairSet) -> Iterator[Prediction]:
+        """Ask for every pair that has no answer yet, and parse all."""
+        if not hasattr(self, "folder"):
+            raise UserError(
+                f"{self.info.name} answers for pairs of a built data set: use `vid2vidmr bench`, "
+                "`predict` or `vlm prepare`."
+            )
+        frames = Frames(self.dataset.path / "frames")
+        requests = prepare.prepare(
+            self.dataset, pairs, self.config, prediction_header(self, self.dataset, pairs),
+            self.folder, frames, open_track(self.dataset, self.config),
+        )  # fmt: skip
+        path = self.folder / ledger.FILE
+        keys = {
+            p.request.key(self.config.model, self.config.revision): p.request
+            for p in requests.prepared
+        }
+        with ledger.open_ledger(path) as answers:
+            if not all(answers.is_settled(key) for key in keys):
+                runner = open_runner(self.config, frames, server_url())
+                ask(runner, keys, answers, f"{self.info.name} answers")
+        replies = outcome.read_raw_answers(path, requests.prepared, self.config)
+        found = outcome.outcomes(requests.prepared, replies)
+        outcome.write_outcomes(self.folder / outcome.FILE, found)
+        self._found, self._pairs = found, pairs
+        yield from (one.prediction() for one in found)
+
+    def details(self) -> dict[str, float | str | None]:
+        """Failures by reason, leniency, frames, tokens, cost, contamination; the strict mIoU."""
+        row = outcome.details(self._found, self.config, self.model.contamination(self.dataset.name))
+        strict = evaluate(
+            self._pairs, [one.prediction(strict=True) for one in self._found], resamples=0
+        )
+        wording, order = variation(self.seed, self.config.order)
+        return row | {
+            "strict mIoU": round(strict.metrics["mIoU"].value, 4),
+            "wording": wording,
+            "order": order,
+        }
+
+
+@cache
+def _method(name: str, model: Model) -> type[Vlm]:
+    info = MethodInfo(
+        name=f"vlm:{name}",
+        title=f"{model.title}, asked in words (zero-shot)",
+        kind="untrained",
+        source=f"https://huggingface.co/{model.id}" if "/" in model.id else model.id,
+        licence=model.licence,
+        deviations="prompt, parser and failure rules are ours: the paper gives none",
+        reads_videos=True,
+        varies=True,
+    )
+    body: dict[str, Any] = {"info": info, "model": model, "presets": model.presets()}
+    return type("Vlm", (Vlm,), body)
+
+
+class VlmGroup(Mapping[str, type[Method]]):
+    """The methods ``vlm:NAME``."""
+
+    def __init__(self) -> None:
+        self.models = Known()
+
+    def __getitem__(self, name: str) -> type[Method]:
+        return _method(name, self.models[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.models)
+
+    def __len__(self) -> int:
+        return len(self.models)
+
+
+GROUP = VlmGroup()

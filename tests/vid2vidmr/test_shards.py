@@ -1,0 +1,186 @@
+"""Features made by several processes have the bytes of those that one makes: shards, and Ray."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from coded_video import constant_rate, write_video
+from conftest import ENCODER, Ran
+from mini_dataset import mini_dataset
+from test_kill import check_same, contents, finish, kill_when_it_writes, start
+
+from vid2vidmr.dataset import load_dataset
+from vid2vidmr.encoders import load_encoder
+from vid2vidmr.errors import UserError
+from vid2vidmr.ray_engine import Worker
+from vid2vidmr.shards import Shard, missing_in
+
+Cli = Callable[..., Ran]
+COMMAND = ("features", "mini")
+SHARDS = ("1/3", "2/3", "3/3")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a data set, two of its files unreadable, and its features."""
+    home = tmp_path_factory.mktemp("whole")
+    files: dict[str, str | None] = {f"v{i}": f"videos/v{i}.mp4" for i in range(8)}
+    (home / "mini" / "videos").mkdir(parents=True)
+    for i, file in enumerate(files.values()):
+        write_video(home / "mini" / str(file), constant_rate(8, 20 + 4 * (i % 3)), rate=8)
+    for video in ("v2", "v5"):
+        (home / "mini" / str(files[video])).write_bytes(b"no video")
+    mini_dataset(home / "mini", files | {"gone": None})
+    finish(home, *COMMAND)
+    return home
+
+
+@pytest.fixture
+def home(whole: Path, tmp_path: Path) -> Path:
+    """The same without features."""
+    ignore = shutil.ignore_patterns("features")
+    shutil.copytree(whole / "mini", tmp_path / "mini", ignore=ignore)
+    return tmp_path
+
+
+def test_shards_side_by_side(whole: Path, home: Path) -> None:
+    running = [start(home, *COMMAND, "--shard", shard) for shard in SHARDS]
+    errors = [process.communicate()[1].decode() for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], errors
+    said = [error for error in errors if "are not there yet" in error]
+    assert len(said) == 2, errors  # the third wrote the store
+    check_same(contents(home), contents(whole))
+    assert not (home / "mini" / "features" / f"{ENCODER}.shards").exists()
+
+
+def test_a_shard_that_was_killed_is_run_again(whole: Path, home: Path) -> None:
+    features = home / "mini" / "features"
+    finish(home, *COMMAND, "--shard", "1/3")
+    for grows in ("features.bin", "index.jsonl"):
+        kill_when_it_writes(home, features, *COMMAND, "--shard", "2/3", grows=grows)
+    finish(home, *COMMAND, "--shard", "3/3")
+    assert not (features / ENCODER).exists()
+    finish(home, *COMMAND, "--shard", "2/3")
+    check_same(contents(home), contents(whole))
+
+    # Once more, as a queue may do: nothing but the bad files is left to try.
+    for shard in SHARDS:
+        finish(home, *COMMAND, "--shard", shard)
+    check_same(contents(home), contents(whole))
+
+
+def test_without_the_option_the_rest_is_encoded(whole: Path, home: Path) -> None:
+    finish(home, *COMMAND, "--shard", "2/3")
+    store = home / "mini" / "features" / ENCODER
+    process = start(home, *COMMAND)
+    _, error = process.communicate()
+    assert process.returncode == 0, error
+    check_same(contents(home), contents(whole))
+    assert not missing_in([f"v{i}" for i in (0, 1, 3, 4, 6, 7)], store)
+
+
+def test_killed_while_shards_become_a_store(whole: Path, home: Path) -> None:
+    for shard in SHARDS[:2]:
+        finish(home, *COMMAND, "--shard", shard)
+    store = home / "mini" / "features" / ENCODER
+    for grows in ("", "index.jsonl"):
+        kill_when_it_writes(home, store, *COMMAND, "--shard", "3/3", grows=grows)
+    finish(home, *COMMAND, "--shard", "3/3")
+    check_same(contents(home), contents(whole))
+
+
+def test_shares_are_a_partition_of_equal_lengths() -> None:
+    lengths = {f"v{i}": float(10 + 7 * i % 90) for i in range(100)} | {"unknown": math.nan}
+    shares = [Shard(i, 4).share(lengths) for i in range(1, 5)]
+    assert sorted(video for share in shares for video in share) == sorted(lengths)
+    seconds = [sum(lengths[video] for video in share - {"unknown"}) for share in shares]
+    assert max(seconds) - min(seconds) < 120
+    assert shares == [Shard(i, 4).share(dict(reversed(lengths.items()))) for i in range(1, 5)]
+    assert Shard(3, 3).share({"a": 1.0}) == set()
+
+
+@pytest.mark.parametrize("wrong", ["5/4", "0/4", "a/b", "1", "1/0", "-1/2", "1/2/3", "1.0/2"])
+def test_wrong_shards_are_one_clear_line(cli: Cli, wrong: str) -> None:
+    with pytest.raises(UserError, match="expected i/n with i from 1 to n"):
+        Shard.parse(wrong)
+    ran = cli("features", "anything", f"--shard={wrong}")
+    assert ran.code == 2
+    assert f"The shard '{wrong}' does not exist" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_shard_of_what_has_none_is_refused(cli: Cli, home: Path, tmp_path: Path) -> None:
+    folder = str(home / "mini")
+    ran = cli("features", folder, "--encoder", "simulated", "--shard", "1/2")
+    assert (ran.code, "leave it out with --encoder simulated" in ran.err) == (2, True)
+    ran = cli("features", folder, "--captions", tmp_path / "c.csv", "--shard", "1/2")
+    assert (ran.code, "--shard is of videos" in ran.err) == (2, True)
+
+
+def test_shards_of_other_weights_are_refused(cli: Cli, home: Path) -> None:
+    dataset = load_dataset(home / "mini")
+    shard = Shard(1, 2).folder(dataset.path / "features" / ENCODER)
+    finish(home, *COMMAND, "--shard", "1/2")
+    contract = json.loads((shard / "contract.json").read_text())
+    (shard / "contract.json").write_text(json.dumps(contract | {"weights_sha256": "1" * 64}))
+    ran = cli("features", home / "mini")
+    assert ran.code == 2
+    assert "its features cannot be used" in ran.err
+
+
+ON_RAY = """
+import os
+import sys
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+import ray
+import vid2vidmr.encoding
+from vid2vidmr.cli import main
+ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+vid2vidmr.encoding.encode_video = None  # in this process
+sys.argv = ["vid2vidmr", "features", "mini", "--engine", "ray", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_ray_of_two_workers(whole: Path, home: Path) -> None:
+    pytest.importorskip("ray")
+    environment = {**os.environ, "HOME": str(home.parent), "RAY_AUTH_MODE": "disabled"}
+    run = [sys.executable, "-c", ON_RAY]
+    refused = subprocess.run(
+        [*run, "--device", "cuda"], cwd=home, env=environment, capture_output=True, text=True
+    )
+    assert (refused.returncode, "The Ray cluster has no GPU" in refused.stderr) == (2, True)
+    ran = subprocess.run(run, cwd=home, env=environment, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "6 videos have features" in ran.stderr
+    assert "2 failed, 1 have no file" in ran.stderr
+    check_same(contents(home), contents(whole))
+
+
+def test_a_worker_with_another_encoder_refuses(whole: Path) -> None:
+    contract = load_encoder(ENCODER, "cpu").contract.model_dump()
+    video = {"path": str(whole / "mini" / "videos" / "v0.mp4")}
+    same = Worker(ENCODER, "cpu", contract)(video)
+    assert (same["refused"], len(same["rows"])) == ("", 10 * 1280 * 4)
+    other = Worker(ENCODER, "cpu", contract | {"decoder": "another"})(video)
+    assert "with decoder" in other["refused"]
+    assert other["rows"] == b""
+    assert "cannot encode: Unknown encoder" in Worker("clip", "cpu", contract)(video)["refused"]
+
+
+def test_without_ray_one_line_says_what_to_install(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    ran = cli("features", home / "mini", "--engine", "ray")
+    assert ran.code == 2
+    assert 'pip install "vid2vidmr[ray]"' in ran.err
+    assert "Traceback" not in ran.err
+    ran = cli("features", home / "mini", "--engine", "ray", "--encoder", "simulated")
+    assert (ran.code, "--engine ray is of videos" in ran.err) == (2, True)

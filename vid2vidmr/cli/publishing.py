@@ -1,0 +1,160 @@
+"""Commands that give data sets to others: export, push."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vid2vidmr.cli.data import Built
+from vid2vidmr.cli.output import AsJson, count, print_json
+
+if TYPE_CHECKING:
+    from vid2vidmr.dataset import Dataset
+
+
+class Format(StrEnum):
+    """Formats of other projects that pairs can be written in."""
+
+    qvhighlights = "qvhighlights"
+
+
+class LayoutName(StrEnum):
+    """Projects whose folders a data set can be written in (`vid2vidmr.export_layout.LAYOUTS`)."""
+
+    moment_detr = "moment-detr"
+    univtg = "univtg"
+    lighthouse = "lighthouse"
+
+
+def export(
+    dataset: Built,
+    out: Annotated[Path, typer.Option(help="File to write; with --layout, the folder.")],
+    split: Annotated[
+        str | None,
+        typer.Option(help="train, val or test (default: test; with --layout, all)."),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="Format to write.")] = Format.qvhighlights,
+    layout: Annotated[
+        LayoutName | None,
+        typer.Option(help="Write features too, in the folders that another project reads."),
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(help="With --layout: encoder (default: the data set's own).")
+    ] = None,
+    captions: Annotated[
+        bool, typer.Option("--captions", help="With --layout: queries are captions, not videos.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write pairs for other projects, with features too.
+
+    As QVHighlights JSON Lines, or as the folders that a project reads: see docs/publishing.md.
+    """
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.errors import UserError
+    from vid2vidmr.export import export_qvhighlights
+
+    built = load_dataset(dataset)
+    if layout is not None:
+        _export_layout(built, layout, features, captions, split, out, as_json)
+        return
+    if features is not None or captions:
+        raise UserError("--features and --captions are of --layout: add it, or leave them out.")
+    pairs = built.pairs(split or "test")
+    export_qvhighlights(pairs, out)
+    if as_json:
+        print_json({"path": str(out), "format": format.value, "pairs": len(pairs)})
+    else:
+        typer.echo(f"{count(len(pairs))} {pairs.split} pairs written to {out}.")
+
+
+def _export_layout(
+    built: Dataset,
+    layout: LayoutName,
+    features: str | None,
+    captions: bool,
+    split: str | None,
+    out: Path,
+    as_json: bool,
+) -> None:
+    from vid2vidmr.captions import open_captions
+    from vid2vidmr.export_layout import export_layout
+    from vid2vidmr.features import open_features
+
+    encoder = features or built.info.default_encoder
+    store = open_features(built, encoder)
+    texts = open_captions(built, encoder) if captions else None
+    splits = None if split is None else [split]
+    found = export_layout(built, layout.value, store, out, splits, texts)
+    if as_json:
+        print_json(
+            {
+                "path": str(out),
+                "layout": layout.value,
+                "encoder": encoder,
+                "pairs": found.written,
+                "left_out": found.left_out,
+                "annotations": {s: str(path) for s, path in found.files.items()},
+            }
+        )
+        return
+    for name, path in found.files.items():
+        missing = found.left_out[name]
+        without = f" ({count(missing)} left out: no features)" if missing else ""
+        typer.echo(f"{count(found.written[name])} {name} pairs written to {path}{without}.")
+
+
+def push(
+    dataset: Built,
+    to: Annotated[
+        str | None, typer.Option(metavar="USER/NAME", help="Data set repository of the Hub.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write (default: DATASET/published); without --to nothing is sent."
+        ),
+    ] = None,
+    features: Annotated[
+        str | None, typer.Option(help="Add the features of this encoder (default: none).")
+    ] = None,
+    licence: Annotated[
+        str | None,
+        typer.Option(help="Licence of the annotations (default: what the data set says)."),
+    ] = None,
+    private: Annotated[
+        bool, typer.Option("--private", help="Make the repository private.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Publish a data set on the Hugging Face Hub.
+
+    Annotations and pairs with a card and Croissant metadata, never videos. The same command again
+    continues an upload that was cut off. See docs/publishing.md.
+    """
+    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.errors import UserError
+    from vid2vidmr.publish import push_dataset, write_published
+
+    if to is None and out is None:
+        raise UserError("Say where: --to USER/NAME on the Hub, or --out DIR to write it only.")
+    built = load_dataset(dataset)
+    published = write_published(built, out or built.path / "published", features, licence, to)
+    url = None if to is None else push_dataset(published, to, private)
+    if as_json:
+        print_json(
+            {
+                "path": str(published.folder),
+                "files": published.files,
+                "fingerprint": built.fingerprint,
+                "url": url,
+            }
+        )
+        return
+    typer.echo(
+        f"{built.name} is written to {published.folder} (fingerprint {built.fingerprint})"
+        + (f" and pushed to {url}." if url else "; nothing was sent.")
+    )

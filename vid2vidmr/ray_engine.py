@@ -1,0 +1,141 @@
+"""Encoding videos on a Ray cluster (Ray Data): every worker encodes videos, one process stores.
+
+Workers are whatever Ray gives: with ``RAY_ADDRESS`` set, or on a node where ``ray start`` was run,
+that cluster, else this machine. They need this package, the encoder's weights, and the video files
+at the same paths.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Generator
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vid2vidmr.encoders import Encoder
+from vid2vidmr.errors import FeatureError, UserError, VideoError
+from vid2vidmr.features import FeatureContract
+
+
+def encode_on_ray(
+    todo: list[tuple[str, Path]], encoder: Encoder, device: str | None = None
+) -> Generator[tuple[str, Future[np.ndarray]]]:
+    """Encode files on a Ray cluster, see `vid2vidmr.encoding.Engine`.
+
+    Parameters
+    ----------
+    todo : list of (video id, path)
+    encoder : Encoder
+        Workers load their own by its name, and refuse if it is not the same.
+    device : str, optional
+        Of the workers. By default all GPUs of the cluster, a worker each, or all CPUs.
+
+    Raises
+    ------
+    UserError
+        If Ray is not installed, or its cluster has no GPU and `device` is one.
+    FeatureError
+        If a worker's encoder is another one.
+    """
+    if not todo:
+        return
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported and started
+    try:
+        import ray
+        import ray.data
+    except ImportError:
+        raise UserError(
+            'Ray is not installed: run `pip install "vid2vidmr[ray]"`, or leave out --engine ray.'
+        ) from None
+    logging.getLogger("ray.data").setLevel(logging.ERROR)  # there is a progress bar already
+    started = not ray.is_initialized()
+    if started:
+        ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+    try:
+        yield from _encode(ray, todo, encoder, device)
+    finally:
+        if started:
+            ray.shutdown()
+
+
+def _encode(
+    ray: Any, todo: list[tuple[str, Path]], encoder: Encoder, device: str | None
+) -> Generator[tuple[str, Future[np.ndarray]]]:
+    has = ray.cluster_resources()
+    on_gpus = has.get("GPU", 0) >= 1 and (device is None or device.startswith("cuda"))
+    if device is not None and device.startswith("cuda") and not on_gpus:
+        raise UserError(
+            f"The Ray cluster has no GPU, and --device {device} needs one: leave --device out, or "
+            "add a node that has one."
+        )
+    workers = max(1, min(len(todo), int(has.get("GPU" if on_gpus else "CPU", 1))))
+    # A block a video: what is done arrives, and is stored, at once.
+    videos = ray.data.from_items(
+        [{"path": str(path.resolve())} for _, path in todo], override_num_blocks=len(todo)
+    )
+    videos.context.execution_options.preserve_order = True
+    videos.context.enable_progress_bars = False
+    encoded = videos.map(
+        Worker,
+        fn_constructor_args=(encoder.name, device, encoder.contract.model_dump()),
+        compute=ray.data.ActorPoolStrategy(size=workers),
+        num_cpus=1,
+        num_gpus=1 if on_gpus else 0,
+    )
+    for (video, path), row in zip(todo, encoded.iter_rows(), strict=True):
+        if row["refused"]:
+            raise FeatureError(row["refused"])
+        future: Future[np.ndarray] = Future()
+        if row["failed"]:
+            future.set_exception(VideoError(row["failed"].replace(row["path"], str(path))))
+        else:
+            rows = np.frombuffer(row["rows"], np.float32)
+            future.set_result(rows.reshape(-1, encoder.dim))
+        yield video, future
+
+
+class Worker:
+    """Encodes videos in a process of the cluster.
+
+    Parameters
+    ----------
+    name, device
+        As of `vid2vidmr.encoders.load_encoder`.
+    contract : dict
+        Of the features that the store takes.
+    """
+
+    def __init__(self, name: str, device: str | None, contract: dict[str, Any]) -> None:
+        import torch
+
+        from vid2vidmr.encoders import load_encoder
+        from vid2vidmr.features import differences
+
+        torch.set_num_threads(1)  # as on one machine: the bytes must not depend on it
+        self.refused = ""
+        try:
+            self.encoder = load_encoder(name, device)
+        except UserError as error:
+            self.refused = f"A worker of Ray cannot encode: {error}"
+            return
+        if differing := differences(self.encoder.contract, FeatureContract(**contract)):
+            self.refused = (
+                f"A worker of Ray has another encoder, with {differing}: install the same versions "
+                "on all nodes."
+            )
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Encode the video at ``row["path"]``."""
+        from vid2vidmr.encoding import encode_video
+
+        done = row | {"refused": self.refused, "failed": "", "rows": b""}
+        if not self.refused:
+            try:
+                done["rows"] = encode_video(Path(row["path"]), self.encoder).tobytes()
+            except (VideoError, FeatureError) as error:
+                done["failed"] = str(error)
+        return done
