@@ -11,7 +11,11 @@ for (const tools of document.querySelectorAll(".tools[data-for]")) {
   const table = new DataTable(element, {
     paging: false, autoWidth: false, order: [], orderMulti: false,
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
-    columnDefs: heads.map((_, i) => ({ targets: i, visible: visible[i] })),
+    columnDefs: heads.map((head, i) => ({
+      targets: i, visible: visible[i],
+      // The highest number first, but the first rank and the first letter.
+      orderSequence: head.matches(".text") || head.textContent === "rank" ? ["asc", "desc"] : ["desc", "asc"],
+    })),
   });
   const count = tools.querySelector("output");
   table.on("draw", () => {
