@@ -48,10 +48,12 @@ def read_submission(folder: Path) -> Submission:
         place = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: {place}: {first['msg']}.") from None
     require_card(found.card, path)
-    if found.id != submission_id(found.card):
-        raise DataError(f"{path}: the id of {found.card.name} is {submission_id(found.card)}.")
     if (found.dataset, found.id) != (folder.parent.name, folder.name):
         raise DataError(f"{path} says it is {found.dataset}/{found.id}: it lies in {folder}.")
+    if found.id != submission_id(found.card):
+        raise DataError(
+            f"{path}: the id of {found.card.name} is {submission_id(found.card)}, not {found.id}."
+        )
     return found
 
 
