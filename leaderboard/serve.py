@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,24 @@ from leaderboard.site.build import MARK
 from vid2vidmr.errors import DataError, UserError
 
 HOST = "127.0.0.1"
+
+
+class _Part(BytesIO):
+    """The next bytes of a file, read as they are sent: videos do not fit in memory."""
+
+    def __init__(self, file: BinaryIO, left: int) -> None:
+        super().__init__()
+        self._file, self._left = file, left
+
+    def read(self, size: int | None = -1) -> bytes:
+        asked = self._left if size is None or size < 0 else min(size, self._left)
+        data = self._file.read(asked)
+        self._left -= len(data)
+        return data
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class Handler(SimpleHTTPRequestHandler):
@@ -37,15 +56,20 @@ class Handler(SimpleHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return None
-        with path.open("rb") as file:
-            file.seek(first)
-            part = file.read(last - first + 1)
+        length = last - first + 1
+        file = path.open("rb")
+        file.seek(first)
         self.send_response(HTTPStatus.PARTIAL_CONTENT)
         self.send_header("Content-Type", self.guess_type(str(path)))
         self.send_header("Content-Range", f"bytes {first}-{last}/{size}")
-        self.send_header("Content-Length", str(len(part)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        return BytesIO(part)
+        return _Part(file, length)
+
+    def copyfile(self, source: Any, outputfile: Any) -> None:
+        """Send; browsers hang up on videos when they have seen enough."""
+        with suppress(ConnectionError):
+            super().copyfile(source, outputfile)
 
     def end_headers(self) -> None:
         """Say that ranges are known; keep nothing, a site may be built again."""

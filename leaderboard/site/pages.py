@@ -148,10 +148,14 @@ def _viewer(board: Board) -> dict[str, Any]:
     }
 
 
-def _reported() -> dict[str, list[Any]]:
-    found = defaultdict(list)
+def _reported() -> dict[str, dict[str, Any]]:
+    """Group reported rows by data set; what is wrong with one is a note below, by number."""
+    found: dict[str, dict[str, Any]] = defaultdict(lambda: {"rows": [], "notes": []})
     for row in reported_rows():
-        found[row.dataset].append((row, flags(row)))
+        rows, notes = found[row.dataset]["rows"], found[row.dataset]["notes"]
+        of_row = [text.removeprefix(f"{row.method}: ") for text in flags(row)]
+        notes += [text for text in of_row if text not in notes]
+        rows.append((row, [1 + notes.index(text) for text in of_row]))
     return found
 
 
