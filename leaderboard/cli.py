@@ -12,7 +12,7 @@ from vid2vidmr.cli.output import AsJson, print_json, print_table
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
-    help="Verify the leaderboard, list what papers report.",
+    help="Build, serve and verify the leaderboard.",
 )
 
 Root = Annotated[
@@ -101,3 +101,44 @@ def reported(
         typer.echo(f"! {text}")
     for note in CONTRADICTIONS:
         typer.echo(f"! {note.text}")
+
+
+@app.command(epilog="Example: [bold]vid2vidmr leaderboard build --out site --videos[/]")
+def build(
+    out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("site"),
+    submissions: Root = None,
+    videos: Annotated[
+        bool, typer.Option("--videos", help="With the videos of data sets that are built here.")
+    ] = False,
+) -> None:
+    """Score every submission and write the leaderboard: pages, Markdown, CSV, LaTeX.
+
+    The folder works offline from the file system, and is a static Space of Hugging Face as it is.
+    """
+    from leaderboard.site import build_site
+    from leaderboard.store import SUBMISSIONS
+
+    built = build_site(submissions or SUBMISSIONS, out, videos=videos)
+    for name, reason in built.not_shown.items():
+        typer.echo(f"Not shown: {name}: {reason}", err=True)
+    for board in built.boards:
+        typer.echo(
+            f"{board.slug}: {len(board.entries)} submissions, {', '.join(board.tables)}, "
+            f"{len(next(iter(board.pairs.values()))):,} pairs."
+        )
+    if videos:
+        typer.echo(f"{built.videos} videos can be played.")
+    typer.echo(f"Open {out / 'index.html'}, or run `vid2vidmr leaderboard serve --out {out}`.")
+
+
+@app.command(epilog="Example: [bold]vid2vidmr leaderboard serve --out site[/]")
+def serve(
+    out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("site"),
+    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+) -> None:
+    """Serve a site that was built, to this machine only."""
+    from leaderboard.serve import HOST, server
+
+    with server(out, port) as running:
+        typer.echo(f"http://{HOST}:{running.server_address[1]}/ (Ctrl-C ends it)")
+        running.serve_forever()

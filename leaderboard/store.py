@@ -9,7 +9,7 @@ import pandas as pd
 from pydantic import ValidationError
 
 from leaderboard.strict import gunzip, parse_predictions, read_record
-from leaderboard.submission import Run, Submission
+from leaderboard.submission import Run, Submission, require_card, submission_id
 from vid2vidmr.dataset import Dataset, load_dataset
 from vid2vidmr.dataset import fingerprint as fingerprint_of
 from vid2vidmr.errors import DataError, UserError
@@ -47,8 +47,13 @@ def read_submission(folder: Path) -> Submission:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         raise DataError(f"{path}: {place}: {first['msg']}.") from None
+    require_card(found.card, path)
     if (found.dataset, found.id) != (folder.parent.name, folder.name):
         raise DataError(f"{path} says it is {found.dataset}/{found.id}: it lies in {folder}.")
+    if found.id != submission_id(found.card):
+        raise DataError(
+            f"{path}: the id of {found.card.name} is {submission_id(found.card)}, not {found.id}."
+        )
     return found
 
 

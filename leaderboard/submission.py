@@ -10,10 +10,16 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any, Literal
 
+from vid2vidmr.errors import DataError
 from vid2vidmr.method import Kind
 from vid2vidmr.records import Interval, Record, Split
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,59}")
+LINK = re.compile(r"https?://[^\s\"'\\]{3,300}")
 
 
 class Card(Record):
@@ -52,6 +58,28 @@ class Card(Record):
     contamination: Literal["yes", "no", "unknown"] = "unknown"
     contamination_source: str | None = None
     notes: str | None = None
+
+
+def submission_id(card: Card) -> str:
+    """Name of the folder: the card's, without signs that addresses use."""
+    return card.name.replace("@", "-").replace("+", "-")
+
+
+def require_card(card: Card, path: Path) -> None:
+    """Refuse names and links that could do harm on a page or in a path.
+
+    Raises
+    ------
+    DataError
+    """
+    if not NAME.fullmatch(card.name):
+        raise DataError(
+            f"{path}: the name {card.name!r} is not of letters, digits and . _ @ + - (60 at most)."
+        )
+    for field in ("paper", "code"):
+        link = getattr(card, field)
+        if link is not None and not LINK.fullmatch(link):
+            raise DataError(f"{path}: {field} is not an http or https address.")
 
 
 class Run(Record):

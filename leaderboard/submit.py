@@ -6,7 +6,6 @@ import datetime as dt
 import gzip
 import hashlib
 import json
-import re
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,7 +23,7 @@ from leaderboard.strict import (
     read_record,
     require_plain,
 )
-from leaderboard.submission import Card, Run, Submission
+from leaderboard.submission import Card, Run, Submission, require_card, submission_id
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.metrics import AP_WINDOWS
@@ -32,8 +31,6 @@ from vid2vidmr.predictions import PredictionHeader
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Prediction, Result
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,59}")
-LINK = re.compile(r"https?://[^\s\"'\\]{3,300}")
 MAX_RUNS = 100
 TEMPLATE = """\
 name: my-method            # row of the table: letters, digits and . _ @ + -
@@ -79,14 +76,7 @@ def read_card(path: Path) -> Card:
         raise DataError(
             f"{path} is no card ({reason}): see `vid2vidmr submit --template`."
         ) from None
-    if not NAME.fullmatch(card.name):
-        raise DataError(
-            f"{path}: the name {card.name!r} is not of letters, digits and . _ @ + - (60 at most)."
-        )
-    for field in ("paper", "code"):
-        link = getattr(card, field)
-        if link is not None and not LINK.fullmatch(link):
-            raise DataError(f"{path}: {field} is not an http or https address.")
+    require_card(card, path)
     return card
 
 
@@ -141,7 +131,7 @@ def submit(
     assert first is not None
     dataset = datasets[first.dataset, first.dataset_fingerprint]
     submission = Submission(
-        id=described.name.replace("@", "-").replace("+", "-"),
+        id=submission_id(described),
         submitted=dt.datetime.now(dt.UTC).date().isoformat(),
         dataset=dataset.name,
         dataset_fingerprint=dataset.fingerprint,

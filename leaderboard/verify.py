@@ -19,6 +19,7 @@ from leaderboard.strict import gunzip, parse_predictions
 from leaderboard.submission import Run, Submission
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import UserError
+from vid2vidmr.predictions import PredictionHeader
 from vid2vidmr.progress import progress
 
 TOLERANCE = 1e-6
@@ -63,6 +64,18 @@ def _of_folder(submission: Submission, folder: Path) -> Iterator[str]:
         yield "features were simulated: such submissions stand on no board."
 
 
+def header_differences(submission: Submission, run: Run, header: PredictionHeader) -> Iterator[str]:
+    """Say where predictions were made for something else than what the submission states."""
+    says = {
+        "dataset": submission.dataset, "dataset_fingerprint": submission.dataset_fingerprint,
+        "split": submission.split, "protocol": run.protocol, "seed": run.seed,
+        "preset": run.preset, "config": run.config, "protocol_seed": 0, "simulated": False,
+    }  # fmt: skip
+    for field, value in says.items():
+        if (stated := getattr(header, field)) != value:
+            yield f"{field} is {stated!r} in the predictions, {value!r} beside them."
+
+
 def _of_run(submission: Submission, run: Run, folder: Path, dataset: Dataset) -> Iterator[str]:
     if Path(run.predictions).name != run.predictions:
         yield "it is not the name of a file beside the submission."
@@ -72,14 +85,7 @@ def _of_run(submission: Submission, run: Run, folder: Path, dataset: Dataset) ->
         yield "the predictions are not those that were submitted (another hash)."
         return
     header, predictions = parse_predictions(data, folder / run.predictions)
-    says = {
-        "dataset": submission.dataset, "dataset_fingerprint": submission.dataset_fingerprint,
-        "split": submission.split, "protocol": run.protocol, "seed": run.seed,
-        "preset": run.preset, "config": run.config, "protocol_seed": 0, "simulated": False,
-    }  # fmt: skip
-    for field, value in says.items():
-        if (stated := getattr(header, field)) != value:
-            yield f"{field} is {stated!r} in the predictions, {value!r} beside them."
+    yield from header_differences(submission, run, header)
     pairs = run_pairs(dataset, header)
     found = score(pairs, predictions)
     if submission.pairs != len(pairs):

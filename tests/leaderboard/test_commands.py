@@ -15,7 +15,7 @@ def run(*arguments):
 
 def test_help_lists_them_with_a_line_each():
     shown = run("--help").stdout
-    assert "Verify the leaderboard, list what papers report." in shown
+    assert "Build, serve and verify the leaderboard." in shown
     assert "Check predictions and add them to the leaderboard." in shown
 
 

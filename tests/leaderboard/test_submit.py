@@ -283,6 +283,10 @@ def set_name(value):
     value["card"]["title"] = "<b>best</b>"
 
 
+def set_row(value):
+    value["card"]["name"] = "other"
+
+
 def set_id(value):
     value["id"] = "other"
 
@@ -297,6 +301,7 @@ def set_id(value):
         (set_seed, "seed is 0"),
         (set_pairs, "pairs are stated"),
         (set_name, "sign '<'"),
+        (set_row, "the id of other is other, not mine"),
         (set_id, "it lies in"),
     ],
 )

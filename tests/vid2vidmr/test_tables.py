@@ -211,3 +211,11 @@ def test_short_intervals_do_not_widen_the_narrow_table(table: Table) -> None:
     text = console.file.getvalue()  # type: ignore[attr-defined]
     assert "50.0 ±1.0" in text
     assert re.search(r"^ ?dtw-match ", text, re.MULTILINE)  # the name is not folded
+
+
+def test_a_table_without_bias_rows_says_so(tmp_path: Path) -> None:
+    dataset = mini_dataset(tmp_path, {"a": None, "b": None})
+    runs = [scored("matr", "trained", 6.0, 0, "official")]
+    (verdict,) = summarise(dataset, runs).verdicts
+    assert verdict.startswith("official: best row matr (trained, mIoU ")
+    assert verdict.endswith("no bias row to compare with.")

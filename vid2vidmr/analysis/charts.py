@@ -33,7 +33,7 @@ def errors(shares: Mapping[str, Interval]) -> str:
     rows = _rows(shares)
     rows["color"] = [_TYPE_COLORS[TYPES.index(name)] for name in shares]
     color = alt.Color("color:N", scale=None)
-    return _svg(_bars(rows, "% of the pairs", [0, 100], color))
+    return svg(_bars(rows, "% of the pairs", [0, 100], color))
 
 
 def breakdown(found: Breakdown) -> str:
@@ -43,7 +43,7 @@ def breakdown(found: Breakdown) -> str:
         return ""
     if len(groups) > MOST_GROUPS:
         groups = groups[: MOST_GROUPS // 2] + groups[-MOST_GROUPS // 2 :]
-    return _svg(_bars(_group_rows(groups), "mIoU, %", [0, 100], alt.value(_BAR)))
+    return svg(_bars(_group_rows(groups), "mIoU, %", [0, 100], alt.value(_BAR)))
 
 
 def _group_rows(groups: Sequence[Group]) -> pd.DataFrame:
@@ -58,7 +58,7 @@ def gains(found: Mapping[str, Mapping[str, Interval]]) -> str:
         labelled = metric == GAIN_METRICS[0]
         panel = _bars(rows, metric, None, alt.value(_BAR), labels=labelled)
         panels.append(panel.properties(width=74, height=alt.Step(BAR)))
-    return _svg(alt.hconcat(*panels, spacing=10))
+    return svg(alt.hconcat(*panels, spacing=10))
 
 
 def profile(found: Sequence[Mapping[str, float]]) -> str:
@@ -83,7 +83,7 @@ def profile(found: Sequence[Mapping[str, float]]) -> str:
         )
         .properties(width=WIDTH - 50, height=220)
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def histogram(found: Histogram) -> str:
@@ -108,7 +108,7 @@ def histogram(found: Histogram) -> str:
         )
         .properties(width=WIDTH - 50, height=170)
     )
-    return _svg(chart)
+    return svg(chart)
 
 
 def _rows(values: Mapping[str, Interval]) -> pd.DataFrame:
@@ -148,7 +148,8 @@ def _bars(
     return alt.layer(bars, lines).properties(width=WIDTH - room - 20, height=alt.Step(BAR))
 
 
-def _svg(chart: Any) -> str:
+def svg(chart: Any) -> str:
+    """Give a chart of altair as SVG of this look."""
     chart = chart.configure(
         background="transparent",
         font="system-ui, sans-serif",

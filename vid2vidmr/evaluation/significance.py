@@ -16,6 +16,7 @@ from vid2vidmr.evaluation.variance import Deviations
 LEVEL = 0.05
 _ROUNDING = 1e-9
 """Percentage points below which a difference is rounding."""
+_BLOCK = 4_000_000  # deviations in memory at once, 32 MB
 
 
 class PairedTest(NamedTuple):
@@ -65,7 +66,12 @@ def _pairwise(evaluations: Sequence[Evaluation], metric: str) -> _Pairwise:
     means = values.mean(axis=0)
     over = evaluations[0]
     deviations = Deviations.of(values, over.query_clusters, over.target_clusters)
-    error, degrees = deviations.differences(first, second).errors()
+    error, degrees = np.empty(len(first)), np.empty(len(first))
+    # Two hundred rows have 20,000 differences: all at once would take 10 GB for 10,000 pairs.
+    step = max(1, _BLOCK // (1 + len(deviations.dyad) + len(deviations.video)))
+    for start in range(0, len(first), step):
+        block = slice(start, start + step)
+        error[block], degrees[block] = deviations.differences(first[block], second[block]).errors()
     difference = means[first] - means[second]
     p = two_sided(difference, error, degrees)
     return _Pairwise(first, second, difference, error, degrees, p)

@@ -1,13 +1,15 @@
 """Tables of scored runs: one model of a table, and writers for terminals and files."""
 
 from vid2vidmr.tables.files import to_csv, to_latex, to_markdown, write_tables
-from vid2vidmr.tables.summary import Row, Table, summarise
+from vid2vidmr.tables.summary import Row, Table, summarise, summarise_method, tabulate
 from vid2vidmr.tables.terminal import to_rich
 
 __all__ = [
     "Row",
     "Table",
     "summarise",
+    "summarise_method",
+    "tabulate",
     "to_csv",
     "to_latex",
     "to_markdown",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -134,6 +134,13 @@ class Table:
             def score(row: Row, protocol: str = protocol) -> float:
                 return row.metrics[protocol][HEADLINE].mean.value
 
+            if not self.bias_rows:
+                best = max(self.rows, key=score)
+                sentences.append(
+                    f"{protocol}: best row {best.name} ({best.kind}, {HEADLINE} {score(best):.1f});"
+                    " no bias row to compare with."
+                )
+                continue
             bias = max(self.bias_rows, key=score)
             sentence = f"{protocol}: best bias row {bias.name} ({HEADLINE} {score(bias):.1f})"
             if self.method_rows:
@@ -193,8 +200,7 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
     ----------
     dataset : Dataset
     scored : sequence of Scored
-        At least one bias row, all of one split; runs of a method with a preset and config stand
-        together.
+        At least one, all of one split; runs of a method with a preset and config stand together.
     """
     groups = [
         list(group)
@@ -203,42 +209,92 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         )
     ]
     of_method = Counter(runs[0].result.method for runs in groups)
-    rows: list[Row] = []
-    means_of: dict[str, dict[str, Evaluation]] = {}
+    found = []
     for runs in groups:
         first = runs[0].result
         several = of_method[first.method] > 1
-        by_protocol = {
-            protocol: [run for run in runs if run.result.protocol == protocol]
-            for protocol in dict.fromkeys(run.result.protocol for run in runs)
-        }
         name = f"{first.method}@{first.preset or 'custom'}" if several else first.method
-        means_of[name] = {
-            p: mean_evaluation([run.evaluation for run in rs]) for p, rs in by_protocol.items()
-        }
-        rows.append(
-            Row(
-                name=name,
-                method=first.method,
-                kind=first.kind,
-                preset=first.preset,
-                encoder=first.encoder,
-                seeds=tuple(dict.fromkeys(run.result.seed for run in runs)),
-                metrics={
-                    p: combine_seeds([r.evaluation for r in rs]) for p, rs in by_protocol.items()
-                },
-                sensitivity={
-                    protocol: query_sensitivity(
-                        means_of[name][protocol],
-                        mean_evaluation([run.wrong for run in runs if run.wrong is not None]),
-                    )
-                    for protocol, runs in by_protocol.items()
-                    if all(run.wrong is not None for run in runs)
-                },
-                coverage={p: min(r.result.coverage for r in rs) for p, rs in by_protocol.items()},
+        found.append(summarise_method(name, runs))
+    result = scored[0].result
+    return tabulate(
+        dataset,
+        found,
+        split=result.split,
+        pairs=result.pairs,
+        protocols=tuple(dict.fromkeys(run.result.protocol for run in scored)),
+        simulated=any(run.result.simulated for run in scored),
+    )
+
+
+def summarise_method(name: str, runs: Sequence[Scored]) -> tuple[Row, dict[str, Evaluation]]:
+    """Combine the seeds of one method.
+
+    Parameters
+    ----------
+    name : str
+        Of the row.
+    runs : sequence of Scored
+        All its seeds and protocols.
+
+    Returns
+    -------
+    row : Row
+        Without ranks: those are of a table.
+    means : dict of str to Evaluation
+        Protocol to the mean over seeds, pair by pair.
+    """
+    first = runs[0].result
+    by_protocol = {
+        protocol: [run for run in runs if run.result.protocol == protocol]
+        for protocol in dict.fromkeys(run.result.protocol for run in runs)
+    }
+    means = {p: mean_evaluation([run.evaluation for run in rs]) for p, rs in by_protocol.items()}
+    row = Row(
+        name=name,
+        method=first.method,
+        kind=first.kind,
+        preset=first.preset,
+        encoder=first.encoder,
+        seeds=tuple(dict.fromkeys(run.result.seed for run in runs)),
+        metrics={p: combine_seeds([r.evaluation for r in rs]) for p, rs in by_protocol.items()},
+        sensitivity={
+            protocol: query_sensitivity(
+                means[protocol],
+                mean_evaluation([run.wrong for run in runs if run.wrong is not None]),
             )
-        )
-    protocols = tuple(dict.fromkeys(run.result.protocol for run in scored))
+            for protocol, runs in by_protocol.items()
+            if all(run.wrong is not None for run in runs)
+        },
+        coverage={p: min(r.result.coverage for r in rs) for p, rs in by_protocol.items()},
+    )
+    return row, means
+
+
+def tabulate(
+    dataset: Dataset,
+    found: Sequence[tuple[Row, Mapping[str, Evaluation]]],
+    *,
+    split: str,
+    pairs: int,
+    protocols: tuple[str, ...],
+    simulated: bool = False,
+) -> Table:
+    """Rank and order rows.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    found : sequence of (Row, mapping)
+        What `summarise_method` gives, names differ; of the means only the headline metric is used.
+    split : str
+    pairs : int
+    protocols : tuple of str
+        Every row has all of them.
+    simulated : bool
+        The features of a row were.
+    """
+    rows = [row for row, _ in found]
+    means_of = {row.name: means for row, means in found}
     last = protocols[-1]
     detectable = {}
     for protocol in protocols:
@@ -252,9 +308,9 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         synthetic=dataset.info.synthetic,
-        simulated=any(run.result.simulated for run in scored),
-        split=scored[0].result.split,
-        pairs=scored[0].result.pairs,
+        simulated=simulated,
+        split=split,
+        pairs=pairs,
         protocols=protocols,
         rows=tuple(rows),
         detectable=detectable,

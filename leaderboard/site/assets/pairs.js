@@ -1,0 +1,195 @@
+// The pair viewer: truth and predictions on one time line, and the moment itself where it is here.
+"use strict";
+const read = (id) => JSON.parse(document.getElementById(id).textContent);
+const at = (id) => document.getElementById(id);
+const boards = read("boards");
+const chunk = read("chunk");
+const SHOWN = 4;
+let board, protocol, methods, pairs, table, current = 0;
+const picked = new Set();
+
+for (const { slug, title, protocols } of boards) {
+  for (const name of Object.keys(protocols)) {
+    at("board").append(new Option(`${title}, ${name}`, `${slug}/${name}`));
+  }
+}
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+async function openBoard(slug, name) {
+  board = boards.find((b) => b.slug === slug) ?? boards[0];
+  protocol = name in board.protocols ? name : Object.keys(board.protocols)[0];
+  methods = board.protocols[protocol];
+  at("board").value = `${board.slug}/${protocol}`;
+  picked.clear();
+  for (const m of methods.filter((m) => m.kind !== "bias").slice(0, SHOWN)) picked.add(m.id);
+  const bias = methods.find((m) => m.kind === "bias");
+  if (bias) picked.add(bias.id);
+  at("methods").replaceChildren(...methods.map((m) => {
+    const label = element("label");
+    const box = element("input");
+    box.type = "checkbox";
+    box.checked = picked.has(m.id);
+    box.addEventListener("change", () => {
+      box.checked ? picked.add(m.id) : picked.delete(m.id);
+      draw();
+    });
+    label.append(box, ` ${m.name} `, element("small", "", m.value.toFixed(1)));
+    return label;
+  }));
+  const key = `${board.slug}/${protocol}`;
+  const found = await Promise.all([vmr.get(`${key}/pairs`), vmr.get(`${key}/${methods[0].id}/iou`)]);
+  pairs = found[0];
+  if (table) {
+    table.destroy();
+    at("pairs").replaceChildren();
+    at("search").value = "";
+  }
+  const href = (pair) => vmr.address(board.slug, protocol, pair);
+  const tools = at("search").closest(".tools");
+  table = vmr.table(at("pairs"), pairs, found[1], methods[0].name, href, tools);
+}
+
+async function follow() {
+  if (!boards.length) return;
+  const [slug, name, pair] = location.hash.slice(1).split("/").map(decodeURIComponent);
+  if (!board || (slug && slug !== board.slug) || (name && name !== protocol)) await openBoard(slug, name);
+  current = Math.max(0, pairs.id.indexOf(pair));
+  await draw();
+}
+
+function iou([s, e], start, end) {
+  const inter = Math.max(0, Math.min(e, end) - Math.max(s, start));
+  return inter / (e - s + end - start - inter);
+}
+
+function lane(name, className, windows, note) {
+  const i = current, length = pairs.duration[i];
+  const row = element("tr", className);
+  const head = element("th", "", name);
+  head.scope = "row";
+  const when = element("td", "text");
+  const score = element("td", "", note);
+  if (windows.length) {
+    const [start, end] = windows[0];
+    const text = `${start.toFixed(1)}–${end.toFixed(1)} s`;
+    if (at("players").hidden) when.textContent = text;
+    else {
+      const button = element("button", "", text);
+      button.type = "button";
+      button.title = `Play ${text} of the target`;
+      button.addEventListener("click", () => play(at("target"), pairs.clip_start[i] + start, pairs.clip_start[i] + end));
+      when.append(button);
+    }
+  } else when.textContent = "none";
+  const cell = element("td", "lane");
+  const track = element("div", "track");
+  track.setAttribute("aria-hidden", "true");
+  const order = windows.map((w, rank) => [w, rank]).reverse();
+  const spans = [[[pairs.start[i], pairs.end[i]], "behind"], ...order.map(([w, rank]) => [w, rank ? "other" : "first"])];
+  for (const [[start, end], kind] of spans) {
+    const span = element("span", kind);
+    span.style.left = `${(100 * start) / length}%`;
+    span.style.width = `${(100 * (end - start)) / length}%`;
+    track.append(span);
+  }
+  track.append(element("span", "head"));
+  cell.append(track);
+  row.setAttribute("role", "row");
+  head.setAttribute("role", "rowheader");
+  for (const each of [when, score, cell]) each.setAttribute("role", "cell");
+  row.append(head, when, score, cell);
+  return row;
+}
+
+async function draw() {
+  const i = current, part = Math.floor(i / chunk), key = `${board.slug}/${protocol}`;
+  const shown = methods.filter((m) => picked.has(m.id));
+  const found = await Promise.all(shown.map((m) => vmr.get(`${key}/${m.id}/${part}`)));
+  if (i !== current) return;
+  const [query, target] = [pairs.videos[pairs.query[i]], pairs.videos[pairs.target[i]]];
+  at("pair-title").textContent = pairs.labels[pairs.label[i]];
+  at("pair-facts").textContent =
+    `${pairs.id[i]} · query from ${query[0]} · target ${target[0]}, ${pairs.duration[i].toFixed(1)} s · ` +
+    `pair ${(i + 1).toLocaleString("en")} of ${pairs.id.length.toLocaleString("en")}`;
+  at("players").hidden = !(query[1] && target[1]);
+  at("no-video").hidden = !at("players").hidden;
+  const truth = [pairs.start[i], pairs.end[i]];
+  at("lanes").tBodies[0].replaceChildren(
+    lane("truth", "truth", [truth], ""),
+    ...shown.map((m, k) => {
+      const windows = found[k][i % chunk];
+      const value = windows.length ? iou(windows[0], ...truth).toFixed(2) : "0.00";
+      return lane(m.name, m.kind, windows, value);
+    }),
+  );
+  ruler(pairs.duration[i]);
+  if (!at("players").hidden) {
+    load(at("query"), query[1], pairs.query_start[i] ?? 0);
+    load(at("target"), target[1], pairs.clip_start[i] + truth[0]);
+  }
+  at("previous").disabled = i === 0;
+  at("next").disabled = i === pairs.id.length - 1;
+  at("pair").hidden = false;
+}
+
+function ruler(length) {
+  const step = [2, 5, 10, 20, 30, 60, 120, 300, 600].find((s) => length / s <= 6) ?? 1200;
+  const marks = [];
+  for (let s = 0; s <= length - step / 3; s += step) {
+    const mark = element("span", "", s ? `${s} s` : "0");
+    mark.style.left = `${(100 * s) / length}%`;
+    marks.push(mark);
+  }
+  at("ruler").replaceChildren(...marks);
+}
+
+function load(video, address, start) {
+  const source = `${vmr.root}${address}`;
+  video.pause();
+  if (video.getAttribute("src") !== source) video.src = source;
+  video.currentTime = start;
+}
+
+function play(video, start, end) {
+  video.currentTime = start;
+  video.dataset.stop = end;
+  video.play();
+}
+
+for (const video of [at("query"), at("target")]) {
+  const tick = () => {
+    if (video === at("target") && pairs) {
+      const place = (100 * (video.currentTime - pairs.clip_start[current])) / pairs.duration[current];
+      at("lanes").style.setProperty("--head", `${Math.min(100, Math.max(0, place))}%`);
+    }
+    if (video.currentTime >= Number(video.dataset.stop ?? Infinity)) {
+      video.pause();
+      delete video.dataset.stop;
+    }
+    if (!video.paused) requestAnimationFrame(tick);
+  };
+  video.addEventListener("playing", tick);
+  video.addEventListener("seeked", tick);
+}
+
+at("play-query").addEventListener("click", () => {
+  const i = current, video = at("query");
+  play(video, pairs.query_start[i] ?? 0, pairs.query_end[i] ?? Infinity);
+});
+at("board").addEventListener("change", (event) => { location.hash = `#${event.target.value}`; });
+const go = (i) => { location.hash = vmr.address(board.slug, protocol, pairs.id[i]); };
+at("previous").addEventListener("click", () => go(current - 1));
+at("next").addEventListener("click", () => go(current + 1));
+at("choose").addEventListener("submit", (event) => event.preventDefault());
+at("find-method").addEventListener("input", (event) => {
+  const wanted = event.target.value.toLowerCase();
+  for (const label of at("methods").children) label.hidden = !label.textContent.toLowerCase().includes(wanted);
+});
+addEventListener("hashchange", () => follow().then(() => at("pair").scrollIntoView({ block: "nearest" })));
+follow();

@@ -1,0 +1,278 @@
+"""From submissions to boards: every number is derived from the predictions, none is read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from leaderboard.store import (
+    board_dataset,
+    read_submission,
+    run_pairs,
+    score,
+    submission_folders,
+)
+from leaderboard.strict import gunzip, parse_predictions
+from leaderboard.submission import Run, Submission
+from leaderboard.verify import header_differences
+from vid2vidmr.analysis.groups import Breakdown, breakdowns
+from vid2vidmr.dataset import Dataset
+from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.evaluation import Evaluation
+from vid2vidmr.pairs import PROTOCOLS, PairSet
+from vid2vidmr.progress import progress
+from vid2vidmr.records import Interval, Result
+from vid2vidmr.results import WRONG_QUERIES
+from vid2vidmr.run import Scored
+from vid2vidmr.tables import Row, Table, summarise_method, tabulate
+from vid2vidmr.tables.summary import HEADLINE
+
+THRESHOLDS = tuple(t / 100 for t in range(5, 100, 5))
+"""IoU thresholds of curves."""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What the evaluator makes of one predictions file.
+
+    Attributes
+    ----------
+    run : Run
+    metrics : dict of str to Interval
+    coverage : float
+    invalid : dict of str to int
+    """
+
+    run: Run
+    metrics: dict[str, Interval]
+    coverage: float
+    invalid: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A submission on its board.
+
+    Attributes
+    ----------
+    submission : Submission
+    row : Row
+        Without ranks; those of a protocol are in its table.
+    scores : tuple of Score
+        One a predictions file, wrong queries too.
+    curves : dict of str to list of float
+        Protocol to R@1 at `THRESHOLDS`, percent, mean over seeds.
+    lengths : dict of str to Breakdown
+        Protocol to the score by moment length.
+    cost_s : float or None
+        Seconds to fit and predict, mean over seeds, as its submitter says.
+    """
+
+    submission: Submission
+    row: Row
+    scores: tuple[Score, ...]
+    curves: dict[str, list[float]]
+    lengths: dict[str, Breakdown]
+    cost_s: float | None
+
+
+@dataclass(frozen=True)
+class Board:
+    """Submissions on one split of one data set.
+
+    Attributes
+    ----------
+    slug : str
+        Its name in addresses.
+    dataset : Dataset
+    split : str
+    pairs : dict of str to PairSet
+        Protocol to its pairs.
+    entries : dict of str to Entry
+        By the name of the row.
+    tables : dict of str to Table
+        Protocol to its table.
+    """
+
+    slug: str
+    dataset: Dataset
+    split: str
+    pairs: dict[str, PairSet] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    tables: dict[str, Table] = field(default_factory=dict)
+
+
+Found = Callable[[Board, Entry, str, np.ndarray, np.ndarray], None]
+"""Takes board, entry, protocol, the windows of the first seed (P, 10, 2) and IoU (P,)."""
+
+
+def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
+    """Score all submissions and rank them.
+
+    Predictions are held of one submission at a time: `found` is called with them.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of submissions.
+    found : callable
+
+    Returns
+    -------
+    boards : list of Board
+        Real data first.
+    not_shown : dict of str to str
+        Submissions that cannot be scored here, and why.
+    """
+    boards: dict[tuple[str, str, str], Board] = {}
+    means: dict[str, list[tuple[Row, dict[str, Evaluation]]]] = {}
+    not_shown: dict[str, str] = {}
+    missing: dict[tuple[str, str], UserError] = {}
+    folders = submission_folders(root)
+    with progress("Scoring submissions", len(folders)) as bar:
+        for folder in folders:
+            name = f"{folder.parent.name}/{folder.name}"
+            try:
+                submission = read_submission(folder)
+                key = submission.dataset, submission.dataset_fingerprint, submission.split
+                if key[:2] in missing:
+                    raise missing[key[:2]]
+                if key not in boards:
+                    try:
+                        dataset = board_dataset(*key[:2])
+                    except UserError as error:
+                        missing[key[:2]] = error
+                        raise
+                    slugs = {board.slug for board in boards.values()}
+                    boards[key] = Board(_slug(*key, slugs), dataset, submission.split)
+                board = boards[key]
+                entry, mean = _score(submission, folder, board, found)
+                board.entries[entry.row.name] = entry
+                means.setdefault(board.slug, []).append((entry.row, mean))
+            except UserError as error:
+                not_shown[name] = str(error)
+            bar.advance()
+    shown = [board for board in boards.values() if board.entries]
+    for board in shown:
+        _rank(board, means[board.slug])
+    return sorted(shown, key=lambda b: (b.dataset.info.synthetic, b.slug)), not_shown
+
+
+def _slug(dataset: str, fingerprint: str, split: str, taken: set[str]) -> str:
+    slug = dataset if split == "test" else f"{dataset}-{split}"
+    return f"{slug}-{fingerprint[-8:]}" if slug in taken else slug
+
+
+def _rank(board: Board, means: list[tuple[Row, dict[str, Evaluation]]]) -> None:
+    for protocol in PROTOCOLS:
+        has = [(row, mean) for row, mean in means if protocol in mean]
+        if has:
+            board.tables[protocol] = tabulate(
+                board.dataset,
+                has,
+                split=board.split,
+                pairs=len(board.pairs[protocol]),
+                protocols=(protocol,),
+            )
+
+
+def _runs(
+    submission: Submission, folder: Path, board: Board
+) -> Iterator[tuple[Run, Result, Evaluation]]:
+    """Score every predictions file; what it says of itself must be what the submission states."""
+    for run in submission.runs:
+        if Path(run.predictions).name != run.predictions:
+            raise DataError(f"{folder}: {run.predictions!r} is not the name of a file beside it.")
+        data = gunzip(folder / run.predictions)
+        header, predictions = parse_predictions(data, folder / run.predictions)
+        differences = list(header_differences(submission, run, header))
+        if hashlib.sha256(data).hexdigest() != run.predictions_sha256:
+            differences.append("its hash is another.")
+        if differences:
+            raise DataError(
+                f"{run.predictions}: {differences[0]} See `vid2vidmr leaderboard verify`."
+            )
+        if run.protocol not in board.pairs:
+            board.pairs[run.protocol] = run_pairs(board.dataset, header)
+        evaluation = score(board.pairs[run.protocol], predictions)
+        result = Result(
+            method=submission.card.name,
+            kind=submission.card.kind,
+            encoder=header.encoder,
+            dataset=submission.dataset,
+            dataset_fingerprint=submission.dataset_fingerprint,
+            split=submission.split,
+            pairs=len(board.pairs[run.protocol]),
+            coverage=evaluation.coverage,
+            invalid=evaluation.invalid,
+            metrics=evaluation.metrics,
+            versions=run.versions or {},
+            hardware=run.hardware or "unknown",
+            time_s=run.time_s or {},
+            **run.model_dump(
+                include={
+                    "preset", "config", "seed", "protocol", "predictions", "predictions_sha256",
+                    "commit",
+                }
+            ),
+        )  # fmt: skip
+        yield run, result, evaluation
+
+
+def _score(
+    submission: Submission, folder: Path, board: Board, found: Found
+) -> tuple[Entry, dict[str, Evaluation]]:
+    if submission.simulated:
+        raise DataError("features were simulated: such submissions stand on no board.")
+    runs = list(_runs(submission, folder, board))
+    wrong = {
+        (run.protocol.removesuffix(WRONG_QUERIES), run.seed): evaluation
+        for run, _, evaluation in runs
+        if run.protocol.endswith(WRONG_QUERIES)
+    }
+    scored = [
+        Scored(result, evaluation, wrong.get((run.protocol, run.seed)))
+        for run, result, evaluation in runs
+        if not run.protocol.endswith(WRONG_QUERIES)
+    ]
+    if not scored:
+        raise DataError("it has wrong queries only: there is nothing to rank.")
+    row, means = summarise_method(submission.card.name, scored)
+    costs = [sum(times.values()) for _, result, _ in runs if (times := result.time_s)]
+    entry = Entry(
+        submission=submission,
+        row=row,
+        scores=tuple(
+            Score(run, evaluation.metrics, evaluation.coverage, evaluation.invalid)
+            for run, _, evaluation in runs
+        ),
+        curves={
+            protocol: [
+                float(100 * np.mean([s.evaluation.iou >= t for s in scored if _is(s, protocol)]))
+                for t in THRESHOLDS
+            ]
+            for protocol in means
+        },
+        lengths={
+            protocol: breakdowns(board.pairs[protocol], mean, board.dataset.videos, 0, 0)[0]
+            for protocol, mean in means.items()
+        },
+        cost_s=sum(costs) / len(costs) if costs else None,
+    )
+    for protocol in means:
+        of = [s.evaluation for s in scored if _is(s, protocol)]
+        found(board, entry, protocol, of[0].windows, np.mean([e.iou for e in of], axis=0))
+    return entry, {protocol: _headline(mean) for protocol, mean in means.items()}
+
+
+def _is(scored: Scored, protocol: str) -> bool:
+    return scored.result.protocol == protocol
+
+
+def _headline(mean: Evaluation) -> Evaluation:
+    """Keep what ranking needs: all metrics of ten thousand pairs take a megabyte."""
+    return replace(mean, per_pair=mean.per_pair[[HEADLINE]].copy(), windows=np.empty((0, 0, 2)))

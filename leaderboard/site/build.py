@@ -1,0 +1,146 @@
+"""Building the site: scores, tables, data, pages; written beside and moved when complete."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from leaderboard.site.boards import Board, Entry, read_boards
+from leaderboard.site.data import write_pairs, write_predictions
+from leaderboard.site.pages import TITLE, write_pages
+from leaderboard.site.videos import place_videos
+from leaderboard.store import SUBMISSIONS
+from vid2vidmr import __version__
+from vid2vidmr.errors import DataError
+from vid2vidmr.files import write_text
+from vid2vidmr.tables import to_csv, to_latex, to_markdown
+
+HERE = Path(__file__).parent
+MARK = "site.json"
+"""Tells a folder that a build wrote from one that somebody needs."""
+SPACE = f"""---
+title: {TITLE}
+emoji: 🎬
+colorFrom: gray
+colorTo: blue
+sdk: static
+app_file: index.html
+pinned: false
+---
+
+# {TITLE}
+
+Open `index.html`: the pages need no server and no network. They were derived from predictions by
+`vid2vidmr leaderboard build` of vid2vidmr {__version__}; the tables lie in `boards/` as Markdown,
+CSV and LaTeX.
+"""
+"""A folder with this README.md is a static Space of Hugging Face."""
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build wrote.
+
+    Attributes
+    ----------
+    out : Path
+    boards : list of Board
+    not_shown : dict of str to str
+        Submissions that could not be scored here, and why.
+    videos : int
+        Files that can be played.
+    """
+
+    out: Path
+    boards: list[Board]
+    not_shown: dict[str, str]
+    videos: int = 0
+    written: list[Path] = field(default_factory=list)
+
+
+def build_site(
+    root: Path = SUBMISSIONS, out: Path = Path("site"), *, videos: bool = False
+) -> Built:
+    """Score every submission and write the leaderboard's pages.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of submissions.
+    out : Path
+        Folder of the site: new, empty, or written by an earlier build.
+    videos : bool
+        Link (or copy) the videos of data sets that are built here, so that moments can be played.
+
+    Raises
+    ------
+    DataError
+        If `root` is no folder, or `out` holds something else.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder: expected one of submissions.")
+    _require_ours(out)
+    beside = out.absolute().with_name(f".tmp-{out.absolute().name}")
+    shutil.rmtree(beside, ignore_errors=True)
+    beside.mkdir(parents=True)
+
+    def keep(
+        board: Board, entry: Entry, protocol: str, windows: np.ndarray, iou: np.ndarray
+    ) -> None:
+        key = f"{board.slug}/{protocol}/{entry.submission.id}"
+        write_predictions(beside, key, windows, iou)
+
+    try:
+        boards, not_shown = read_boards(root, keep)
+        placed = 0
+        for board in boards:
+            here = place_videos(board, beside) if videos else {}
+            placed += len(here)
+            for protocol, table in board.tables.items():
+                write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
+                name = beside / "boards" / board.slug / protocol
+                write_text(name.with_suffix(".md"), to_markdown(table))
+                write_text(name.with_suffix(".csv"), to_csv(table))
+                write_text(name.with_suffix(".tex"), to_latex(table))
+        write_pages(beside, boards, not_shown)
+        shutil.copytree(HERE / "assets", beside / "assets")
+        shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
+        write_text(beside / "README.md", SPACE)
+        entries = sorted(path.name for path in beside.iterdir())
+        write_text(
+            beside / MARK,
+            json.dumps({"vid2vidmr": __version__, "entries": [*entries, MARK]}) + "\n",
+        )
+        _move(beside, out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return Built(out, boards, not_shown, placed, sorted(out / name for name in [*entries, MARK]))
+
+
+def _require_ours(out: Path) -> None:
+    if not out.exists():
+        return
+    if not out.is_dir():
+        raise DataError(f"{out} is a file: expected a folder to write the site into.")
+    # A fresh clone of a Space has dot files and a README.md.
+    others = [p for p in out.iterdir() if not p.name.startswith(".") and p.name != "README.md"]
+    if others and not (out / MARK).exists():
+        raise DataError(
+            f"{out} holds {others[0].name} and was not written by `leaderboard build`: give a "
+            "folder that is new or empty."
+        )
+
+
+def _move(beside: Path, out: Path) -> None:
+    """Replace what a build wrote and leave the rest, such as ``.git``."""
+    out.mkdir(parents=True, exist_ok=True)
+    if (out / MARK).exists():
+        for name in json.loads((out / MARK).read_text(encoding="utf-8"))["entries"]:
+            path = out / Path(name).name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for path in beside.iterdir():
+        path.replace(out / path.name)

@@ -1,0 +1,116 @@
+"""Charts of a board: rows as lines and points, in the look of `vid2vidmr.analysis.charts`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import pandas as pd
+
+from leaderboard.site.boards import THRESHOLDS, Board, Entry
+from vid2vidmr.analysis.charts import svg
+from vid2vidmr.tables.summary import HEADLINE
+
+COLORS = tuple(f"var(--row-{i})" for i in range(1, 6))
+BIAS_COLOR = "var(--row-bias)"
+WIDTH, HEIGHT = 300, 210
+_DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4])
+_BIAS_DASH = [1, 3]
+
+
+def colors(board: Board) -> dict[str, str]:
+    """Rows that lines are drawn of, to their colour: the same in all charts of a board.
+
+    They are the best of the last protocol, and its best bias row last.
+    """
+    table = list(board.tables.values())[-1]
+    best = [row.name for row in table.method_rows[: len(COLORS)]]
+    bias = [row.name for row in table.bias_rows[:1]]
+    return dict(zip(best, COLORS, strict=False)) | dict.fromkeys(bias, BIAS_COLOR)
+
+
+def _drawn(board: Board, protocol: str) -> dict[str, Entry]:
+    return {
+        name: board.entries[name]
+        for name in colors(board)
+        if protocol in board.entries[name].row.metrics
+    }
+
+
+def by_threshold(board: Board, protocol: str) -> str:
+    """R@1 by the IoU that is asked for, a line a row."""
+    rows = pd.DataFrame(
+        [
+            {"row": name, "x": threshold, "y": value}
+            for name, entry in _drawn(board, protocol).items()
+            for threshold, value in zip(THRESHOLDS, entry.curves[protocol], strict=True)
+        ]
+    )
+    x = alt.X("x:Q", title="IoU asked for").scale(domain=[0, 1])
+    return _lines(board, rows, x.axis(values=[0, 0.3, 0.5, 0.7, 1]), "R@1, %", points=False)
+
+
+def by_length(board: Board, protocol: str) -> str:
+    """MIoU by moment length, a line a row; none for one group."""
+    rows = pd.DataFrame(
+        [
+            {"row": name, "x": group.name, "y": group.metrics[HEADLINE].value}
+            for name, entry in _drawn(board, protocol).items()
+            for group in entry.lengths[protocol].groups
+        ]
+    )
+    if rows["x"].nunique() < 2:
+        return ""
+    x = alt.X("x:N", sort=None, title="moment length").axis(labelAngle=0)
+    return _lines(board, rows, x, f"{HEADLINE}, %", points=True)
+
+
+def by_cost(board: Board, protocol: str) -> str:
+    """MIoU by seconds to fit and predict, a point a row; none where fewer than two are known."""
+    named = colors(board)
+    rows = pd.DataFrame(
+        [
+            {
+                "row": row.name,
+                "x": max(cost, 0.01),
+                "y": row.metrics[protocol][HEADLINE].mean.value,
+                "color": named.get(row.name, "var(--dim)"),
+            }
+            for row in board.tables[protocol].rows
+            if (cost := board.entries[row.name].cost_s)
+        ]
+    )
+    if len(rows) < 2:
+        return ""
+    chart = (
+        alt.Chart(rows)
+        .mark_point(filled=True, size=70, opacity=1)
+        .encode(
+            x=alt.X("x:Q", title="fit and predict, seconds")
+            .scale(type="log", nice=True)
+            .axis(tickCount=5, format="~r", grid=False),
+            y=alt.Y("y:Q", title=f"{HEADLINE}, %").scale(domain=[0, 100]),
+            color=alt.Color("color:N", scale=None),
+        )
+        .properties(width=WIDTH, height=HEIGHT)
+    )
+    return svg(chart)
+
+
+def _lines(board: Board, rows: pd.DataFrame, x: alt.X, title: str, *, points: bool) -> str:
+    named = colors(board)
+    dashes: list[Sequence[int]] = [
+        _BIAS_DASH if color == BIAS_COLOR else _DASHES[i] for i, color in enumerate(named.values())
+    ]
+    chart = alt.Chart(rows).encode(
+        x=x,
+        y=alt.Y("y:Q", title=title).scale(domain=[0, 100]),
+        color=alt.Color("row:N", sort=None)
+        .scale(domain=list(named), range=list(named.values()))
+        .legend(None),
+        strokeDash=alt.StrokeDash("row:N", sort=None)
+        .scale(domain=list(named), range=dashes)
+        .legend(None),
+    )
+    line = chart.mark_line(strokeWidth=2, point={"size": 36} if points else False)
+    return svg(line.properties(width=WIDTH, height=HEIGHT))

@@ -1,0 +1,125 @@
+"""Columns of a board: what stands in a cell, what it sorts by, whether it shows at first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from leaderboard.site.boards import Entry
+from vid2vidmr.records import Interval
+from vid2vidmr.tables import Row, Table
+from vid2vidmr.tables.summary import HEADLINE
+
+METRICS = (
+    "mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R1@avg", "R5@0.3", "R5@0.5", "R5@0.7",
+    "mAP@0.5", "mAP@0.75", "mAP",
+)  # fmt: skip
+_FIRST = {"mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "mAP"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a board.
+
+    Attributes
+    ----------
+    name : str
+    shown : bool
+        Before anyone chooses.
+    phone : bool
+        On a narrow screen, too.
+    text : bool
+        Not a number.
+    """
+
+    name: str
+    shown: bool = False
+    phone: bool = False
+    text: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A cell of a board.
+
+    Attributes
+    ----------
+    text : str
+    order : str or float
+        What it sorts by.
+    best : bool
+        No other method has a higher number.
+    interval : Interval or None
+        Is drawn.
+    href : str or None
+    """
+
+    text: str
+    order: str | float
+    best: bool = False
+    interval: Interval | None = None
+    href: str | None = None
+
+
+COLUMNS = (
+    Column("rank", shown=True),
+    Column("method", shown=True, phone=True, text=True),
+    Column("kind", shown=True, text=True),
+    Column(HEADLINE, shown=True, phone=True),
+    Column("95 % interval", shown=True),
+    *(Column(m, shown=m in _FIRST, phone=m == "R1@0.5") for m in METRICS[1:]),
+    Column("sens.", shown=True),
+    Column("sd"),
+    Column("seeds"),
+    Column("seconds"),
+    Column("encoder", text=True),
+    Column("parameters"),
+    Column("test seen", text=True),
+    Column("coverage"),
+    Column("submitted", text=True),
+)
+LAST = 1e9
+"""Sorts what is not known behind all numbers."""
+
+
+def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
+    """Cells of a row, in the order of `COLUMNS`."""
+    (protocol,) = table.protocols
+    submission, card = entry.submission, entry.submission.card
+    numbers = {
+        metric: Cell(
+            f"{(value := row.metrics[protocol][metric].mean.value):.1f}",
+            value,
+            best=table.is_best(row, protocol, metric),
+        )
+        for metric in METRICS
+    }
+    headline = row.metrics[protocol][HEADLINE]
+    best, worst = row.ranks[protocol]
+    lost = row.sensitivity.get(protocol)
+    return [
+        Cell(row.rank(protocol).replace("-", "–"), best + worst / 1000),
+        Cell(row.name, row.name, href=f"submissions/{submission.dataset}/{submission.id}.html"),
+        Cell(row.kind, row.kind),
+        numbers[HEADLINE],
+        Cell(
+            f"{headline.mean.low:.1f}–{headline.mean.high:.1f}",
+            headline.mean.low or 0.0,
+            interval=headline.mean,
+        ),
+        *(numbers[metric] for metric in METRICS[1:]),
+        Cell("", -LAST)
+        if lost is None
+        else Cell(f"{lost.value:z.1f}".replace("-", "−"), lost.value),
+        _number(headline.seed_sd, "{:.1f}"),
+        _number(len(row.seeds), "{}"),
+        _number(entry.cost_s, "{:,.1f}"),
+        Cell(row.encoder or "", row.encoder or "~"),
+        _number(card.parameters, "{:,}"),
+        Cell(card.contamination, card.contamination),
+        _number(100 * row.coverage[protocol], "{:.1f} %"),
+        Cell(submission.submitted, submission.submitted),
+    ]
+
+
+def _number(value: float | None, form: str) -> Cell:
+    return Cell("", LAST) if value is None else Cell(form.format(value), value)

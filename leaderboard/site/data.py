@@ -1,0 +1,107 @@
+"""Pairs and predictions as scripts that pages load when they need them.
+
+Pages opened from ``file://`` may not fetch, but may load scripts; each calls ``vmr.put``.
+
+::
+
+    data/BOARD/PROTOCOL/pairs.js       columns of all pairs: ids, classes, videos, truth
+    data/BOARD/PROTOCOL/ID/iou.js      IoU of the first window of every pair, percent
+    data/BOARD/PROTOCOL/ID/3.js        the first windows of pairs 3 * CHUNK and on
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vid2vidmr.files import write_text
+from vid2vidmr.pairs import PairSet
+
+CHUNK = 500
+"""Pairs a file."""
+WINDOWS = 5
+"""Windows of a pair that are drawn."""
+
+
+def script_json(value: Any) -> str:
+    """JSON that may stand in a script: no sign in it can end the script."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c")
+
+
+def write_script(out: Path, key: str, value: Any) -> None:
+    """Write ``data/KEY.js``."""
+    write_text(out / "data" / f"{key}.js", f"vmr.put({script_json(key)},{script_json(value)});\n")
+
+
+def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) -> None:
+    """Write the pairs of a board under a protocol.
+
+    Parameters
+    ----------
+    out : Path
+        The site.
+    key : str
+        ``BOARD/PROTOCOL``.
+    pairs : PairSet
+    videos : mapping of str to str
+        Video ids to addresses below `out`, of those that are here.
+    """
+    table = pairs.table
+    names = sorted({*table["query_video"], *table["target_video"]})
+    labels = sorted(set(table["label"].astype(str)))
+    video_of, label_of = ({name: i for i, name in enumerate(of)} for of in (names, labels))
+
+    def seconds(column: Any) -> list[float | None]:
+        values = np.round(np.asarray(column, "float64"), 3)
+        return [None if np.isnan(value) else float(value) for value in values]
+
+    write_script(
+        out,
+        f"{key}/pairs",
+        {
+            "videos": [[name, videos.get(name)] for name in names],
+            "labels": labels,
+            "id": table["pair_id"].astype(str).tolist(),
+            "label": [label_of[str(label)] for label in table["label"]],
+            "query": [video_of[name] for name in table["query_video"]],
+            "query_start": seconds(table["query_start_s"]),
+            "query_end": seconds(table["query_end_s"]),
+            "target": [video_of[name] for name in table["target_video"]],
+            "clip_start": seconds(table["clip_start_s"]),
+            "duration": seconds(pairs.durations_s),
+            "start": seconds(table["start_s"]),
+            "end": seconds(table["end_s"]),
+        },
+    )
+
+
+def write_predictions(out: Path, key: str, windows: np.ndarray, iou: np.ndarray) -> None:
+    """Write what a submission found.
+
+    Parameters
+    ----------
+    out : Path
+        The site.
+    key : str
+        ``BOARD/PROTOCOL/ID``.
+    windows : ndarray, (P, K, 2)
+        Ranked, seconds, NaN where there is none.
+    iou : ndarray, (P,)
+        Of the first window, in [0, 1].
+    """
+    write_script(out, f"{key}/iou", np.round(100 * iou, 1).tolist())
+    shown = np.round(windows[:, :WINDOWS], 2)
+    for first in range(0, len(shown), CHUNK):
+        write_script(
+            out,
+            f"{key}/{first // CHUNK}",
+            [
+                [start_end.tolist() for start_end in pair if not np.isnan(start_end[0])]
+                for pair in shown[first : first + CHUNK]
+            ],
+        )

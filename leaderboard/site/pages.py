@@ -1,0 +1,184 @@
+"""Boards as pages: templates, and what they are filled with."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from leaderboard.reported import CONTRADICTIONS, flags, reported_rows
+from leaderboard.site import charts
+from leaderboard.site.boards import Board, Entry
+from leaderboard.site.columns import COLUMNS, METRICS, cells
+from leaderboard.site.data import CHUNK
+from vid2vidmr import __version__
+from vid2vidmr.analysis.wording import number
+from vid2vidmr.files import write_text
+from vid2vidmr.tables.summary import HEADLINE
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TITLE = "Video-to-video moment retrieval"
+
+
+def write_pages(out: Path, boards: Sequence[Board], not_shown: Mapping[str, str]) -> None:
+    """Write all pages of a site into `out`."""
+    _write(out, "index.html", boards=[_board_view(b) for b in boards], not_shown=not_shown)
+    _write(out, "reported.html", reported=_reported(), contradictions=CONTRADICTIONS)
+    _write(out, "pairs.html", boards=[_viewer(board) for board in boards], chunk=CHUNK)
+    methods: dict[str, list[tuple[Board, Entry]]] = defaultdict(list)
+    for board in boards:
+        for entry in board.entries.values():
+            methods[entry.submission.id].append((board, entry))
+            _write_submission(out, board, entry)
+    for name, places in methods.items():
+        _write(
+            out,
+            f"methods/{name}.html",
+            card=places[0][1].submission.card,
+            places=[
+                (board, entry, protocol, table, _row(table, entry))
+                for board, entry in places
+                for protocol, table in board.tables.items()
+                if protocol in entry.row.metrics
+            ],
+            metrics=METRICS,
+        )
+
+
+def _row(table: Any, entry: Entry) -> Any:
+    return next(row for row in table.rows if row.name == entry.row.name)
+
+
+def _write_submission(out: Path, board: Board, entry: Entry) -> None:
+    submission = entry.submission
+    first = submission.runs[0]
+    _write(
+        out,
+        f"submissions/{submission.dataset}/{submission.id}.html",
+        board=board,
+        entry=entry,
+        submission=submission,
+        card=submission.card,
+        tables={
+            protocol: (table, _row(table, entry))
+            for protocol, table in board.tables.items()
+            if protocol in entry.row.metrics
+        },
+        metrics=METRICS,
+        config=[
+            (key, json.dumps(value, ensure_ascii=False)) for key, value in first.config.items()
+        ],
+        environment=_environment_of(entry),
+    )
+
+
+def _environment_of(entry: Entry) -> list[tuple[str, str]]:
+    """List what the submitter says of how runs were made; several values stand side by side."""
+    runs = entry.submission.runs
+    facts: dict[str, list[str]] = {
+        "commit": [run.commit or "" for run in runs],
+        "hardware": [run.hardware or "" for run in runs],
+    }
+    for package in dict.fromkeys(name for run in runs for name in run.versions or {}):
+        facts[package] = [(run.versions or {}).get(package, "") for run in runs]
+    return [
+        (name, ", ".join(filter(None, dict.fromkeys(values))))
+        for name, values in facts.items()
+        if any(values)
+    ]
+
+
+def _board_view(board: Board) -> dict[str, Any]:
+    from markupsafe import Markup
+
+    colors = charts.colors(board)
+    return {
+        "board": board,
+        "info": board.dataset.info,
+        "tables": [
+            {
+                "protocol": protocol,
+                "table": table,
+                "rows": [(row, cells(table, row, board.entries[row.name])) for row in table.rows],
+                "columns": COLUMNS,
+                "drawn": colors,
+                "curves": {
+                    name: board.entries[name]
+                    for name in colors
+                    if protocol in board.entries[name].row.metrics
+                },
+                # Charts are our own SVG: what comes from data was escaped when it was written.
+                "threshold": Markup(charts.by_threshold(board, protocol)),
+                "length": Markup(charts.by_length(board, protocol)),
+                "cost": Markup(charts.by_cost(board, protocol)),
+                "costs": [
+                    (row.name, cost, row.metrics[protocol][HEADLINE].mean.value)
+                    for row in table.rows
+                    if (cost := board.entries[row.name].cost_s)
+                ],
+            }
+            for protocol, table in board.tables.items()
+        ],
+    }
+
+
+def _viewer(board: Board) -> dict[str, Any]:
+    """Give what the pair viewer knows of a board before it loads anything."""
+    return {
+        "slug": board.slug,
+        "title": board.dataset.info.title,
+        "dataset": board.dataset.name,
+        "protocols": {
+            protocol: [
+                {
+                    "id": board.entries[row.name].submission.id,
+                    "name": row.name,
+                    "kind": row.kind,
+                    "value": round(row.metrics[protocol][HEADLINE].mean.value, 1),
+                }
+                for row in table.rows
+            ]
+            for protocol, table in board.tables.items()
+        },
+    }
+
+
+def _reported() -> dict[str, dict[str, Any]]:
+    """Group reported rows by data set; what is wrong with one is a note below, by number."""
+    found: dict[str, dict[str, Any]] = defaultdict(lambda: {"rows": [], "notes": []})
+    for row in reported_rows():
+        rows, notes = found[row.dataset]["rows"], found[row.dataset]["notes"]
+        of_row = [text.removeprefix(f"{row.method}: ") for text in flags(row)]
+        notes += [text for text in of_row if text not in notes]
+        rows.append((row, [1 + notes.index(text) for text in of_row]))
+    return found
+
+
+def _write(out: Path, name: str, **values: Any) -> None:
+    template = name if "/" not in name else f"{name.split('/')[0].removesuffix('s')}.html"
+    root = "../" * name.count("/")
+    text = _environment().get_template(template).render(root=root, page=name, **values)
+    write_text(out / name, text)
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from leaderboard.site.data import script_json
+
+    environment = Environment(
+        loader=PackageLoader("leaderboard.site"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "data": script_json}
+    environment.globals |= {"version": __version__, "site_title": TITLE, "HEADLINE": HEADLINE}
+    return environment

@@ -1,0 +1,57 @@
+"""Videos of a board's pairs, linked into the site or copied."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from leaderboard.site.boards import Board
+from vid2vidmr.dataset import Dataset, load_dataset
+from vid2vidmr.errors import UserError
+from vid2vidmr.progress import progress
+
+
+def place_videos(board: Board, out: Path) -> dict[str, str]:
+    """Put the video files of a board's pairs into ``out/videos``.
+
+    A file is linked where the file system allows it: it takes no room.
+
+    Returns
+    -------
+    dict of str to str
+        Video ids to addresses below `out`; without those whose files are not here.
+    """
+    dataset = _with_videos(board)
+    if dataset is None:
+        return {}
+    tables = [pairs.table for pairs in board.pairs.values()]
+    wanted = sorted({name for t in tables for name in (*t["query_video"], *t["target_video"])})
+    found: dict[str, str] = {}
+    folder = out / "videos" / board.slug
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress(f"Videos of {board.slug}", len(wanted)) as bar:
+        for number, name in enumerate(wanted):
+            path = dataset.video_path(name)
+            if path is not None and path.is_file():
+                placed = folder / f"{number}{path.suffix}"
+                _place(path.resolve(), placed)
+                found[name] = placed.relative_to(out).as_posix()
+            bar.advance()
+    return found
+
+
+def _with_videos(board: Board) -> Dataset | None:
+    """Open the data set as it is built here: snapshots have no videos."""
+    try:
+        built = load_dataset(board.dataset.name)
+    except UserError:
+        return None
+    return built if built.fingerprint == board.dataset.fingerprint else None
+
+
+def _place(path: Path, placed: Path) -> None:
+    try:
+        os.link(path, placed)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(path, placed)

@@ -1,0 +1,288 @@
+"""The site as files: complete, derived from predictions, safe, whatever the submissions hold."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pandas as pd
+import pytest
+import yaml
+from made_submissions import add_submission
+
+from leaderboard.site import build_site
+from leaderboard.site.build import MARK
+from leaderboard.site.data import CHUNK, script_json
+from leaderboard.store import SUBMISSIONS, read_submissions
+from vid2vidmr.dataset import DatasetInfo, write_dataset
+from vid2vidmr.errors import DataError
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def ours(tmp_path_factory) -> Path:
+    """The site of the submissions of this repository."""
+    out = tmp_path_factory.mktemp("ours") / "site"
+    assert build_site(SUBMISSIONS, out).not_shown == {}
+    return out
+
+
+def made_dataset(home: Path, pairs: int = 40, *, name: str = "made", label: str = "a class"):
+    """Write a data set of `pairs` pairs, a target video each, without files."""
+    ids = [f"v{i}" for i in range(pairs)]
+    moments = pd.DataFrame(
+        {
+            "moment_id": [f"m{i}" for i in range(pairs)], "video_id": ids,
+            "label": [label if i % 2 else "another" for i in range(pairs)], "split": "test",
+            "clip_start_s": 0.0, "clip_end_s": 60.0,
+            "start_s": [float(5 + i % 20) for i in range(pairs)],
+            "end_s": [float(10 + i % 20 + i % 7) for i in range(pairs)],
+        }
+    )  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "pair_id": [f"pair-{i}" for i in range(pairs)],
+            "query_id": moments["moment_id"].to_numpy(),
+            "target_id": moments["moment_id"].to_numpy()[[*range(2, pairs), 0, 1]],
+        }
+    )
+    videos = pd.DataFrame(
+        {
+            "video_id": ids, "source_id": ids, "path": None, "duration_s": 60.0, "sha256": None,
+            "status": "missing",
+        }
+    )  # fmt: skip
+    info = DatasetInfo(
+        name=name, title=f"{label} & co", version="1", source="a test", licence="MIT",
+        citation="none", synthetic=True, default_encoder="none",
+    )  # fmt: skip
+    return write_dataset(home / name, info, moments, {"test": table}, videos)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("VID2VIDMR_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+class Addresses(HTMLParser):
+    """Collects what a page loads, what it links to, and its ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.loads: list[str] = []
+        self.links: list[str] = []
+        self.ids: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            elif name == "src" or (tag == "link" and name == "href"):
+                self.loads.append(value)
+            elif name == "href":
+                self.links.append(value)
+
+
+def parsed(path: Path) -> Addresses:
+    found = Addresses()
+    found.feed(path.read_text())
+    return found
+
+
+def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(ours):
+    pages = list(ours.rglob("*.html"))
+    assert len(pages) == 3 + 13 + 13
+    for page in pages:
+        found = parsed(page)
+        assert len(set(found.ids)) == len(found.ids), page
+        for address in found.loads + found.links:
+            parts = urlsplit(address)
+            if parts.scheme == "data" or (
+                parts.scheme in ("http", "https") and address in found.links
+            ):
+                continue
+            assert not parts.scheme and not parts.netloc, address
+            target = (page.parent / unquote(parts.path)) if parts.path else page
+            assert target.is_file(), f"{page}: {address}"
+            if parts.fragment and target.name != "pairs.html":
+                assert parts.fragment in parsed(target).ids, f"{page}: {address}"
+    style = (ours / "assets/style.css").read_text()
+    assert "url(" not in style and "@import" not in style
+
+
+def test_numbers_are_those_of_the_predictions(ours):
+    rows = list(csv.DictReader((ours / "boards/minimatch/official.csv").open()))
+    found = {
+        row["method"]: [float(row[part]) for part in ("value", "low", "high")]
+        for row in rows
+        if row["metric"] == "mIoU"
+    }
+    stored = {
+        submission.card.name: run.metrics["mIoU"]
+        for submission, _ in read_submissions()
+        for run in submission.runs
+        if (run.protocol, run.seed) == ("official", 0)
+    }
+    assert len(found) == len(stored) == 13
+    alone = [s.card.name for s, _ in read_submissions() if {r.seed for r in s.runs} == {0}]
+    assert len(alone) == 7
+    for name in alone:
+        of = stored[name]
+        assert found[name] == pytest.approx([of.value, of.low, of.high], abs=1e-4)
+    page = (ours / "index.html").read_text()
+    assert page.count(">dtw-match</a>") == 2 and ">37.5<" in page.replace("\n", "")
+
+
+def test_readme_shows_the_board_that_the_build_writes(ours):
+    text = (REPOSITORY / "README.md").read_text()
+    for protocol in ("official", "recropped"):
+        board = (ours / f"boards/minimatch/{protocol}.md").read_text()
+        assert board in text, (
+            f"README.md has another {protocol} board than `vid2vidmr leaderboard build` writes: "
+            f"paste site/boards/minimatch/{protocol}.md."
+        )
+
+
+def test_a_folder_is_a_space_and_is_replaced_but_for_what_is_not_ours(home, tmp_path):
+    dataset = made_dataset(home)
+    root, out = tmp_path / "root", tmp_path / "out"
+    add_submission(root, dataset, "one")
+    (out / ".git").mkdir(parents=True)
+    (out / ".git/config").write_text("keep")
+    (out / "README.md").write_text("of a fresh Space")
+    build_site(root, out)
+    _, front, _ = (out / "README.md").read_text().split("---\n", 2)
+    assert yaml.safe_load(front)["sdk"] == "static"
+    before = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    build_site(root, out)
+    after = {p.relative_to(out): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+    assert after == before
+    shutil.rmtree(root / "made" / "one")
+    add_submission(root, dataset, "two")
+    build_site(root, out)
+    assert [p.name for p in (out / "methods").iterdir()] == ["two.html"]
+    assert (out / ".git/config").read_text() == "keep"
+    assert not list(tmp_path.glob(".tmp-*"))
+
+
+def test_a_folder_that_is_no_site_is_left_alone(home, tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/thesis.tex").write_text("years of work")
+    with pytest.raises(DataError, match="not written by"):
+        build_site(tmp_path / "root", tmp_path / "mine")
+    with pytest.raises(DataError, match="is a file"):
+        build_site(tmp_path / "root", tmp_path / "mine/thesis.tex")
+    with pytest.raises(DataError, match="not a folder"):
+        build_site(tmp_path / "nothing", tmp_path / "out")
+    assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
+    build_site(tmp_path / "root", tmp_path / "out")
+    assert "no submission yet" in (tmp_path / "out/index.html").read_text()
+
+
+def test_what_cannot_be_scored_is_listed_and_stops_nothing(home, tmp_path, cli):
+    dataset, root = made_dataset(home), tmp_path / "root"
+    add_submission(root, dataset, "good", protocols=("official",))
+    other = add_submission(root, made_dataset(home, name="gone"), "away")
+    cut = add_submission(root, dataset, "cut")
+    (cut / "official-seed0.jsonl.gz").write_bytes(b"no gzip")
+    lying = add_submission(root, dataset, "lying")
+    record = json.loads((lying / "submission.json").read_text())
+    record["runs"][0]["seed"] = 7
+    (lying / "submission.json").write_text(json.dumps(record))
+    shutil.rmtree(home / "gone")
+    ran = cli("leaderboard", "build", "--submissions", root, "--out", tmp_path / "out")
+    assert ran.code == 0
+    assert "made: 1 submissions, official, 40 pairs." in ran.out
+    page = (tmp_path / "out/index.html").read_text()
+    for name, reason in {
+        "gone/away": "vid2vidmr build gone",
+        "made/cut": "not a gzip file",
+        "made/lying": "seed is 0 in the predictions",
+    }.items():
+        assert f"Not shown: {name}" in ran.err and reason in ran.err
+        assert name in page and reason in page
+    assert "no bias row to compare with" in page  # and no protocol that nobody submitted
+    assert not (tmp_path / "out/boards/made/recropped.md").exists()
+    assert other.exists()
+
+
+def test_texts_of_strangers_stay_texts(home, tmp_path):
+    label = "</script><img src=x onerror=alert(1)>"
+    dataset = made_dataset(home, label=label)
+    title = '" onmouseover="alert(1)" {{ 7 * 7 }} {% if %} &lt;script&gt;'
+    add_submission(tmp_path / "root", dataset, "hostile", title=title, notes="'); alert(1)//")
+    build_site(tmp_path / "root", tmp_path / "out")
+    for path in (tmp_path / "out").rglob("*.html"):
+        found = parsed(path)
+        assert "img" not in found.tags and "onmouseover" not in found.attributes
+        assert " 49 " not in path.read_text()
+    data = (tmp_path / "out/data/made/official/pairs.js").read_text()
+    assert "<" not in data and "alert(1)" in data
+    assert json.loads(script_json(label)) == label
+
+
+def test_pairs_lie_in_pieces_that_add_up(home, tmp_path):
+    pairs = 2 * CHUNK + 7
+    dataset, root = made_dataset(home, pairs), tmp_path / "root"
+    for i in range(3):
+        add_submission(root, dataset, f"m{i}", shift=i / 4, protocols=("official",))
+    build_site(root, tmp_path / "out")
+    folder = tmp_path / "out/data/made/official"
+    assert sorted(p.name for p in (folder / "m1").iterdir()) == ["0.js", "1.js", "2.js", "iou.js"]
+
+    def value(path: Path):
+        key, text = re.fullmatch(r"vmr\.put\((\"[^\"]*\"),(.*)\);\n", path.read_text()).groups()
+        assert json.loads(key) == path.relative_to(tmp_path / "out/data").with_suffix("").as_posix()
+        return json.loads(text)
+
+    columns, iou = value(folder / "pairs.js"), value(folder / "m1/iou.js")
+    windows = [w for part in range(3) for w in value(folder / f"m1/{part}.js")]
+    assert len(iou) == len(windows) == len(columns["id"]) == pairs
+    for i in (0, CHUNK, pairs - 1):
+        start, end, (s, e) = columns["start"][i], columns["end"][i], windows[i][0]
+        inter = max(0, min(e, end) - max(s, start))
+        assert iou[i] == pytest.approx(100 * inter / (e - s + end - start - inter), abs=0.2)
+    assert len((tmp_path / "out/index.html").read_bytes()) < 100_000
+
+
+def test_videos_are_placed_once_and_those_without_a_file_left_out(tiny, tmp_path):
+    from vid2vidmr.dataset import load_dataset
+
+    add_submission(tmp_path / "root", load_dataset("minimatch"), "one")
+    built = build_site(tmp_path / "root", tmp_path / "out", videos=True)
+    files = list((tmp_path / "out/videos/minimatch").iterdir())
+    assert built.videos == len(files) > 0
+    assert all(file.suffix == ".mp4" and file.stat().st_size > 1000 for file in files)
+    assert (tmp_path / "out" / MARK).exists()
+    without = build_site(tmp_path / "root", tmp_path / "out")
+    assert without.videos == 0 and not (tmp_path / "out/videos").exists()
+
+
+def test_the_workflow_runs_commands_that_exist():
+    text = (REPOSITORY / ".github/workflows/leaderboard.yml").read_text()
+    flow = yaml.safe_load(text)
+    assert flow[True]["pull_request"]["paths"] == ["leaderboard/submissions/**"]  # YAML 1.1: on
+    steps = flow["jobs"]["verify"]["steps"]
+    typed = [step["run"] for step in steps if step.get("run", "").startswith("vid2vidmr ")]
+    assert typed == ["vid2vidmr leaderboard verify", "vid2vidmr leaderboard build --out site"]
+    import typer
+
+    from leaderboard.cli import app
+
+    group = typer.main.get_command(app)
+    for line in typed:
+        command = group.get_command(None, line.split()[2])
+        command.make_context(line, line.split()[3:])
+    assert steps[-1]["with"]["path"] == "site"

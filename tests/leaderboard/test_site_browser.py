@@ -1,0 +1,165 @@
+"""The pages in a browser: from the file system, without a request to anywhere else."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from made_submissions import add_submission
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from leaderboard.site import build_site
+from vid2vidmr.dataset import load_dataset
+
+PAGES = (
+    "index.html", "pairs.html", "reported.html", "submissions/minimatch/good.html",
+    "methods/good.html",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if path is None:
+        pytest.fail(
+            "The pages are tested in chromium, which is not on the PATH: run "
+            "`apt-get install -y --no-install-recommends chromium`.",
+            pytrace=False,
+        )
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        running = playwright.chromium.launch(executable_path=path, args=options)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def site(data_home, tmp_path_factory) -> Path:
+    """A site of four submissions on a small minimatch, with its videos."""
+    folder = tmp_path_factory.mktemp("site")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VID2VIDMR_DATA", str(data_home))
+        dataset = load_dataset("minimatch")
+        add_submission(folder / "root", dataset, "good", seeds=(0, 1), wrong=True)
+        add_submission(folder / "root", dataset, "middling", shift=0.5, kind="untrained")
+        add_submission(folder / "root", dataset, "bad", shift=1.5)
+        add_submission(folder / "root", dataset, "blind", shift=3, kind="bias")
+        build_site(folder / "root", folder / "site", videos=True)
+    return folder / "site"
+
+
+@pytest.fixture
+def page(browser: Browser):
+    """A page that may ask for nothing but files, and whose console must stay empty."""
+    yield from _page(browser)
+
+
+def _page(browser: Browser, **options):
+    context = browser.new_context(**options)
+    page, wrong = context.new_page(), []
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on(
+        "request",
+        lambda request: request.url.startswith(("file:", "data:")) or wrong.append(request.url),
+    )
+    yield page
+    context.close()
+    assert wrong == []
+
+
+def test_boards_sort_search_filter_and_choose_columns(page, site):
+    page.goto((site / "index.html").as_uri())
+    table = page.locator("#table-minimatch-official")
+    tools = page.locator(".tools[data-for=table-minimatch-official]")
+    methods = table.locator("tbody tr td:nth-child(2)")
+    expect(methods).to_have_text(["good", "middling", "bad", "blind"])
+    table.locator("thead").get_by_text("mIoU", exact=True).click()
+    expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
+    expect(methods.first).to_have_text("good")
+    table.get_by_role("button", name="mIoU: Activate").focus()
+    page.keyboard.press("Enter")
+    expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
+    expect(methods.last).to_have_text("good")
+    tools.get_by_label("Search").fill("dd")
+    expect(methods).to_have_text(["middling"])
+    expect(tools.locator("output")).to_have_text("1 of 4 rows")
+    tools.get_by_label("Search").fill("")
+    tools.locator("select").select_option("trained")
+    expect(methods).to_have_text(["bad", "good"])  # still sorted
+    expect(table.locator("thead")).not_to_contain_text("mAP@0.5")
+    tools.get_by_text("Columns").click()
+    tools.get_by_label("mAP@0.5").check()
+    expect(table.locator("thead")).to_contain_text("mAP@0.5")
+
+
+def test_a_pair_opens_and_its_moment_plays(page, site):
+    page.goto((site / "submissions/minimatch/good.html").as_uri())
+    page.get_by_text("pairs, official").click()
+    table = page.locator("details[data-protocol=official]")
+    first = table.locator("tbody tr").first.locator("a")
+    name = first.inner_text()
+    table.get_by_label("Search").fill(name)
+    expect(table.locator("output")).to_contain_text("1 of ")
+    first.click()
+    page.wait_for_url("**/pairs.html#minimatch/official/*")
+    expect(page.locator("#pair-facts")).to_contain_text(name)
+    lanes = page.locator("#lanes tbody tr")
+    expect(lanes).to_have_count(5)
+    assert page.locator("#lanes tbody th").all_inner_texts() == [
+        "truth", "good", "middling", "bad", "blind",
+    ]  # fmt: skip
+    start, end = (
+        float(part) for part in lanes.first.locator("button").inner_text().rstrip(" s").split("–")
+    )
+    lanes.first.locator("button").click()
+    page.wait_for_function(
+        "start => document.getElementById('target').currentTime > start + 0.3", arg=start
+    )
+    assert page.evaluate("document.getElementById('target').error") is None
+    assert page.evaluate("document.getElementById('target').videoWidth") > 0
+    page.evaluate("document.getElementById('target').playbackRate = 16")
+    page.wait_for_function("() => document.getElementById('target').paused")
+    stopped = page.evaluate("document.getElementById('target').currentTime")
+    assert end <= stopped < end + 6
+    page.get_by_role("button", name="Play the query").click()
+    page.wait_for_function("() => !document.getElementById('query').paused")
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#pair-facts")).not_to_contain_text(name)
+    page.get_by_text("Methods", exact=True).click()
+    page.locator("#methods").get_by_label("bad").uncheck()
+    expect(lanes).to_have_count(4)
+    page.get_by_label("Board").select_option("minimatch/recropped")
+    page.wait_for_url("**/pairs.html#minimatch/recropped")
+    expect(lanes).to_have_count(5)
+
+
+def test_the_viewer_is_used_by_keyboard(page, site):
+    page.goto((site / "pairs.html").as_uri())
+    expect(page.locator("#pair")).to_be_visible()
+    page.get_by_role("button", name="Next").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#pair-facts")).to_contain_text("pair 2 of")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Methods"
+    page.keyboard.press("Enter")
+    expect(page.locator("#find-method")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_pages_are_accessible(browser, site, scheme, width):
+    for page in _page(browser, color_scheme=scheme, viewport={"width": width, "height": 800}):
+        for name in PAGES:
+            page.goto((site / name).as_uri())
+            if name == "pairs.html":
+                expect(page.locator("#pair")).to_be_visible()
+            for details in page.locator("details:not(.choice) > summary").all():
+                details.click()
+            # Without preload: the checker would ask for the style sheet again, which is refused.
+            found = Axe().run(page, options={"preload": False})
+            assert found.response["violations"] == [], f"{name}: {found.generate_report()}"
+            assert page.evaluate("document.documentElement.scrollWidth") == width, name
