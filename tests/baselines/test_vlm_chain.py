@@ -1,6 +1,7 @@
 """Tiny models of the real families, loaded here: from the files of minimatch to its windows."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,13 @@ CASES = [
 
 @pytest.mark.parametrize(("family", "layout"), CASES)
 def test_a_forced_answer_is_the_window_of_every_pair(family, layout, cli, tiny, tmp_path):
+    data = shutil.copytree(tiny, tmp_path / "data")  # frames go into it
     model = make_model(family, tmp_path / "model", ANSWER)
     name = f"vlm:{model}"
     config = {"model": str(model), "layout": layout, "query_frames": 2, "target_frames": 3,
               "size": 56, "batch_size": 2}  # fmt: skip
     Path("tiny.json").write_text(json.dumps({"method": name, "config": config}))
-    asked = ("bench", "--dataset", "minimatch", "--methods", f"{name}@tiny.json", "--seeds", "1")
+    asked = ("bench", "--dataset", data, "--methods", f"{name}@tiny.json", "--seeds", "1")
     ran = cli(*asked, "--protocol", "official", "--out", "runs")
     assert ran.code == 0, ran.err
     (folder,) = (path.parent for path in Path("runs").glob("vlm*/*/official/result.json"))
