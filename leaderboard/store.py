@@ -22,7 +22,7 @@ from vid2vidmr.results import WRONG_QUERIES
 HOME = Path(__file__).parent
 SUBMISSIONS = HOME / "submissions"
 SNAPSHOTS = HOME / "datasets"
-"""Tables of data sets that take long to build: without videos, enough to score."""
+"""Tables of data sets without videos: enough to score in a fresh clone."""
 FILE = "submission.json"
 
 
