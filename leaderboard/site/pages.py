@@ -74,6 +74,14 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
             (key, json.dumps(value, ensure_ascii=False)) for key, value in first.config.items()
         ],
         environment=_environment_of(entry),
+        details=[
+            (
+                f"{run.protocol}, seed {run.seed}",
+                [(k, v) for k, v in run.details.items() if v != ""],
+            )
+            for run in submission.runs
+            if run.details
+        ],
     )
 
 
