@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -185,7 +186,9 @@ class Table:
             f" (Holm, 5 %). Where there is one column of each: {self.protocols[-1]}. "
             "Bias rows never look at the query."
         )
-        if seen := [f"{points:.1f} ({p})" for p, points in self.detectable.items()]:
+        if seen := [
+            f"{points:.1f} ({p})" for p, points in self.detectable.items() if math.isfinite(points)
+        ]:
             notes.append(
                 f"Differences in mIoU below {', '.join(seen)} are mostly not seen on this split "
                 "(two rows, power 80 %)."

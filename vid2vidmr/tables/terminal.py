@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 WIDE = 118
 """Columns of a terminal from which on `WIDE_METRICS` fit."""
+NARROW_NAME = 14
+"""Letters of a name that fit beside two protocols in 80 columns."""
 NARROW_METRICS = ("R1@0.5",)
 WIDE_METRICS = ("R1@0.3", "R1@0.5", "R1@0.7")
 
@@ -41,7 +43,8 @@ def to_rich(table: Table, width: int) -> Group:
         grid.add_column(f"{above}{name}", justify="right", no_wrap=True)
 
     def line(row: Row) -> list[Text]:
-        cells = [Text(row.name, style="dim" if row.kind == "bias" else "")]
+        name = row.name if wide or len(table.protocols) == 1 else _broken(row.name)
+        cells = [Text(name, style="dim" if row.kind == "bias" else "")]
         for protocol in table.protocols:
             for metric in (HEADLINE, *metrics):
                 mean = row.metrics[protocol][metric].mean
@@ -67,6 +70,13 @@ def to_rich(table: Table, width: int) -> Group:
     verdicts = [Text(text) for text in table.verdicts]
     notes = [Text(text, style="dim") for text in table.notes]
     return Group(grid, *verdicts, Text(""), *notes)
+
+
+def _broken(name: str) -> str:
+    """Break a name that is too long for a narrow terminal where its parts meet."""
+    if len(name) <= NARROW_NAME:
+        return name
+    return name.replace(":", ":\n").replace("@", "\n@")
 
 
 def _brackets(mean: Interval, wide: bool) -> str:
