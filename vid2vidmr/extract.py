@@ -107,7 +107,8 @@ def extract_shard(
     with FeatureWriter(own, encoder.contract) as writer:
         before = len(writer.video_ids)
         whole = FeatureStore(folder).video_ids if (folder / "contract.json").exists() else []
-        todo = {video: present[video] for video in present if video in share - {*whole}}
+        lacking = share - {*whole}
+        todo = {video: path for video, path in present.items() if video in lacking}
         failed = _encode_missing(writer, todo, durations_s, encoder, engine, Encoded())
         report(own, len(writer.video_ids), len(writer.video_ids) - before, failed, 0)
     # One after another: of two that end at the same time, the second sees what the first did.

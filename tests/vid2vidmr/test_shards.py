@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +19,7 @@ from test_kill import check_same, contents, finish, kill_when_it_writes, start
 from vid2vidmr.dataset import load_dataset
 from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import UserError
+from vid2vidmr.extract import extract_shard
 from vid2vidmr.ray_engine import Worker
 from vid2vidmr.shards import Shard, missing_in
 
@@ -93,6 +94,22 @@ def test_without_the_option_the_rest_is_encoded(cli: Cli, whole: Path, home: Pat
     assert len(missing_in([f"v{i}" for i in range(8)], home / "mini" / "features" / ENCODER)) == 5
     assert cli(*COMMAND).code == 0
     check_same(contents(home), contents(whole))
+
+
+def test_what_a_shard_lacks_is_worked_out_once(
+    whole: Path, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(whole / "mini" / "features", home / "mini" / "features")
+    subtracted = []
+
+    class Share(set[str]):
+        def __sub__(self, other: Set[object]) -> set[str]:
+            subtracted.append(len(other))
+            return set(self) - other
+
+    monkeypatch.setattr(Shard, "share", lambda self, lengths: Share(lengths))
+    extract_shard(load_dataset(home / "mini"), ENCODER, Shard(1, 2), "cpu")
+    assert subtracted == [6]  # for every video anew it took a minute with 45,000 videos
 
 
 def test_shares_are_a_partition_of_equal_lengths() -> None:
