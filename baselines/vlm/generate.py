@@ -8,7 +8,11 @@ from collections.abc import Mapping
 from baselines.vlm.config import VlmConfig
 from baselines.vlm.ledger import Ledger
 from baselines.vlm.records import Frames, Request, Runner
+from vid2vidmr.errors import UserError
 from vid2vidmr.progress import progress
+
+HOPELESS = 16
+"""Requests that fail to connect, from the first one on, after which the others are not tried."""
 
 
 def open_runner(config: VlmConfig, frames: Frames, url: str | None) -> Runner:
@@ -40,12 +44,22 @@ def ask(runner: Runner, requests: Mapping[str, Request], ledger: Ledger, title: 
     ledger : Ledger
     title : str
         Of the progress bar.
+
+    Raises
+    ------
+    UserError
+        If none of the first requests reaches the server.
     """
     todo = {key: request for key, request in requests.items() if not ledger.is_settled(key)}
     errors: Counter[str] = Counter()
     with progress(title, len(requests)) as bar:
         bar.advance(len(requests) - len(todo))
-        for reply in runner.generate(todo.items()):
+        for asked, reply in enumerate(runner.generate(todo.items()), start=1):
             ledger.append(reply)
             errors.update([reply.error] if reply.error else [])
+            if errors["connection"] == asked == HOPELESS:
+                raise UserError(
+                    f"None of {asked} requests reached the server ({reply.error_text}): is it "
+                    "running, and is the address right?"
+                )
             bar.advance(1, ", ".join(f"{n} {error}" for error, n in errors.items()))

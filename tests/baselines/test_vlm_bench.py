@@ -176,6 +176,17 @@ def test_faults_are_asked_again_and_only_they(cli, data, home, monkeypatch):
         assert len(server.bodies) == total
 
 
+def test_a_server_that_is_not_there_ends_the_run(cli, data, home, monkeypatch):
+    monkeypatch.setitem(RemoteRunner.__init__.__kwdefaults__, "retries", 0)
+    with chat_server(lambda body, n: "10 - 20") as server:
+        pass
+    ran = bench(cli, data, server, monkeypatch, "--protocol", "official")
+    assert ran.code == 1
+    assert "None of 16 requests reached the server" in ran.err
+    with chat_server(lambda body, n: "10 - 20") as server:
+        assert bench(cli, data, server, monkeypatch, "--protocol", "official").code == 0
+
+
 def test_killed_in_the_middle_it_continues_without_asking_twice(data, home, monkeypatch):
     def answer(body, n):
         time.sleep(0.05)
