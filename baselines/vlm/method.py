@@ -90,7 +90,13 @@ def _method(name: str, model: Model) -> type[Vlm]:
         reads_videos=True,
         varies=True,
     )
-    body: dict[str, Any] = {"info": info, "model": model, "presets": model.presets()}
+    body: dict[str, Any] = {
+        "__module__": __name__,
+        "__doc__": Vlm.__doc__,
+        "info": info,
+        "model": model,
+        "presets": model.presets(),
+    }
     return type("Vlm", (Vlm,), body)
 
 

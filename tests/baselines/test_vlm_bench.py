@@ -298,4 +298,5 @@ def test_wrong_names_are_answered_with_the_right_ones(cli, data, home):
     ran = cli("bench", "--dataset", data, "--methods", "vml:qwen3-vl-8b")
     assert "Unknown group of methods 'vml': did you mean 'vlm'?" in ran.err
     assert "vlm:qwen3-vl-8b" in cli("methods").out
-    assert "two-video-native" in cli("methods", "show", "vlm:qwen3-vl-8b").out
+    shown = cli("methods", "show", "vlm:qwen3-vl-8b").out
+    assert "two-video-native" in shown and "baselines/vlm/README.md" in shown.replace("\n", "")
