@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -95,17 +96,18 @@ def test_the_truth_scores_100(cli, data, home, monkeypatch):
 
 
 def test_noise_scores_as_random_does(cli, data, home, monkeypatch):
-    rng = np.random.default_rng(7)
-
     def noise(body, n):
-        start, end = sorted(rng.uniform(0, 60, 2))
+        seed = zlib.crc32(json.dumps(body, sort_keys=True).encode())  # not by order of arrival
+        start, end = sorted(np.random.default_rng(seed).uniform(0, 60, 2))
         return f"{start:.1f} - {end:.1f} seconds"
 
     with chat_server(noise) as server:
         ran = bench(cli, data, server, monkeypatch, "--protocol", "official", "--json")
     assert ran.code == 0, ran.err
     rows = {r["method"]: r["metrics"]["mIoU"] for r in json.loads(ran.out)["results"]}
-    assert rows["random"]["low"] < rows[METHOD]["value"] < rows["random"]["high"]
+    # Both are noise, on 50 pairs of 12 videos: their intervals overlap.
+    assert rows["random"]["low"] < rows[METHOD]["high"]
+    assert rows[METHOD]["low"] < rows["random"]["high"] < 50
 
 
 def test_a_refusal_scores_0_and_shows_why(cli, data, home, monkeypatch):

@@ -33,8 +33,9 @@ def test_transformers_serve_answers_a_bench_that_is_killed(
         )  # fmt: skip
 
     def replies() -> list[dict[str, Any]]:
-        lines = [p.read_text().splitlines() for p in Path("runs").rglob("raw_answers.jsonl")]
-        return [json.loads(line) for some in lines for line in some]
+        texts = [p.read_text() for p in Path("runs").rglob("raw_answers.jsonl")]
+        whole = [line for text in texts for line in text.splitlines(keepends=True) if "\n" in line]
+        return [json.loads(line) for line in whole]
 
     running, deadline = start(), time.monotonic() + 240
     while len(replies()) < 5:
