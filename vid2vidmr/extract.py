@@ -17,12 +17,12 @@ from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import Engine, encode_here
 from vid2vidmr.errors import FeatureError, VideoError
 from vid2vidmr.fast_encoder import SUFFIX, fidelity
-from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError
+from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError, is_complete
 from vid2vidmr.features import MAX_MISSING_ROWS, FeatureStore, feature_folder
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
-from vid2vidmr.shards import Encoded, Shard, missing_in, taken_shards
+from vid2vidmr.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
 from vid2vidmr.simulated import SIMULATED, simulate_features
 
 
@@ -167,13 +167,17 @@ def extract_files(
         If no video could be encoded, or the store there was made differently.
     """
     present = {video: path for video, path in files.items() if path is not None}
-    with (
-        FeatureWriter(folder, encoder.contract) as writer,
-        taken_shards(folder, encoder.contract) as shards,
-    ):
-        before = len(writer.video_ids)
-        failed = _encode_missing(writer, present, durations_s or {}, encoder, engine, shards)
-        done = len(writer.video_ids)
+    failed: dict[str, str] = {}
+    if is_complete(folder, encoder.contract, present) and not shards_folder(folder).exists():
+        before = done = len(FeatureStore(folder).video_ids)
+    else:
+        with (
+            FeatureWriter(folder, encoder.contract) as writer,
+            taken_shards(folder, encoder.contract) as shards,
+        ):
+            before = len(writer.video_ids)
+            failed = _encode_missing(writer, present, durations_s or {}, encoder, engine, shards)
+            done = len(writer.video_ids)
     if done and encoder.name.endswith(SUFFIX):
         _measure_fidelity(folder, encoder, [present[v] for v in present if v not in failed])
     report(folder, done, done - before, failed, len(files) - len(present))

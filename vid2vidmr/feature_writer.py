@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -119,6 +120,16 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         os.close(self._data)
         os.close(self._index)
         self._lock.release()
+
+
+def is_complete(path: Path, contract: FeatureContract, videos: Iterable[str]) -> bool:
+    """Tell whether a store made in one way has all of the videos: there is nothing to write.
+
+    Whoever finds it so can leave the store to other processes that read it.
+    """
+    if not (path / "contract.json").exists() or differences(read_contract(path), contract):
+        return False
+    return read_index(path, contract)[0].keys() >= set(videos)
 
 
 def lock_store(path: Path) -> FileLock:

@@ -38,7 +38,7 @@ import numpy as np
 import pandas as pd
 
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.feature_writer import DTYPE, FeatureWriter
+from vid2vidmr.feature_writer import DTYPE, FeatureWriter, is_complete
 from vid2vidmr.features import FeatureContract, FeatureStore, feature_folder
 from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
@@ -243,6 +243,8 @@ def simulate_features(
     """
     simulation = simulation or Simulation()
     folder = feature_folder(dataset, SIMULATED) if out is None else out
+    if is_complete(folder, simulation.contract, dataset.videos["video_id"]):
+        return FeatureStore(folder)
     moments = dataset.moments.set_index("video_id")
     of_video = {str(video): rows for video, rows in moments.groupby(level=0)}
     with FeatureWriter(folder, simulation.contract) as writer:

@@ -22,6 +22,7 @@ from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import encode_here
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.extract import extract_features, extract_files
+from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError
 from vid2vidmr.features import open_features
 
 
@@ -117,6 +118,18 @@ def test_if_nothing_can_be_read_it_is_an_error(tmp_path):
     dataset = mini_dataset(tmp_path, {"gone": None})
     with pytest.raises(FeatureError, match="build the data set first"):
         extract_features(dataset, number_encoder())
+
+
+def test_complete_features_are_used_while_another_process_holds_the_store(tmp_path):
+    files = videos_in(tmp_path, [20])
+    dataset = mini_dataset(tmp_path, files)
+    path = extract_features(dataset, number_encoder()).path
+    with FeatureWriter(path, number_encoder().contract):
+        assert extract_features(dataset, number_encoder()).video_ids == ["v0"]
+        (tmp_path / "more.mp4").write_bytes(b"no video")
+        more = mini_dataset(tmp_path, files | {"v1": "more.mp4"})
+        with pytest.raises(StoreBusyError, match="wait until it has finished"):
+            extract_features(more, number_encoder())
 
 
 def test_a_store_of_other_weights_is_not_continued(tmp_path):
