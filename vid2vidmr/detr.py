@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.neural import SEARCH, NeuralMethod, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,13 +18,10 @@ if TYPE_CHECKING:
     from vid2vidmr.batch import Batch
 
 DETR_SEARCH: dict[str, Any] = {
-    **TRAINING_SEARCH,
-    "d": (64, 128),
+    **SEARCH,
     "encoder_layers": (2, 3),
     "queries": (1, 5, 10),
     "query_positions": (False, True),
-    "input_dropout": (0.2, 0.5),
-    "components": (64, 128),
 }
 """What `vid2vidmr tune` draws from."""
 

@@ -168,14 +168,18 @@ def require_init(config: Any, name: str) -> None:
         )
 
 
-TRAINING_SEARCH: Mapping[str, Sequence[Any]] = {
+SEARCH: Mapping[str, Sequence[Any]] = {
     "learning_rate": (3e-4, 1e-3, 3e-3),
     "weight_decay": (1e-4, 1e-2),
     "recrop": (0.5, 1.0),
     "self_supervised": (0.0, 0.25, 0.5),
-    "noise": (0.0, 0.3, 0.6),
+    "noise": (0.0, 0.3),
+    "components": (64, 128),
+    "d": (64, 128),
+    "dropout": (0.0, 0.1),
+    "input_dropout": (0.0, 0.1, 0.3),
 }
-"""What is worth trying of the training of any method."""
+"""What is worth trying of any method: training, and what all of them have."""
 
 
 class ProjectedFeatures:

@@ -136,7 +136,7 @@ def tune(
 def draw_changes(
     base: Any, search: Mapping[str, Sequence[Any]], trials: int, seed: int
 ) -> list[dict[str, Any]]:
-    """Fields that each trial changes: none in the first, then each field drawn by itself.
+    """Fields that each trial changes: none in the first, then each with a probability of a third.
 
     No two trials are alike, so there are fewer of them where there is no more to try.
     """
@@ -145,8 +145,11 @@ def draw_changes(
     for _ in range(100 * trials):  # a small space may hold fewer
         if len(found) == trials:
             break
-        drawn = {name: values[int(rng.integers(len(values)))] for name, values in search.items()}
-        changes = {name: value for name, value in drawn.items() if value != getattr(base, name)}
+        changes = {}
+        for name, values in search.items():
+            others = [value for value in values if value != getattr(base, name)]
+            if rng.random() < 1 / 3 and others:
+                changes[name] = others[int(rng.integers(len(others)))]
         if changes not in found:
             found.append(changes)
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.neural import SEARCH, NeuralMethod, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -73,24 +73,19 @@ class Cgbm(NeuralMethod):
             epochs=30,
             pairs_per_epoch=640,
             batch_size=32,
-            d=64,
-            learning_rate=1e-3,
-            weight_decay=0.0,
+            learning_rate=3e-3,
+            weight_decay=1e-4,
             schedule="cosine",
             clip_norm=5.0,
-            components=128,
+            components=64,
             buckets=True,
-            recrop=0.9,
+            recrop=0.5,
+            self_supervised=0.5,
+            input_dropout=0.2,
+            weight_ends=3.0,
         ),
     }
-    search: ClassVar[Mapping[str, Any]] = {
-        **TRAINING_SEARCH,
-        "d": (64, 128),
-        "input_dropout": (0.2, 0.4),
-        "dropout": (0.2, 0.4),
-        "weight_ends": (3.0, 10.0),
-        "components": (64, 128),
-    }
+    search: ClassVar[Mapping[str, Any]] = {**SEARCH, "weight_ends": (3.0, 10.0)}
 
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model for features of length `dim`."""

@@ -12,7 +12,7 @@ from baselines.matr.ablations import ABLATIONS
 from vid2vidmr.ablation import Ablation
 from vid2vidmr.errors import UserError
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.neural import SEARCH, NeuralMethod, TrainingConfig
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -158,12 +158,9 @@ class Matr(NeuralMethod):
     }
     ablations: ClassVar[Mapping[str, Ablation]] = ABLATIONS
     search: ClassVar[Mapping[str, Any]] = {
-        **TRAINING_SEARCH,
-        "d": (64, 128),
+        **SEARCH,
         "encoder_layers": (1, 2, 3),
         "gamma": (0.05, 0.1, 0.2),
-        "input_dropout": (0.1, 0.3, 0.5),
-        "components": (64, 128),
     }
 
     @classmethod

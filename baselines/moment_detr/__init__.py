@@ -48,7 +48,7 @@ class MomentDetr(DetrMethod):
     presets: ClassVar[Mapping[str, Any]] = with_variants(
         {
             "paper": MomentDetrConfig(**PAPER),
-            "small": MomentDetrConfig(**SMALL, queries=5),
+            "small": MomentDetrConfig(**{**SMALL, "learning_rate": 3e-3}, queries=5),
         }
     )
     search: ClassVar[Mapping[str, Any]] = DETR_SEARCH

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import TRAINING_SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.neural import SEARCH, NeuralMethod, TrainingConfig
 from vid2vidmr.pairs import STEP_S
 from vid2vidmr.variants import PAPER, SMALL, with_variants
 
@@ -87,17 +87,15 @@ class UniVtg(NeuralMethod):
                 warm_up_epochs=10,
                 decay_epochs=80,
             ),
-            "small": UniVtgConfig(**SMALL),
+            "small": UniVtgConfig(**SMALL, drop_path=0.0),
         }
     )
     search: ClassVar[Mapping[str, Any]] = {
-        **TRAINING_SEARCH,
-        "d": (64, 128),
+        **SEARCH,
         "encoder_layers": (2, 3),
-        "input_dropout": (0.2, 0.5),
         "query_positions": (False, True),
+        "drop_path": (0.0, 0.1),
         "weight_s_inter": (0.01, 0.1),
-        "components": (64, 128),
     }
 
     @classmethod

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import Ran
@@ -32,8 +33,16 @@ def test_draws_are_different_seeded_and_start_with_the_preset() -> None:
     assert draw_changes(base, MomentDetr.search, 3, 0) == drawn[:3]
     orders = {json.dumps(draw_changes(base, MomentDetr.search, 4, seed)) for seed in range(8)}
     assert len(orders) > 1
-    # 2 x 2 values, none of them the preset: there is no sixth.
-    assert len(draw_changes(base, MomentDetr.search, 50, 0)) == 5
+    # The preset's value or another in each of two fields.
+    others = [sum(v != getattr(base, name) for v in values) for name, values in SEARCH.items()]
+    assert len(draw_changes(base, SEARCH, 50, 0)) == (1 + others[0]) * (1 + others[1])
+
+
+def test_a_trial_changes_a_third_of_the_fields_and_none_to_what_it_is() -> None:
+    search = {f"field{i}": (0, 1, 2) for i in range(20)}
+    drawn = draw_changes(SimpleNamespace(**dict.fromkeys(search, 1)), search, 100, 0)
+    assert {value for changes in drawn for value in changes.values()} == {0, 2}
+    assert 0.28 < sum(map(len, drawn)) / (len(search) * len(drawn)) < 0.38
 
 
 def test_the_best_on_val_becomes_a_preset(
