@@ -116,7 +116,7 @@ def tune(
     best = done[0]
     if best.val_miou is None:
         raise UserError(f"No trial of {method} could be trained: {best.error}")
-    path = folder / f"tuned-{method}-{preset}.json"
+    path = folder / f"tuned-{method}-{Path(preset).stem}.json"  # the preset may be a file
     write_json(
         path,
         {

@@ -72,6 +72,9 @@ def test_the_best_on_val_becomes_a_preset(
     assert bench.code == 0, bench.err
     assert len(list(runs.rglob("model.safetensors"))) == 3  # its run is that of the trial
     assert "val split" in (runs / "table-val.md").read_text()
+    again = cli(*command, 1, "--preset", found["preset"], "--json")
+    assert again.code == 0, again.err
+    assert Path(json.loads(again.out)["preset"]).parent == Path(found["preset"]).parent
     shown = cli(*command, 3)
     assert "what it changes" in shown.out
     assert max(map(len, shown.out.splitlines())) <= 80
