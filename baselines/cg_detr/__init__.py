@@ -78,10 +78,16 @@ class CgDetr(DetrMethod):
     presets: ClassVar[Mapping[str, Any]] = with_variants(
         {
             "paper": CgDetrConfig(**PAPER),
-            "small": CgDetrConfig(**SMALL, decoder_layers=2, queries=5, token_heads=4, dummies=10),
+            "small": CgDetrConfig(
+                **SMALL, decoder_layers=2, queries=5, token_heads=4, dummies=10, drop_path=0.0
+            ),
         }
     )
-    search: ClassVar[Mapping[str, Any]] = {**DETR_SEARCH, "dummies": (10, 45)}
+    search: ClassVar[Mapping[str, Any]] = {
+        **DETR_SEARCH,
+        "drop_path": (0.0, 0.1),
+        "dummies": (10, 45),
+    }
 
     @classmethod
     def published(
