@@ -1,6 +1,6 @@
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +41,12 @@ def test_rows_that_share_a_training_share_its_run(
     assert "synthetic" in again.out
     table = (runs / "ablation-matr-4-paper-small.md").read_text()
     assert "59.2 / 56.5" in table
+    preset = tmp_path / "own.json"
+    config = asdict(Matr.presets["paper-small"])
+    preset.write_text(json.dumps({"method": "matr", "config": config}))
+    own = cli(*command, "--preset", str(preset))
+    assert own.code == 0, own.err
+    assert (runs / "ablation-matr-4-own.md").exists()
 
 
 def test_rows_that_a_preset_cannot_be_are_named(tiny: Path, cli: Callable[..., Ran]) -> None:

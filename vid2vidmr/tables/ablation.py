@@ -160,8 +160,9 @@ def to_rich(result: AblationResult) -> Group:
 def write_ablation(result: AblationResult, folder: Path) -> list[Path]:
     """Write ``ablation-METHOD-TABLE-PRESET.md`` and ``.csv`` into `folder`."""
     written = []
+    preset = Path(result.preset).stem  # it may be a file
     for suffix, text in (("md", to_markdown(result)), ("csv", to_csv(result))):
-        name = f"ablation-{result.method}-{result.table}-{result.preset}.{suffix}"
+        name = f"ablation-{result.method}-{result.table}-{preset}.{suffix}"
         written.append(folder / name)
         write_text(written[-1], text)
     return written
