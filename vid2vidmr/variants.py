@@ -28,8 +28,8 @@ SMALL: dict[str, Any] = {
 }
 """Minutes on a CPU; the same for every method, which adds what only it has.
 
-Chosen on val of minimatch, see docs/results.md: with dropout, or without queries that are clips of
-their target, these networks learn in this time where moments lie and not which one is asked for.
+Chosen on val of minimatch, see docs/results.md: with input dropout and without queries that are
+clips of their target, the DETRs learned where moments lie and not which one is asked for.
 """
 
 
