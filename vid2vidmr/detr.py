@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vid2vidmr.neural import SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.variants import SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor

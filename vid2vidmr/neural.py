@@ -168,20 +168,6 @@ def require_init(config: Any, name: str) -> None:
         )
 
 
-SEARCH: Mapping[str, Sequence[Any]] = {
-    "learning_rate": (3e-4, 1e-3, 3e-3),
-    "weight_decay": (1e-4, 1e-2),
-    "recrop": (0.5, 1.0),
-    "self_supervised": (0.0, 0.25, 0.5),
-    "noise": (0.0, 0.3),
-    "components": (64, 128),
-    "d": (64, 128),
-    "dropout": (0.0, 0.1),
-    "input_dropout": (0.0, 0.1, 0.3),
-}
-"""What is worth trying of any method: training, and what all of them have."""
-
-
 class ProjectedFeatures:
     """A feature source seen through (rows - mean) @ basis, for example principal components.
 

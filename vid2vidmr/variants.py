@@ -1,8 +1,8 @@
-"""What presets of adapted methods share: training, size on a CPU, and what the query is."""
+"""What methods share beside their code: presets, what `tune` draws from, and what the query is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -31,6 +31,18 @@ SMALL: dict[str, Any] = {
 Chosen on val of minimatch, see docs/results.md: with input dropout and without queries that are
 clips of their target, the DETRs learned where moments lie and not which one is asked for.
 """
+SEARCH: Mapping[str, Sequence[Any]] = {
+    "learning_rate": (3e-4, 1e-3, 3e-3),
+    "weight_decay": (1e-4, 1e-2),
+    "recrop": (0.5, 1.0),
+    "self_supervised": (0.0, 0.25, 0.5),
+    "noise": (0.0, 0.3),
+    "components": (64, 128),
+    "d": (64, 128),
+    "dropout": (0.0, 0.1),
+    "input_dropout": (0.0, 0.1, 0.3),
+}
+"""What is worth trying of any method: training, and what all of them have."""
 
 
 def with_variants(presets: Mapping[str, Any]) -> dict[str, Any]:

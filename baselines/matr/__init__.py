@@ -12,7 +12,8 @@ from baselines.matr.ablations import ABLATIONS
 from vid2vidmr.ablation import Ablation
 from vid2vidmr.errors import UserError
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.variants import SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import SEARCH, NeuralMethod, TrainingConfig
+from vid2vidmr.neural import NeuralMethod, TrainingConfig
 from vid2vidmr.pairs import STEP_S
-from vid2vidmr.variants import PAPER, SMALL, with_variants
+from vid2vidmr.variants import PAPER, SEARCH, SMALL, with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
