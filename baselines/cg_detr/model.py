@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.cg_detr import CgDetrConfig
+from baselines.cg_detr.config import CgDetrConfig
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import Encoder, Projection, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.cg_detr import CgDetr, CgDetrConfig
+from baselines.cg_detr import CgDetr
+from baselines.cg_detr.config import CgDetrConfig
 from vid2vidmr.nn.detr import count_layers, published_fields
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.cgbm import CgbmConfig
+from baselines.cgbm.config import CgbmConfig
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import normalise
 from vid2vidmr.nn.clips import clips_centred_in

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.matr import MatrConfig
+from baselines.matr.config import MatrConfig
 from vid2vidmr.alignment import (
     drop_dtw,
     percentile_drop,

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.matr import MatrConfig
+from baselines.matr.config import MatrConfig
 from vid2vidmr.alignment import subsequence_segments
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import (

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.matr import MatrConfig
+from baselines.matr.config import MatrConfig
 from baselines.matr.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
 from vid2vidmr.batch import Batch

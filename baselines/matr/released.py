@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.matr import MatrConfig
+from baselines.matr.config import MatrConfig
 from baselines.matr.model import MatrModel
 from vid2vidmr.alignment import prob_dtw
 from vid2vidmr.batch import Batch

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.matr import Matr, MatrConfig
+from baselines.matr import Matr
+from baselines.matr.config import MatrConfig
 from vid2vidmr.nn.checkpoints import clip_options, require_options
 
 UNUSED = (

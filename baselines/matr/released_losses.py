@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from baselines.matr import MatrConfig
+from baselines.matr.config import MatrConfig
 from baselines.matr.released import prob_alignment
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in

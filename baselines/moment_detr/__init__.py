@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vid2vidmr.detr import DETR_SEARCH, DetrConfig, DetrMethod
+from baselines.moment_detr.config import MomentDetrConfig
+from vid2vidmr.detr import DETR_SEARCH, DetrMethod
 from vid2vidmr.method import MethodInfo
 from vid2vidmr.variants import PAPER, SMALL, with_variants
 
@@ -14,23 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from vid2vidmr.batch import Batch
-
-
-@dataclass(frozen=True, kw_only=True)
-class MomentDetrConfig(DetrConfig):
-    """Hyper-parameters of Moment-DETR; the defaults are the published ones.
-
-    Attributes
-    ----------
-    contrastive : bool
-        Also pull matched moment queries towards the query's rows.
-    contrastive_dim, weight_contrastive
-        Size of the space in which that happens, and its weight.
-    """
-
-    contrastive: bool = False
-    contrastive_dim: int = 64
-    weight_contrastive: float = 0.02
 
 
 class MomentDetr(DetrMethod):

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.moment_detr import MomentDetr, MomentDetrConfig
+from baselines.moment_detr import MomentDetr
+from baselines.moment_detr.config import MomentDetrConfig
 from vid2vidmr.nn.detr import published_fields
 
 

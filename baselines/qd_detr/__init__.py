@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from vid2vidmr.detr import DETR_SEARCH, DetrConfig, DetrMethod
+from baselines.qd_detr.config import QdDetrConfig
+from vid2vidmr.detr import DETR_SEARCH, DetrMethod
 from vid2vidmr.method import MethodInfo
 from vid2vidmr.variants import PAPER, SMALL, with_variants
 
@@ -14,26 +14,6 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from vid2vidmr.batch import Batch
-
-
-@dataclass(frozen=True, kw_only=True)
-class QdDetrConfig(DetrConfig):
-    """Hyper-parameters of QD-DETR; the defaults are the published ones.
-
-    Attributes
-    ----------
-    t2v_layers : int
-        Layers in which clips read the query.
-    official_mask : bool
-        Mask padding as the published code does, see `vid2vidmr.nn.cross_attention.blocked_keys`.
-    same_class_negatives : bool
-        Take the query of the next pair of a batch for a negative even if it is of the same class,
-        as published.
-    """
-
-    t2v_layers: int = 2
-    official_mask: bool = False
-    same_class_negatives: bool = False
 
 
 class QdDetr(DetrMethod):

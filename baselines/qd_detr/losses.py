@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from baselines.qd_detr import QdDetrConfig
+from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.nn.detr import Targets, set_prediction, with_total
 from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
 

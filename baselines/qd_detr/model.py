@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.qd_detr import QdDetrConfig
+from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import Encoder, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys

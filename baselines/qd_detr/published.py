@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.qd_detr import QdDetr, QdDetrConfig
+from baselines.qd_detr import QdDetr
+from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.nn.detr import count_layers, published_fields
 
 

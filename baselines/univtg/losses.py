@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from baselines.univtg import UniVtgConfig
+from baselines.univtg.config import UniVtgConfig
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in
 from vid2vidmr.nn.saliency import clips_inside, draw_clips

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.univtg import UniVtgConfig
+from baselines.univtg.config import UniVtgConfig
 from vid2vidmr.batch import Batch
 from vid2vidmr.nn import (
     ConvHead,

@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.univtg import UniVtg, UniVtgConfig
+from baselines.univtg import UniVtg
+from baselines.univtg.config import UniVtgConfig
 from vid2vidmr.nn.checkpoints import clip_options, require_options
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.dataset import SPLITS, Dataset, DatasetBuilder, DatasetInfo, write_dataset
+from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset
 from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
+from vid2vidmr.fingerprints import SPLITS
 from vid2vidmr.pair_table import at_most, pair_table
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.dataset import SPLITS
 from vid2vidmr.errors import DataError
+from vid2vidmr.fingerprints import SPLITS
 from vid2vidmr.pair_table import at_most, pair_table
 
 SHARES = {"test": 0.2, "val": 0.1}

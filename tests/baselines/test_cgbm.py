@@ -10,7 +10,8 @@ import pytest
 import torch
 from toy import check_independence_of_the_batch, check_learning, mixed_samples
 
-from baselines.cgbm import Cgbm, CgbmConfig
+from baselines.cgbm import Cgbm
+from baselines.cgbm.config import CgbmConfig
 from baselines.cgbm.model import Matching, step_loss, targets
 from baselines.cgbm.windows import best_windows, window_scores
 from vid2vidmr.batch import collate

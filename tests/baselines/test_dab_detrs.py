@@ -11,9 +11,11 @@ import pytest
 import torch
 from toy import CONTRACT, check_windows, toy_pairs
 
-from baselines.cg_detr import CgDetr, CgDetrConfig
+from baselines.cg_detr import CgDetr
+from baselines.cg_detr.config import CgDetrConfig
 from baselines.cg_detr.losses import align_loss
-from baselines.qd_detr import QdDetr, QdDetrConfig
+from baselines.qd_detr import QdDetr
+from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.batch import Batch, PairSamples, collate
 from vid2vidmr.detr import DetrMethod
 from vid2vidmr.evaluation.metrics import temporal_iou

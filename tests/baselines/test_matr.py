@@ -7,7 +7,8 @@ import pytest
 import torch
 from toy import mixed_samples, toy_pairs
 
-from baselines.matr import Alignment, Matr, MatrConfig
+from baselines.matr import Matr
+from baselines.matr.config import Alignment, MatrConfig
 from baselines.matr.losses import alignment_loss
 from baselines.matr.model import MatrModel, aligned_segment
 from vid2vidmr.batch import Batch, PairSamples, collate

@@ -15,7 +15,8 @@ from published_checkpoints import published_file
 from safetensors.torch import load_file
 from toy import CONTRACT, toy_pairs
 
-from baselines.matr import Matr, MatrConfig
+from baselines.matr import Matr
+from baselines.matr.config import MatrConfig
 from baselines.matr.released import ReleasedModel, decoded, prob_alignment, prob_cost
 from baselines.matr.released_checkpoint import UNUSED
 from baselines.matr.released_losses import losses, targets

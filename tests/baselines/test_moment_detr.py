@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import torch
 
-from baselines.moment_detr import MomentDetr, MomentDetrConfig
+from baselines.moment_detr import MomentDetr
+from baselines.moment_detr.config import MomentDetrConfig
 from baselines.moment_detr.losses import contrastive_align, losses
 from baselines.moment_detr.model import MomentDetrModel
 from vid2vidmr.batch import Batch

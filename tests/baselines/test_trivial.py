@@ -6,8 +6,8 @@ from baselines.trivial import CentreWindow, FittedPrior, RandomWindow, WholeVide
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.evaluation.metrics import temporal_iou
-from vid2vidmr.method import method_class
 from vid2vidmr.pairs import PairSet
+from vid2vidmr.registry import method_class
 
 METHODS = [RandomWindow, WholeVideo, CentreWindow, FittedPrior]
 

@@ -9,7 +9,8 @@ import pytest
 import torch
 from toy import check_independence_of_the_batch, check_learning, mixed_samples
 
-from baselines.univtg import UniVtg, UniVtgConfig
+from baselines.univtg import UniVtg
+from baselines.univtg.config import UniVtgConfig
 from baselines.univtg.losses import targets
 from vid2vidmr.batch import Batch, collate
 

@@ -20,7 +20,8 @@ from golden_cases import (
 from published_checkpoints import published_file
 from safetensors.torch import load_file
 
-from baselines.univtg import UniVtg, UniVtgConfig
+from baselines.univtg import UniVtg
+from baselines.univtg.config import UniVtgConfig
 from baselines.univtg.losses import losses, targets
 from baselines.univtg.model import UniVtgModel
 from baselines.univtg.published import read

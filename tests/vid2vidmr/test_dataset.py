@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from vid2vidmr import load_dataset
-from vid2vidmr.dataset import Dataset, DatasetInfo, fingerprint, write_dataset
+from vid2vidmr.dataset import Dataset, DatasetInfo, write_dataset
 from vid2vidmr.errors import DataError, UnknownNameError
+from vid2vidmr.fingerprints import fingerprint
 
 INFO = DatasetInfo(
     name="small",

@@ -1,0 +1,36 @@
+"""Hyper-parameters of CGBM."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vid2vidmr.neural import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CgbmConfig(TrainingConfig):
+    """Hyper-parameters of cross-gated bilinear matching; the defaults are the published ones.
+
+    Attributes
+    ----------
+    d : int
+        Size of every LSTM and of the matched vectors.
+    factors : int
+        Products that are added up for one matched value.
+    input_dropout, dropout : float
+        After the first LSTM, and after matching.
+    weight_ends : float
+        Weight in the loss of the steps at which the moment starts and ends.
+    longest : int
+        Clips of the longest window that is looked for.
+    nms : float
+        IoU above which a lower-ranked window is dropped; 1 drops none.
+    """
+
+    d: int = 128
+    factors: int = 8
+    input_dropout: float = 0.4
+    dropout: float = 0.2
+    weight_ends: float = 10.0
+    longest: int = 64
+    nms: float = 0.7

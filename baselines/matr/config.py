@@ -1,0 +1,110 @@
+"""Hyper-parameters of MATR, and the best found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from vid2vidmr.errors import UserError
+from vid2vidmr.neural import TrainingConfig
+
+Alignment = Literal["posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MatrConfig(TrainingConfig):
+    """Hyper-parameters of MATR.
+
+    Attributes
+    ----------
+    wiring : {"paper", "released", "refined"}
+        ``released`` is what the published code computes, see `baselines.matr.released`: it has no
+        query positions and no decoder, and aligns in its own way; what the config says of them is
+        ignored. ``refined`` is ours, see `baselines.matr.refined`: of the sizes it uses those of
+        the encoder.
+    d, heads, ff : int
+        Hidden size, attention heads, feed-forward size.
+    encoder_layers, decoder_layers, queries : int
+        k, k and l of the paper.
+    dropout, input_dropout : float
+    query_positions : bool
+        Sine positions for the query; without them the encoder cannot see its order.
+    alignment : {"posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"}
+        The alignment loss, see `baselines.matr.losses`.
+    gamma : float
+        Smoothing of soft-DTW.
+    weight_fg, weight_seg, weight_pre, weight_post : float
+        Weights of the losses (lambda of the paper).
+    weight_b, weight_g, weight_f, weight_s_inter, weight_s_intra : float
+        Weights of the released wiring's own losses, see `baselines.matr.released_losses`.
+    source : {"heads", "pre", "post"}
+        Where windows come from: the heads, or straight from the hard subsequence path before or
+        after fusion (Table 4 of the paper), which gives one window.
+    embedding_hidden, embedding : int
+        Sizes of the refined wiring's embedding.
+    nms : float
+        IoU above which a lower-ranked window is dropped; 1 drops none.
+    """
+
+    wiring: Literal["paper", "released", "refined"] = "paper"
+    d: int = 1024
+    heads: int = 8
+    ff: int = 1024
+    encoder_layers: int = 4
+    decoder_layers: int = 4
+    queries: int = 10
+    dropout: float = 0.1
+    input_dropout: float = 0.5
+    query_positions: bool = True
+    alignment: Alignment = "posterior"
+    gamma: float = 0.1
+    weight_fg: float = 1.0
+    weight_seg: float = 1.0
+    weight_pre: float = 1.0
+    weight_post: float = 1.0
+    weight_b: float = 1.0
+    weight_g: float = 1.0
+    weight_f: float = 1.0
+    weight_s_inter: float = 0.0
+    weight_s_intra: float = 0.0
+    source: Literal["heads", "pre", "post"] = "heads"
+    embedding_hidden: int = 256
+    embedding: int = 64
+    nms: float = 0.7
+
+    def __post_init__(self) -> None:
+        """Refuse what a wiring does not have.
+
+        Raises
+        ------
+        UserError
+        """
+        super().__post_init__()
+        after_fusion = self.source == "post" or (self.alignment != "none" and self.weight_post)
+        if self.wiring == "refined" and after_fusion:
+            raise UserError(
+                "The refined wiring has no query rows after fusion: set weight_post to 0 and "
+                "source to heads or pre."
+            )
+        if self.wiring == "released" and self.source != "heads":
+            raise UserError("The released wiring predicts by its heads alone: leave source alone.")
+
+
+BEST = MatrConfig(
+    wiring="refined",
+    epochs=24,
+    pairs_per_epoch=640,
+    batch_size=32,
+    d=64,
+    heads=4,
+    ff=128,
+    encoder_layers=2,
+    input_dropout=0.3,
+    learning_rate=1e-3,
+    schedule="cosine",
+    clip_norm=1.0,
+    components=128,
+    recrop=0.5,
+    weight_post=0.0,
+)
+"""Chosen on val of minimatch, see the README."""

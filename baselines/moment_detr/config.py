@@ -1,0 +1,24 @@
+"""Hyper-parameters of Moment-DETR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vid2vidmr.detr import DetrConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentDetrConfig(DetrConfig):
+    """Hyper-parameters of Moment-DETR; the defaults are the published ones.
+
+    Attributes
+    ----------
+    contrastive : bool
+        Also pull matched moment queries towards the query's rows.
+    contrastive_dim, weight_contrastive
+        Size of the space in which that happens, and its weight.
+    """
+
+    contrastive: bool = False
+    contrastive_dim: int = 64
+    weight_contrastive: float = 0.02

@@ -1,0 +1,56 @@
+"""Hyper-parameters of UniVTG."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from vid2vidmr.neural import TrainingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniVtgConfig(TrainingConfig):
+    """Hyper-parameters of UniVTG; the defaults are the published ones.
+
+    Attributes
+    ----------
+    d, heads, ff : int
+        Hidden size, attention heads, feed-forward size.
+    encoder_layers, input_layers : int
+        Layers of the encoder and of the input projections.
+    dropout, input_dropout : float
+        Of the attention weights, and before each linear map of the projections.
+    drop_path : float
+        Probability of leaving out a residual branch of a sample.
+    query_positions : bool
+        Learned positions for the query; without them its order cannot be seen.
+    position_table : int
+        Rows of the table of those positions (in the state dict even when unused); a query that has
+        positions is cut off after so many.
+    official_padding : bool
+        Let padding leak through the convolutions of the heads, as published.
+    same_class_negatives : bool
+        Contrast pairs of one class with each other, as published for any two pairs of a batch.
+    weight_b, weight_g, weight_f, weight_s_inter, weight_s_intra : float
+        Of the losses, see `vid2vidmr.nn.clips.clip_losses`.
+    nms : float
+        IoU above which a lower-ranked window is dropped; 1 drops none.
+    """
+
+    d: int = 1024
+    heads: int = 8
+    ff: int = 1024
+    encoder_layers: int = 4
+    input_layers: int = 2
+    dropout: float = 0.1
+    input_dropout: float = 0.5
+    drop_path: float = 0.1
+    query_positions: bool = False
+    position_table: int = 32
+    official_padding: bool = False
+    same_class_negatives: bool = False
+    weight_b: float = 10.0
+    weight_g: float = 1.0
+    weight_f: float = 10.0
+    weight_s_inter: float = 0.01
+    weight_s_intra: float = 0.05
+    nms: float = 0.7
