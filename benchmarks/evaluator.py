@@ -24,11 +24,11 @@ from vid2vidmr.evaluation.metrics import (
     AVERAGE_THRESHOLDS,
     THRESHOLDS,
     per_pair_metrics,
-    temporal_iou,
 )
 from vid2vidmr.evaluation.ranking import clean_windows
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
+from vid2vidmr.windows import temporal_iou
 
 sys.path.append(str(Path(__file__).parents[1] / "tests" / "vid2vidmr"))
 from published_evaluators import PUBLISHED, score_pair

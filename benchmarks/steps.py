@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.flop_counter import FlopCounterMode
 
 from vid2vidmr.batch import Batch
-from vid2vidmr.features import FeatureContract
+from vid2vidmr.contract import FeatureContract
 from vid2vidmr.neural import NeuralMethod
 
 DIM, M, N, ROUNDS = 512, 75, 8, 5

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.method import Kind
-from vid2vidmr.records import Interval, Record, Split
+from vid2vidmr.records import Interval, Kind, Record, Split
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,59}")
 LINK = re.compile(r"https?://[^\s\"'\\]{3,300}")

@@ -8,10 +8,11 @@ import pandas as pd
 import torch
 
 from vid2vidmr.batch import PairSamples, Sample, collate
-from vid2vidmr.evaluation.metrics import temporal_iou
-from vid2vidmr.features import FeatureContract, MemoryFeatures
+from vid2vidmr.contract import FeatureContract
+from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PairSet
+from vid2vidmr.windows import temporal_iou
 
 CONTRACT = FeatureContract(
     encoder="toy",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vid2vidmr.ablation import Ablation, Variant
+from vid2vidmr.contract import FeatureContract
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import (
@@ -19,7 +20,6 @@ from vid2vidmr.evaluation import (
     paired_difference,
 )
 from vid2vidmr.extract import extract_features
-from vid2vidmr.features import FeatureContract
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PROTOCOLS

@@ -12,9 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vid2vidmr.contract import TEXT
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import TEXT, FeatureStore, feature_folder
+from vid2vidmr.features import FeatureStore, feature_folder
 from vid2vidmr.files import file_sha256, read_jsonl
 from vid2vidmr.progress import progress
 
@@ -88,7 +89,7 @@ def encode_captions(
     out : Path, optional
         Folder of the store; by default where `open_captions` looks.
     device : str or torch.device, optional
-        See `vid2vidmr.encoders.pick_device`.
+        See `vid2vidmr.devices.pick_device`.
 
     Returns
     -------

@@ -29,7 +29,8 @@ from vid2vidmr.records import Record
 from vid2vidmr.registry import dataset_names
 
 if TYPE_CHECKING:
-    from vid2vidmr.features import FeatureSource, FeatureStore
+    from vid2vidmr.contract import FeatureSource
+    from vid2vidmr.features import FeatureStore
     from vid2vidmr.pairs import PairSet
 
 __all__ = (

@@ -10,7 +10,7 @@ from vid2vidmr.dataset import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS, Datas
 from vid2vidmr.registry import dataset_names
 
 if TYPE_CHECKING:
-    from vid2vidmr.features import FeatureContract
+    from vid2vidmr.contract import FeatureContract
 
 LICENCES = {
     "MIT": ("mit", "https://opensource.org/license/mit"),

@@ -22,10 +22,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from vid2vidmr.contract import DTYPE, FeatureContract
+from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import HubError, UnknownNameError, UserError
 from vid2vidmr.fast_encoder import SUFFIX, fast_encoder
-from vid2vidmr.feature_writer import DTYPE
-from vid2vidmr.features import FeatureContract
 from vid2vidmr.preprocessing import Transform, squeeze
 from vid2vidmr.video import DECODER, SAMPLING
 
@@ -103,15 +103,6 @@ class Encoder:
                 features = self.network(batch.to(self.device))
                 parts.append(features.float().cpu().numpy())
         return np.concatenate(parts)
-
-
-def pick_device(device: str | torch.device | None = None) -> torch.device:
-    """Give the named device; by default CUDA if there is any, else Apple's MPS, else the CPU."""
-    if device is not None:
-        return torch.device(device)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
 def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder:

@@ -12,15 +12,15 @@ import torch
 from filelock import FileLock
 from rich.console import Console
 
+from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
 from vid2vidmr.dataset import Dataset
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import Engine, encode_here
 from vid2vidmr.errors import FeatureError, VideoError
 from vid2vidmr.fast_encoder import SUFFIX, fidelity
 from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError, is_complete
-from vid2vidmr.features import MAX_MISSING_ROWS, FeatureStore, feature_folder
+from vid2vidmr.features import FeatureStore, feature_folder
 from vid2vidmr.files import read_json, write_json
-from vid2vidmr.pairs import STEP_S
 from vid2vidmr.progress import progress
 from vid2vidmr.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
 from vid2vidmr.simulated import SIMULATED, simulate_features
@@ -48,7 +48,7 @@ def extract_features(
     out : Path, optional
         Folder of the store; by default where `open_features` looks.
     device : str or torch.device, optional
-        See `vid2vidmr.encoders.pick_device`.
+        See `vid2vidmr.devices.pick_device`.
     engine : Engine
         Where to encode.
 

@@ -11,20 +11,10 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.features import (
-    FeatureContract,
-    differences,
-    read_contract,
-    read_index,
-    require_finite,
-    require_shape,
-)
+from vid2vidmr.features import read_contract, read_index, require_finite, require_shape
 from vid2vidmr.files import write_json
-
-DTYPE = "float16"
-"""Half the disk and page cache of float32. Rounding is 5e-4 of a value: the cosine to the float32
-feature is above 0.999999. Values beyond 65,504 would overflow and are refused."""
 
 
 class StoreBusyError(FeatureError):

@@ -10,133 +10,20 @@ A store is a folder::
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import ValidationError
 
+from vid2vidmr.contract import STEP_S, FeatureContract, grid_rows
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import read_json
-from vid2vidmr.pairs import STEP_S
-from vid2vidmr.records import Record
 
 if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
-
-MAX_MISSING_ROWS = 2
-"""So many rows may a file be shorter than its annotations say."""
-
-
-TEXT = "-text"
-"""Ends the encoder's name in contracts of captions: they are no features of frames."""
-UNKNOWN = "unknown"
-"""What a contract says of a field that an imported checkpoint does not tell; any value will do."""
-
-
-class FeatureContract(Record):
-    """How features were made; a model refuses features made differently from those it learned on.
-
-    Attributes
-    ----------
-    encoder : str
-        For example ``clip-vit-b32``.
-    weights_sha256 : str
-        Hash of the encoder's weights.
-    dim : int
-        Length of a feature.
-    sampling : str
-        Which frames: ``t = 0, 2, 4, ... s``.
-    preprocessing, decoder, dtype : str
-    simulated : bool
-        True if no video was looked at.
-    """
-
-    encoder: str
-    weights_sha256: str
-    dim: int
-    sampling: str
-    preprocessing: str
-    decoder: str
-    dtype: str
-    simulated: bool = False
-
-
-def differences(found: FeatureContract, expected: FeatureContract) -> str:
-    """Tell what two contracts disagree in, empty if nothing: ``"dim 512 instead of 1280; ..."``.
-
-    Fields of `expected` that are `UNKNOWN` are not compared.
-    """
-    return "; ".join(
-        f"{field} {getattr(found, field)!r} instead of {getattr(expected, field)!r}"
-        for field in FeatureContract.model_fields
-        if getattr(expected, field) not in (getattr(found, field), UNKNOWN)
-    )
-
-
-def require_contract(found: FeatureContract, expected: FeatureContract, what: str) -> None:
-    """Refuse features that were made differently from what is needed.
-
-    Parameters
-    ----------
-    found : FeatureContract
-        Contract of the features at hand.
-    expected : FeatureContract
-        Contract that is needed.
-    what : str
-        What needs them, the subject of the message: ``"The checkpoint matr/seed0"``.
-
-    Raises
-    ------
-    FeatureError
-        Names what differs and the command that makes the right features.
-    """
-    if differing := differences(found, expected):
-        raise FeatureError(
-            f"{what} needs other features than these, which have {differing}: run "
-            f"`vid2vidmr features DATASET --encoder {expected.encoder}` with the same versions."
-        )
-
-
-class FeatureSource(Protocol):
-    """Anything that gives the features of a video."""
-
-    @property
-    def contract(self) -> FeatureContract:
-        """How the features were made."""
-        ...
-
-    def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
-        """Features of a window of a video, (n, dim) float32, n >= 1.
-
-        A window takes the rows of the video's own 2 s grid that lie nearest to the window's grid:
-        row k is the frame within 1 s of ``start_s + 2 k`` (exact where `start_s` is on the grid;
-        past the video's last row, that row), n = ceil((end_s - start_s) / 2).
-        """
-        ...
-
-
-def grid_rows(total: int, video_id: str, start_s: float, end_s: float | None) -> slice | np.ndarray:
-    """Rows of a window in a video of `total` rows, by the rule of `FeatureSource.rows`."""
-    if start_s == 0 and end_s is None:
-        return slice(0, total)
-    first = math.floor(start_s / STEP_S + 0.5)
-    end_s = total * STEP_S if end_s is None else end_s
-    # 1e-6: 8.2 - 2.2 is a hair above 6, which must not cost a fourth row.
-    n = max(1, math.ceil((end_s - start_s) / STEP_S - 1e-6))
-    last = first + n
-    if first < 0 or first > total or last > total + MAX_MISSING_ROWS:
-        raise FeatureError(
-            f"The window {start_s:g} to {end_s:g} s lies outside video {video_id!r}, whose "
-            f"features cover 0 to {total * STEP_S:g} s: its file is not the one that was annotated."
-        )
-    if last <= total:
-        return slice(first, last)
-    # Annotations may end a moment after the pictures do: the last frame stays on screen.
-    return np.minimum(np.arange(first, last), total - 1)
 
 
 def require_finite(rows: np.ndarray, video_id: str, where: str, todo: str) -> None:

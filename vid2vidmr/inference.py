@@ -11,8 +11,8 @@ from torch import nn
 
 from vid2vidmr.batch import PairSamples, collate
 from vid2vidmr.errors import UserError
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.pairs import PairSet
+from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:
     from vid2vidmr.neural import NeuralMethod

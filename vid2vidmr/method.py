@@ -6,12 +6,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json, write_json, write_text
 from vid2vidmr.hub import checkpoint_folder, model_card, push_checkpoint
-from vid2vidmr.records import Prediction, Record
+from vid2vidmr.records import Kind, Prediction, Record
 from vid2vidmr.registry import method_class
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
     from vid2vidmr.pairs import PairSet
     from vid2vidmr.retrieve import Retrieval
-
-Kind = Literal["bias", "untrained", "trained"]
 
 
 class MethodInfo(Record):

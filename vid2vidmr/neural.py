@@ -16,8 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from vid2vidmr.augment import AUGMENTATIONS, Augmentation
-from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
-from vid2vidmr.features import (
+from vid2vidmr.contract import (
     TEXT,
     UNKNOWN,
     FeatureContract,
@@ -26,6 +25,7 @@ from vid2vidmr.features import (
     grid_rows,
     require_contract,
 )
+from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.method import Method
 from vid2vidmr.pairs import QUERIES, PairSet, Query
@@ -402,7 +402,7 @@ class NeuralMethod(Method):
         """Load the weights."""
         from safetensors.torch import load_file
 
-        from vid2vidmr.encoders import pick_device
+        from vid2vidmr.devices import pick_device
 
         tensors = load_file(folder / WEIGHTS)
         projection = tuple(tensors.pop(name).numpy() for name in PROJECTION if name in tensors)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.records import Pair, Split, Window
 
 if TYPE_CHECKING:
-    from vid2vidmr.features import FeatureSource, FeatureStore, MemoryFeatures
+    from vid2vidmr.contract import FeatureSource
+    from vid2vidmr.features import FeatureStore, MemoryFeatures
 
 PROTOCOLS = ("official", "recropped")
-STEP_S = 2.0
-"""Seconds a clip, the step of the feature grid (one frame at t = 0, 2, 4, ...)."""
 Query = Literal["video", "middle-frame", "text"]
 """What a method is given as the query: all frames, the middle one, or a caption's tokens."""
 QUERIES: tuple[Query, ...] = get_args(Query)

@@ -7,8 +7,8 @@ from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vid2vidmr.pool import worker_pool
 from vid2vidmr.run import Setting
+from vid2vidmr.workers import worker_pool
 
 Key = TypeVar("Key", bound=Hashable)
 RunKey = TypeVar("RunKey", bound=tuple[Any, int])
@@ -33,7 +33,7 @@ def side_by_side(
     """
     if not jobs:
         return {}
-    from vid2vidmr.encoders import pick_device
+    from vid2vidmr.devices import pick_device
 
     errors: dict[Key, Exception] = {}
     if pick_device().type != "cpu":

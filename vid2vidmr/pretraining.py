@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.contract import STEP_S, FeatureContract, FeatureSource
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.features import FeatureContract, FeatureSource, MemoryFeatures
+from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.files import read_json, write_json
-from vid2vidmr.pairs import STEP_S, PairSet
-from vid2vidmr.processes import is_main_process
+from vid2vidmr.pairs import PairSet
+from vid2vidmr.progress import is_main_process
 from vid2vidmr.unlabelled import Videos
 
 if TYPE_CHECKING:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +20,6 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
-
-from vid2vidmr.processes import is_main_process
 
 _reports: Any = None
 """In a worker process: the queue to its parent, which shows the bars."""
@@ -102,3 +101,11 @@ def workers_progress(queue: Any) -> Iterator[None]:
         queue.put(None)
         shower.join()
         rich.stop()
+
+
+def is_main_process() -> bool:
+    """Tell whether this process writes and shows progress: of a joint run, the first one.
+
+    Launchers (``torchrun``, ``accelerate launch``) number the processes in ``RANK``.
+    """
+    return os.environ.get("RANK", "0") == "0"

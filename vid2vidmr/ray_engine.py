@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from vid2vidmr.contract import FeatureContract
 from vid2vidmr.encoders import Encoder
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.features import FeatureContract
 
 
 def encode_on_ray(
@@ -117,8 +117,8 @@ class Worker:
     def __init__(self, name: str, device: str | None, contract: dict[str, Any]) -> None:
         import torch
 
+        from vid2vidmr.contract import differences
         from vid2vidmr.encoders import load_encoder
-        from vid2vidmr.features import differences
 
         torch.set_num_threads(1)  # as on one machine: the bytes must not depend on it
         self.refused = ""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
 Split = Literal["train", "val", "test"]
+Kind = Literal["bias", "untrained", "trained"]
 
 
 class Record(BaseModel):
@@ -121,7 +122,7 @@ class Result(Record):
     """
 
     method: str
-    kind: Literal["bias", "untrained", "trained"]
+    kind: Kind
     preset: str | None
     config: dict[str, Any]
     seed: int

@@ -21,9 +21,9 @@ from vid2vidmr.registry import method_class
 if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
     from vid2vidmr.evaluation import Evaluation
-    from vid2vidmr.method import Kind
     from vid2vidmr.pairs import PairSet
     from vid2vidmr.predictions import PredictionHeader
+    from vid2vidmr.records import Kind
 
 PACKAGES = ("vid2vidmr", "numpy", "torch", "av", "opencv-python-headless", "numba", "scipy")
 """Packages whose version can change a number."""

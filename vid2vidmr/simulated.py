@@ -37,10 +37,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.contract import DTYPE, STEP_S, FeatureContract
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.feature_writer import DTYPE, FeatureWriter, is_complete
-from vid2vidmr.features import FeatureContract, FeatureStore, feature_folder
-from vid2vidmr.pairs import STEP_S
+from vid2vidmr.feature_writer import FeatureWriter, is_complete
+from vid2vidmr.features import FeatureStore, feature_folder
 from vid2vidmr.progress import progress
 from vid2vidmr.video import SAMPLING
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vid2vidmr.encoders import open_clip_model, open_clip_name, pick_device, weights_hash
+from vid2vidmr.contract import DTYPE, TEXT, FeatureContract
+from vid2vidmr.devices import pick_device
+from vid2vidmr.encoders import open_clip_model, open_clip_name, weights_hash
 from vid2vidmr.errors import UserError
-from vid2vidmr.feature_writer import DTYPE
-from vid2vidmr.features import TEXT, FeatureContract
 
 SAMPLING = "one row a token, from the start of the text to its end"
 
@@ -85,7 +85,7 @@ def load_text_encoder(name: str, device: str | torch.device | None = None) -> Te
     name : str
         Of the encoder of frames, see `vid2vidmr.encoders.load_encoder`.
     device : str or torch.device, optional
-        See `vid2vidmr.encoders.pick_device`.
+        See `vid2vidmr.devices.pick_device`.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from vid2vidmr.batch import Batch, TrainingSamples, collate
-from vid2vidmr.encoders import pick_device
+from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import UserError
 from vid2vidmr.inference import ious
 from vid2vidmr.neural import require_init

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from vid2vidmr.contract import FeatureSource
 from vid2vidmr.dataset import Dataset, data_home, load_dataset
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.features import FeatureSource, FeatureStore, open_features
+from vid2vidmr.features import FeatureStore, open_features
 
 SUFFIXES = (
     ".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vid2vidmr.evaluation.metrics import temporal_iou
-
 
 def nms_1d(windows: np.ndarray, threshold: float, top: int | None = None) -> np.ndarray:
     """Greedy non-maximum suppression.
@@ -53,3 +51,24 @@ def ranked(windows: np.ndarray, scores: np.ndarray, threshold: float, top: int =
     rows = np.column_stack([windows[order], scores[order]]).astype(np.float64)
     kept: np.ndarray = rows[nms_1d(rows, threshold, top)]
     return kept
+
+
+def temporal_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Intersection over union of windows; 0 where either is NaN or the union is empty.
+
+    Parameters
+    ----------
+    a, b : ndarray, (..., 2)
+        Start and end in seconds; leading axes broadcast.
+
+    Returns
+    -------
+    ndarray, (...)
+    """
+    a_start, a_end = a[..., 0], a[..., 1]
+    b_start, b_end = b[..., 0], b[..., 1]
+    inter = np.minimum(a_end, b_end) - np.maximum(a_start, b_start)
+    np.maximum(inter, 0, out=inter)
+    union = (a_end - a_start) + (b_end - b_start) - inter
+    iou: np.ndarray = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
+    return iou

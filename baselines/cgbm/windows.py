@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vid2vidmr.pairs import STEP_S
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.windows import ranked
 
 

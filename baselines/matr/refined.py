@@ -22,8 +22,8 @@ from baselines.matr.config import MatrConfig
 from baselines.matr.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
 from vid2vidmr.batch import Batch
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn import ConvHead, Encoder, sine_position, xavier_init
-from vid2vidmr.pairs import STEP_S
 
 CHANNELS = 6
 """Numbers of `evidence` a clip."""

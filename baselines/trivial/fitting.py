@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.pairs import PairSet
+from vid2vidmr.windows import temporal_iou
 
 LENGTHS_S = np.round(np.geomspace(2.0, 200.0, 30))
 STEPS = 20

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from baselines.univtg.config import UniVtgConfig
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.method import MethodInfo
 from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.pairs import STEP_S
 from vid2vidmr.variants import PAPER, SEARCH, SMALL, with_variants
 
 if TYPE_CHECKING:

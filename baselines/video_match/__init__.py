@@ -8,8 +8,8 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from baselines.matching import FrameMatch
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.pairs import STEP_S
 
 
 @dataclass(frozen=True)

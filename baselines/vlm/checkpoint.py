@@ -42,7 +42,7 @@ def load_checkpoint(
         import transformers
     except ImportError:
         raise UserError('transformers is missing: pip install "vid2vidmr[vlm]".') from None
-    from vid2vidmr.encoders import pick_device
+    from vid2vidmr.devices import pick_device
 
     where = device_map if device_map is not None else str(pick_device())
     code = {k: v for k, v in more.items() if k == "trust_remote_code"}

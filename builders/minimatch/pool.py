@@ -16,8 +16,8 @@ def render_missing(plans: Sequence[VideoPlan], folder: Path, workers: int) -> No
     The number of processes does not change a byte: each video has its own random streams.
     """
     # Late: a worker imports this module too, and needs neither.
-    from vid2vidmr.pool import worker_pool
     from vid2vidmr.progress import progress
+    from vid2vidmr.workers import worker_pool
 
     jobs = [(plan, folder / f"{plan.video_id}.mp4") for plan in plans]
     jobs = [(plan, path) for plan, path in jobs if not path.exists()]

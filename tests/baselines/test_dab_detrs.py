@@ -18,8 +18,8 @@ from baselines.qd_detr import QdDetr
 from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.batch import Batch, PairSamples, collate
 from vid2vidmr.detr import DetrMethod
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.nn.detr import has_negative
+from vid2vidmr.windows import temporal_iou
 
 DIM = 12
 TINY: dict[str, Any] = {

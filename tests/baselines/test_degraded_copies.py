@@ -9,11 +9,11 @@ from coded_video import constant_rate, write_video
 from baselines.dtw_match import DtwMatch
 from baselines.video_match import VideoMatch
 from vid2vidmr.encoders import load_encoder
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.retrieve import retrieve
 from vid2vidmr.video import sample_frames
+from vid2vidmr.windows import temporal_iou
 
 FPS, WIDTH, HEIGHT = 4, 256, 144
 TARGET_S, EXCERPT_S, EXCERPTS = 270, 8, 30

@@ -16,9 +16,10 @@ from golden_cases import golden_cases
 from published_checkpoints import published_file
 from safetensors.torch import load_file
 
+from vid2vidmr.contract import FeatureContract
 from vid2vidmr.dataset import DatasetInfo, write_dataset
 from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import FeatureContract, feature_folder
+from vid2vidmr.features import feature_folder
 from vid2vidmr.method import load_method
 from vid2vidmr.predictions import read_predictions
 

@@ -5,9 +5,9 @@ import pytest
 from baselines.trivial import CentreWindow, FittedPrior, RandomWindow, WholeVideo
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.registry import method_class
+from vid2vidmr.windows import temporal_iou
 
 METHODS = [RandomWindow, WholeVideo, CentreWindow, FittedPrior]
 

@@ -3,8 +3,9 @@ import pandas as pd
 import pytest
 
 from baselines.video_match import VideoMatch, VideoMatchConfig
+from vid2vidmr.contract import FeatureContract
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.features import FeatureContract, MemoryFeatures
+from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.method import load_method
 from vid2vidmr.pairs import PairSet
 

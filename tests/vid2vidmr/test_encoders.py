@@ -9,7 +9,8 @@ import pytest
 import torch
 from tiny_clip import tiny_clip
 
-from vid2vidmr.encoders import load_encoder, pick_device
+from vid2vidmr.devices import pick_device
+from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import HubError, UnknownNameError, UserError
 
 

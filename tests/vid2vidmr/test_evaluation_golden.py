@@ -15,10 +15,11 @@ import pytest
 from published_evaluators import LENGTHS, OURS, PUBLISHED, Habits, score_pair, truths_between
 
 from vid2vidmr.evaluation import evaluate, rank_windows
-from vid2vidmr.evaluation.metrics import per_pair_metrics, temporal_iou
+from vid2vidmr.evaluation.metrics import per_pair_metrics
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import read_predictions
 from vid2vidmr.records import Prediction
+from vid2vidmr.windows import temporal_iou
 
 FOLDER = Path(os.environ.get("VID2VIDMR_GOLDEN", Path(__file__).parents[1] / "golden"))
 FOLDER = FOLDER / "eval_synthetic"

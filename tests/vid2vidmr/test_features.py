@@ -8,16 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mini_dataset import mini_dataset
 
+from vid2vidmr.contract import FeatureContract, require_contract
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import (
-    FeatureContract,
-    FeatureStore,
-    MemoryFeatures,
-    feature_folder,
-    open_features,
-    require_contract,
-)
+from vid2vidmr.features import FeatureStore, MemoryFeatures, feature_folder, open_features
 from vid2vidmr.neural import ProjectedFeatures
 
 CONTRACT = FeatureContract(

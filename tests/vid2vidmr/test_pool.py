@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from vid2vidmr.errors import UnknownNameError, UserError
-from vid2vidmr.pool import worker_pool
 from vid2vidmr.progress import progress
+from vid2vidmr.workers import worker_pool
 
 
 def work(steps: int) -> int:
@@ -39,7 +39,7 @@ def test_errors_of_workers_keep_their_sentence() -> None:
 
 PARENT = """
 import sys, time
-from vid2vidmr.pool import worker_pool
+from vid2vidmr.workers import worker_pool
 if __name__ == "__main__":
     with worker_pool(1) as pool:
         print(pool.submit(__import__("os").getpid).result(), flush=True)

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 from vid2vidmr.registry import dataset_builder, method_class
+from vid2vidmr.windows import temporal_iou
 
 THRESHOLDS = (0.3, 0.5, 0.7)
 

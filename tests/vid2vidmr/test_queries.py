@@ -14,8 +14,9 @@ from baselines.moment_detr import MomentDetr
 from baselines.qd_detr import QdDetr
 from baselines.univtg import UniVtg
 from vid2vidmr.batch import PairSamples, TrainingSamples
+from vid2vidmr.contract import TEXT, UNKNOWN, FeatureContract
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
-from vid2vidmr.features import TEXT, UNKNOWN, FeatureContract, MemoryFeatures
+from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.run import presets_of

@@ -12,8 +12,8 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.records import Interval, Record
+from vid2vidmr.windows import temporal_iou
 
 UNCHANGED_IOU = 0.9
 """IoU of two first windows above which one counts as the other."""

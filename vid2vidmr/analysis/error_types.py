@@ -26,8 +26,9 @@ import numpy as np
 
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.evaluate import Evaluation
-from vid2vidmr.evaluation.metrics import per_pair_metrics, temporal_iou
+from vid2vidmr.evaluation.metrics import per_pair_metrics
 from vid2vidmr.records import Interval
+from vid2vidmr.windows import temporal_iou
 
 TYPES = ("correct", "duplicate", "boundary", "wrong moment", "background", "miss")
 """Types of windows; `window_types` gives indices into this."""

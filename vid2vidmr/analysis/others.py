@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.evaluation.metrics import temporal_iou
 from vid2vidmr.pairs import PairSet
+from vid2vidmr.windows import temporal_iou
 
 SHOWN = 0.5
 """Part of another moment that must lie in the target: ends of moments cut off are none."""

@@ -136,7 +136,7 @@ def train(
     """
     from vid2vidmr.dataset import load_dataset
     from vid2vidmr.hub import checkpoint_folder
-    from vid2vidmr.processes import is_main_process
+    from vid2vidmr.progress import is_main_process
     from vid2vidmr.run import Setting, runs_home
 
     built = load_dataset(dataset)

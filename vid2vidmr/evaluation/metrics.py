@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from vid2vidmr.windows import temporal_iou
+
 RANKS = (1, 5)
 THRESHOLDS = (0.3, 0.5, 0.7)
 AVERAGE_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -17,27 +19,6 @@ AVERAGE_THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 AP_THRESHOLDS = (0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 AP_WINDOWS = 10
 """Windows a pair that average precision looks at, as in Moment-DETR's evaluator."""
-
-
-def temporal_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Intersection over union of windows; 0 where either is NaN or the union is empty.
-
-    Parameters
-    ----------
-    a, b : ndarray, (..., 2)
-        Start and end in seconds; leading axes broadcast.
-
-    Returns
-    -------
-    ndarray, (...)
-    """
-    a_start, a_end = a[..., 0], a[..., 1]
-    b_start, b_end = b[..., 0], b[..., 1]
-    inter = np.minimum(a_end, b_end) - np.maximum(a_start, b_start)
-    np.maximum(inter, 0, out=inter)
-    union = (a_end - a_start) + (b_end - b_start) - inter
-    iou: np.ndarray = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0)
-    return iou
 
 
 def recall(

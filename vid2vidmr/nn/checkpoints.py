@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from vid2vidmr.contract import UNKNOWN, FeatureContract
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.features import UNKNOWN, FeatureContract
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.registry import method_class
 

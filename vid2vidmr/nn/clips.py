@@ -15,8 +15,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.spans import span_giou
-from vid2vidmr.pairs import STEP_S
 from vid2vidmr.windows import ranked
 
 LOG_MASKED = -149 * math.log(2)

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from vid2vidmr.batch import Batch
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.detr import DetrConfig
 from vid2vidmr.errors import UserError
 from vid2vidmr.nn.checkpoints import require_options
@@ -27,7 +28,6 @@ from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
 from vid2vidmr.nn.saliency import ClipDraw, clips_inside, draw_clips
 from vid2vidmr.nn.spans import to_centre_width
 from vid2vidmr.nn.transformer import xavier_init
-from vid2vidmr.pairs import STEP_S
 
 
 class Inputs(NamedTuple):

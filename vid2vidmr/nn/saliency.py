@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vid2vidmr.pairs import STEP_S
+from vid2vidmr.contract import STEP_S
 
 RANKS = 12
 """Highest saliency of a clip: three people rate it 0 to 4."""

@@ -17,8 +17,7 @@ from vid2vidmr.evaluation import (
     query_sensitivity,
     rank_bands,
 )
-from vid2vidmr.method import Kind
-from vid2vidmr.records import Interval
+from vid2vidmr.records import Interval, Kind
 
 if TYPE_CHECKING:
     from vid2vidmr.dataset import Dataset
