@@ -3,7 +3,7 @@
 Run by hand: ``python benchmarks/frames.py``. Renders two videos (GOP 250 and 50) into a temporary
 folder, then reads them in turn, several rounds, one thread each: ffmpeg's filter ``fps=0.5``
 (frames as raw rgb24 through a pipe, CPU time of the child process), PyAV decoding everything, and
-`vid2vidmr.video.sample_frames`. Medians of CPU time. The frames of the last two are compared.
+`vid2vidmr.video.sample.sample_frames`. Medians of CPU time. The frames of the last two are compared.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import av
 import imageio_ffmpeg
 import numpy as np
 
-from vid2vidmr.video import sample_frames
+from vid2vidmr.video.sample import sample_frames
 
 SECONDS, ROUNDS = 60, 5
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -85,7 +85,7 @@ def main() -> None:
     sides: dict[str, Callable[[Path], int]] = {
         "ffmpeg fps=0.5": with_ffmpeg,
         "PyAV, everything": lambda path: sum(1 for _ in everything(path)),
-        "vid2vidmr.video.sample_frames": lambda path: sum(
+        "vid2vidmr.video.sample.sample_frames": lambda path: sum(
             1 for _ in sample_frames(path, threads=1)
         ),
     }
@@ -105,7 +105,7 @@ def main() -> None:
             print(f"GOP {gop}: {len(ours)} frames, identical: {same}", file=sys.stderr)
     for name, (long, short) in rates.items():
         print(f"{name:32}{long:10.1f}{short:10.1f}")
-    base, ours_ = rates["ffmpeg fps=0.5"], rates["vid2vidmr.video.sample_frames"]
+    base, ours_ = rates["ffmpeg fps=0.5"], rates["vid2vidmr.video.sample.sample_frames"]
     print(f"{'ratio to ffmpeg':32}{ours_[0] / base[0]:9.1f}x{ours_[1] / base[1]:9.1f}x")
 
 

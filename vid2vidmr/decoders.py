@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from vid2vidmr.errors import UserError, VideoError
-from vid2vidmr.video import sample_frames
+from vid2vidmr.video.sample import sample_frames
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 Size = Callable[[int, int], tuple[int, int]]

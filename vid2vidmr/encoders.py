@@ -27,7 +27,7 @@ from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import HubError, UnknownNameError, UserError
 from vid2vidmr.fast_encoder import SUFFIX, fast_encoder
 from vid2vidmr.preprocessing import Transform, squeeze
-from vid2vidmr.video import DECODER, SAMPLING
+from vid2vidmr.video.sample import DECODER, SAMPLING
 
 ENCODERS = (
     "clip-vit-b32", "clip-vit-b32+fast", "efficientnet-lite0", "open_clip:MODEL/PRETRAINED"
@@ -58,7 +58,7 @@ class Encoder:
     cpu_batch : int
         Frames a batch on a CPU.
     size : callable or None
-        To what the decoder should scale frames, see `vid2vidmr.video.sample_frames`; can be
+        To what the decoder should scale frames, see `vid2vidmr.video.sample.sample_frames`; can be
         pickled, too.
     """
 

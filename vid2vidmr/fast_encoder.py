@@ -17,7 +17,7 @@ from torch import Tensor
 
 from vid2vidmr.errors import UserError
 from vid2vidmr.preprocessing import Middle
-from vid2vidmr.video import sample_frames
+from vid2vidmr.video.sample import sample_frames
 
 if TYPE_CHECKING:
     from vid2vidmr.encoders import Encoder

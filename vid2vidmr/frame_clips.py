@@ -26,7 +26,7 @@ from vid2vidmr.neural import TrainingConfig
 from vid2vidmr.pairs import pair_stream
 from vid2vidmr.progress import progress
 from vid2vidmr.unlabelled import Videos
-from vid2vidmr.video import sample_frames
+from vid2vidmr.video.sample import sample_frames
 
 GRID_S = 0.5
 """Clips start, end and are sampled at multiples of this."""

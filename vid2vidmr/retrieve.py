@@ -15,7 +15,7 @@ from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.method import Method
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Record
-from vid2vidmr.video import video_duration
+from vid2vidmr.video.sample import video_duration
 
 DEFAULT_ENCODER = "clip-vit-b32"
 

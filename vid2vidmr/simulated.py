@@ -42,7 +42,7 @@ from vid2vidmr.dataset import Dataset
 from vid2vidmr.feature_writer import FeatureWriter, is_complete
 from vid2vidmr.features import FeatureStore, feature_folder
 from vid2vidmr.progress import progress
-from vid2vidmr.video import SAMPLING
+from vid2vidmr.video.sample import SAMPLING
 
 SIMULATED = "simulated"
 """Name of the encoder."""

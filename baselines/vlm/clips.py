@@ -17,7 +17,7 @@ from baselines.vlm.records import Frames
 from vid2vidmr.errors import VideoError
 from vid2vidmr.files import read_json, replacing, write_json
 from vid2vidmr.progress import progress
-from vid2vidmr.video import sample_frames
+from vid2vidmr.video.sample import sample_frames
 
 STEP_S = 0.5
 """Frames are taken from this grid of the file: finer than any budget can show."""

@@ -26,7 +26,7 @@ from vid2vidmr.files import read_jsonl, write_jsonl
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader
 from vid2vidmr.records import Record
-from vid2vidmr.video import video_duration
+from vid2vidmr.video.sample import video_duration
 
 FILE = "requests.jsonl"
 

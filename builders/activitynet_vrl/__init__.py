@@ -94,7 +94,7 @@ class ActivityNetVRL(DatasetBuilder):
             download_videos(dataset, wanted, download)
             dataset = Dataset(out)
         if cut:
-            from vid2vidmr.cuts import cut_clips
+            from vid2vidmr.video.cut import cut_clips
 
             cut_clips(dataset)
         unknown = released.videos["duration_s"].isna()

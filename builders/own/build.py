@@ -98,7 +98,7 @@ def build_own(
     )
     write_manifest(dataset, read_states(out))
     if cut:
-        from vid2vidmr.cuts import cut_clips
+        from vid2vidmr.video.cut import cut_clips
 
         cut_clips(dataset)
     gone = int(videos["path"].isna().sum())

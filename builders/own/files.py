@@ -11,7 +11,7 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.progress import progress
 from vid2vidmr.unlabelled import SUFFIXES
-from vid2vidmr.video import video_duration
+from vid2vidmr.video.sample import video_duration
 
 
 def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:

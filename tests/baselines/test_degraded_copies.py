@@ -12,7 +12,7 @@ from vid2vidmr.encoders import load_encoder
 from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.pairs import PairSet
 from vid2vidmr.retrieve import retrieve
-from vid2vidmr.video import sample_frames
+from vid2vidmr.video.sample import sample_frames
 from vid2vidmr.windows import temporal_iou
 
 FPS, WIDTH, HEIGHT = 4, 256, 144

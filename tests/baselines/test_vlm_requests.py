@@ -20,10 +20,10 @@ from baselines.vlm.prompts import (
     variation,
 )
 from baselines.vlm.records import Frames, Image, Text, Video
-from vid2vidmr import video
 from vid2vidmr.errors import DataError, VideoError
 from vid2vidmr.registry import dataset_builder, method_class
 from vid2vidmr.run import prediction_header
+from vid2vidmr.video import sample as video
 
 QUERY = ShownClip(("q0", "q1"), (0.0, 0.5), 1.0)
 TARGET = ShownClip(("t0", "t1", "t2"), (0.0, 12.5, 25.0), 30.0)

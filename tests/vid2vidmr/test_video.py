@@ -7,7 +7,7 @@ import pytest
 from coded_video import constant_rate, read_number, write_silence, write_video
 
 from vid2vidmr.errors import VideoError
-from vid2vidmr.video import sample_frames, video_duration
+from vid2vidmr.video.sample import sample_frames, video_duration
 
 NTSC = Fraction(30_000, 1001)
 

@@ -14,7 +14,7 @@ from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
 from vid2vidmr.downloads.store import Arrived
 from vid2vidmr.errors import VideoError
 from vid2vidmr.files import file_sha256
-from vid2vidmr.video import read_through
+from vid2vidmr.video.sample import read_through
 
 FORMAT = "bv*[height<=?720]/b"
 """The best pictures up to 720 lines, without sound where it can be had without: no encoder looks

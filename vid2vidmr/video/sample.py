@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vid2vidmr.decode import frames_shown, open_video, read_packets
 from vid2vidmr.errors import VideoError
+from vid2vidmr.video.packets import frames_shown, open_video, read_packets
 
 if TYPE_CHECKING:
     import av

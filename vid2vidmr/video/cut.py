@@ -17,10 +17,10 @@ import av
 import pandas as pd
 
 from vid2vidmr.dataset import Dataset
-from vid2vidmr.decode import open_video
 from vid2vidmr.errors import DataError, VideoError
 from vid2vidmr.files import file_sha256, replacing
 from vid2vidmr.progress import progress
+from vid2vidmr.video.packets import open_video
 
 _SEEK_EARLY_S = 1.0  # a container seeks by decoding times, which run ahead of what is shown
 _ENCODER = {

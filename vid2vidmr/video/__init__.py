@@ -1,0 +1,1 @@
+"""Video files: packets, samples, cuts."""
