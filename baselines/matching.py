@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.method import Method
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import ranked
 

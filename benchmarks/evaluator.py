@@ -18,6 +18,7 @@ from statistics import median
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate, paired_difference, rank_bands, rank_windows
 from vid2vidmr.evaluation.metrics import (
     AP_THRESHOLDS,
@@ -26,7 +27,6 @@ from vid2vidmr.evaluation.metrics import (
     per_pair_metrics,
 )
 from vid2vidmr.evaluation.ranking import clean_windows
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import temporal_iou
 

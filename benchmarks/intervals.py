@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.evaluation.bootstrap import LEVEL, intervals, resampled_means
 from vid2vidmr.evaluation.significance import two_sided
 from vid2vidmr.evaluation.variance import Deviations, cluster_sums

@@ -19,7 +19,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.files import file_sha256
 from vid2vidmr.run import Setting
 

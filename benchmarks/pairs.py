@@ -25,8 +25,10 @@ import pyarrow.compute
 import pyarrow.parquet  # noqa: F401  (imports are no part of what is measured)
 
 from builders.own.pairs import own_pairs
-from vid2vidmr.dataset import DatasetInfo, load_dataset, write_dataset
-from vid2vidmr.pairs import PairSet
+from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.write import write_dataset
 
 ROUNDS, CLASSES, EACH, MATCHES = 5, 16, 217, 80
 INFO = DatasetInfo(

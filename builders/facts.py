@@ -11,7 +11,7 @@ from vid2vidmr.errors import DataError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.data.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def missing_videos(
     Returns
     -------
     DataFrame
-        With the columns `vid2vidmr.dataset.VIDEO_COLUMNS`, status ``missing``.
+        With the columns `vid2vidmr.data.info.VIDEO_COLUMNS`, status ``missing``.
     """
     import pandas as pd
 

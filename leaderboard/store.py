@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from leaderboard.strict import gunzip, parse_predictions, read_record
 from leaderboard.submission import Run, Submission, require_card, submission_id
-from vid2vidmr.dataset import Dataset, load_dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
+from vid2vidmr.data.fingerprint import fingerprint as fingerprint_of
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.fingerprints import fingerprint as fingerprint_of
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader, check_header
 from vid2vidmr.records import Prediction
-from vid2vidmr.results import WRONG_QUERIES
 
 HOME = Path(__file__).parent
 SUBMISSIONS = HOME / "submissions"

@@ -24,7 +24,7 @@ from leaderboard.strict import (
     require_plain,
 )
 from leaderboard.submission import Card, Run, Submission, require_card, submission_id
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.metrics import AP_WINDOWS
 from vid2vidmr.predictions import PredictionHeader

@@ -17,7 +17,7 @@ from leaderboard.store import (
 )
 from leaderboard.strict import gunzip, parse_predictions
 from leaderboard.submission import Run, Submission
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.predictions import PredictionHeader
 from vid2vidmr.progress import progress

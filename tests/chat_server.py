@@ -19,7 +19,8 @@ import pandas as pd
 from coded_video import constant_rate, numbered_frame, write_video
 from mini_dataset import INFO
 
-from vid2vidmr.dataset import Dataset, write_dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.write import write_dataset
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
 

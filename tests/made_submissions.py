@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from leaderboard.submit import submit
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
-from vid2vidmr.pairs import PairSet
 
 
 def windows_of(pairs: PairSet, shift: float, seed: int) -> list[list[list[float]]]:

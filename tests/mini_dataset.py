@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.dataset import Dataset, DatasetInfo, write_dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 
 INFO = DatasetInfo(
     name="mini",

@@ -12,11 +12,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset, load_dataset
+    from vid2vidmr.data.dataset import Dataset, load_dataset
+    from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.errors import UserError
     from vid2vidmr.evaluation import evaluate
     from vid2vidmr.method import Method, load_method
-    from vid2vidmr.pairs import PairSet
     from vid2vidmr.records import Moment, Pair, Prediction, Result
 
 __version__ = "0.1.0"

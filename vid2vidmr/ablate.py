@@ -10,7 +10,8 @@ from typing import Any
 
 from vid2vidmr.ablation import Ablation, Variant
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import (
     Evaluation,
@@ -22,7 +23,6 @@ from vid2vidmr.evaluation import (
 from vid2vidmr.extract import extract_features
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.pairs import PROTOCOLS
 from vid2vidmr.parallel import fit_side_by_side, side_by_side
 from vid2vidmr.pretraining import Level, pretrain
 from vid2vidmr.records import Interval

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from vid2vidmr.contract import STEP_S
+from vid2vidmr.data.protocols import recrop_windows
 from vid2vidmr.errors import UnknownNameError
-from vid2vidmr.pairs import recrop_windows
 
 if TYPE_CHECKING:
     from vid2vidmr.batch import Sample

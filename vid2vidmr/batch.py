@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from vid2vidmr.augment import augmented, noisy, recropped, self_supervised
-from vid2vidmr.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet
 
 if TYPE_CHECKING:
     from vid2vidmr.neural import TrainingConfig

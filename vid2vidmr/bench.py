@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vid2vidmr.availability import Manifest
 from vid2vidmr.captions import open_captions
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.availability import Manifest
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod, require_init
-from vid2vidmr.pairs import PROTOCOLS
 from vid2vidmr.parallel import fit_side_by_side
 from vid2vidmr.registry import method_class, method_names
 from vid2vidmr.run import Scored, Setting, runs_home

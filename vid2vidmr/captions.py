@@ -22,7 +22,7 @@ from vid2vidmr.progress import progress
 if TYPE_CHECKING:
     import torch
 
-    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.text_encoder import TextEncoder
 
 ENCODER = "clip-vit-b32"

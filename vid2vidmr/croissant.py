@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.files import file_sha256
 
 _TERMS = (

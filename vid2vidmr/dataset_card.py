@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from vid2vidmr.dataset import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS, Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.registry import dataset_names
 
 if TYPE_CHECKING:

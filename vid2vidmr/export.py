@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from vid2vidmr.contract import STEP_S
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import write_jsonl
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Window
 
 

@@ -13,7 +13,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import Engine, encode_here
 from vid2vidmr.errors import FeatureError, VideoError

@@ -23,7 +23,7 @@ from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import read_json
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.data.dataset import Dataset
 
 
 def require_finite(rows: np.ndarray, video_id: str, where: str, todo: str) -> None:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from vid2vidmr.augment import Augmentation, draw_augmentation, noisy
 from vid2vidmr.contract import STEP_S, require_contract
+from vid2vidmr.data.protocols import pair_stream
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import side_by_side
 from vid2vidmr.errors import FeatureError, UserError, VideoError
@@ -23,7 +24,6 @@ from vid2vidmr.extract import report
 from vid2vidmr.feature_writer import FeatureWriter
 from vid2vidmr.features import FeatureStore
 from vid2vidmr.neural import TrainingConfig
-from vid2vidmr.pairs import pair_stream
 from vid2vidmr.progress import progress
 from vid2vidmr.unlabelled import Videos
 from vid2vidmr.video.sample import sample_frames

@@ -16,8 +16,8 @@ from vid2vidmr.registry import method_class
 
 if TYPE_CHECKING:
     from vid2vidmr.ablation import Ablation
-    from vid2vidmr.dataset import Dataset
-    from vid2vidmr.pairs import PairSet
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.retrieve import Retrieval
 
 

@@ -25,10 +25,10 @@ from vid2vidmr.contract import (
     grid_rows,
     require_contract,
 )
+from vid2vidmr.data.pairs import QUERIES, PairSet, Query
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.method import Method
-from vid2vidmr.pairs import QUERIES, PairSet, Query
 from vid2vidmr.records import Prediction
 
 if TYPE_CHECKING:

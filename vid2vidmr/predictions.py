@@ -21,8 +21,8 @@ from vid2vidmr.files import read_jsonl, write_jsonl
 from vid2vidmr.records import Prediction, Record, Split
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset
-    from vid2vidmr.pairs import PairSet
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.data.pairs import PairSet
 
 SECONDS_DECIMALS = 4
 SCORE_DECIMALS = 6
@@ -43,7 +43,7 @@ class PredictionHeader(Record):
     dataset, dataset_fingerprint : str
     split : {"train", "val", "test"}
     protocol : str
-        One of `vid2vidmr.pairs.PROTOCOLS`.
+        One of `vid2vidmr.data.protocols.PROTOCOLS`.
     protocol_seed : int
         Seed of the protocol's cuts.
     encoder : str or None

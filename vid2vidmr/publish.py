@@ -11,12 +11,14 @@ from pathlib import Path
 import pandas as pd
 
 from vid2vidmr.croissant import croissant
-from vid2vidmr.dataset import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS, Dataset
+from vid2vidmr.data.builder import dataset_builder
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.dataset_card import dataset_card, licence_of
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features import FeatureStore, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
-from vid2vidmr.registry import dataset_builder, dataset_names
+from vid2vidmr.registry import dataset_names
 
 STORE = ("contract.json", "index.jsonl", "features.bin")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")

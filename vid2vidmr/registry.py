@@ -1,7 +1,7 @@
 """Methods and data sets are found by entry points, so that a third party adds one from outside.
 
 Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.method.Method`) and ``vid2vidmr.datasets``
-(subclasses of `vid2vidmr.dataset.DatasetBuilder`); ``vid2vidmr.reports``, functions that give the
+(subclasses of `vid2vidmr.data.builder.DatasetBuilder`); ``vid2vidmr.reports``, functions that give the
 rows of a table of a publication by its name; ``vid2vidmr.commands``, Typer apps or functions that
 become commands. ``vid2vidmr.method_groups`` are mappings of names to such subclasses: the method
 ``vlm:qwen3-vl-8b`` is ``qwen3-vl-8b`` of the group ``vlm``. Nothing is imported before it is asked
@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from vid2vidmr.errors import UnknownNameError, UserError
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import DatasetBuilder
     from vid2vidmr.method import Method
 
 
@@ -90,17 +89,6 @@ def method_group(name: str) -> Mapping[str, type[Method]]:
         With the nearest registered name.
     """
     return _load("method_group", name)  # type: ignore[no-any-return]
-
-
-def dataset_builder(name: str) -> DatasetBuilder:
-    """Return the builder of a data set.
-
-    Raises
-    ------
-    UnknownNameError
-        With the nearest registered name.
-    """
-    return _load("dataset", name)()  # type: ignore[no-any-return]
 
 
 def report(name: str) -> Callable[[str], list[Mapping[str, Any]]]:

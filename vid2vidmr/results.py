@@ -12,23 +12,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vid2vidmr.availability import SUBSET, Manifest
+from vid2vidmr.data.availability import Manifest
+from vid2vidmr.data.protocols import SUBSET, WRONG_QUERIES
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.records import Result
 from vid2vidmr.registry import method_class
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.evaluation import Evaluation
-    from vid2vidmr.pairs import PairSet
     from vid2vidmr.predictions import PredictionHeader
     from vid2vidmr.records import Kind
 
 PACKAGES = ("vid2vidmr", "numpy", "torch", "av", "opencv-python-headless", "numba", "scipy")
 """Packages whose version can change a number."""
-WRONG_QUERIES = ", wrong queries"
-"""What `PairSet.wrong_queries` appends to the name of a protocol."""
 
 
 def versions() -> dict[str, str]:

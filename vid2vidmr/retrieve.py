@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from vid2vidmr.contract import FeatureContract, require_contract
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.encoders import Encoder, load_encoder
 from vid2vidmr.encoding import encode_video
 from vid2vidmr.errors import UserError
 from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.method import Method
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Record
 from vid2vidmr.video.sample import video_duration
 

@@ -38,7 +38,7 @@ import numpy as np
 import pandas as pd
 
 from vid2vidmr.contract import DTYPE, STEP_S, FeatureContract
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.feature_writer import FeatureWriter, is_complete
 from vid2vidmr.features import FeatureStore, feature_folder
 from vid2vidmr.progress import progress

@@ -18,11 +18,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from vid2vidmr.batch import Batch, TrainingSamples, collate
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import UserError
 from vid2vidmr.inference import ious
 from vid2vidmr.neural import require_init
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.progress import Bar, progress
 from vid2vidmr.sampling import epoch_batches, shares
 from vid2vidmr.training_log import TrainingLog

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.extract import extract_features
 from vid2vidmr.files import read_json, write_json

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from vid2vidmr.contract import FeatureSource
-from vid2vidmr.dataset import Dataset, data_home, load_dataset
+from vid2vidmr.data.dataset import Dataset, data_home, load_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features import FeatureStore, open_features
 

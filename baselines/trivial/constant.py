@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from baselines.trivial.fitting import best_windows, lengths, place, shares
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UserError
 from vid2vidmr.method import Method, MethodInfo
-from vid2vidmr.pairs import PROTOCOLS, PairSet
 from vid2vidmr.records import Prediction
 
 

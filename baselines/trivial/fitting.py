@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vid2vidmr.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.windows import temporal_iou
 
 LENGTHS_S = np.round(np.geomspace(2.0, 200.0, 30))

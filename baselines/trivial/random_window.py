@@ -9,8 +9,8 @@ from typing import ClassVar
 
 import numpy as np
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.method import Method, MethodInfo
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 
 

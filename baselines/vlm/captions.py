@@ -15,10 +15,10 @@ from baselines.vlm.ledger import FILE, open_ledger
 from baselines.vlm.prepare import prepare_captions
 from baselines.vlm.records import Frames, Reply, Runner
 from vid2vidmr.captions import read_captions
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_name, read_json, write_json, write_jsonl
-from vid2vidmr.pairs import PairSet
 
 
 def captions_file(dataset: Dataset, track: Track, model: str) -> Path:

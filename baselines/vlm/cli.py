@@ -65,7 +65,7 @@ def prepare(
     from baselines.vlm.captions import open_track
     from baselines.vlm.prepare import prepare as write
     from baselines.vlm.records import Frames
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.method import preset_config
     from vid2vidmr.registry import method_class
     from vid2vidmr.run import prediction_header
@@ -179,7 +179,7 @@ def caption(
     from baselines.vlm.captions import write_captions
     from baselines.vlm.generate import open_runner
     from baselines.vlm.records import Frames
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.method import preset_config
 
     built = load_dataset(dataset)

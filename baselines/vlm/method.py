@@ -14,11 +14,11 @@ from baselines.vlm.generate import ask, open_runner
 from baselines.vlm.models import Known, Model, server_url
 from baselines.vlm.prompts import variation
 from baselines.vlm.records import Frames
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.method import Method, MethodInfo
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 from vid2vidmr.run import prediction_header
 

@@ -20,10 +20,10 @@ from baselines.vlm.clips import Clip, show_clips
 from baselines.vlm.config import VlmConfig
 from baselines.vlm.prompts import ShownClip, caption_request, retrieval_request
 from baselines.vlm.records import Frames, Request
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_jsonl, write_jsonl
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader
 from vid2vidmr.records import Record
 from vid2vidmr.video.sample import video_duration

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset
+from vid2vidmr.data.builder import DatasetBuilder
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import SPLITS, DatasetInfo
+from vid2vidmr.data.pair_ids import at_most, pair_table
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
-from vid2vidmr.fingerprints import SPLITS
-from vid2vidmr.pair_table import at_most, pair_table
 
 
 class ActivityNetVRL(DatasetBuilder):
@@ -94,7 +96,7 @@ class ActivityNetVRL(DatasetBuilder):
             download_videos(dataset, wanted, download)
             dataset = Dataset(out)
         if cut:
-            from vid2vidmr.video.cut import cut_clips
+            from vid2vidmr.data.clips import cut_clips
 
             cut_clips(dataset)
         unknown = released.videos["duration_s"].isna()

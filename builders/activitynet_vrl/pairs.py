@@ -14,7 +14,7 @@ def candidates(items: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     A query fits when its segment is not longer than the target (the whole stretch around the
     other moment, not that moment): this is the rule that gives the 472,704 train pairs of the
     published data set. Moments of one video are paired too, as published; the sources in
-    `vid2vidmr.pairs.PairSet` tell such pairs apart.
+    `vid2vidmr.data.pairs.PairSet` tell such pairs apart.
 
     Parameters
     ----------

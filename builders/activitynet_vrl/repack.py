@@ -19,8 +19,8 @@ from typing import Any
 
 import pandas as pd
 
+from vid2vidmr.data.info import SPLITS
 from vid2vidmr.files import replacing
-from vid2vidmr.fingerprints import SPLITS
 
 ANNOTATIONS = Path(__file__).parent / "annotations"
 

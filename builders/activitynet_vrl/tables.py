@@ -10,7 +10,7 @@ import pandas as pd
 from builders.activitynet_vrl.derive import FRAMES_PER_FEATURE
 from builders.activitynet_vrl.repack import ANNOTATIONS
 from builders.facts import missing_videos
-from vid2vidmr.fingerprints import SPLITS
+from vid2vidmr.data.info import SPLITS
 
 CLASSES = {"train": 160, "val": 20, "test": 20}
 NOMINAL_FPS = 30.0

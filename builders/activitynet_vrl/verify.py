@@ -8,7 +8,7 @@ import pandas as pd
 from builders.activitynet_vrl.derive import LONGEST_LOCATION, LONGEST_MOMENT, derive
 from builders.activitynet_vrl.tables import CLASSES, Released
 from builders.facts import Fact
-from vid2vidmr.fingerprints import SPLITS
+from vid2vidmr.data.info import SPLITS
 
 ITEMS = {"train": 7_593, "val": 829, "test": 978}
 VIDEOS = {"train": 3_791, "val": 444, "test": 494}

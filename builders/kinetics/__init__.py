@@ -9,7 +9,10 @@ import pandas as pd
 
 from builders.facts import missing_videos, print_contents
 from builders.own.build import require_own_folder
-from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset
+from vid2vidmr.data.builder import DatasetBuilder
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
 from vid2vidmr.errors import DataError, UserError
 
@@ -100,7 +103,7 @@ def read_list(path: Path) -> tuple[pd.DataFrame, int]:
     Returns
     -------
     moments : DataFrame
-        Columns `vid2vidmr.dataset.MOMENT_COLUMNS`; the clip is the labelled segment.
+        Columns `vid2vidmr.data.info.MOMENT_COLUMNS`; the clip is the labelled segment.
     unusable : int
         Rows that were left out.
 

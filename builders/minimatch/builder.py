@@ -13,7 +13,10 @@ from builders.minimatch.config import SPLITS, VERSION, MinimatchConfig
 from builders.minimatch.pairs import pair_up
 from builders.minimatch.plan import VideoPlan, plan_videos
 from builders.minimatch.pool import render_missing
-from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo, write_dataset
+from vid2vidmr.data.builder import DatasetBuilder
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_sha256, read_json, write_json
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from vid2vidmr.dataset import Dataset, DatasetBuilder, DatasetInfo
+from vid2vidmr.data.builder import DatasetBuilder
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.downloads import DownloadOptions
 from vid2vidmr.errors import UserError
 

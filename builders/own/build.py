@@ -13,8 +13,10 @@ from builders.facts import missing_videos, print_contents
 from builders.own.files import video_table
 from builders.own.pairs import own_pairs, split_groups, target_windows
 from builders.own.table import check_videos
-from vid2vidmr.availability import write_manifest
-from vid2vidmr.dataset import Dataset, DatasetInfo, write_dataset
+from vid2vidmr.data.availability import write_manifest
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.downloads import DownloadOptions, Wanted, read_states, with_files
 from vid2vidmr.downloads import download as fetch_all
 from vid2vidmr.errors import UserError
@@ -98,7 +100,7 @@ def build_own(
     )
     write_manifest(dataset, read_states(out))
     if cut:
-        from vid2vidmr.video.cut import cut_clips
+        from vid2vidmr.data.clips import cut_clips
 
         cut_clips(dataset)
     gone = int(videos["path"].isna().sum())

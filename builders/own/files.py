@@ -44,7 +44,7 @@ def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
 
 
 def video_table(files: Mapping[str, Path], out: Path) -> pd.DataFrame:
-    """Table of videos (`vid2vidmr.dataset.VIDEO_COLUMNS`): video to file, measured and hashed.
+    """Table of videos (`vid2vidmr.data.info.VIDEO_COLUMNS`): video to file, measured and hashed.
 
     Raises
     ------

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.info import SPLITS
+from vid2vidmr.data.pair_ids import at_most, pair_table
 from vid2vidmr.errors import DataError
-from vid2vidmr.fingerprints import SPLITS
-from vid2vidmr.pair_table import at_most, pair_table
 
 SHARES = {"test": 0.2, "val": 0.1}
 """Shares of the classes (or videos); the rest is train."""

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.info import SPLITS
 from vid2vidmr.errors import DataError
-from vid2vidmr.fingerprints import SPLITS
 
 COLUMNS = {
     "video": ("video", "video_id", "youtube_id", "file"),

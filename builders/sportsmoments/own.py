@@ -12,7 +12,8 @@ from builders.own.table import raise_faults, read_moments
 from builders.sportsmoments.matches import MatchIds, repair_match_ids
 from builders.sportsmoments.tables import Released, read_released
 from builders.sportsmoments.verify import EXPECTED
-from vid2vidmr.dataset import Dataset, DatasetInfo
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.downloads import DownloadOptions
 
 MARGIN_S = 46.0

@@ -11,8 +11,8 @@ import pandas as pd
 from builders.facts import missing_videos
 from builders.sportsmoments.matches import MatchIds, repair_match_ids, split_clip_ids
 from builders.sportsmoments.repack import ANNOTATIONS
+from vid2vidmr.data.pair_ids import pair_table
 from vid2vidmr.errors import DataError
-from vid2vidmr.pair_table import pair_table
 
 SPLITS = ("val", "test")
 CLIP_ID = r"^[A-Za-z0-9_-]{11}__(\d+)_\d+$"

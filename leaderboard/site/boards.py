@@ -20,13 +20,13 @@ from leaderboard.strict import gunzip, parse_predictions
 from leaderboard.submission import Run, Submission
 from leaderboard.verify import header_differences
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import PROTOCOLS, WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation
-from vid2vidmr.pairs import PROTOCOLS, PairSet
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Interval, Result
-from vid2vidmr.results import WRONG_QUERIES
 from vid2vidmr.run import Scored
 from vid2vidmr.tables import Row, Table, summarise_method, tabulate
 from vid2vidmr.tables.summary import HEADLINE

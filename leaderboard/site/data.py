@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import write_text
-from vid2vidmr.pairs import PairSet
 
 CHUNK = 500
 """Pairs a file."""

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from leaderboard.site.boards import Board
-from vid2vidmr.dataset import Dataset, load_dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.progress import progress
 

@@ -17,7 +17,8 @@ from published_checkpoints import published_file
 from safetensors.torch import load_file
 
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.dataset import DatasetInfo, write_dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.feature_writer import FeatureWriter
 from vid2vidmr.features import feature_folder
 from vid2vidmr.method import load_method

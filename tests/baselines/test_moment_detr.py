@@ -16,11 +16,11 @@ from baselines.moment_detr.losses import contrastive_align, losses
 from baselines.moment_detr.model import MomentDetrModel
 from vid2vidmr.batch import Batch
 from vid2vidmr.contract import FeatureContract
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.nn.detr import targets
 from vid2vidmr.nn.matcher import Matches
-from vid2vidmr.pairs import PairSet
 
 DIM = 12
 TINY = MomentDetrConfig(

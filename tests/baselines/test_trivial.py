@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from baselines.trivial import CentreWindow, FittedPrior, RandomWindow, WholeVideo
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.registry import method_class
 from vid2vidmr.windows import temporal_iou
 

@@ -4,10 +4,10 @@ import pytest
 
 from baselines.video_match import VideoMatch, VideoMatchConfig
 from vid2vidmr.contract import FeatureContract
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.method import load_method
-from vid2vidmr.pairs import PairSet
 
 DIM = 16
 CONTRACT = FeatureContract(

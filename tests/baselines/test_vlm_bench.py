@@ -15,7 +15,7 @@ import pytest
 from chat_server import chat_server, cut, failing, numbered_dataset, sent, sent_images
 
 from baselines.vlm.remote import RemoteRunner
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 
 METHOD = "vlm:user/model"
 

@@ -20,8 +20,9 @@ from baselines.vlm.prompts import (
     variation,
 )
 from baselines.vlm.records import Frames, Image, Text, Video
+from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.errors import DataError, VideoError
-from vid2vidmr.registry import dataset_builder, method_class
+from vid2vidmr.registry import method_class
 from vid2vidmr.run import prediction_header
 from vid2vidmr.video import sample as video
 

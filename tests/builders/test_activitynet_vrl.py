@@ -15,9 +15,8 @@ from builders.activitynet_vrl.pairs import candidates, draw_targets
 from builders.activitynet_vrl.repack import repack
 from builders.activitynet_vrl.tables import NOMINAL_FPS, read_released
 from builders.activitynet_vrl.verify import facts
-from vid2vidmr.building import build_dataset
+from vid2vidmr.data.builder import build_dataset, dataset_builder
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.registry import dataset_builder
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from coded_video import constant_rate, write_video
 from conftest import ENCODER
 
 from builders.kinetics import read_list
-from vid2vidmr.building import build_dataset
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.builder import build_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.downloads import DownloadOptions
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.extract import extract_features

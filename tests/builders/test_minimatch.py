@@ -19,7 +19,7 @@ from builders.minimatch.pairs import pair_up
 from builders.minimatch.plan import VideoPlan, plan_videos
 from builders.minimatch.scripts import make_scripts
 from builders.minimatch.shots import FAMILIES, FAMILY_OF, SHOTS
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.errors import UserError
 
 SHORT = MinimatchConfig(seed=3, video_s=(40.0, 46.0), moment_s=(6.5, 7.5))

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from builders.own.pairs import MOST_PAIRS, own_pairs, split_groups, target_windows
 from builders.own.table import MomentError, read_moments
-from vid2vidmr.availability import read_manifest
-from vid2vidmr.building import build_dataset
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.availability import read_manifest
+from vid2vidmr.data.builder import build_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.downloads import DownloadOptions
 from vid2vidmr.errors import DataError, UserError
 

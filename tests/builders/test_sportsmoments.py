@@ -12,9 +12,8 @@ from builders.sportsmoments.matches import repair_match_ids, split_clip_ids
 from builders.sportsmoments.repack import repack
 from builders.sportsmoments.tables import read_released
 from builders.sportsmoments.verify import facts
-from vid2vidmr.building import build_dataset
+from vid2vidmr.data.builder import build_dataset, dataset_builder
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.registry import dataset_builder
 
 
 @pytest.fixture(scope="module")

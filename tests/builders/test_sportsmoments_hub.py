@@ -14,9 +14,9 @@ from local_hub import LocalHub
 from builders.sportsmoments import SportsMoments
 from builders.sportsmoments.hub import HubConfig
 from builders.sportsmoments.tables import read_released
-from vid2vidmr.availability import read_manifest
-from vid2vidmr.building import build_dataset
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.availability import read_manifest
+from vid2vidmr.data.builder import build_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.downloads import DownloadOptions, read_states, status
 from vid2vidmr.errors import DataError, HubError, UserError
 from vid2vidmr.files import read_json

@@ -19,7 +19,8 @@ from leaderboard.site import build_site
 from leaderboard.site.build import MARK
 from leaderboard.site.data import CHUNK, script_json
 from leaderboard.store import SUBMISSIONS, read_submissions
-from vid2vidmr.dataset import DatasetInfo, write_dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -261,7 +262,7 @@ def test_pairs_lie_in_pieces_that_add_up(home, tmp_path):
 
 
 def test_videos_are_placed_once_and_those_without_a_file_left_out(tiny, tmp_path):
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
 
     add_submission(tmp_path / "root", load_dataset("minimatch"), "one")
     built = build_site(tmp_path / "root", tmp_path / "out", videos=True)

@@ -12,7 +12,7 @@ from made_submissions import add_submission
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from leaderboard.site import build_site
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 
 PAGES = (
     "index.html", "pairs.html", "reported.html", "submissions/minimatch/good.html",

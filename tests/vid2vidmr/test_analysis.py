@@ -20,11 +20,12 @@ from vid2vidmr.analysis.error_types import (
     window_types,
 )
 from vid2vidmr.analysis.others import other_moments
-from vid2vidmr.dataset import Dataset, write_dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.metrics import per_pair_metrics
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 
 NONE = (np.nan, np.nan)

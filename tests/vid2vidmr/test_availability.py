@@ -9,8 +9,9 @@ import pytest
 from conftest import Ran
 from mini_dataset import INFO
 
-from vid2vidmr.availability import read_manifest, write_manifest
-from vid2vidmr.dataset import Dataset, write_dataset, write_videos
+from vid2vidmr.data.availability import read_manifest, write_manifest
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.write import write_dataset, write_videos
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.predictions import PredictionHeader, write_predictions

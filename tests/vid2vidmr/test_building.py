@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-import vid2vidmr.building as module
-from vid2vidmr.building import build_dataset
+import vid2vidmr.data.builder as module
+from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.errors import UserError
 
 

@@ -16,7 +16,7 @@ from tiny_clip import tiny_clip
 
 from vid2vidmr import captions as module
 from vid2vidmr.captions import encode_captions, open_captions, read_captions
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
 from vid2vidmr.features import FeatureStore

@@ -9,7 +9,7 @@ import pytest
 from coded_video import constant_rate, write_video
 from conftest import ENCODER, Ran
 
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 
 Cli = Callable[..., Ran]
 COMMANDS = (

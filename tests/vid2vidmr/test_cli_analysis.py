@@ -9,7 +9,7 @@ import pytest
 from conftest import Ran
 
 from vid2vidmr.bench import bench
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 
 Cli = Callable[..., Ran]
 

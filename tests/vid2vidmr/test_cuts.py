@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mini_dataset import mini_dataset
 
+from vid2vidmr.data.clips import cut_clips
 from vid2vidmr.errors import DataError, VideoError
-from vid2vidmr.video.cut import Cut, Frames, cut_clips, cut_video
+from vid2vidmr.video.cut import Cut, Frames, cut_video
 
 RATES = {
     "23.976": Fraction(24_000, 1001), "25": Fraction(25), "29.97": Fraction(30_000, 1001),

@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 
 from vid2vidmr import load_dataset
-from vid2vidmr.dataset import Dataset, DatasetInfo, write_dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.fingerprint import fingerprint
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError, UnknownNameError
-from vid2vidmr.fingerprints import fingerprint
 
 INFO = DatasetInfo(
     name="small",
@@ -168,7 +170,7 @@ def test_a_killed_rebuild_is_no_data_set(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vid2vidmr.dataset.write_json", killed)
+    monkeypatch.setattr("vid2vidmr.data.dataset.write_json", killed)
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path, INFO, **changed("moments", 0, "label", "jump"))
     with pytest.raises(DataError, match="not a built data set"):

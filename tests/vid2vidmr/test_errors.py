@@ -18,7 +18,8 @@ from coded_video import constant_rate, write_silence, write_video
 from conftest import ENCODER, Ran
 from mini_dataset import INFO
 
-from vid2vidmr.dataset import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS, write_dataset
+from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.features import open_features
 from vid2vidmr.method import preset_config
@@ -210,7 +211,7 @@ def test_features_from_another_encoder(cli: Cli, tiny: Path, tmp_path: Path) -> 
 
 
 def tiny_dataset(folder: Path):  # type: ignore[no-untyped-def]
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
 
     return load_dataset(folder)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from published_evaluators import OURS, score_pair
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import (
     broken_bounds,
@@ -20,7 +21,6 @@ from vid2vidmr.evaluation import (
 )
 from vid2vidmr.evaluation.bootstrap import resampled_means
 from vid2vidmr.evaluation.metrics import per_pair_metrics
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 
 # Seconds and durations on a grid, so that overlaps equal thresholds and scores tie.

@@ -14,9 +14,9 @@ import pandas as pd
 import pytest
 from published_evaluators import LENGTHS, OURS, PUBLISHED, Habits, score_pair, truths_between
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate, rank_windows
 from vid2vidmr.evaluation.metrics import per_pair_metrics
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import read_predictions
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import temporal_iou

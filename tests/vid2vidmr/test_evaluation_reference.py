@@ -7,8 +7,8 @@ import reference_evaluator as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Prediction
 
 NAN, INF = float("nan"), float("inf")

@@ -9,7 +9,8 @@ import pytest
 
 from vid2vidmr import load_dataset
 from vid2vidmr.cli.publishing import LayoutName
-from vid2vidmr.dataset import Dataset, write_dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.export_layout import LAYOUTS, export_layout
 from vid2vidmr.feature_writer import FeatureWriter

@@ -5,8 +5,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vid2vidmr.dataset import load_dataset
-from vid2vidmr.pair_table import at_most, pair_table
+from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.data.pair_ids import at_most, pair_table
 
 
 def test_ids_number_the_rows() -> None:

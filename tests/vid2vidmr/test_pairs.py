@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from toy import CONTRACT
 
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import recrop_windows
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.features import MemoryFeatures
-from vid2vidmr.pairs import PairSet, recrop_windows
 
 EPS = 1e-9
 

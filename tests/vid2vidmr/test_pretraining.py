@@ -16,13 +16,14 @@ from toy import CONTRACT, toy_pairs
 import vid2vidmr as v
 from baselines.matr import Matr
 from vid2vidmr import pretraining
-from vid2vidmr.dataset import Dataset, write_dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.feature_writer import FeatureWriter
 from vid2vidmr.features import FeatureStore, MemoryFeatures
 from vid2vidmr.files import file_sha256
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.pretraining import fixed_clips, pretrain, split_videos, target_table
 from vid2vidmr.run import Setting
 from vid2vidmr.unlabelled import Videos, open_videos

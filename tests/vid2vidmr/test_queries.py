@@ -15,10 +15,10 @@ from baselines.qd_detr import QdDetr
 from baselines.univtg import UniVtg
 from vid2vidmr.batch import PairSamples, TrainingSamples
 from vid2vidmr.contract import TEXT, UNKNOWN, FeatureContract
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
 from vid2vidmr.features import MemoryFeatures
 from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.run import presets_of
 
 VIDEO = ToyConfig(epochs=2, batch_size=8, learning_rate=1e-2)

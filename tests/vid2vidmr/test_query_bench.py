@@ -17,7 +17,7 @@ from tiny_clip import tiny_clip
 from baselines.univtg import UniVtg
 from vid2vidmr import bench as bench_module
 from vid2vidmr import parallel
-from vid2vidmr.dataset import Dataset, load_dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.method import preset_config
 from vid2vidmr.predictions import read_predictions

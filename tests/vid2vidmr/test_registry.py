@@ -5,7 +5,7 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from vid2vidmr import registry
-from vid2vidmr.dataset import DatasetBuilder
+from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.method import Method, MethodInfo
 

@@ -16,7 +16,7 @@ from conftest import ENCODER, Ran
 from mini_dataset import mini_dataset
 from test_kill import check_same, contents, finish, kill_when_it_writes, start
 
-from vid2vidmr.dataset import load_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import UserError
 from vid2vidmr.extract import extract_shard

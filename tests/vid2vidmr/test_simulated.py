@@ -17,7 +17,9 @@ from conftest import Ran
 from test_extract import files_of
 
 from vid2vidmr.alignment import subsequence_ends
-from vid2vidmr.dataset import Dataset, DatasetInfo, write_dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.extract import extract_features
 from vid2vidmr.features import FeatureStore, open_features

@@ -12,8 +12,8 @@ from mini_dataset import mini_dataset
 from rich.console import Console
 from toy import toy_pairs
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Interval, Prediction, Result
 from vid2vidmr.run import Scored
 from vid2vidmr.tables import (

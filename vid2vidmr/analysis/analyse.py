@@ -8,9 +8,9 @@ from vid2vidmr.analysis.bias import Histogram, Sensitivity, histograms, sensitiv
 from vid2vidmr.analysis.error_types import gains, profile, shares, window_types
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.analysis.others import other_moments
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation.evaluate import Evaluation
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Interval, Record
 
 

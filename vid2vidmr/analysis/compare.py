@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from vid2vidmr.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
 from vid2vidmr.evaluation.significance import detectable_difference, paired_test
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Interval, Record, Window
 
 TIE = 0.01

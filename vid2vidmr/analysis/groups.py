@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.evaluate import Evaluation
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.records import Interval, Record
 
 METRICS = ("mIoU", "R1@0.5", "R1@0.7")

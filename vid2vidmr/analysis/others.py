@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.windows import temporal_iou
 
 SHOWN = 0.5

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vid2vidmr.dataset import Dataset, load_dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.pairs import PairSet
 from vid2vidmr.predictions import PredictionHeader, read_predictions
 from vid2vidmr.records import Prediction
-from vid2vidmr.results import WRONG_QUERIES, predicted_pairs, read_result
+from vid2vidmr.results import predicted_pairs, read_result
 
 SAME = {
     "data set": "dataset",

@@ -34,7 +34,7 @@ def ablate(
     from rich.console import Console
 
     from vid2vidmr.ablate import ablate as run_ablation
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.run import runs_home
     from vid2vidmr.tables.ablation import to_json, to_rich, write_ablation
 

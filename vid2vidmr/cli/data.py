@@ -140,8 +140,8 @@ def build(
 
     A data set refuses options that do not apply to it.
     """
-    from vid2vidmr.building import build_dataset
-    from vid2vidmr.dataset import data_home
+    from vid2vidmr.data.builder import build_dataset
+    from vid2vidmr.data.dataset import data_home
     from vid2vidmr.errors import UserError
 
     folder = data_home() / name if out is None else out
@@ -236,7 +236,7 @@ def features(
 
     Only what is missing is computed: call it again after a stop.
     """
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
     from vid2vidmr.shards import Shard
 
@@ -271,8 +271,9 @@ def features(
 
 def datasets(as_json: AsJson = False) -> None:
     """List the data sets, and which of them are built here."""
-    from vid2vidmr.dataset import data_home, load_dataset
-    from vid2vidmr.registry import dataset_builder, dataset_names
+    from vid2vidmr.data.builder import dataset_builder
+    from vid2vidmr.data.dataset import data_home, load_dataset
+    from vid2vidmr.registry import dataset_names
 
     rows = []
     for name in dataset_names():

@@ -134,7 +134,7 @@ def train(
     Training that was stopped continues when called again. In several processes: torchrun
     --nproc-per-node 2 -m vid2vidmr train ...
     """
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.hub import checkpoint_folder
     from vid2vidmr.progress import is_main_process
     from vid2vidmr.run import Setting, runs_home
@@ -217,7 +217,7 @@ def predict(
     encoder: EncoderOption = None,
 ) -> None:
     """Predict the windows of every pair of a split."""
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.method import load_method
     from vid2vidmr.progress import progress
     from vid2vidmr.run import Setting, query_captions, write_run
@@ -267,7 +267,7 @@ def info(as_json: AsJson = False) -> None:
 
     import torch
 
-    from vid2vidmr.dataset import data_home
+    from vid2vidmr.data.dataset import data_home
     from vid2vidmr.results import commit, hardware, versions
 
     facts = {

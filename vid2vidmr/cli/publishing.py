@@ -12,7 +12,7 @@ from vid2vidmr.cli.data import Built
 from vid2vidmr.cli.output import AsJson, count, print_json
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.data.dataset import Dataset
 
 
 class Format(StrEnum):
@@ -53,7 +53,7 @@ def export(
 
     As QVHighlights JSON Lines, or as the folders that a project reads: see docs/publishing.md.
     """
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
     from vid2vidmr.export import export_qvhighlights
 
@@ -135,7 +135,7 @@ def push(
     Annotations and pairs with a card and Croissant metadata, never videos. The same command again
     continues an upload that was cut off. See docs/publishing.md.
     """
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
     from vid2vidmr.publish import push_dataset, write_published
 

@@ -81,11 +81,11 @@ def bench(
     """
     from rich.console import Console
 
-    from vid2vidmr.availability import read_manifest
     from vid2vidmr.bench import bench as run_bench
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.availability import read_manifest
+    from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.hub import checkpoint_folder
-    from vid2vidmr.pairs import PROTOCOLS
     from vid2vidmr.run import runs_home
     from vid2vidmr.tables import summarise, to_rich, write_tables
 
@@ -157,8 +157,9 @@ def evaluate(
     Prints coverage and invalid windows too, and writes PREDICTIONS with the ending .result.json
     beside, where the file has a header.
     """
-    from vid2vidmr.availability import SUBSET, read_manifest
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.availability import read_manifest
+    from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.data.protocols import SUBSET
     from vid2vidmr.results import evaluate_file, write_result
 
     built = load_dataset(dataset)

@@ -37,7 +37,7 @@ def tune(
     methods with the same number of trials each. More trials continue fewer. The file it writes is
     a preset: bench --methods METHOD@FILE.
     """
-    from vid2vidmr.dataset import load_dataset
+    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.tune import tune as search
 
     found, path = search(

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from vid2vidmr.availability import write_manifest
-from vid2vidmr.dataset import Dataset, load_dataset, write_videos
+from vid2vidmr.data.availability import write_manifest
+from vid2vidmr.data.dataset import Dataset, load_dataset
+from vid2vidmr.data.write import write_videos
 from vid2vidmr.downloads.download import Wanted, download
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.reasons import Reason
@@ -23,7 +24,7 @@ def with_files(videos: pd.DataFrame, folder: Path) -> pd.DataFrame:
     Parameters
     ----------
     videos : DataFrame
-        With the columns `vid2vidmr.dataset.VIDEO_COLUMNS`. `duration_s` is left as it is: it is
+        With the columns `vid2vidmr.data.info.VIDEO_COLUMNS`. `duration_s` is left as it is: it is
         what the annotations say.
     folder : Path
     """

@@ -16,7 +16,7 @@ from vid2vidmr.evaluation.ranking import rank_windows
 from vid2vidmr.records import Interval, Prediction
 
 if TYPE_CHECKING:
-    from vid2vidmr.pairs import PairSet
+    from vid2vidmr.data.pairs import PairSet
 
 
 @dataclass(frozen=True, eq=False)

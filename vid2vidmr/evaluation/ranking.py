@@ -15,7 +15,7 @@ from vid2vidmr.evaluation.metrics import AP_WINDOWS
 from vid2vidmr.records import Prediction
 
 if TYPE_CHECKING:
-    from vid2vidmr.pairs import PairSet
+    from vid2vidmr.data.pairs import PairSet
 
 WINDOW_FAULTS = ("not_finite", "reversed", "outside")
 PAIR_FAULTS = ("missing", "empty")

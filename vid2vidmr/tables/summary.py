@@ -20,7 +20,7 @@ from vid2vidmr.evaluation import (
 from vid2vidmr.records import Interval, Kind
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.evaluation import Evaluation
     from vid2vidmr.run import Scored
 

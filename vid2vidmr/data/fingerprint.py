@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-if TYPE_CHECKING:
-    from vid2vidmr.dataset import DatasetInfo
+from vid2vidmr.data.info import SPLITS
 
-SPLITS = ("train", "val", "test")
+if TYPE_CHECKING:
+    from vid2vidmr.data.info import DatasetInfo
+
 _PART = 50_000  # rows whose text is in memory at a time
 
 

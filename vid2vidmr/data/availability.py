@@ -11,18 +11,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError
 
+from vid2vidmr.data.protocols import SUBSET
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.records import Record
 
 if TYPE_CHECKING:
-    from vid2vidmr.dataset import Dataset
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.downloads import VideoState
-    from vid2vidmr.pairs import PairSet
 
 NAME = "availability.json"
-SUBSET = ", only "
-"""What a restriction appends to the name of a protocol, before the name of the subset."""
 
 
 class Availability(Record):

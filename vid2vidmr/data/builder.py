@@ -1,15 +1,62 @@
-"""Building a data set by name, with the options that it takes."""
+"""Builders: from annotations and videos to a built data set, by name and options."""
 
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, ClassVar, get_type_hints
 
-from vid2vidmr.dataset import Dataset, DatasetBuilder
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.errors import UserError
-from vid2vidmr.registry import dataset_builder
+from vid2vidmr.registry import _load
+
+
+class DatasetBuilder(ABC):
+    """Turns annotations and videos into a built data set.
+
+    Register the class under the entry point group ``vid2vidmr.datasets``.
+    """
+
+    info: ClassVar[DatasetInfo]
+    notice: ClassVar[Path | None] = None
+    """File of copyright notices that go wherever the annotations go."""
+
+    @abstractmethod
+    def build(self, out: Path, **options: Any) -> Dataset:
+        """Build into the folder `out`; a killed build continues when called again.
+
+        A builder names the options it takes as keyword parameters, all of them optional; the
+        command line refuses others (`vid2vidmr.data.builder.build_dataset`).
+
+        Parameters
+        ----------
+        out : Path
+            The data set folder.
+        videos : int or Path, optional
+            Number of videos, for data sets of adjustable size; or the folder that holds them.
+        seed : int, optional
+            Seed of every random draw, for data sets that draw.
+        max_pairs_per_class : int, optional
+            Hard limit, for data sets that draw pairs.
+        download : DownloadOptions, optional
+            Fetch the videos, see `vid2vidmr.downloads`.
+        moments : Path, optional
+            Moments of one's own, CSV.
+        """
+
+
+def dataset_builder(name: str) -> DatasetBuilder:
+    """Return the builder of a data set.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return _load("dataset", name)()  # type: ignore[no-any-return]
 
 
 def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None) -> Dataset:

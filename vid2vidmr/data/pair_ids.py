@@ -29,7 +29,7 @@ def pair_table(
     Returns
     -------
     DataFrame
-        ``pair_id, query_id, target_id`` (`vid2vidmr.dataset.PAIR_COLUMNS`).
+        ``pair_id, query_id, target_id`` (`vid2vidmr.data.info.PAIR_COLUMNS`).
     """
     import pyarrow as pa
     import pyarrow.compute as pc

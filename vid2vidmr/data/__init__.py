@@ -1,0 +1,1 @@
+"""A built data set: info, tables, pairs, protocols, builder."""

@@ -1,0 +1,190 @@
+"""The built data set: a folder of documented files, opened by `load_dataset`.
+
+::
+
+    dataset.json                  name, version, fingerprint, source, licence, counts (written last)
+    moments.parquet               one row a moment (`vid2vidmr.records.Moment`)
+    pairs/{train,val,test}.parquet    pair_id, query_id, target_id (moment ids)
+    videos.parquet                video_id, source_id, path, duration_s, sha256, status
+    videos/                       the files, where there are any
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from pydantic import ConfigDict, Field, ValidationError
+
+from vid2vidmr.data.info import SPLITS, DatasetInfo
+from vid2vidmr.errors import DataError, UnknownNameError
+from vid2vidmr.files import read_json
+from vid2vidmr.registry import dataset_names
+
+if TYPE_CHECKING:
+    from vid2vidmr.contract import FeatureSource
+    from vid2vidmr.data.pairs import PairSet
+    from vid2vidmr.features import FeatureStore
+
+
+class _Description(DatasetInfo):
+    """What ``dataset.json`` holds; fields of later versions are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    fingerprint: str
+    counts: dict[str, Any]
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+def data_home() -> Path:
+    """Where data sets are built by default: ``$VID2VIDMR_DATA`` or ``./data``."""
+    return Path(os.environ.get("VID2VIDMR_DATA", "data"))
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A built data set folder; tables are read when first asked for."""
+
+    path: Path
+
+    def __reduce__(self) -> tuple[type[Dataset], tuple[Path]]:
+        return Dataset, (self.path,)  # other processes read the tables themselves
+
+    @cached_property
+    def _description(self) -> _Description:
+        path = self.path / "dataset.json"
+        try:
+            return _Description.model_validate(read_json(path))
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(map(str, first["loc"])) or "the file"
+            raise DataError(
+                f"{path} does not describe a data set ({field}: {first['msg']}): build it again."
+            ) from None
+
+    @cached_property
+    def info(self) -> DatasetInfo:
+        """Name, version, source, licence."""
+        return DatasetInfo(**self._description.model_dump(include=set(DatasetInfo.model_fields)))
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.info.name
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of what decides a score."""
+        return self._description.fingerprint
+
+    @property
+    def counts(self) -> dict[str, Any]:
+        """Numbers of videos, moments, classes and pairs."""
+        return self._description.counts
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What the build was asked for, such as its seed."""
+        return self._description.options
+
+    def _table(self, file: str) -> pd.DataFrame:
+        import pyarrow.parquet as pq
+
+        try:
+            # As categories, ids of 750,000 pairs take 3 MB instead of 50; other tables lack them.
+            table: pd.DataFrame = pq.read_table(
+                self.path / file, read_dictionary=["query_id", "target_id"]
+            ).to_pandas()
+        except FileNotFoundError:
+            raise DataError(
+                f"{self.path / file} does not exist: build {self.name} again."
+            ) from None
+        return table
+
+    @cached_property
+    def moments(self) -> pd.DataFrame:
+        """One row a moment, columns `MOMENT_COLUMNS`."""
+        return self._table("moments.parquet")
+
+    @cached_property
+    def videos(self) -> pd.DataFrame:
+        """One row a video, columns `VIDEO_COLUMNS`."""
+        return self._table("videos.parquet")
+
+    @property
+    def splits(self) -> list[str]:
+        """The splits that have pairs."""
+        return [split for split in SPLITS if (self.path / "pairs" / f"{split}.parquet").exists()]
+
+    def pair_ids(self, split: str) -> pd.DataFrame:
+        """Pairs of a split as ids, columns `PAIR_COLUMNS`."""
+        if split not in self.splits:
+            raise DataError(
+                f"{self.name} has no {split!r} pairs here; it has {', '.join(self.splits)}."
+            )
+        table = self._table(f"pairs/{split}.parquet")
+        if table.empty:
+            raise DataError(f"{self.path} has no {split} pairs (an empty table): build it again.")
+        return table
+
+    def pairs(
+        self,
+        split: str,
+        features: FeatureSource | None = None,
+        captions: FeatureStore | None = None,
+    ) -> PairSet:
+        """Pairs of a split, joined with their moments.
+
+        Parameters
+        ----------
+        split : {"train", "val", "test"}
+        features : FeatureSource, optional
+            Where methods find the features of the videos.
+        captions : FeatureStore, optional
+            Where methods that ask by text find the features of the queries' captions.
+        """
+        from vid2vidmr.data.pairs import PairSet
+
+        table = self.pair_ids(split)
+        pairs = PairSet.join(table, self.moments, self.videos, split, features)
+        return replace(pairs, captions=captions)
+
+    def video_path(self, video_id: str) -> Path | None:
+        """Path of a video file, None where there is none."""
+        if video_id not in self._video_rows:
+            raise UnknownNameError(f"video of {self.name}", video_id, self._video_rows)
+        row = self._video_rows[video_id]
+        return self.path / row if isinstance(row, str) else None
+
+    @cached_property
+    def _video_rows(self) -> dict[str, object]:
+        return dict(zip(self.videos["video_id"], self.videos["path"], strict=True))
+
+
+def load_dataset(path_or_name: str | Path) -> Dataset:
+    """Open a built data set by its folder, or by its name under `data_home`.
+
+    Raises
+    ------
+    DataError
+        If the data set is known but not built, or the folder is not a data set.
+    UnknownNameError
+        If there is no such folder and no such data set.
+    """
+    path = Path(path_or_name)
+    for folder in (path, data_home() / path):
+        if (folder / "dataset.json").exists():
+            return Dataset(folder)
+    if path.is_dir():
+        raise DataError(f"{path} is not a built data set: it has no dataset.json.")
+    name = str(path_or_name)
+    if name in dataset_names():
+        raise DataError(
+            f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
+        )
+    raise UnknownNameError("data set", name, dataset_names())

@@ -1,0 +1,129 @@
+"""Writing a data set folder: tables are checked first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.fingerprint import fingerprint
+from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, SPLITS, VIDEO_COLUMNS, DatasetInfo
+from vid2vidmr.errors import DataError
+from vid2vidmr.files import replacing, write_json
+
+
+def _check(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.DataFrame:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    missing = [column for column in columns if column not in table.columns]
+    if missing:
+        raise DataError(f"{what} lacks the columns {missing}; expected {list(columns)}.")
+    if table.empty:
+        raise DataError(f"{what} is empty: a data set needs at least one row.")
+    key = columns[0]
+    if pc.count_distinct(pa.array(table[key]), mode="all").as_py() < len(table):
+        first = table.loc[table[key].duplicated(), key].iloc[0]
+        raise DataError(f"{what} has the {key} {first!r} more than once; ids must be unique.")
+    return table[list(columns)].reset_index(drop=True)
+
+
+def write_dataset(
+    out: Path,
+    info: DatasetInfo,
+    moments: pd.DataFrame,
+    pairs: Mapping[str, pd.DataFrame],
+    videos: pd.DataFrame,
+    options: Mapping[str, object] | None = None,
+) -> Dataset:
+    """Check the tables and write them as a data set folder.
+
+    Parameters
+    ----------
+    out : Path
+    info : DatasetInfo
+    moments, videos : DataFrame
+        With the columns `MOMENT_COLUMNS` and `VIDEO_COLUMNS`; `path` is relative to `out`, None
+        where there is no file.
+    pairs : mapping of str to DataFrame
+        Split to table with the columns `PAIR_COLUMNS`.
+    options : mapping of str to JSON value, optional
+        What the build was asked for, such as its seed; kept in ``dataset.json``.
+
+    Raises
+    ------
+    DataError
+        If a table is empty, lacks a column, repeats an id, or names an id that does not exist.
+    """
+    moments = _check(moments, MOMENT_COLUMNS, f"{info.name}: the table of moments")
+    floats = ["clip_start_s", "clip_end_s", "start_s", "end_s"]
+    moments[floats] = moments[floats].astype("float64")
+    videos = _check(videos, VIDEO_COLUMNS, f"{info.name}: the table of videos")
+    pairs = {
+        split: _check(
+            pairs[split], PAIR_COLUMNS, f"{info.name}: the table of {split} pairs"
+        ).astype({"query_id": "category", "target_id": "category"})
+        for split in SPLITS
+        if split in pairs
+    }
+    known_videos, known_moments = set(videos["video_id"]), set(moments["moment_id"])
+    if unknown := set(moments["video_id"]) - known_videos:
+        raise DataError(f"{info.name}: moments name unknown videos, e.g. {min(unknown)!r}.")
+    for split, table in pairs.items():
+        named = {*table["query_id"].unique(), *table["target_id"].unique()}
+        if unknown := named - known_moments:
+            raise DataError(f"{info.name}: {split} pairs name unknown moments: {min(unknown)!r}.")
+
+    # A folder whose tables are being replaced is no data set until dataset.json is back.
+    (out / "dataset.json").unlink(missing_ok=True)
+    for split in SPLITS:
+        (out / "pairs" / f"{split}.parquet").unlink(missing_ok=True)
+    for path, table in [
+        (out / "moments.parquet", moments),
+        (out / "videos.parquet", videos),
+        *((out / "pairs" / f"{split}.parquet", table) for split, table in pairs.items()),
+    ]:
+        _write_table(path, table)
+    counts = {
+        "videos": len(videos),
+        "moments": len(moments),
+        "classes": {s: int(t["label"].nunique()) for s, t in moments.groupby("split")},
+        "pairs": {split: len(table) for split, table in pairs.items()},
+    }
+    write_json(
+        out / "dataset.json",
+        {
+            **info.model_dump(),
+            "fingerprint": fingerprint(info, moments, pairs),
+            "counts": counts,
+            "options": dict(options or {}),
+        },
+    )
+    return Dataset(out)
+
+
+def _write_table(path: Path, table: pd.DataFrame) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    # Ids that never repeat but share a beginning take a third of the room as differences.
+    key = table.columns[0]
+    with replacing(path) as temporary:
+        pq.write_table(
+            pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata(),
+            temporary,
+            compression="zstd",
+            use_dictionary=[column for column in table.columns if column != key],
+            column_encoding={key: "DELTA_BYTE_ARRAY"},
+            store_schema=False,  # categories are text to every reader
+        )
+
+
+def write_videos(out: Path, videos: pd.DataFrame) -> None:
+    """Write the table of videos of a built data set again, when files have arrived or gone.
+
+    It decides no score: the fingerprint stays.
+    """
+    _write_table(out / "videos.parquet", _check(videos, VIDEO_COLUMNS, "The table of videos"))
