@@ -2,7 +2,7 @@
 
 Run by hand: ``OMP_NUM_THREADS=1 python benchmarks/features.py``. The peer is the usual script:
 ffmpeg's ``fps=0.5`` through a pipe, PIL and open_clip's own transform, float32. Ours are
-`vid2vidmr.encoding.encode_video` with the encoder as it is and with its fast form. In turn, one
+`vid2vidmr.features.local.encode_video` with the encoder as it is and with its fast form. In turn, one
 thread each, medians of CPU time (children included); cosines are of the fast form to the slow one.
 """
 
@@ -20,9 +20,9 @@ import torch
 from frames import FFMPEG, cpu_s, render
 from PIL import Image
 
-from vid2vidmr.encoders import load_encoder
-from vid2vidmr.encoding import encode_video
-from vid2vidmr.fast_encoder import fidelity
+from vid2vidmr.features.fast import fidelity
+from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.local import encode_video
 
 ROUNDS, BATCH, BYTES = 3, 16, 1280 * 720 * 3
 

@@ -114,7 +114,7 @@ def draw(folder: Path, encoder: str) -> None:
     """Open the data set as training does, and draw an epoch of batches; prints pairs/s."""
     from vid2vidmr.batch import PairSamples, collate
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.features import open_features
+    from vid2vidmr.features.store import open_features
     from vid2vidmr.sampling import epoch_batches
 
     dataset = load_dataset(folder / "data")

@@ -57,7 +57,7 @@ def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with FileLock(root / "data.lock"):
         if not (home / "ready").exists():
             from vid2vidmr.data.builder import dataset_builder
-            from vid2vidmr.extract import extract_features
+            from vid2vidmr.features.extract import extract_features
 
             built = dataset_builder("minimatch").build(home / "minimatch", videos=6, seed=0)
             extract_features(built, ENCODER)

@@ -20,7 +20,7 @@ from vid2vidmr.evaluation import (
     mean_evaluation,
     paired_difference,
 )
-from vid2vidmr.extract import extract_features
+from vid2vidmr.features.extract import extract_features
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.parallel import fit_side_by_side, side_by_side

@@ -7,11 +7,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from vid2vidmr.captions import open_captions
 from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.features.captions import open_captions
 from vid2vidmr.files import read_json
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod, require_init
@@ -189,6 +189,6 @@ def _named(run: Scored, preset: str | None) -> Scored:
 
 
 def _ensure_features(dataset: Dataset, encoder: str) -> None:
-    from vid2vidmr.extract import extract_features
+    from vid2vidmr.features.extract import extract_features
 
     extract_features(dataset, encoder)

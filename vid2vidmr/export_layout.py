@@ -23,7 +23,7 @@ from vid2vidmr.data.info import SPLITS
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.export import relevant_clips
-from vid2vidmr.features import FeatureStore
+from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.files import read_json, replacing, write_json, write_jsonl
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Pair

@@ -17,12 +17,13 @@ import pandas as pd
 from vid2vidmr.augment import Augmentation, draw_augmentation, noisy
 from vid2vidmr.contract import STEP_S, require_contract
 from vid2vidmr.data.protocols import pair_stream
-from vid2vidmr.encoders import Encoder, load_encoder
-from vid2vidmr.encoding import side_by_side
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.extract import report
-from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import FeatureStore
+from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.extract import report
+from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.local import side_by_side
+from vid2vidmr.features.store import FeatureStore
+from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.neural import TrainingConfig
 from vid2vidmr.progress import progress
 from vid2vidmr.unlabelled import Videos

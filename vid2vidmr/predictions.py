@@ -49,7 +49,7 @@ class PredictionHeader(Record):
     encoder : str or None
         None for methods that look at no features.
     simulated : bool
-        True if the features were simulated (see `vid2vidmr.simulated`).
+        True if the features were simulated (see `vid2vidmr.features.simulated`).
     """
 
     method: str

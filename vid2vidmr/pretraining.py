@@ -19,7 +19,7 @@ import pandas as pd
 from vid2vidmr.contract import STEP_S, FeatureContract, FeatureSource
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.features import MemoryFeatures
+from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.progress import is_main_process
 from vid2vidmr.unlabelled import Videos

@@ -16,7 +16,7 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.dataset_card import dataset_card, licence_of
 from vid2vidmr.errors import HubError, UserError
-from vid2vidmr.features import FeatureStore, open_features
+from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
 from vid2vidmr.registry import dataset_names
 

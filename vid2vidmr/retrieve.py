@@ -9,15 +9,14 @@ import pandas as pd
 
 from vid2vidmr.contract import FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.encoders import Encoder, load_encoder
-from vid2vidmr.encoding import encode_video
 from vid2vidmr.errors import UserError
-from vid2vidmr.features import MemoryFeatures
+from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.load import DEFAULT_ENCODER, load_encoder
+from vid2vidmr.features.local import encode_video
+from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.method import Method
 from vid2vidmr.records import Record
 from vid2vidmr.video.sample import video_duration
-
-DEFAULT_ENCODER = "clip-vit-b32"
 
 
 class RetrievedWindow(Record):

@@ -22,14 +22,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from vid2vidmr import __version__
-from vid2vidmr.captions import open_captions
 from vid2vidmr.contract import FeatureSource
 from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.features import FeatureStore, open_features
+from vid2vidmr.features.captions import open_captions
+from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import file_name, file_sha256, read_json, write_json
 from vid2vidmr.method import Method, MethodInfo, preset_config
 from vid2vidmr.neural import TRAINING_FIELDS, WEIGHTS, NeuralMethod, require_init

@@ -14,7 +14,7 @@ import numpy as np
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
-from vid2vidmr.extract import extract_features
+from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod

@@ -10,7 +10,7 @@ from typing import Self
 from vid2vidmr.contract import FeatureSource
 from vid2vidmr.data.dataset import Dataset, data_home, load_dataset
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.features import FeatureStore, open_features
+from vid2vidmr.features.store import FeatureStore, open_features
 
 SUFFIXES = (
     ".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
@@ -83,8 +83,8 @@ class Videos:
         DataError
             If there is no video file.
         """
-        from vid2vidmr.encoders import load_encoder
-        from vid2vidmr.extract import extract_files
+        from vid2vidmr.features.extract import extract_files
+        from vid2vidmr.features.load import load_encoder
 
         files = {
             path.relative_to(folder).as_posix(): path
@@ -131,7 +131,7 @@ def open_videos(where: str, out: Path, encoder: str | None, split: str | None) -
         return Videos.of_store(store)
     is_dataset = any((folder / "dataset.json").exists() for folder in (path, data_home() / where))
     if path.is_dir() and not is_dataset:
-        from vid2vidmr.retrieve import DEFAULT_ENCODER
+        from vid2vidmr.features.load import DEFAULT_ENCODER
 
         _require_no_split(split, path, "a folder of videos")
         return Videos.of_folder(path, encoder or DEFAULT_ENCODER, out)

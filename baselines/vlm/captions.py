@@ -1,4 +1,4 @@
-"""The three tracks of captions: files beside the data set, read as `vid2vidmr.captions` reads them.
+"""The three tracks of captions: files beside the data set, read as `vid2vidmr.features.captions` reads them.
 
 ``DATASET/captions/released.jsonl`` (those of the paper's authors), ``common.jsonl`` (one captioner
 for all models), ``own-MODEL.jsonl`` (each model's own). A file never mixes them.
@@ -14,10 +14,10 @@ from baselines.vlm.generate import ask
 from baselines.vlm.ledger import FILE, open_ledger
 from baselines.vlm.prepare import prepare_captions
 from baselines.vlm.records import Frames, Reply, Runner
-from vid2vidmr.captions import read_captions
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
+from vid2vidmr.features.captions import read_captions
 from vid2vidmr.files import file_name, read_json, write_json, write_jsonl
 
 

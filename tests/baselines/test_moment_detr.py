@@ -18,7 +18,7 @@ from vid2vidmr.batch import Batch
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
-from vid2vidmr.features import MemoryFeatures
+from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.nn.detr import targets
 from vid2vidmr.nn.matcher import Matches
 

@@ -6,7 +6,7 @@ from baselines.video_match import VideoMatch, VideoMatchConfig
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.features import MemoryFeatures
+from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.method import load_method
 
 DIM = 16

@@ -12,7 +12,7 @@ from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.downloads import DownloadOptions
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.extract import extract_features
+from vid2vidmr.features.extract import extract_features
 from vid2vidmr.unlabelled import open_videos
 
 LIST = """label,youtube_id,time_start,time_end,split

@@ -14,13 +14,13 @@ from mini_dataset import mini_dataset
 from safetensors.torch import save
 from tiny_clip import tiny_clip
 
-from vid2vidmr import captions as module
-from vid2vidmr.captions import encode_captions, open_captions, read_captions
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
-from vid2vidmr.features import FeatureStore
-from vid2vidmr.text_encoder import load_text_encoder
+from vid2vidmr.features import captions as module
+from vid2vidmr.features.captions import encode_captions, open_captions, read_captions
+from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.store import FeatureStore
+from vid2vidmr.features.text import load_text_encoder
 
 NAME = "open_clip:v2v-tiny/here"
 TEXTS = {
@@ -120,7 +120,7 @@ def test_encoders_without_such_a_tower_are_refused(
 ) -> None:
     from open_clip.model import CLIPTextCfg, _build_text_tower
 
-    from vid2vidmr import text_encoder
+    from vid2vidmr.features import text as text_encoder
 
     class Coca:
         text = _build_text_tower(8, CLIPTextCfg(width=8, heads=1, layers=1, embed_cls=True))

@@ -10,8 +10,8 @@ import torch
 from tiny_clip import tiny_clip
 
 from vid2vidmr.devices import pick_device
-from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import HubError, UnknownNameError, UserError
+from vid2vidmr.features.load import load_encoder
 
 
 def frames(n, height=144, width=256, seed=0):

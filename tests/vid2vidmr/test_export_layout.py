@@ -13,8 +13,8 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.export_layout import LAYOUTS, export_layout
-from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import FeatureStore, open_features
+from vid2vidmr.features.store import FeatureStore, open_features
+from vid2vidmr.features.writer import FeatureWriter
 
 ENCODER, CLIP_S = "efficientnet-lite0", 2
 DOCUMENTED = {

@@ -17,13 +17,14 @@ from coded_video import constant_rate, read_number, write_video
 from mini_dataset import mini_dataset
 from tiny_clip import tiny_clip
 
-from vid2vidmr.decoders import Decoder
-from vid2vidmr.encoders import Encoder, load_encoder
-from vid2vidmr.encoding import encode_here
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.extract import extract_features, extract_files
-from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError
-from vid2vidmr.features import open_features
+from vid2vidmr.features.decoding import Decoder
+from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.extract import extract_features, extract_files
+from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.local import encode_here
+from vid2vidmr.features.store import open_features
+from vid2vidmr.features.writer import FeatureWriter, StoreBusyError
 
 
 def number_of(frame):

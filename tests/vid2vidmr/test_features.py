@@ -10,8 +10,8 @@ from mini_dataset import mini_dataset
 
 from vid2vidmr.contract import FeatureContract, require_contract
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import FeatureStore, MemoryFeatures, feature_folder, open_features
+from vid2vidmr.features.store import FeatureStore, MemoryFeatures, feature_folder, open_features
+from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.neural import ProjectedFeatures
 
 CONTRACT = FeatureContract(
@@ -204,7 +204,7 @@ def test_projected_windows_are_windows_projected(tmp_path, window):
 
 def test_two_processes_do_not_write_at_once(tmp_path):
     code = (
-        "import sys; from pathlib import Path; from vid2vidmr.feature_writer import *;"
+        "import sys; from pathlib import Path; from vid2vidmr.features.writer import *;"
         "FeatureWriter(Path(sys.argv[1]), FeatureContract.model_validate_json(sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, tmp_path / "s", CONTRACT.model_dump_json()]

@@ -12,8 +12,8 @@ from test_pretraining import SMALL
 from baselines.matr import Matr
 from vid2vidmr import pretraining
 from vid2vidmr.errors import FeatureError, UserError
-from vid2vidmr.extract import extract_files
-from vid2vidmr.features import FeatureStore
+from vid2vidmr.features.extract import extract_files
+from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.frame_clips import FrameClip, encode_clips, encoded_clips
 from vid2vidmr.pretraining import pretrain, target_table
 from vid2vidmr.unlabelled import Videos

@@ -13,7 +13,7 @@ from toy import CONTRACT
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import recrop_windows
 from vid2vidmr.errors import DataError, FeatureError, UserError
-from vid2vidmr.features import MemoryFeatures
+from vid2vidmr.features.store import MemoryFeatures
 
 EPS = 1e-9
 

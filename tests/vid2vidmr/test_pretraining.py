@@ -21,8 +21,8 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import FeatureStore, MemoryFeatures
+from vid2vidmr.features.store import FeatureStore, MemoryFeatures
+from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import file_sha256
 from vid2vidmr.pretraining import fixed_clips, pretrain, split_videos, target_table
 from vid2vidmr.run import Setting
@@ -287,7 +287,7 @@ def test_a_folder_of_files_is_encoded_with_ids_by_path(
 ) -> None:
     from test_extract import number_encoder
 
-    monkeypatch.setattr("vid2vidmr.encoders.load_encoder", lambda name: number_encoder())
+    monkeypatch.setattr("vid2vidmr.features.load.load_encoder", lambda name: number_encoder())
     for name in ("a.mp4", "deep/er/a.mkv"):
         (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
         write_video(tmp_path / "in" / name, constant_rate(8, 20), rate=8)

@@ -16,7 +16,7 @@ from vid2vidmr.data.fingerprint import fingerprint
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.dataset_card import licence_of
 from vid2vidmr.errors import FeatureError, HubError, UserError
-from vid2vidmr.features import open_features
+from vid2vidmr.features.store import open_features
 from vid2vidmr.publish import push_dataset, write_published
 
 ENCODER, REPOSITORY = "efficientnet-lite0", "someone/moments"
@@ -105,7 +105,7 @@ def test_the_card(dataset: Dataset, tmp_path: Path) -> None:
 def test_a_licence_that_nobody_knows_and_simulated_features_are_said(tmp_path: Path) -> None:
     from huggingface_hub import DatasetCard
 
-    from vid2vidmr.extract import extract_features
+    from vid2vidmr.features.extract import extract_features
 
     mini = mini_dataset(tmp_path / "mini", {"a": None, "b": None})
     info = INFO.model_copy(update={"licence": "your own", "synthetic": False})

@@ -3,8 +3,8 @@ import pytest
 import torch
 from coded_video import constant_rate, read_number, write_video
 
-from vid2vidmr.encoders import Encoder
 from vid2vidmr.errors import FeatureError, HubError, VideoError
+from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.method import load_method
 from vid2vidmr.retrieve import Retrieval, retrieve
 

@@ -17,11 +17,11 @@ from mini_dataset import mini_dataset
 from test_kill import check_same, contents, finish, kill_when_it_writes, start
 
 from vid2vidmr.data.dataset import load_dataset
-from vid2vidmr.encoders import load_encoder
 from vid2vidmr.errors import UserError
-from vid2vidmr.extract import extract_shard
-from vid2vidmr.ray_engine import Worker
-from vid2vidmr.shards import Shard, missing_in
+from vid2vidmr.features.extract import extract_shard
+from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.on_ray import Worker
+from vid2vidmr.features.shards import Shard, missing_in
 
 Cli = Callable[..., Ran]
 COMMAND = ("features", "mini")
@@ -160,7 +160,7 @@ import ray
 import vid2vidmr.encoding
 from vid2vidmr.cli import main
 ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
-vid2vidmr.encoding.encode_video = None  # in this process
+vid2vidmr.features.local.encode_video = None  # in this process
 
 def run(*more):
     sys.argv = ["vid2vidmr", "features", "mini", "--engine", "ray", *more]
@@ -171,11 +171,11 @@ def run(*more):
 
 assert run("--device", "cuda") == 2
 import vid2vidmr.encoders
-decoder, vid2vidmr.encoders.DECODER = vid2vidmr.encoders.DECODER, "another"
+decoder, vid2vidmr.features.clip.DECODER = vid2vidmr.features.clip.DECODER, "another"
 shutil.rmtree("mini/features")
 assert run() == 2
 shutil.rmtree("mini/features")
-vid2vidmr.encoders.DECODER = decoder
+vid2vidmr.features.clip.DECODER = decoder
 assert not run()
 """
 

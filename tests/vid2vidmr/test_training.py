@@ -10,7 +10,7 @@ from baselines.matr import Matr
 from vid2vidmr.batch import PairSamples, TrainingSamples, collate
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.features import MemoryFeatures
+from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.files import file_sha256
 
 SMALL = replace(

@@ -14,7 +14,7 @@ from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 
 if TYPE_CHECKING:
     from vid2vidmr.downloads import DownloadOptions
-    from vid2vidmr.encoding import Engine
+    from vid2vidmr.features.local import Engine
 
 
 class SplitBy(StrEnum):
@@ -238,7 +238,7 @@ def features(
     """
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
-    from vid2vidmr.shards import Shard
+    from vid2vidmr.features.shards import Shard
 
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
@@ -250,16 +250,16 @@ def features(
         if engine is Where.ray:
             raise UserError(f"--engine ray is of videos: leave it out with {what}.")
     if captions is not None:
-        from vid2vidmr.captions import ENCODER, encode_captions
+        from vid2vidmr.features.captions import ENCODER, encode_captions
 
         typer.echo(encode_captions(built, captions, encoder or ENCODER, device=device)[1])
         return
-    from vid2vidmr.encoding import encode_here
-    from vid2vidmr.extract import extract_features, extract_shard
+    from vid2vidmr.features.extract import extract_features, extract_shard
+    from vid2vidmr.features.local import encode_here
 
     where: Engine = encode_here
     if engine is Where.ray:
-        from vid2vidmr.ray_engine import encode_on_ray
+        from vid2vidmr.features.on_ray import encode_on_ray
 
         where = partial(encode_on_ray, device=device)
         device = "cpu"  # this process only stores; workers have the device that was asked for

@@ -80,9 +80,9 @@ def _export_layout(
     out: Path,
     as_json: bool,
 ) -> None:
-    from vid2vidmr.captions import open_captions
     from vid2vidmr.export_layout import export_layout
-    from vid2vidmr.features import open_features
+    from vid2vidmr.features.captions import open_captions
+    from vid2vidmr.features.store import open_features
 
     encoder = features or built.info.default_encoder
     store = open_features(built, encoder)

@@ -28,7 +28,7 @@ from vid2vidmr.registry import dataset_names
 if TYPE_CHECKING:
     from vid2vidmr.contract import FeatureSource
     from vid2vidmr.data.pairs import PairSet
-    from vid2vidmr.features import FeatureStore
+    from vid2vidmr.features.store import FeatureStore
 
 
 class _Description(DatasetInfo):

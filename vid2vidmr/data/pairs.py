@@ -16,7 +16,7 @@ from vid2vidmr.records import Pair, Split, Window
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import FeatureSource
-    from vid2vidmr.features import FeatureStore, MemoryFeatures
+    from vid2vidmr.features.store import FeatureStore, MemoryFeatures
 
 Query = Literal["video", "middle-frame", "text"]
 """What a method is given as the query: all frames, the middle one, or a caption's tokens."""

@@ -39,8 +39,8 @@ import pandas as pd
 
 from vid2vidmr.contract import DTYPE, STEP_S, FeatureContract
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.feature_writer import FeatureWriter, is_complete
-from vid2vidmr.features import FeatureStore, feature_folder
+from vid2vidmr.features.store import FeatureStore, feature_folder
+from vid2vidmr.features.writer import FeatureWriter, is_complete
 from vid2vidmr.progress import progress
 from vid2vidmr.video.sample import SAMPLING
 

@@ -29,7 +29,7 @@ def prepared_batches(
     ----------
     path : Path
     prepare, size, batch
-        Of the `vid2vidmr.encoders.Encoder`.
+        Of the `vid2vidmr.features.encoder.Encoder`.
 
     Raises
     ------

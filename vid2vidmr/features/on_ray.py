@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.encoders import Encoder
 from vid2vidmr.errors import FeatureError, UserError, VideoError
+from vid2vidmr.features.encoder import Encoder
 
 
 def encode_on_ray(
     todo: list[tuple[str, Path]], encoder: Encoder, device: str | None = None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
-    """Encode files on a Ray cluster, see `vid2vidmr.encoding.Engine`.
+    """Encode files on a Ray cluster, see `vid2vidmr.features.local.Engine`.
 
     Parameters
     ----------
@@ -109,7 +109,7 @@ class Worker:
     Parameters
     ----------
     name, device
-        As of `vid2vidmr.encoders.load_encoder`.
+        As of `vid2vidmr.features.load.load_encoder`.
     contract : dict
         Of the features that the store takes.
     """
@@ -118,7 +118,7 @@ class Worker:
         import torch
 
         from vid2vidmr.contract import differences
-        from vid2vidmr.encoders import load_encoder
+        from vid2vidmr.features.load import load_encoder
 
         torch.set_num_threads(1)  # as on one machine: the bytes must not depend on it
         self.refused = ""
@@ -135,7 +135,7 @@ class Worker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Encode the video at ``row["path"]``."""
-        from vid2vidmr.encoding import encode_video
+        from vid2vidmr.features.local import encode_video
 
         done = row | {"refused": self.refused, "failed": "", "rows": b""}
         if not self.refused:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from vid2vidmr.contract import DTYPE, TEXT, FeatureContract
 from vid2vidmr.devices import pick_device
-from vid2vidmr.encoders import open_clip_model, open_clip_name, weights_hash
 from vid2vidmr.errors import UserError
+from vid2vidmr.features.clip import open_clip_model, open_clip_name
+from vid2vidmr.features.encoder import weights_hash
 
 SAMPLING = "one row a token, from the start of the text to its end"
 
@@ -83,7 +84,7 @@ def load_text_encoder(name: str, device: str | torch.device | None = None) -> Te
     Parameters
     ----------
     name : str
-        Of the encoder of frames, see `vid2vidmr.encoders.load_encoder`.
+        Of the encoder of frames, see `vid2vidmr.features.load.load_encoder`.
     device : str or torch.device, optional
         See `vid2vidmr.devices.pick_device`.
 

@@ -21,8 +21,8 @@ import numpy as np
 
 from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.feature_writer import lock_store
-from vid2vidmr.features import FeatureStore
+from vid2vidmr.features.store import FeatureStore
+from vid2vidmr.features.writer import lock_store
 from vid2vidmr.files import read_json
 
 

@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from vid2vidmr.errors import UserError
-from vid2vidmr.preprocessing import Middle
+from vid2vidmr.features.encoder import SUFFIX
+from vid2vidmr.features.preprocessing import Middle
 from vid2vidmr.video.sample import sample_frames
 
 if TYPE_CHECKING:
-    from vid2vidmr.encoders import Encoder
+    from vid2vidmr.features.encoder import Encoder
 
-SUFFIX = "+fast"
 FRAMES = 32
 """Frames on which `fidelity` compares."""
 
@@ -35,7 +35,7 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
     name : str
         Of the encoder, with `SUFFIX`.
     model, transform
-        What `vid2vidmr.encoders.open_clip_model` gives; the model is changed.
+        What `vid2vidmr.features.clip.open_clip_model` gives; the model is changed.
     sha256 : str
         Hash of the weights as they were loaded.
 
@@ -44,7 +44,7 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
     UserError
         If the model's frames are not the middle of a frame scaled by its shorter side.
     """
-    from vid2vidmr.encoders import Encoder
+    from vid2vidmr.features.encoder import Encoder
 
     steps = {type(step).__name__: step for step in transform.transforms}
     if not {"Resize", "CenterCrop", "Normalize"} <= steps.keys():
@@ -89,7 +89,7 @@ def fidelity(encoder: Encoder, path: Path) -> dict[str, Any]:
     dict
         ``reference`` (its name), ``frames``, ``cosine_mean``, ``cosine_min``.
     """
-    from vid2vidmr.encoders import load_encoder
+    from vid2vidmr.features.load import load_encoder
 
     reference = load_encoder(encoder.name.removesuffix(SUFFIX), encoder.device)
     features = [

@@ -14,16 +14,17 @@ from rich.console import Console
 
 from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.encoders import Encoder, load_encoder
-from vid2vidmr.encoding import Engine, encode_here
 from vid2vidmr.errors import FeatureError, VideoError
-from vid2vidmr.fast_encoder import SUFFIX, fidelity
-from vid2vidmr.feature_writer import FeatureWriter, StoreBusyError, is_complete
-from vid2vidmr.features import FeatureStore, feature_folder
+from vid2vidmr.features.encoder import SUFFIX, Encoder
+from vid2vidmr.features.fast import fidelity
+from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.local import Engine, encode_here
+from vid2vidmr.features.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
+from vid2vidmr.features.simulated import SIMULATED, simulate_features
+from vid2vidmr.features.store import FeatureStore, feature_folder
+from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.progress import progress
-from vid2vidmr.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
-from vid2vidmr.simulated import SIMULATED, simulate_features
 
 
 def extract_features(
@@ -43,8 +44,8 @@ def extract_features(
     ----------
     dataset : Dataset
     encoder_name : str or Encoder
-        See `vid2vidmr.encoders.load_encoder`; ``simulated`` looks at no file, see
-        `vid2vidmr.simulated`.
+        See `vid2vidmr.features.load.load_encoder`; ``simulated`` looks at no file, see
+        `vid2vidmr.features.simulated`.
     out : Path, optional
         Folder of the store; by default where `open_features` looks.
     device : str or torch.device, optional

@@ -1,7 +1,7 @@
 """Captions of moments: read from a file, encoded into a feature store beside that of the videos.
 
 A file is JSON Lines, ``{"moment_id": "m1", "caption": "a header"}``, or CSV with the columns
-``moment_id,caption``. The store is one as described in `vid2vidmr.features`, with moments in place
+``moment_id,caption``. The store is one as described in `vid2vidmr.features.store`, with moments in place
 of videos and tokens in place of frames.
 """
 
@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.contract import TEXT
 from vid2vidmr.errors import DataError, FeatureError
-from vid2vidmr.feature_writer import FeatureWriter
-from vid2vidmr.features import FeatureStore, feature_folder
+from vid2vidmr.features.store import FeatureStore, feature_folder
+from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import file_sha256, read_jsonl
 from vid2vidmr.progress import progress
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import torch
 
     from vid2vidmr.data.dataset import Dataset
-    from vid2vidmr.text_encoder import TextEncoder
+    from vid2vidmr.features.text import TextEncoder
 
 ENCODER = "clip-vit-b32"
 """Whose text tower encodes captions if nobody says otherwise."""
@@ -85,7 +85,7 @@ def encode_captions(
     path : Path
         See `read_captions`.
     encoder_name : str or TextEncoder
-        See `vid2vidmr.text_encoder.load_text_encoder`.
+        See `vid2vidmr.features.text.load_text_encoder`.
     out : Path, optional
         Folder of the store; by default where `open_captions` looks.
     device : str or torch.device, optional
@@ -113,7 +113,7 @@ def encode_captions(
             f"expected moment ids such as {moments[0]!r}."
         )
     if isinstance(encoder_name, str):
-        from vid2vidmr.text_encoder import load_text_encoder
+        from vid2vidmr.features.text import load_text_encoder
 
         encoder = load_text_encoder(encoder_name, device)
     else:

@@ -1,4 +1,4 @@
-"""Writing feature stores (the folder is described in `vid2vidmr.features`)."""
+"""Writing feature stores (the folder is described in `vid2vidmr.features.store`)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from filelock import FileLock, Timeout
 
 from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.features import read_contract, read_index, require_finite, require_shape
+from vid2vidmr.features.store import read_contract, read_index, require_finite, require_shape
 from vid2vidmr.files import write_json
 
 

@@ -16,8 +16,8 @@ from typing import Protocol, TypeVar
 import numpy as np
 import torch
 
-from vid2vidmr.decoders import Decoder, prepared_batches
-from vid2vidmr.encoders import Encoder
+from vid2vidmr.features.decoding import Decoder, prepared_batches
+from vid2vidmr.features.encoder import Encoder
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")

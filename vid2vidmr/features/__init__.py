@@ -1,0 +1,1 @@
+"""Features: from frames, clips and captions to a store."""
