@@ -16,7 +16,7 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.predictions import PredictionHeader, check_header
+from vid2vidmr.evaluation.predictions import PredictionHeader, check_header
 from vid2vidmr.records import Prediction
 
 HOME = Path(__file__).parent

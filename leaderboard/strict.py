@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.predictions import PredictionHeader
+from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.records import Prediction
 
 MAX_BYTES = 128 * 2**20

@@ -27,7 +27,7 @@ from leaderboard.submission import Card, Run, Submission, require_card, submissi
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.metrics import AP_WINDOWS
-from vid2vidmr.predictions import PredictionHeader
+from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Prediction, Result
 

@@ -19,7 +19,7 @@ from leaderboard.strict import gunzip, parse_predictions
 from leaderboard.submission import Run, Submission
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
-from vid2vidmr.predictions import PredictionHeader
+from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.progress import progress
 
 TOLERANCE = 1e-6

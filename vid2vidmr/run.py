@@ -28,16 +28,16 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
+from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
+from vid2vidmr.evaluation.results import read_result, write_result
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import file_name, file_sha256, read_json, write_json
 from vid2vidmr.method import Method, MethodInfo, preset_config
 from vid2vidmr.neural import TRAINING_FIELDS, WEIGHTS, NeuralMethod, require_init
-from vid2vidmr.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.progress import Bar, is_main_process, progress
 from vid2vidmr.records import Prediction, Result
 from vid2vidmr.registry import method_class
-from vid2vidmr.results import read_result, write_result
 
 
 def runs_home(dataset: Dataset) -> Path:

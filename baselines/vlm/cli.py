@@ -139,7 +139,7 @@ def parse(
     """
     from baselines.vlm import ledger, outcome
     from baselines.vlm.prepare import read_requests
-    from vid2vidmr.predictions import write_predictions
+    from vid2vidmr.evaluation.predictions import write_predictions
     from vid2vidmr.registry import method_class
 
     requests = read_requests(folder)

@@ -23,8 +23,8 @@ from baselines.vlm.records import Frames, Request
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.files import read_jsonl, write_jsonl
-from vid2vidmr.predictions import PredictionHeader
 from vid2vidmr.records import Record
 from vid2vidmr.video.sample import video_duration
 

@@ -19,10 +19,10 @@ from safetensors.torch import load_file
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
+from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.features.store import feature_folder
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.method import load_method
-from vid2vidmr.predictions import read_predictions
 
 Cli = Callable[..., Ran]
 Golden = tuple[dict[str, torch.Tensor], dict[str, Any]]

@@ -13,10 +13,10 @@ from vid2vidmr.data.availability import read_manifest, write_manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.write import write_dataset, write_videos
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.predictions import PredictionHeader, write_predictions
+from vid2vidmr.evaluation.results import evaluate_file
 from vid2vidmr.files import read_json, write_json
-from vid2vidmr.predictions import PredictionHeader, write_predictions
 from vid2vidmr.records import Prediction
-from vid2vidmr.results import evaluate_file
 
 
 def small_dataset(folder: Path, here: int = 10) -> Dataset:

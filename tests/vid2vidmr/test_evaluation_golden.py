@@ -17,7 +17,7 @@ from published_evaluators import LENGTHS, OURS, PUBLISHED, Habits, score_pair, t
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate, rank_windows
 from vid2vidmr.evaluation.metrics import per_pair_metrics
-from vid2vidmr.predictions import read_predictions
+from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import temporal_iou
 

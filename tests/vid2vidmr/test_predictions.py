@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.predictions import (
+from vid2vidmr.evaluation.predictions import (
     PredictionHeader,
     check_header,
     read_predictions,

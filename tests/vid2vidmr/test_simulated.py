@@ -21,10 +21,10 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError
+from vid2vidmr.evaluation.results import read_result
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.features.simulated import Simulation, simulate_features
 from vid2vidmr.features.store import FeatureStore, open_features
-from vid2vidmr.results import read_result
 
 INFO = DatasetInfo(
     name="fields", title="Fields", version="1", source="the test", licence="MIT", citation="none",

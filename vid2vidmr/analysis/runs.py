@@ -10,9 +10,9 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.predictions import PredictionHeader, read_predictions
+from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions
+from vid2vidmr.evaluation.results import predicted_pairs, read_result
 from vid2vidmr.records import Prediction
-from vid2vidmr.results import predicted_pairs, read_result
 
 SAME = {
     "data set": "dataset",

@@ -268,7 +268,7 @@ def info(as_json: AsJson = False) -> None:
     import torch
 
     from vid2vidmr.data.dataset import data_home
-    from vid2vidmr.results import commit, hardware, versions
+    from vid2vidmr.evaluation.environment import commit, hardware, versions
 
     facts = {
         "versions": versions(),

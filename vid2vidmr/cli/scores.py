@@ -160,7 +160,7 @@ def evaluate(
     from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.data.protocols import SUBSET
-    from vid2vidmr.results import evaluate_file, write_result
+    from vid2vidmr.evaluation.results import evaluate_file, write_result
 
     built = load_dataset(dataset)
     only = None if only_available is None else read_manifest(only_available, built)

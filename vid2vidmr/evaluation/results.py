@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import subprocess
-import sys
 from collections.abc import Mapping
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.protocols import SUBSET, WRONG_QUERIES
 from vid2vidmr.errors import DataError, UnknownNameError
+from vid2vidmr.evaluation.environment import commit, hardware, versions
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.records import Result
 from vid2vidmr.registry import method_class
@@ -23,55 +18,8 @@ if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.evaluation import Evaluation
-    from vid2vidmr.predictions import PredictionHeader
+    from vid2vidmr.evaluation.predictions import PredictionHeader
     from vid2vidmr.records import Kind
-
-PACKAGES = ("vid2vidmr", "numpy", "torch", "av", "opencv-python-headless", "numba", "scipy")
-"""Packages whose version can change a number."""
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of the installed `PACKAGES`."""
-    found = {"python": platform.python_version()}
-    for package in PACKAGES:
-        try:
-            found[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-@cache
-def commit() -> str | None:
-    """Git commit of this code, ``-dirty`` if files differ; None outside its repository."""
-    here = Path(__file__).parent
-
-    def git(*arguments: str) -> str:
-        run = ["git", "-C", str(here), *arguments]
-        return subprocess.run(run, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        # An installed copy can lie in the repository of another project, which does not track it.
-        git("ls-files", "--error-unmatch", Path(__file__).name)
-        changed = git("status", "--porcelain", "--untracked-files=no")
-        return git("rev-parse", "HEAD") + ("-dirty" if changed else "")
-    except (OSError, subprocess.CalledProcessError):
-        return None
-
-
-@cache
-def hardware() -> str:
-    """Processor, number of cores, and the GPU where torch is in use and has one."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [x for x in cpuinfo.read_text().splitlines() if x.startswith("model name")]
-        model = names[0].split(":", 1)[1].strip() if names else model
-    text = f"{model}, {os.cpu_count()} cores"
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        text += f", {torch.cuda.get_device_name()}"
-    return text
 
 
 def _kind(method: str) -> Kind:
@@ -185,7 +133,7 @@ def evaluate_file(
         If the predictions were made for something else.
     """
     from vid2vidmr.evaluation import evaluate
-    from vid2vidmr.predictions import read_predictions
+    from vid2vidmr.evaluation.predictions import read_predictions
 
     header, predictions = read_predictions(path)
     if header is None:
@@ -220,7 +168,7 @@ def predicted_pairs(
     DataError
         If they were made for another data set, or for a subset whose manifest is not given.
     """
-    from vid2vidmr.predictions import check_header
+    from vid2vidmr.evaluation.predictions import check_header
 
     # Its parts in the order in which they were applied: a cut, a subset, other queries.
     made_for, wrong, _ = header.protocol.partition(WRONG_QUERIES)
