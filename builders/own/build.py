@@ -13,12 +13,12 @@ from builders.facts import missing_videos, print_contents
 from builders.own.files import video_table
 from builders.own.pairs import own_pairs, split_groups, target_windows
 from builders.own.table import check_videos
-from vid2vidmr.data.availability import write_manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.downloads import DownloadOptions, Wanted, read_states, with_files
 from vid2vidmr.downloads import download as fetch_all
+from vid2vidmr.downloads.dataset import write_manifest
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import read_json
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from vid2vidmr.data.availability import write_manifest
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset, write_videos
 from vid2vidmr.downloads import DownloadOptions, read_states, with_files
+from vid2vidmr.downloads.dataset import write_manifest
 from vid2vidmr.errors import UserError
 
 

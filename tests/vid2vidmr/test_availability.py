@@ -9,9 +9,10 @@ import pytest
 from conftest import Ran
 from mini_dataset import INFO
 
-from vid2vidmr.data.availability import read_manifest, write_manifest
+from vid2vidmr.data.availability import read_manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.write import write_dataset, write_videos
+from vid2vidmr.downloads.dataset import write_manifest
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.predictions import PredictionHeader, write_predictions
 from vid2vidmr.evaluation.results import evaluate_file

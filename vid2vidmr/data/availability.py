@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from vid2vidmr.data.protocols import SUBSET
 from vid2vidmr.errors import DataError
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import read_json
 from vid2vidmr.records import Record
 
 if TYPE_CHECKING:
@@ -108,13 +108,6 @@ class Manifest(Record):
 def _hash(fields: Mapping[str, Any]) -> str:
     text = json.dumps(fields, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
-
-
-def write_manifest(dataset: Dataset, states: Mapping[str, VideoState]) -> Path:
-    """Write ``availability.json`` into the folder of a data set."""
-    path = dataset.path / NAME
-    write_json(path, Manifest.of(dataset, states).model_dump(mode="json"))
-    return path
 
 
 def read_manifest(path: Path, dataset: Dataset) -> Manifest:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
-from vid2vidmr.data.availability import write_manifest
+from vid2vidmr.data.availability import NAME, Manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.write import write_videos
 from vid2vidmr.downloads.download import Wanted, download
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.reasons import Reason
 from vid2vidmr.downloads.store import VideoState, read_states
+from vid2vidmr.files import write_json
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.downloads import VideoState
 
 
 def with_files(videos: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -103,3 +108,10 @@ def download_videos(
     finally:
         write_videos(dataset.path, with_files(dataset.videos, dataset.path))
         write_manifest(Dataset(dataset.path), read_states(dataset.path))
+
+
+def write_manifest(dataset: Dataset, states: Mapping[str, VideoState]) -> Path:
+    """Write ``availability.json`` into the folder of a data set."""
+    path = dataset.path / NAME
+    write_json(path, Manifest.of(dataset, states).model_dump(mode="json"))
+    return path
