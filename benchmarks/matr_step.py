@@ -41,12 +41,14 @@ from baselines.matr import Matr
 from baselines.matr import losses as matr_losses
 from baselines.matr import model as matr_model
 from vid2vidmr.alignment import prob_dtw
-from vid2vidmr.batch import TrainingSamples, collate
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.features.store import open_features
 from vid2vidmr.nn.clips import clips_centred_in
-from vid2vidmr.sampling import epoch_batches
-from vid2vidmr.training import fit, principal_components
+from vid2vidmr.train.augment import TrainingSamples
+from vid2vidmr.train.batch import collate
+from vid2vidmr.train.projection import principal_components
+from vid2vidmr.train.sampling import epoch_batches
+from vid2vidmr.train.trainer import fit
 
 ALIGNMENTS = ("soft-dtw", "drop-dtw", "tcc", "subsequence", "posterior")
 

@@ -112,10 +112,10 @@ def served(folder: Path) -> Iterator[str]:
 
 def draw(folder: Path, encoder: str) -> None:
     """Open the data set as training does, and draw an epoch of batches; prints pairs/s."""
-    from vid2vidmr.batch import PairSamples, collate
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.features.store import open_features
-    from vid2vidmr.sampling import epoch_batches
+    from vid2vidmr.train.batch import PairSamples, collate
+    from vid2vidmr.train.sampling import epoch_batches
 
     dataset = load_dataset(folder / "data")
     pairs = dataset.pairs("train", features=open_features(dataset, encoder))

@@ -14,9 +14,9 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.flop_counter import FlopCounterMode
 
-from vid2vidmr.batch import Batch
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.train.batch import Batch
 
 DIM, M, N, ROUNDS = 512, 75, 8, 5
 SQUARE = 4096

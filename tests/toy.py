@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vid2vidmr.batch import PairSamples, Sample, collate
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.train.batch import PairSamples, Sample, collate
 from vid2vidmr.windows import temporal_iou
 
 CONTRACT = FeatureContract(

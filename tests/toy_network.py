@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.train.config import TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,11 +24,11 @@ from vid2vidmr.features.extract import extract_features
 from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.parallel import fit_side_by_side, side_by_side
-from vid2vidmr.pretraining import Level, pretrain
 from vid2vidmr.records import Interval
 from vid2vidmr.registry import method_class, report
 from vid2vidmr.run import Setting, is_checkpoint, runs_home
-from vid2vidmr.unlabelled import Videos
+from vid2vidmr.train.pretrain import Level, pretrain
+from vid2vidmr.train.unlabelled import Videos
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ class Variant:
         Fields that only change how the trained model predicts: the training is shared.
     pretraining : mapping or None
         Fields of the config for self-supervised pretraining on the train videos, and ``augmented``
-        and ``level`` (see `vid2vidmr.pretraining.pretrain`); None for none. With ``epochs`` 0 in
+        and ``level`` (see `vid2vidmr.train.pretrain.pretrain`); None for none. With ``epochs`` 0 in
         `changes` the row is zero-shot: what pretraining left predicts without any labelled pair.
     paper : mapping
         Fields that find the row in the paper's table; empty if it has none.

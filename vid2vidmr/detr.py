@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vid2vidmr.neural import NeuralMethod, TrainingConfig
+from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.train.config import TrainingConfig
 from vid2vidmr.variants import SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from vid2vidmr.batch import Batch
+    from vid2vidmr.train.batch import Batch
 
 DETR_SEARCH: dict[str, Any] = {
     **SEARCH,

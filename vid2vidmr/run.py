@@ -34,10 +34,11 @@ from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import file_name, file_sha256, read_json, write_json
 from vid2vidmr.method import Method, MethodInfo, preset_config
-from vid2vidmr.neural import TRAINING_FIELDS, WEIGHTS, NeuralMethod, require_init
+from vid2vidmr.neural import WEIGHTS, NeuralMethod
 from vid2vidmr.progress import Bar, is_main_process, progress
 from vid2vidmr.records import Prediction, Result
 from vid2vidmr.registry import method_class
+from vid2vidmr.train.config import TRAINING_FIELDS, require_init
 
 
 def runs_home(dataset: Dataset) -> Path:
@@ -169,7 +170,7 @@ class Setting:
         """Load the method from its checkpoint, after fitting it where there is none.
 
         Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice. Networks
-        take `workers` and `log`, see `vid2vidmr.training.fit`.
+        take `workers` and `log`, see `vid2vidmr.train.trainer.fit`.
         """
         if not is_checkpoint(checkpoint):
             method, splits = self.method(self.config, seed), self.dataset.splits

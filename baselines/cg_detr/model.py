@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.cg_detr.config import CgDetrConfig
-from vid2vidmr.batch import Batch
 from vid2vidmr.nn import Encoder, Projection, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
 from vid2vidmr.nn.detr import DabDetrModel, has_negative, moment_clips
+from vid2vidmr.train.batch import Batch
 
 QUERY, TARGET = 0, 1
 """Rows of the table of token types."""

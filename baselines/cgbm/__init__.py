@@ -15,7 +15,7 @@ from vid2vidmr.variants import SEARCH
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from vid2vidmr.batch import Batch
+    from vid2vidmr.train.batch import Batch
 
 
 class Cgbm(NeuralMethod):

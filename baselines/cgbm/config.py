@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vid2vidmr.neural import TrainingConfig
+from vid2vidmr.train.config import TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.cgbm.config import CgbmConfig
-from vid2vidmr.batch import Batch
 from vid2vidmr.nn import normalise
 from vid2vidmr.nn.clips import clips_centred_in
+from vid2vidmr.train.batch import Batch
 
 
 class CgbmModel(nn.Module):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vid2vidmr.errors import UserError
-from vid2vidmr.neural import TrainingConfig
+from vid2vidmr.train.config import TrainingConfig
 
 Alignment = Literal["posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"]
 

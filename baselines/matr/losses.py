@@ -16,10 +16,10 @@ from vid2vidmr.alignment import (
     subsequence_soft_dtw,
     tcc,
 )
-from vid2vidmr.batch import Batch
 from vid2vidmr.errors import UnknownNameError
 from vid2vidmr.nn.clips import clips_centred_in
 from vid2vidmr.nn.spans import span_giou
+from vid2vidmr.train.batch import Batch
 
 DROP_SHARE = 0.3
 """Percentile over 100 of a pair's costs that dropping a clip costs (Drop-DTW, section 4)."""

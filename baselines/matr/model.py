@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from baselines.matr.config import MatrConfig
 from vid2vidmr.alignment import subsequence_segments
-from vid2vidmr.batch import Batch
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn import (
     ConvHead,
@@ -24,6 +23,7 @@ from vid2vidmr.nn import (
     with_endpoints,
     xavier_init,
 )
+from vid2vidmr.train.batch import Batch
 
 
 def cosine_cost(target: Tensor, query: Tensor) -> Tensor:

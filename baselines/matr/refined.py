@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from baselines.matr.config import MatrConfig
 from baselines.matr.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
-from vid2vidmr.batch import Batch
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn import ConvHead, Encoder, sine_position, xavier_init
+from vid2vidmr.train.batch import Batch
 
 CHANNELS = 6
 """Numbers of `evidence` a clip."""

@@ -20,9 +20,9 @@ from torch import Tensor
 from baselines.matr.config import MatrConfig
 from baselines.matr.model import MatrModel
 from vid2vidmr.alignment import prob_dtw
-from vid2vidmr.batch import Batch
 from vid2vidmr.nn import WeightedPool, normalise, with_endpoints
 from vid2vidmr.nn.clips import clip_windows, saliency
+from vid2vidmr.train.batch import Batch
 from vid2vidmr.windows import ranked
 
 TEMPERATURE = 0.1

@@ -7,9 +7,9 @@ from torch import Tensor
 
 from baselines.matr.config import MatrConfig
 from baselines.matr.released import prob_alignment
-from vid2vidmr.batch import Batch
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in
+from vid2vidmr.train.batch import Batch
 
 
 def targets(batch: Batch) -> ClipTargets:

@@ -13,7 +13,7 @@ from vid2vidmr.variants import PAPER, SMALL, with_variants
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from vid2vidmr.batch import Batch
+    from vid2vidmr.train.batch import Batch
 
 
 class QdDetr(DetrMethod):

@@ -16,7 +16,7 @@ from vid2vidmr.variants import PAPER, SEARCH, SMALL, with_variants
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from vid2vidmr.batch import Batch
+    from vid2vidmr.train.batch import Batch
 
 
 class UniVtg(NeuralMethod):

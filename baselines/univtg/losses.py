@@ -7,10 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.batch import Batch
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in
 from vid2vidmr.nn.saliency import clips_inside, draw_clips
+from vid2vidmr.train.batch import Batch
 
 
 def targets(batch: Batch) -> ClipTargets:

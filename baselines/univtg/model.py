@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.batch import Batch
 from vid2vidmr.nn import (
     ConvHead,
     Encoder,
@@ -23,6 +22,7 @@ from vid2vidmr.nn import (
     xavier_init,
 )
 from vid2vidmr.nn.clips import saliency
+from vid2vidmr.train.batch import Batch
 
 
 class UniVtgModel(nn.Module):

@@ -10,7 +10,7 @@ import pandas as pd
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.progress import progress
-from vid2vidmr.unlabelled import SUFFIXES
+from vid2vidmr.train.unlabelled import SUFFIXES
 from vid2vidmr.video.sample import video_duration
 
 

@@ -14,7 +14,7 @@ from baselines.cgbm import Cgbm
 from baselines.cgbm.config import CgbmConfig
 from baselines.cgbm.model import Matching, step_loss, targets
 from baselines.cgbm.windows import best_windows, window_scores
-from vid2vidmr.batch import collate
+from vid2vidmr.train.batch import collate
 
 TINY = CgbmConfig(
     epochs=10, batch_size=8, d=32, factors=4, input_dropout=0.1, dropout=0.1,

@@ -11,9 +11,9 @@ from baselines.matr import Matr
 from baselines.matr.config import Alignment, MatrConfig
 from baselines.matr.losses import alignment_loss
 from baselines.matr.model import MatrModel, aligned_segment
-from vid2vidmr.batch import Batch, PairSamples, collate
 from vid2vidmr.errors import UnknownNameError
 from vid2vidmr.nn.clips import clips_centred_in
+from vid2vidmr.train.batch import Batch, PairSamples, collate
 
 PAPER = replace(
     Matr.presets["paper"], d=32, ff=32, heads=4, encoder_layers=1, decoder_layers=1, batch_size=8

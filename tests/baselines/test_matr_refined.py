@@ -9,8 +9,8 @@ from baselines.matr import Matr
 from baselines.matr.proposals import covering_segments
 from baselines.matr.refined import REACH_S, RefinedModel
 from vid2vidmr.alignment import subsequence_dtw
-from vid2vidmr.batch import PairSamples, collate
 from vid2vidmr.contract import STEP_S
+from vid2vidmr.train.batch import PairSamples, collate
 
 BEST = replace(Matr.presets["best"], d=32, ff=32, epochs=1, components=None, embedding=16)
 

@@ -20,11 +20,11 @@ from baselines.matr.config import MatrConfig
 from baselines.matr.released import ReleasedModel, decoded, prob_alignment, prob_cost
 from baselines.matr.released_checkpoint import UNUSED
 from baselines.matr.released_losses import losses, targets
-from vid2vidmr.batch import Batch
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.nn.checkpoints import import_checkpoint
 from vid2vidmr.nn.clips import clip_times
+from vid2vidmr.train.batch import Batch
 
 RELATIVE = 1e-4
 """Of a tensor's largest absolute value."""

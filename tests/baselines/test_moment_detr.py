@@ -14,13 +14,13 @@ from baselines.moment_detr import MomentDetr
 from baselines.moment_detr.config import MomentDetrConfig
 from baselines.moment_detr.losses import contrastive_align, losses
 from baselines.moment_detr.model import MomentDetrModel
-from vid2vidmr.batch import Batch
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.nn.detr import targets
 from vid2vidmr.nn.matcher import Matches
+from vid2vidmr.train.batch import Batch
 
 DIM = 12
 TINY = MomentDetrConfig(

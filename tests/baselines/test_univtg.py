@@ -12,7 +12,7 @@ from toy import check_independence_of_the_batch, check_learning, mixed_samples
 from baselines.univtg import UniVtg
 from baselines.univtg.config import UniVtgConfig
 from baselines.univtg.losses import targets
-from vid2vidmr.batch import Batch, collate
+from vid2vidmr.train.batch import Batch, collate
 
 TINY = UniVtgConfig(
     epochs=10,

@@ -25,10 +25,10 @@ from baselines.univtg.config import UniVtgConfig
 from baselines.univtg.losses import losses, targets
 from baselines.univtg.model import UniVtgModel
 from baselines.univtg.published import read
-from vid2vidmr.batch import Batch
 from vid2vidmr.errors import DataError
 from vid2vidmr.nn.checkpoints import import_checkpoint
 from vid2vidmr.nn.clips import ClipTargets
+from vid2vidmr.train.batch import Batch
 
 
 @dataclass

@@ -13,7 +13,7 @@ from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.downloads import DownloadOptions
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.extract import extract_features
-from vid2vidmr.unlabelled import open_videos
+from vid2vidmr.train.unlabelled import open_videos
 
 LIST = """label,youtube_id,time_start,time_end,split
 abseiling,ok-_4567890,10,20,train

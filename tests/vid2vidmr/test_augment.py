@@ -8,15 +8,10 @@ from hypothesis import strategies as st
 from toy import toy_pairs
 
 from baselines.matr import Matr
-from vid2vidmr.augment import (
-    AUGMENTATIONS,
-    augmented,
-    draw_augmentation,
-    parse_augmentations,
-    resampled,
-)
-from vid2vidmr.batch import PairSamples, TrainingSamples
 from vid2vidmr.errors import UnknownNameError
+from vid2vidmr.train.augment import TrainingSamples, augmented, draw_augmentation, resampled
+from vid2vidmr.train.batch import PairSamples
+from vid2vidmr.train.config import AUGMENTATIONS, parse_augmentations
 
 PLAIN = replace(Matr.presets["small"], recrop=0.0)
 

@@ -12,7 +12,7 @@ from vid2vidmr.contract import FeatureContract, require_contract
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features.store import FeatureStore, MemoryFeatures, feature_folder, open_features
 from vid2vidmr.features.writer import FeatureWriter
-from vid2vidmr.neural import ProjectedFeatures
+from vid2vidmr.train.projection import ProjectedFeatures
 
 CONTRACT = FeatureContract(
     encoder="tiny",

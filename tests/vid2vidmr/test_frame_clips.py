@@ -10,13 +10,13 @@ from test_extract import number_encoder
 from test_pretraining import SMALL
 
 from baselines.matr import Matr
-from vid2vidmr import pretraining
 from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.features.extract import extract_files
 from vid2vidmr.features.store import FeatureStore
-from vid2vidmr.frame_clips import FrameClip, encode_clips, encoded_clips
-from vid2vidmr.pretraining import pretrain, target_table
-from vid2vidmr.unlabelled import Videos
+from vid2vidmr.train import pretrain as pretraining
+from vid2vidmr.train.frame_clips import FrameClip, encode_clips, encoded_clips
+from vid2vidmr.train.pretrain import pretrain, target_table
+from vid2vidmr.train.unlabelled import Videos
 
 RATE = 8
 CONFIG = replace(SMALL, augmented=0.5, components=None)
@@ -24,7 +24,7 @@ CONFIG = replace(SMALL, augmented=0.5, components=None)
 
 @pytest.fixture(autouse=True)
 def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vid2vidmr.frame_clips.load_encoder", lambda name: number_encoder())
+    monkeypatch.setattr("vid2vidmr.train.frame_clips.load_encoder", lambda name: number_encoder())
     monkeypatch.setattr(pretraining, "VAL_PAIRS", 4)
 
 

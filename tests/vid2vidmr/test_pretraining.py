@@ -15,7 +15,6 @@ from toy import CONTRACT, toy_pairs
 
 import vid2vidmr as v
 from baselines.matr import Matr
-from vid2vidmr import pretraining
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.write import write_dataset
@@ -24,9 +23,10 @@ from vid2vidmr.evaluation import evaluate
 from vid2vidmr.features.store import FeatureStore, MemoryFeatures
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import file_sha256
-from vid2vidmr.pretraining import fixed_clips, pretrain, split_videos, target_table
 from vid2vidmr.run import Setting
-from vid2vidmr.unlabelled import Videos, open_videos
+from vid2vidmr.train import pretrain as pretraining
+from vid2vidmr.train.pretrain import fixed_clips, pretrain, split_videos, target_table
+from vid2vidmr.train.unlabelled import Videos, open_videos
 
 SMALL = replace(
     Matr.presets["small"],

@@ -13,13 +13,14 @@ from baselines.cg_detr import CgDetr
 from baselines.moment_detr import MomentDetr
 from baselines.qd_detr import QdDetr
 from baselines.univtg import UniVtg
-from vid2vidmr.batch import PairSamples, TrainingSamples
 from vid2vidmr.contract import TEXT, UNKNOWN, FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.run import presets_of
+from vid2vidmr.train.augment import TrainingSamples
+from vid2vidmr.train.batch import PairSamples
 
 VIDEO = ToyConfig(epochs=2, batch_size=8, learning_rate=1e-2)
 WORDS = CONTRACT.model_copy(update={"encoder": "toy" + TEXT, "decoder": "captions a"})

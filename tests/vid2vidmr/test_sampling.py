@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from vid2vidmr.sampling import epoch_batches, shares
+from vid2vidmr.train.sampling import epoch_batches, shares
 
 
 @pytest.mark.parametrize("buckets", [False, True])

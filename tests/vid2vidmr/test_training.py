@@ -7,11 +7,12 @@ from toy import CONTRACT, toy_pairs
 
 import vid2vidmr as v
 from baselines.matr import Matr
-from vid2vidmr.batch import PairSamples, TrainingSamples, collate
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.files import file_sha256
+from vid2vidmr.train.augment import TrainingSamples
+from vid2vidmr.train.batch import PairSamples, collate
 
 SMALL = replace(
     Matr.presets["small"], d=32, ff=32, epochs=3, batch_size=8, encoder_layers=1, decoder_layers=1

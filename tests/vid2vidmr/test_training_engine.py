@@ -16,9 +16,9 @@ from toy import toy_pairs
 from toy_network import ToyNetwork
 
 from baselines.matr import Matr
-from vid2vidmr import training
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_sha256
+from vid2vidmr.train import trainer as training
 
 SMALL = ToyNetwork.presets["small"]
 TESTS = Path(__file__).parents[1]

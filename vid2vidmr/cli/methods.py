@@ -184,12 +184,12 @@ def pretrain(
     """
     from dataclasses import replace
 
-    from vid2vidmr.augment import parse_augmentations
     from vid2vidmr.method import preset_config
     from vid2vidmr.neural import NeuralMethod
-    from vid2vidmr.pretraining import pretrain
     from vid2vidmr.registry import method_class
-    from vid2vidmr.unlabelled import open_videos
+    from vid2vidmr.train.config import parse_augmentations
+    from vid2vidmr.train.pretrain import pretrain
+    from vid2vidmr.train.unlabelled import open_videos
 
     ways = parse_augmentations(augmentations)
     found = method_class(method)

@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from vid2vidmr.batch import Batch
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.detr import DetrConfig
 from vid2vidmr.errors import UserError
@@ -28,6 +27,7 @@ from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
 from vid2vidmr.nn.saliency import ClipDraw, clips_inside, draw_clips
 from vid2vidmr.nn.spans import to_centre_width
 from vid2vidmr.nn.transformer import xavier_init
+from vid2vidmr.train.batch import Batch
 
 
 class Inputs(NamedTuple):

@@ -17,22 +17,23 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
-from vid2vidmr.batch import Batch, TrainingSamples, collate
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import UserError
-from vid2vidmr.inference import ious
-from vid2vidmr.neural import require_init
 from vid2vidmr.progress import Bar, progress
-from vid2vidmr.sampling import epoch_batches, shares
-from vid2vidmr.training_log import TrainingLog
-from vid2vidmr.training_state import TrainingState
+from vid2vidmr.train.augment import TrainingSamples
+from vid2vidmr.train.batch import Batch, collate
+from vid2vidmr.train.config import require_init
+from vid2vidmr.train.infer import ious
+from vid2vidmr.train.log import TrainingLog
+from vid2vidmr.train.projection import principal_components
+from vid2vidmr.train.sampling import epoch_batches, shares
+from vid2vidmr.train.state import TrainingState
 
 if TYPE_CHECKING:
-    from vid2vidmr.neural import NeuralMethod, TrainingConfig
+    from vid2vidmr.neural import NeuralMethod
+    from vid2vidmr.train.config import TrainingConfig
 
-PCA_TARGETS = 20_000
-"""So many targets at most decide the principal components."""
 SAVE_EVERY_S = 60.0
 """The state is kept after every epoch, and within one after so many seconds."""
 READ_EVERY = 50
@@ -69,7 +70,7 @@ def fit(
     folder : Path
     init : Path, optional
         Checkpoint folder whose weights and projection training starts from, such as
-        `vid2vidmr.pretraining.pretrain` leaves.
+        `vid2vidmr.train.pretrain.pretrain` leaves.
     workers : int
         Processes that prepare batches, beside this one; the numbers do not depend on it.
     log : bool
@@ -327,25 +328,3 @@ def _factor(config: TrainingConfig, steps: int) -> Callable[[int], float]:
         return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
 
     return factor
-
-
-def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (dim,) and first principal directions (dim, components) of the targets' features.
-
-    Each target counts once, however many pairs share it; at most `PCA_TARGETS` are looked at, at
-    even distances.
-    """
-    assert train.features is not None
-    dim = train.features.contract.dim
-    total, squares, count = np.zeros(dim), np.zeros((dim, dim)), 0
-    targets = train.table.drop_duplicates(["target_video", "clip_start_s", "clip_end_s"]).index
-    targets = targets[:: math.ceil(len(targets) / PCA_TARGETS)]
-    for some in np.split(targets, range(256, len(targets), 256)):  # few large products are cheap
-        rows = np.concatenate([train.target_features(int(i)) for i in some]).astype(np.float64)
-        total += rows.sum(0)
-        squares += rows.T @ rows
-        count += len(rows)
-    mean = total / count
-    _, directions = np.linalg.eigh(squares / count - np.outer(mean, mean))
-    basis = directions[:, ::-1][:, :components]
-    return mean.astype(np.float32), np.ascontiguousarray(basis, np.float32)

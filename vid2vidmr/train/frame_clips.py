@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.augment import Augmentation, draw_augmentation, noisy
 from vid2vidmr.contract import STEP_S, require_contract
 from vid2vidmr.data.protocols import pair_stream
 from vid2vidmr.errors import FeatureError, UserError, VideoError
@@ -24,9 +23,10 @@ from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.local import side_by_side
 from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.features.writer import FeatureWriter
-from vid2vidmr.neural import TrainingConfig
 from vid2vidmr.progress import progress
-from vid2vidmr.unlabelled import Videos
+from vid2vidmr.train.augment import draw_augmentation, noisy
+from vid2vidmr.train.config import Augmentation, TrainingConfig
+from vid2vidmr.train.unlabelled import Videos
 from vid2vidmr.video.sample import sample_frames
 
 GRID_S = 0.5
@@ -47,7 +47,7 @@ class FrameClip:
     kind : str or None
         None: as it is.
     strength : float
-        See `vid2vidmr.augment.draw_augmentation`.
+        See `vid2vidmr.train.augment.draw_augmentation`.
     """
 
     clip_id: str
@@ -87,7 +87,7 @@ def encoded_clips(
     Parameters
     ----------
     targets : sequence of (DataFrame, int)
-        Tables as `vid2vidmr.pretraining.target_table` gives, with how many clips to draw of each
+        Tables as `vid2vidmr.train.pretrain.target_table` gives, with how many clips to draw of each
         target.
     videos : Videos
         With files.

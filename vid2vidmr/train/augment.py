@@ -8,7 +8,7 @@ ways: reversed, with Gaussian noise, slowed down, sped up.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,26 +17,18 @@ from vid2vidmr.data.protocols import recrop_windows
 from vid2vidmr.errors import UnknownNameError
 
 if TYPE_CHECKING:
-    from vid2vidmr.batch import Sample
-    from vid2vidmr.neural import TrainingConfig
+    from vid2vidmr.train.batch import Sample
+    from vid2vidmr.train.config import TrainingConfig
 
-Augmentation = Literal["reverse", "noise", "slow", "fast"]
-AUGMENTATIONS: tuple[Augmentation, ...] = ("reverse", "noise", "slow", "fast")
+from copy import copy
+from typing import TYPE_CHECKING, Self
 
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.train.batch import PairSamples, Sample
+from vid2vidmr.train.config import AUGMENTATIONS, Augmentation
 
-def parse_augmentations(names: str) -> tuple[Augmentation, ...]:
-    """Read a comma-separated list of `AUGMENTATIONS`; an empty one is none.
-
-    Raises
-    ------
-    UnknownNameError
-        If a name is none of them.
-    """
-    given = [name.strip() for name in names.split(",") if name.strip()]
-    for name in given:
-        if name not in AUGMENTATIONS:
-            raise UnknownNameError("augmentation", name, AUGMENTATIONS)
-    return tuple(name for name in AUGMENTATIONS if name in given)
+if TYPE_CHECKING:
+    from vid2vidmr.train.config import TrainingConfig
 
 
 def recropped(sample: Sample, rng: np.random.Generator) -> Sample:
@@ -129,3 +121,37 @@ def noisy(x: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarray:
     scale = np.float32(noise * np.sqrt(np.square(x).mean()))
     disturbed: np.ndarray = x + scale * rng.standard_normal(x.shape, dtype=np.float32)
     return disturbed
+
+
+class TrainingSamples(PairSamples):
+    """Pairs of one epoch, changed at random as the config says (see `vid2vidmr.train.augment`).
+
+    A sample depends on (seed, epoch, i) only, so that a run that was killed and continued sees the
+    same samples as one that was not.
+    """
+
+    def __init__(self, pairs: PairSet, config: TrainingConfig, seed: int, epoch: int) -> None:
+        super().__init__(pairs)
+        self.config, self.stream = config, (seed, epoch)
+
+    def of_epoch(self, epoch: int) -> Self:
+        """Give the samples of another epoch; costs nothing, however many pairs there are."""
+        other = copy(self)
+        other.stream = (self.stream[0], epoch)
+        return other
+
+    def __getitem__(self, i: int) -> Sample:
+        rng, config = np.random.default_rng([*self.stream, i]), self.config
+        sample = super().__getitem__(i)
+        # What is off draws nothing: switching one thing on leaves the draws of the others alone.
+        if config.self_supervised and rng.random() < config.self_supervised:
+            sample = self_supervised(sample, rng, config.clip_s)
+            sample = replace(sample, query=self.pairs.seen(sample.query))
+        if rng.random() < config.recrop:
+            sample = recropped(sample, rng)
+        if config.augmented and rng.random() < config.augmented:
+            sample = replace(sample, query=augmented(sample.query, rng, config))
+        if config.noise:
+            query, target = (noisy(x, rng, config.noise) for x in (sample.query, sample.target))
+            sample = replace(sample, query=query, target=target)
+        return sample

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from copy import copy
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Self
+from dataclasses import dataclass, fields
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
-from vid2vidmr.augment import augmented, noisy, recropped, self_supervised
 from vid2vidmr.data.pairs import PairSet
-
-if TYPE_CHECKING:
-    from vid2vidmr.neural import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -115,37 +110,3 @@ class PairSamples:
             float(self.durations[i]),
             int(self.groups[i]),
         )
-
-
-class TrainingSamples(PairSamples):
-    """Pairs of one epoch, changed at random as the config says (see `vid2vidmr.augment`).
-
-    A sample depends on (seed, epoch, i) only, so that a run that was killed and continued sees the
-    same samples as one that was not.
-    """
-
-    def __init__(self, pairs: PairSet, config: TrainingConfig, seed: int, epoch: int) -> None:
-        super().__init__(pairs)
-        self.config, self.stream = config, (seed, epoch)
-
-    def of_epoch(self, epoch: int) -> Self:
-        """Give the samples of another epoch; costs nothing, however many pairs there are."""
-        other = copy(self)
-        other.stream = (self.stream[0], epoch)
-        return other
-
-    def __getitem__(self, i: int) -> Sample:
-        rng, config = np.random.default_rng([*self.stream, i]), self.config
-        sample = super().__getitem__(i)
-        # What is off draws nothing: switching one thing on leaves the draws of the others alone.
-        if config.self_supervised and rng.random() < config.self_supervised:
-            sample = self_supervised(sample, rng, config.clip_s)
-            sample = replace(sample, query=self.pairs.seen(sample.query))
-        if rng.random() < config.recrop:
-            sample = recropped(sample, rng)
-        if config.augmented and rng.random() < config.augmented:
-            sample = replace(sample, query=augmented(sample.query, rng, config))
-        if config.noise:
-            query, target = (noisy(x, rng, config.noise) for x in (sample.query, sample.target))
-            sample = replace(sample, query=query, target=target)
-        return sample

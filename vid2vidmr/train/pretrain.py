@@ -1,6 +1,6 @@
 """Self-supervised pretraining (MATR, ICCV 2025): find a random clip of a video in that video.
 
-Unlabelled videos become pairs, and the training loop of labelled ones (`vid2vidmr.training.fit`) is
+Unlabelled videos become pairs, and the training loop of labelled ones (`vid2vidmr.train.trainer.fit`) is
 used as it is. A share of the videos is held out; fixed clips of theirs choose the checkpoint.
 """
 
@@ -22,10 +22,11 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.progress import is_main_process
-from vid2vidmr.unlabelled import Videos
+from vid2vidmr.train.unlabelled import Videos
 
 if TYPE_CHECKING:
-    from vid2vidmr.neural import NeuralMethod, TrainingConfig
+    from vid2vidmr.neural import NeuralMethod
+    from vid2vidmr.train.config import TrainingConfig
 
 Level = Literal["features", "frames"]
 LONGEST_S = 300.0
@@ -95,7 +96,7 @@ def pretrain(
     UserError
         If `folder` holds another pretraining, or frames are asked for and not at hand.
     """
-    from vid2vidmr.training import fit
+    from vid2vidmr.train.trainer import fit
 
     config = replace(method.config, self_supervised=1.0, augmented=augmented)
     _claim(folder, method, config, videos, level, clips_per_target)
@@ -111,7 +112,7 @@ def pretrain(
         val_pairs = PairSet(_repeated(val_targets, repeats), "val", "pretraining", videos.features)
         val = fixed_clips(val_pairs, config, method.seed)
     else:
-        from vid2vidmr.frame_clips import encoded_clips
+        from vid2vidmr.train.frame_clips import encoded_clips
 
         repeats = min(repeats, 4 * clips_per_target)  # they have to be encoded
         tables = [(targets, clips_per_target), (val_targets, repeats)]
@@ -215,7 +216,7 @@ def target_table(videos: Videos, ids: Sequence[str]) -> pd.DataFrame:
 
 def fixed_clips(targets: PairSet, config: TrainingConfig, seed: int) -> PairSet:
     """Draw one clip of each target once, as training does in every epoch, and keep it."""
-    from vid2vidmr.batch import TrainingSamples
+    from vid2vidmr.train.augment import TrainingSamples
 
     assert targets.features is not None
     table, queries = targets.table.copy(), {}

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from vid2vidmr.batch import PairSamples, collate
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
+from vid2vidmr.train.batch import PairSamples, collate
 from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:
