@@ -25,7 +25,7 @@ from vid2vidmr.method import preset_config
 from vid2vidmr.neural import NeuralMethod
 from vid2vidmr.parallel import fit_side_by_side, side_by_side
 from vid2vidmr.records import Interval
-from vid2vidmr.registry import method_class, report
+from vid2vidmr.registry import method_class, registered
 from vid2vidmr.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.train.pretrain import Level, pretrain
 from vid2vidmr.train.unlabelled import Videos
@@ -130,7 +130,7 @@ def ablate(
     _raise_first(side_by_side(todo, asked=len(pretrainings)))
     fits = {key: replace(setting, init=homes.get(key)) for key, setting in fits.items()}
     _raise_first(fit_side_by_side(fits, folder))
-    reported = report(ablation.report)(ablation.table)
+    reported = registered("report", ablation.report)(ablation.table)
     rows: list[AblationRow] = []
     means: dict[str, Evaluation] = {}
     for v in variants:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
-from vid2vidmr.registry import dataset_names
+from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import FeatureContract
@@ -135,7 +135,7 @@ def _text(
         for folder, c in contracts.items()
     )
     warned = "".join(f"> {warning}\n\n" for warning in warnings)
-    named = info.name in dataset_names()
+    named = info.name in registered_names("dataset")
     built = f"`vid2vidmr build {info.name}`" if named else "Built with `vid2vidmr`"
     here = "the videos" if contracts else "the videos, and features of them"
     return f"""

@@ -12,7 +12,7 @@ from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json, write_json, write_text
 from vid2vidmr.hub import checkpoint_folder, model_card, push_checkpoint
 from vid2vidmr.records import Kind, Prediction, Record
-from vid2vidmr.registry import method_class
+from vid2vidmr.registry import method_class, registered
 
 if TYPE_CHECKING:
     from vid2vidmr.ablation import Ablation
@@ -213,7 +213,7 @@ class Method(ABC):
         folder = checkpoint_folder(where, revision)
         found: Any = cls
         if cls is Method:
-            found = method_class(read_json(folder / "method.json")["method"])
+            found = registered("method", read_json(folder / "method.json")["method"])
         loaded: Self = found.load(folder)
         return loaded
 

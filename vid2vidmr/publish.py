@@ -18,7 +18,7 @@ from vid2vidmr.dataset_card import dataset_card, licence_of
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
-from vid2vidmr.registry import dataset_names
+from vid2vidmr.registry import registered_names
 
 STORE = ("contract.json", "index.jsonl", "features.bin")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
@@ -79,7 +79,11 @@ def write_published(
     others = ["dataset.json"]
     described = {**read_json(dataset.path / "dataset.json"), "licence": licence}
     write_json(out / "dataset.json", described)
-    notice = dataset_builder(dataset.name).notice if dataset.name in dataset_names() else None
+    notice = (
+        dataset_builder(dataset.name).notice
+        if dataset.name in registered_names("dataset")
+        else None
+    )
     if notice is not None:
         others.append("NOTICE")
         _take(notice, out / "NOTICE")

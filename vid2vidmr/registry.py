@@ -10,7 +10,7 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,36 @@ def _entries(kind: str) -> dict[str, EntryPoint]:
     return entries
 
 
-def _load(kind: str, name: str) -> Any:
+def registered_names(kind: str) -> list[str]:
+    """Names that are registered for a kind (``"method"``, ``"dataset"``, ...), sorted."""
+    return sorted(_entries(kind))
+
+
+def registered(kind: str, name: str) -> Any:
+    """Import what is registered under a name.
+
+    Parameters
+    ----------
+    kind : str
+        Group of entry points without ``vid2vidmr.`` and the plural's s.
+    name : str
+        ``GROUP:NAME`` is a member of a mapping that is registered as ``{kind}_group``.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    UserError
+        If it cannot be imported.
+    """
+    group, colon, member = name.partition(":")
+    if colon:
+        members = registered(f"{kind}_group", group)
+        try:
+            return members[member]
+        except KeyError:
+            known = [f"{group}:{each}" for each in members]
+            raise UnknownNameError(kind, name, known) from None
     entries = _entries(kind)
     if name not in entries:
         shown = {"dataset": "data set", "method_group": "group of methods"}.get(kind, kind)
@@ -49,12 +78,7 @@ def _load(kind: str, name: str) -> Any:
 
 def method_names() -> list[str]:
     """Names of all registered methods, sorted."""
-    return sorted(_entries("method"))
-
-
-def dataset_names() -> list[str]:
-    """Names of all registered data sets, sorted."""
-    return sorted(_entries("dataset"))
+    return registered_names("method")
 
 
 def method_class(name: str) -> type[Method]:
@@ -65,19 +89,12 @@ def method_class(name: str) -> type[Method]:
     UnknownNameError
         With the nearest registered name.
     """
-    group, colon, member = name.partition(":")
-    if not colon:
-        return _load("method", name)  # type: ignore[no-any-return]
-    methods = method_group(group)
-    try:
-        return methods[member]
-    except KeyError:
-        raise UnknownNameError("method", name, [f"{group}:{known}" for known in methods]) from None
+    return registered("method", name)  # type: ignore[no-any-return]
 
 
 def method_group_names() -> list[str]:
     """Names of all groups of methods, sorted."""
-    return sorted(_entries("method_group"))
+    return registered_names("method_group")
 
 
 def method_group(name: str) -> Mapping[str, type[Method]]:
@@ -88,31 +105,4 @@ def method_group(name: str) -> Mapping[str, type[Method]]:
     UnknownNameError
         With the nearest registered name.
     """
-    return _load("method_group", name)  # type: ignore[no-any-return]
-
-
-def report(name: str) -> Callable[[str], list[Mapping[str, Any]]]:
-    """Return the registered report of a publication: name of a table to its rows.
-
-    Raises
-    ------
-    UnknownNameError
-        With the nearest registered name.
-    """
-    return _load("report", name)  # type: ignore[no-any-return]
-
-
-def command_names() -> list[str]:
-    """Names of all registered commands, sorted."""
-    return sorted(_entries("command"))
-
-
-def command(name: str) -> Any:
-    """Return the registered Typer app or function of a command.
-
-    Raises
-    ------
-    UnknownNameError
-        With the nearest registered name.
-    """
-    return _load("command", name)
+    return registered("method_group", name)  # type: ignore[no-any-return]

@@ -7,7 +7,7 @@ import pytest
 from conftest import Ran
 
 from baselines.matr import Matr
-from vid2vidmr.registry import method_class, report
+from vid2vidmr.registry import method_class, registered
 
 
 @pytest.fixture(autouse=True)
@@ -90,7 +90,7 @@ def test_unknown_table_is_one_line(tiny: Path, cli: Callable[..., Ran]) -> None:
 
 def test_every_row_of_the_paper_is_found_once() -> None:
     for ablation in method_class("matr").ablations.values():
-        reported = report(ablation.report)(ablation.table)
+        reported = registered("report", ablation.report)(ablation.table)
         wanted: list[Mapping[str, object]] = [v.paper for v in ablation.variants if v.paper]
         assert len(wanted) == len(reported)
         for paper in wanted:

@@ -5,14 +5,15 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from vid2vidmr import registry
-from vid2vidmr.data.builder import DatasetBuilder
+from vid2vidmr.data.builder import DatasetBuilder, dataset_builder
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.method import Method, MethodInfo
+from vid2vidmr.registry import method_class, method_names
 
 
 def test_every_registered_method_has_its_own_name_and_metadata() -> None:
-    for name in registry.method_names():
-        cls = registry.method_class(name)
+    for name in method_names():
+        cls = method_class(name)
         assert issubclass(cls, Method)
         assert isinstance(cls.info, MethodInfo)
         assert cls.info.name == name
@@ -22,26 +23,30 @@ def test_every_registered_method_has_its_own_name_and_metadata() -> None:
 
 
 def test_every_registered_dataset_has_its_own_name() -> None:
-    for name in registry.dataset_names():
-        builder = registry.dataset_builder(name)
+    for name in registry.registered_names("dataset"):
+        builder = dataset_builder(name)
         assert isinstance(builder, DatasetBuilder)
         assert builder.info.name == name
 
 
 def test_the_first_release_is_complete() -> None:
-    assert set(registry.method_names()) >= {
+    assert set(method_names()) >= {
         "random", "whole-video", "centre", "prior", "video-match", "dtw-match", "matr",
         "moment_detr", "qd_detr", "cg_detr", "univtg", "cgbm",
     }  # fmt: skip
-    assert set(registry.dataset_names()) >= {"minimatch", "sportsmoments", "activitynet-vrl"}
+    assert set(registry.registered_names("dataset")) >= {
+        "minimatch",
+        "sportsmoments",
+        "activitynet-vrl",
+    }
 
 
 @pytest.mark.parametrize(
     ("look_up", "typed", "meant"),
     [
-        (registry.method_class, "mart", "matr"),
-        (registry.method_class, "whole_video", "whole-video"),
-        (registry.dataset_builder, "mini-match", "minimatch"),
+        (method_class, "mart", "matr"),
+        (method_class, "whole_video", "whole-video"),
+        (dataset_builder, "mini-match", "minimatch"),
     ],
 )
 def test_a_mistyped_name_is_answered_with_the_nearest(look_up, typed, meant) -> None:  # type: ignore[no-untyped-def]
@@ -57,16 +62,16 @@ def _register(monkeypatch: pytest.MonkeyPatch, *values: str) -> None:
 def test_two_packages_with_one_name_collide(monkeypatch: pytest.MonkeyPatch) -> None:
     _register(monkeypatch, "one:Method", "two:Method")
     with pytest.raises(UserError, match=r"Two packages register the method 'mine'"):
-        registry.method_names()
+        method_names()
 
 
 def test_the_same_entry_twice_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     _register(monkeypatch, "one:Method", "one:Method")
-    assert registry.method_names() == ["mine"]
+    assert method_names() == ["mine"]
 
 
 def test_an_entry_that_cannot_be_imported_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     _register(monkeypatch, "no_such_module:Method")
-    assert registry.method_names() == ["mine"]  # listing imports nothing
+    assert method_names() == ["mine"]  # listing imports nothing
     with pytest.raises(UserError, match=r"'mine' .*no_such_module"):
-        registry.method_class("mine")
+        method_class("mine")

@@ -18,7 +18,7 @@ from vid2vidmr.cli import (
     scores,
     search,
 )
-from vid2vidmr.registry import command, command_names
+from vid2vidmr.registry import registered, registered_names
 
 EPILOG = """
 [bold]From nothing to a table[/] (the embedded data set needs no download):
@@ -85,13 +85,13 @@ class _InOrder(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         found = super().list_commands(ctx)
         order = [f.__name__.replace("_", "-") for few in COMMANDS.values() for f in few]
-        return [*sorted(found, key=order.index), *command_names()]
+        return [*sorted(found, key=order.index), *registered_names("command")]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         known = super().get_command(ctx, cmd_name)
-        if known is not None or cmd_name not in command_names():
+        if known is not None or cmd_name not in registered_names("command"):
             return known
-        single = found = command(cmd_name)
+        single = found = registered("command", cmd_name)
         panel = getattr(getattr(found, "info", None), "rich_help_panel", None)
         if not isinstance(found, typer.Typer):
             single = typer.Typer(context_settings=SETTINGS)

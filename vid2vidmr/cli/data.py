@@ -273,10 +273,10 @@ def datasets(as_json: AsJson = False) -> None:
     """List the data sets, and which of them are built here."""
     from vid2vidmr.data.builder import dataset_builder
     from vid2vidmr.data.dataset import data_home, load_dataset
-    from vid2vidmr.registry import dataset_names
+    from vid2vidmr.registry import registered_names
 
     rows = []
-    for name in dataset_names():
+    for name in registered_names("dataset"):
         info = dataset_builder(name).info
         folder = data_home() / name
         built = load_dataset(folder) if (folder / "dataset.json").exists() else None

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, get_type_hints
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.errors import UserError
-from vid2vidmr.registry import _load
+from vid2vidmr.registry import registered
 
 
 class DatasetBuilder(ABC):
@@ -56,7 +56,7 @@ def dataset_builder(name: str) -> DatasetBuilder:
     UnknownNameError
         With the nearest registered name.
     """
-    return _load("dataset", name)()  # type: ignore[no-any-return]
+    return registered("dataset", name)()  # type: ignore[no-any-return]
 
 
 def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None) -> Dataset:

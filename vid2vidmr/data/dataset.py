@@ -23,7 +23,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from vid2vidmr.data.info import SPLITS, DatasetInfo
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import read_json
-from vid2vidmr.registry import dataset_names
+from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import FeatureSource
@@ -183,8 +183,8 @@ def load_dataset(path_or_name: str | Path) -> Dataset:
     if path.is_dir():
         raise DataError(f"{path} is not a built data set: it has no dataset.json.")
     name = str(path_or_name)
-    if name in dataset_names():
+    if name in registered_names("dataset"):
         raise DataError(
             f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
         )
-    raise UnknownNameError("data set", name, dataset_names())
+    raise UnknownNameError("data set", name, registered_names("dataset"))

@@ -12,7 +12,7 @@ from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.evaluation.environment import commit, hardware, versions
 from vid2vidmr.files import file_sha256, read_json, write_json
 from vid2vidmr.records import Result
-from vid2vidmr.registry import method_class
+from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 def _kind(method: str) -> Kind:
     try:
-        return method_class(method).info.kind
+        kind: Kind = registered("method", method).info.kind
+        return kind
     except UnknownNameError:
         return "trained"  # predictions from elsewhere: the row that claims least for itself
 
