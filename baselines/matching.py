@@ -11,7 +11,7 @@ import numpy as np
 
 from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.method import Method
+from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import ranked
 

@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from torch.utils.flop_counter import FlopCounterMode
 
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.train.batch import Batch
 
 DIM, M, N, ROUNDS = 512, 75, 8, 5

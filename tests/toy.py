@@ -10,7 +10,7 @@ import torch
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.train.batch import PairSamples, Sample, collate
 from vid2vidmr.windows import temporal_iou
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.train.config import TrainingConfig
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.errors import UserError
     from vid2vidmr.evaluation import evaluate
-    from vid2vidmr.method import Method, load_method
+    from vid2vidmr.methods.base import Method
+    from vid2vidmr.methods.load import load_method
     from vid2vidmr.records import Moment, Pair, Prediction, Result
 
 __version__ = "0.1.0"

@@ -8,7 +8,6 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from vid2vidmr.ablation import Ablation, Variant
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.protocols import PROTOCOLS
@@ -21,11 +20,12 @@ from vid2vidmr.evaluation import (
     paired_difference,
 )
 from vid2vidmr.features.extract import extract_features
-from vid2vidmr.method import preset_config
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.ablation import Ablation, Variant
+from vid2vidmr.methods.load import method_class, preset_config
+from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.parallel import fit_side_by_side, side_by_side
 from vid2vidmr.records import Interval
-from vid2vidmr.registry import method_class, registered
+from vid2vidmr.registry import registered
 from vid2vidmr.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.train.pretrain import Level, pretrain
 from vid2vidmr.train.unlabelled import Videos

@@ -13,10 +13,9 @@ from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.files import read_json
-from vid2vidmr.method import preset_config
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.load import method_class, method_names, preset_config
+from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.parallel import fit_side_by_side
-from vid2vidmr.registry import method_class, method_names
 from vid2vidmr.run import Scored, Setting, runs_home
 from vid2vidmr.train.config import require_init
 

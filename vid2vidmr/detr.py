@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.neural import NeuralMethod
+from vid2vidmr.methods.presets import SEARCH
 from vid2vidmr.train.config import TrainingConfig
-from vid2vidmr.variants import SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -1,6 +1,6 @@
 """Methods and data sets are found by entry points, so that a third party adds one from outside.
 
-Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.method.Method`) and ``vid2vidmr.datasets``
+Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.methods.base.Method`) and ``vid2vidmr.datasets``
 (subclasses of `vid2vidmr.data.builder.DatasetBuilder`); ``vid2vidmr.reports``, functions that give the
 rows of a table of a publication by its name; ``vid2vidmr.commands``, Typer apps or functions that
 become commands. ``vid2vidmr.method_groups`` are mappings of names to such subclasses: the method
@@ -10,14 +10,10 @@ for.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vid2vidmr.errors import UnknownNameError, UserError
-
-if TYPE_CHECKING:
-    from vid2vidmr.method import Method
 
 
 def _entries(kind: str) -> dict[str, EntryPoint]:
@@ -74,35 +70,3 @@ def registered(kind: str, name: str) -> Any:
             f"The {kind} {name!r} cannot be imported from {entries[name].value} ({error}): install "
             "what it needs, or uninstall the package that registers it."
         ) from error
-
-
-def method_names() -> list[str]:
-    """Names of all registered methods, sorted."""
-    return registered_names("method")
-
-
-def method_class(name: str) -> type[Method]:
-    """Return the class registered for a method.
-
-    Raises
-    ------
-    UnknownNameError
-        With the nearest registered name.
-    """
-    return registered("method", name)  # type: ignore[no-any-return]
-
-
-def method_group_names() -> list[str]:
-    """Names of all groups of methods, sorted."""
-    return registered_names("method_group")
-
-
-def method_group(name: str) -> Mapping[str, type[Method]]:
-    """Return the methods of a group by their names in it.
-
-    Raises
-    ------
-    UnknownNameError
-        With the nearest registered name.
-    """
-    return registered("method_group", name)  # type: ignore[no-any-return]

@@ -33,11 +33,12 @@ from vid2vidmr.evaluation.results import read_result, write_result
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import file_name, file_sha256, read_json, write_json
-from vid2vidmr.method import Method, MethodInfo, preset_config
-from vid2vidmr.neural import WEIGHTS, NeuralMethod
+from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.load import method_class, preset_config
+from vid2vidmr.methods.neural import WEIGHTS, NeuralMethod
 from vid2vidmr.progress import Bar, is_main_process, progress
 from vid2vidmr.records import Prediction, Result
-from vid2vidmr.registry import method_class
 from vid2vidmr.train.config import TRAINING_FIELDS, require_init
 
 

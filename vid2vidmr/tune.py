@@ -16,10 +16,9 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json, write_json
-from vid2vidmr.method import preset_config
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.load import method_class, preset_config
+from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.parallel import fit_side_by_side
-from vid2vidmr.registry import method_class
 from vid2vidmr.run import Setting, runs_home
 
 

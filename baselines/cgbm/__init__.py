@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from baselines.cgbm.config import CgbmConfig
-from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.variants import SEARCH
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.neural import NeuralMethod
+from vid2vidmr.methods.presets import SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -10,7 +10,7 @@ import numpy as np
 from baselines.matching import FrameMatch
 from vid2vidmr.alignment import subsequence_ends
 from vid2vidmr.contract import STEP_S
-from vid2vidmr.method import MethodInfo
+from vid2vidmr.methods.info import MethodInfo
 
 
 @dataclass(frozen=True)

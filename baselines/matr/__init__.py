@@ -10,10 +10,10 @@ import numpy as np
 
 from baselines.matr.ablations import ABLATIONS
 from baselines.matr.config import BEST, MatrConfig
-from vid2vidmr.ablation import Ablation
-from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.variants import SEARCH
+from vid2vidmr.methods.ablation import Ablation
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.neural import NeuralMethod
+from vid2vidmr.methods.presets import SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

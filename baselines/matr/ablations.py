@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vid2vidmr.ablation import Ablation, Variant
+from vid2vidmr.methods.ablation import Ablation, Variant
 
 REPORT = "iccv2025_matr"
 PRESET = "paper-small"

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines.matr import Matr
 from baselines.matr.config import MatrConfig
-from vid2vidmr.nn.checkpoints import clip_options, require_options
+from vid2vidmr.methods.published import clip_options, require_options
 
 UNUSED = (
     "transformer.decoder.",
@@ -26,7 +26,7 @@ UNUSED = (
 def read(
     weights: Mapping[str, Tensor], options: Mapping[str, Any]
 ) -> tuple[MatrConfig, int, dict[str, Tensor]]:
-    """See `vid2vidmr.neural.NeuralMethod.published`.
+    """See `vid2vidmr.methods.neural.NeuralMethod.published`.
 
     What concerns training alone is that of the preset ``released``.
     """

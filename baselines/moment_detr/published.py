@@ -16,7 +16,7 @@ from vid2vidmr.nn.detr import published_fields
 def read(
     weights: Mapping[str, Tensor], options: Mapping[str, Any]
 ) -> tuple[MomentDetrConfig, int, dict[str, Tensor]]:
-    """See `vid2vidmr.neural.NeuralMethod.published`.
+    """See `vid2vidmr.methods.neural.NeuralMethod.published`.
 
     What concerns training alone is that of the preset ``paper``.
     """

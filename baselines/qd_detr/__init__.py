@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.detr import DETR_SEARCH, DetrMethod
-from vid2vidmr.method import MethodInfo
-from vid2vidmr.variants import PAPER, SMALL, with_variants
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -13,7 +13,8 @@ from baselines.trivial.fitting import best_windows, lengths, place, shares
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UserError
-from vid2vidmr.method import Method, MethodInfo
+from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
 
 

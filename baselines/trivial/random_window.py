@@ -10,7 +10,8 @@ from typing import ClassVar
 import numpy as np
 
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.method import Method, MethodInfo
+from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from baselines.univtg.config import UniVtgConfig
 from vid2vidmr.contract import STEP_S
-from vid2vidmr.method import MethodInfo
-from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.variants import PAPER, SEARCH, SMALL, with_variants
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.neural import NeuralMethod
+from vid2vidmr.methods.presets import PAPER, SEARCH, SMALL, with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

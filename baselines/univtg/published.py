@@ -10,13 +10,13 @@ from torch import Tensor
 
 from baselines.univtg import UniVtg
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.nn.checkpoints import clip_options, require_options
+from vid2vidmr.methods.published import clip_options, require_options
 
 
 def read(
     weights: Mapping[str, Tensor], options: Mapping[str, Any]
 ) -> tuple[UniVtgConfig, int, dict[str, Tensor]]:
-    """See `vid2vidmr.neural.NeuralMethod.published`.
+    """See `vid2vidmr.methods.neural.NeuralMethod.published`.
 
     What concerns training alone is that of the preset ``paper``; padding is masked.
     """

@@ -9,7 +9,7 @@ import numpy as np
 
 from baselines.matching import FrameMatch
 from vid2vidmr.contract import STEP_S
-from vid2vidmr.method import MethodInfo
+from vid2vidmr.methods.info import MethodInfo
 
 
 @dataclass(frozen=True)

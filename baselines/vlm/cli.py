@@ -66,8 +66,7 @@ def prepare(
     from baselines.vlm.prepare import prepare as write
     from baselines.vlm.records import Frames
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.method import preset_config
-    from vid2vidmr.registry import method_class
+    from vid2vidmr.methods.load import method_class, preset_config
     from vid2vidmr.run import prediction_header
 
     built = load_dataset(dataset)
@@ -140,7 +139,7 @@ def parse(
     from baselines.vlm import ledger, outcome
     from baselines.vlm.prepare import read_requests
     from vid2vidmr.evaluation.predictions import write_predictions
-    from vid2vidmr.registry import method_class
+    from vid2vidmr.methods.load import method_class
 
     requests = read_requests(folder)
     config = _config(requests.header.config)
@@ -180,7 +179,7 @@ def caption(
     from baselines.vlm.generate import open_runner
     from baselines.vlm.records import Frames
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.method import preset_config
+    from vid2vidmr.methods.load import preset_config
 
     built = load_dataset(dataset)
     name, _, preset = method.partition("@")

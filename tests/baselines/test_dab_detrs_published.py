@@ -12,8 +12,8 @@ from published_checkpoints import published_file
 from safetensors.torch import load_file
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.nn.checkpoints import import_checkpoint
-from vid2vidmr.registry import method_class
+from vid2vidmr.methods.load import method_class
+from vid2vidmr.methods.published import import_checkpoint
 
 CASES = [
     pytest.param(name, path, id=path.stem)

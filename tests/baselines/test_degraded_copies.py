@@ -11,7 +11,7 @@ from baselines.video_match import VideoMatch
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.retrieve import retrieve
+from vid2vidmr.methods.retrieve import retrieve
 from vid2vidmr.video.sample import sample_frames
 from vid2vidmr.windows import temporal_iou
 

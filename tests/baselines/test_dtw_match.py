@@ -3,7 +3,7 @@ import pytest
 from test_video_match import pair_set, top, video
 
 from baselines.dtw_match import DtwMatch
-from vid2vidmr.method import load_method
+from vid2vidmr.methods.load import load_method
 
 
 def test_it_finds_an_excerpt_exactly():

@@ -22,7 +22,7 @@ from baselines.matr.released_checkpoint import UNUSED
 from baselines.matr.released_losses import losses, targets
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.nn.checkpoints import import_checkpoint
+from vid2vidmr.methods.published import import_checkpoint
 from vid2vidmr.nn.clips import clip_times
 from vid2vidmr.train.batch import Batch
 

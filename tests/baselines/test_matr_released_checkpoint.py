@@ -22,7 +22,7 @@ from vid2vidmr.data.write import write_dataset
 from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.features.store import feature_folder
 from vid2vidmr.features.writer import FeatureWriter
-from vid2vidmr.method import load_method
+from vid2vidmr.methods.load import load_method
 
 Cli = Callable[..., Ran]
 Golden = tuple[dict[str, torch.Tensor], dict[str, Any]]

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from baselines.moment_detr import MomentDetr
 from vid2vidmr.errors import DataError
-from vid2vidmr.nn.checkpoints import import_checkpoint
+from vid2vidmr.methods.published import import_checkpoint
 
 
 @pytest.mark.parametrize(

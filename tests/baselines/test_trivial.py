@@ -6,7 +6,7 @@ from baselines.trivial import CentreWindow, FittedPrior, RandomWindow, WholeVide
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.registry import method_class
+from vid2vidmr.methods.load import method_class
 from vid2vidmr.windows import temporal_iou
 
 METHODS = [RandomWindow, WholeVideo, CentreWindow, FittedPrior]

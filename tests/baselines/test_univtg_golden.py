@@ -26,7 +26,7 @@ from baselines.univtg.losses import losses, targets
 from baselines.univtg.model import UniVtgModel
 from baselines.univtg.published import read
 from vid2vidmr.errors import DataError
-from vid2vidmr.nn.checkpoints import import_checkpoint
+from vid2vidmr.methods.published import import_checkpoint
 from vid2vidmr.nn.clips import ClipTargets
 from vid2vidmr.train.batch import Batch
 

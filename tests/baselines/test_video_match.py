@@ -7,7 +7,7 @@ from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.method import load_method
+from vid2vidmr.methods.load import load_method
 
 DIM = 16
 CONTRACT = FeatureContract(

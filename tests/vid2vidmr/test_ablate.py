@@ -7,7 +7,8 @@ import pytest
 from conftest import Ran
 
 from baselines.matr import Matr
-from vid2vidmr.registry import method_class, registered
+from vid2vidmr.methods.load import method_class
+from vid2vidmr.registry import registered
 
 
 @pytest.fixture(autouse=True)

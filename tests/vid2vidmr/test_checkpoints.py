@@ -14,7 +14,7 @@ from toy import CONTRACT
 
 from vid2vidmr.contract import UNKNOWN, differences, require_contract
 from vid2vidmr.errors import DataError, FeatureError
-from vid2vidmr.nn.checkpoints import read_published
+from vid2vidmr.methods.published import read_published
 
 OPTIONS = argparse.Namespace(lr=1e-4, device=torch.device("cpu"), bsz=32, exp_id=None)
 

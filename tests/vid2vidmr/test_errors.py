@@ -22,8 +22,7 @@ from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.features.store import open_features
-from vid2vidmr.method import preset_config
-from vid2vidmr.registry import method_class
+from vid2vidmr.methods.load import method_class, preset_config
 
 Cli = Callable[..., Ran]
 

@@ -11,7 +11,7 @@ from toy import toy_pairs
 import vid2vidmr as v
 from baselines.matr import Matr
 from vid2vidmr.errors import DataError, HubError
-from vid2vidmr.method import Method
+from vid2vidmr.methods.base import Method
 
 SMALL = replace(
     Matr.presets["small"], d=16, heads=2, ff=16, encoder_layers=1, decoder_layers=1, epochs=1

@@ -3,10 +3,10 @@
 import pytest
 from toy_network import ToyNetwork
 
-from vid2vidmr import method_card as module
-from vid2vidmr.method_card import method_card
-from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.registry import method_class, method_names
+from vid2vidmr.methods import card as module
+from vid2vidmr.methods.card import method_card
+from vid2vidmr.methods.load import method_class, method_names
+from vid2vidmr.methods.neural import NeuralMethod
 
 
 @pytest.mark.parametrize("name", method_names())

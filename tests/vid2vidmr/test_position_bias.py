@@ -6,8 +6,8 @@ import pytest
 from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate
+from vid2vidmr.methods.load import method_class
 from vid2vidmr.records import Prediction
-from vid2vidmr.registry import method_class
 from vid2vidmr.windows import temporal_iou
 
 THRESHOLDS = (0.3, 0.5, 0.7)

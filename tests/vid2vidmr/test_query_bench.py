@@ -20,9 +20,9 @@ from vid2vidmr import parallel
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation.predictions import read_predictions
-from vid2vidmr.method import preset_config
+from vid2vidmr.methods.load import preset_config
+from vid2vidmr.methods.presets import with_variants
 from vid2vidmr.run import Setting, is_checkpoint
-from vid2vidmr.variants import with_variants
 
 NAME = "open_clip:v2v-tiny/here"
 TINY = replace(

@@ -7,8 +7,9 @@ import pytest
 from vid2vidmr import registry
 from vid2vidmr.data.builder import DatasetBuilder, dataset_builder
 from vid2vidmr.errors import UnknownNameError, UserError
-from vid2vidmr.method import Method, MethodInfo
-from vid2vidmr.registry import method_class, method_names
+from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.load import method_class, method_names
 
 
 def test_every_registered_method_has_its_own_name_and_metadata() -> None:

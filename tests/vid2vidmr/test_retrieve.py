@@ -5,8 +5,8 @@ from coded_video import constant_rate, read_number, write_video
 
 from vid2vidmr.errors import FeatureError, HubError, VideoError
 from vid2vidmr.features.encoder import Encoder
-from vid2vidmr.method import load_method
-from vid2vidmr.retrieve import Retrieval, retrieve
+from vid2vidmr.methods.load import load_method
+from vid2vidmr.methods.retrieve import Retrieval, retrieve
 
 TABLE = torch.from_numpy(np.random.default_rng(0).normal(size=(4096, 8)).astype(np.float32))
 
@@ -68,7 +68,7 @@ def test_methods_that_look_at_nothing_need_no_encoder(files):
 
 
 def test_the_encoder_of_the_checkpoint_is_used_and_required(files, monkeypatch):
-    import vid2vidmr.retrieve as module
+    import vid2vidmr.methods.retrieve as module
 
     method = load_method("video-match")
     method.encoder_contract = second_encoder().contract
@@ -86,7 +86,7 @@ def test_the_encoder_of_the_checkpoint_is_used_and_required(files, monkeypatch):
 
 
 def test_without_a_checkpoint_it_is_the_papers_encoder(files, monkeypatch):
-    import vid2vidmr.retrieve as module
+    import vid2vidmr.methods.retrieve as module
 
     def no_hub(name):
         raise HubError(f"no {name}")

@@ -22,7 +22,7 @@ def import_checkpoint(
 
     Only weights and options are read from it: no code that a file may hold is run.
     """
-    from vid2vidmr.nn.checkpoints import import_checkpoint
+    from vid2vidmr.methods.published import import_checkpoint
 
     imported = import_checkpoint(method, file, out, encoder)
     assert imported.encoder_contract is not None

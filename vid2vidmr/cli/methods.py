@@ -51,7 +51,7 @@ def methods(context: typer.Context, as_json: AsJson = False) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from vid2vidmr.registry import method_class, method_group, method_group_names, method_names
+    from vid2vidmr.methods.load import method_class, method_group, method_group_names, method_names
 
     found = [(name, method_class(name)) for name in method_names()]
     for group in method_group_names():
@@ -74,7 +74,7 @@ def show(
 
     Where it is from, licence, training data, parameters, presets, deviations.
     """
-    from vid2vidmr.method_card import method_card
+    from vid2vidmr.methods.card import method_card
 
     card = method_card(name, dim)
     if as_json:
@@ -135,7 +135,7 @@ def train(
     --nproc-per-node 2 -m vid2vidmr train ...
     """
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.hub import checkpoint_folder
+    from vid2vidmr.methods.hub import checkpoint_folder
     from vid2vidmr.progress import is_main_process
     from vid2vidmr.run import Setting, runs_home
 
@@ -184,9 +184,8 @@ def pretrain(
     """
     from dataclasses import replace
 
-    from vid2vidmr.method import preset_config
-    from vid2vidmr.neural import NeuralMethod
-    from vid2vidmr.registry import method_class
+    from vid2vidmr.methods.load import method_class, preset_config
+    from vid2vidmr.methods.neural import NeuralMethod
     from vid2vidmr.train.config import parse_augmentations
     from vid2vidmr.train.pretrain import pretrain
     from vid2vidmr.train.unlabelled import open_videos
@@ -218,7 +217,7 @@ def predict(
 ) -> None:
     """Predict the windows of every pair of a split."""
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.method import load_method
+    from vid2vidmr.methods.load import load_method
     from vid2vidmr.progress import progress
     from vid2vidmr.run import Setting, query_captions, write_run
 
@@ -248,7 +247,7 @@ def retrieve(
 
     Any two files that FFmpeg reads. Prints windows in seconds, best first.
     """
-    from vid2vidmr.method import load_method
+    from vid2vidmr.methods.load import load_method
 
     found = load_method(method, checkpoint).retrieve(query, target, encoder=encoder, top=top)
     if as_json:

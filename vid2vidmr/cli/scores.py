@@ -85,7 +85,7 @@ def bench(
     from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.data.protocols import PROTOCOLS
-    from vid2vidmr.hub import checkpoint_folder
+    from vid2vidmr.methods.hub import checkpoint_folder
     from vid2vidmr.run import runs_home
     from vid2vidmr.tables import summarise, to_rich, write_tables
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.detr import DetrConfig
 from vid2vidmr.errors import UserError
-from vid2vidmr.nn.checkpoints import require_options
+from vid2vidmr.methods.published import require_options
 from vid2vidmr.nn.dab import DabDecoder, inverse_sigmoid
 from vid2vidmr.nn.heads import MLP
 from vid2vidmr.nn.matcher import Matches, match, set_losses

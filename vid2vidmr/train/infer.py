@@ -15,7 +15,7 @@ from vid2vidmr.train.batch import PairSamples, collate
 from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:
-    from vid2vidmr.neural import NeuralMethod
+    from vid2vidmr.methods.neural import NeuralMethod
 
 
 def predict(method: NeuralMethod, pairs: PairSet, batch_size: int = 64) -> Iterator[np.ndarray]:

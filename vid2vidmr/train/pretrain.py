@@ -25,7 +25,7 @@ from vid2vidmr.progress import is_main_process
 from vid2vidmr.train.unlabelled import Videos
 
 if TYPE_CHECKING:
-    from vid2vidmr.neural import NeuralMethod
+    from vid2vidmr.methods.neural import NeuralMethod
     from vid2vidmr.train.config import TrainingConfig
 
 Level = Literal["features", "frames"]

@@ -31,7 +31,7 @@ from vid2vidmr.train.sampling import epoch_batches, shares
 from vid2vidmr.train.state import TrainingState
 
 if TYPE_CHECKING:
-    from vid2vidmr.neural import NeuralMethod
+    from vid2vidmr.methods.neural import NeuralMethod
     from vid2vidmr.train.config import TrainingConfig
 
 SAVE_EVERY_S = 60.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from vid2vidmr.errors import HubError
 
 if TYPE_CHECKING:
-    from vid2vidmr.method import Method
+    from vid2vidmr.methods.base import Method
 
 FILES = ["method.json", "model.safetensors", "README.md"]
 """What a repository has of a checkpoint."""

@@ -7,10 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from vid2vidmr.method import Method, MethodInfo
-from vid2vidmr.neural import NeuralMethod
+from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.load import method_class
+from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.records import Record
-from vid2vidmr.registry import method_class
 
 _NONE_PUBLISHED = getattr(NeuralMethod.published, "__func__", None)
 

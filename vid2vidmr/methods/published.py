@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from vid2vidmr.contract import UNKNOWN, FeatureContract
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.neural import NeuralMethod
-from vid2vidmr.registry import method_class
+from vid2vidmr.methods.load import method_class
+from vid2vidmr.methods.neural import NeuralMethod
 
 
 class Published(NamedTuple):

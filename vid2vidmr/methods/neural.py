@@ -24,7 +24,7 @@ from vid2vidmr.contract import (
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.files import file_sha256
-from vid2vidmr.method import Method
+from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
 from vid2vidmr.train.config import TRAINING_FIELDS, from_init
 from vid2vidmr.train.projection import ProjectedFeatures
@@ -85,7 +85,7 @@ class NeuralMethod(Method):
     def published(
         cls, weights: dict[str, Tensor], options: dict[str, Any]
     ) -> tuple[Any, int, dict[str, Tensor]]:
-        """Read a checkpoint of the published code, for `vid2vidmr.nn.checkpoints`.
+        """Read a checkpoint of the published code, for `vid2vidmr.methods.published`.
 
         Parameters
         ----------

@@ -14,7 +14,7 @@ from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.load import DEFAULT_ENCODER, load_encoder
 from vid2vidmr.features.local import encode_video
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.method import Method
+from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Record
 from vid2vidmr.video.sample import video_duration
 
@@ -63,7 +63,7 @@ def retrieve(
     Parameters
     ----------
     method : Method
-        See `vid2vidmr.method.load_method`.
+        See `vid2vidmr.methods.load.load_method`.
     query, target : str or Path
         Any files FFmpeg reads.
     encoder : str or Encoder, optional

@@ -8,58 +8,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from vid2vidmr.errors import DataError, UnknownNameError, UserError
+from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_json, write_json, write_text
-from vid2vidmr.hub import checkpoint_folder, model_card, push_checkpoint
-from vid2vidmr.records import Kind, Prediction, Record
-from vid2vidmr.registry import method_class, registered
+from vid2vidmr.methods.hub import checkpoint_folder, model_card, push_checkpoint
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.records import Prediction
+from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
-    from vid2vidmr.ablation import Ablation
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet
-    from vid2vidmr.retrieve import Retrieval
-
-
-class MethodInfo(Record):
-    """What is known of a method before it runs.
-
-    Attributes
-    ----------
-    name, title : str
-        Registered name (as in tables), and a line for lists.
-    kind : {"bias", "untrained", "trained"}
-        ``bias`` rows never look at the query: they show what the data set gives away.
-    source : str
-        Paper or origin of the idea.
-    licence : str
-        Licence of the original code, or "own" where there is none.
-    deviations : str
-        What differs from the source, one sentence; the method's README has the details.
-    reads_videos : bool
-        It looks at the video files, not at features.
-    varies : bool
-        Seeds change what it does though it learns nothing: it runs with all of them.
-    """
-
-    name: str
-    title: str
-    kind: Kind
-    source: str
-    licence: str
-    deviations: str = "none"
-    reads_videos: bool = False
-    varies: bool = False
-
-    @property
-    def needs_features(self) -> bool:
-        """Whether it looks at features of the videos."""
-        return self.kind != "bias" and not self.reads_videos
-
-    @property
-    def needs_seeds(self) -> bool:
-        """Whether another seed is another run."""
-        return self.kind == "trained" or self.varies
+    from vid2vidmr.methods.ablation import Ablation
+    from vid2vidmr.methods.retrieve import Retrieval
 
 
 class Method(ABC):
@@ -218,72 +178,7 @@ class Method(ABC):
         return loaded
 
     def retrieve(self, query: str | Path, target: str | Path, **options: Any) -> Retrieval:
-        """Find the moment of one video file in another; see `vid2vidmr.retrieve.retrieve`."""
-        from vid2vidmr.retrieve import retrieve
+        """Find the moment of one video file in another; see `vid2vidmr.methods.retrieve.retrieve`."""
+        from vid2vidmr.methods.retrieve import retrieve
 
         return retrieve(self, query, target, **options)
-
-
-def preset_config(name: str, preset: str | None = None) -> Any:
-    """Config of a preset; methods without presets of that kind give their only one.
-
-    Parameters
-    ----------
-    name : str
-    preset : str, optional
-        Name, or a JSON file such as `vid2vidmr tune` writes; by default the first preset.
-
-    Raises
-    ------
-    DataError
-        If the file holds no config of this method.
-    UnknownNameError
-        If a trained method has no such preset.
-    """
-    cls = method_class(name)
-    if preset is not None and preset.endswith(".json"):
-        return _config_file(cls, Path(preset))
-    if preset is None or (cls.info.kind != "trained" and preset not in cls.presets):
-        return next(iter(cls.presets.values()))
-    if preset not in cls.presets:
-        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
-    return cls.presets[preset]
-
-
-def _config_file(cls: type[Method], path: Path) -> Any:
-    value = read_json(path)
-    if not isinstance(value, dict) or value.get("method") != cls.info.name:
-        raise DataError(
-            f"{path} holds no config of {cls.info.name}: expected "
-            f'{{"method": "{cls.info.name}", "config": {{...}}}}.'
-        )
-    try:
-        return type(next(iter(cls.presets.values())))(**value["config"])
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path} holds no config of {cls.info.name}: {error}.") from None
-
-
-def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
-    """Give a method ready to predict.
-
-    Parameters
-    ----------
-    name : str
-        Registered name, see ``vid2vidmr methods``.
-    checkpoint : str or Path, optional
-        Folder written by training, or ``user/name`` of a repository of the Hub. Trained methods
-        need it.
-
-    Raises
-    ------
-    UserError
-        If the method must be trained and no checkpoint is given.
-    """
-    cls = method_class(name)
-    if checkpoint is not None:
-        return cls.from_pretrained(checkpoint)
-    if cls.info.kind == "trained":
-        raise UserError(
-            f"{name} must be trained: pass a checkpoint folder written by `vid2vidmr train {name}`."
-        )
-    return cls()

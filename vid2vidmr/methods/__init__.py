@@ -1,0 +1,1 @@
+"""What a method is; the neural and the DETR families; checkpoints; retrieve."""

@@ -1,0 +1,46 @@
+"""What is known of a method before it runs."""
+
+from __future__ import annotations
+
+from vid2vidmr.records import Kind, Record
+
+
+class MethodInfo(Record):
+    """What is known of a method before it runs.
+
+    Attributes
+    ----------
+    name, title : str
+        Registered name (as in tables), and a line for lists.
+    kind : {"bias", "untrained", "trained"}
+        ``bias`` rows never look at the query: they show what the data set gives away.
+    source : str
+        Paper or origin of the idea.
+    licence : str
+        Licence of the original code, or "own" where there is none.
+    deviations : str
+        What differs from the source, one sentence; the method's README has the details.
+    reads_videos : bool
+        It looks at the video files, not at features.
+    varies : bool
+        Seeds change what it does though it learns nothing: it runs with all of them.
+    """
+
+    name: str
+    title: str
+    kind: Kind
+    source: str
+    licence: str
+    deviations: str = "none"
+    reads_videos: bool = False
+    varies: bool = False
+
+    @property
+    def needs_features(self) -> bool:
+        """Whether it looks at features of the videos."""
+        return self.kind != "bias" and not self.reads_videos
+
+    @property
+    def needs_seeds(self) -> bool:
+        """Whether another seed is another run."""
+        return self.kind == "trained" or self.varies

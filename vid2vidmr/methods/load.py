@@ -1,0 +1,112 @@
+"""Methods, presets and checkpoints by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vid2vidmr.errors import DataError, UnknownNameError, UserError
+from vid2vidmr.files import read_json
+from vid2vidmr.methods.base import Method
+from vid2vidmr.registry import registered, registered_names
+
+if TYPE_CHECKING:
+    from vid2vidmr.methods.base import Method
+
+
+def preset_config(name: str, preset: str | None = None) -> Any:
+    """Config of a preset; methods without presets of that kind give their only one.
+
+    Parameters
+    ----------
+    name : str
+    preset : str, optional
+        Name, or a JSON file such as `vid2vidmr tune` writes; by default the first preset.
+
+    Raises
+    ------
+    DataError
+        If the file holds no config of this method.
+    UnknownNameError
+        If a trained method has no such preset.
+    """
+    cls = method_class(name)
+    if preset is not None and preset.endswith(".json"):
+        return _config_file(cls, Path(preset))
+    if preset is None or (cls.info.kind != "trained" and preset not in cls.presets):
+        return next(iter(cls.presets.values()))
+    if preset not in cls.presets:
+        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
+    return cls.presets[preset]
+
+
+def _config_file(cls: type[Method], path: Path) -> Any:
+    value = read_json(path)
+    if not isinstance(value, dict) or value.get("method") != cls.info.name:
+        raise DataError(
+            f"{path} holds no config of {cls.info.name}: expected "
+            f'{{"method": "{cls.info.name}", "config": {{...}}}}.'
+        )
+    try:
+        return type(next(iter(cls.presets.values())))(**value["config"])
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path} holds no config of {cls.info.name}: {error}.") from None
+
+
+def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
+    """Give a method ready to predict.
+
+    Parameters
+    ----------
+    name : str
+        Registered name, see ``vid2vidmr methods``.
+    checkpoint : str or Path, optional
+        Folder written by training, or ``user/name`` of a repository of the Hub. Trained methods
+        need it.
+
+    Raises
+    ------
+    UserError
+        If the method must be trained and no checkpoint is given.
+    """
+    cls = method_class(name)
+    if checkpoint is not None:
+        return cls.from_pretrained(checkpoint)
+    if cls.info.kind == "trained":
+        raise UserError(
+            f"{name} must be trained: pass a checkpoint folder written by `vid2vidmr train {name}`."
+        )
+    return cls()
+
+
+def method_names() -> list[str]:
+    """Names of all registered methods, sorted."""
+    return registered_names("method")
+
+
+def method_class(name: str) -> type[Method]:
+    """Return the class registered for a method.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return registered("method", name)  # type: ignore[no-any-return]
+
+
+def method_group_names() -> list[str]:
+    """Names of all groups of methods, sorted."""
+    return registered_names("method_group")
+
+
+def method_group(name: str) -> Mapping[str, type[Method]]:
+    """Return the methods of a group by their names in it.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    return registered("method_group", name)  # type: ignore[no-any-return]
