@@ -12,7 +12,7 @@ import torch
 from golden_cases import RELATIVE, close, pair_alone, part
 from safetensors.torch import load_file
 
-from vid2vidmr.nn.detr import Targets
+from vid2vidmr.methods.detr.losses import Targets
 from vid2vidmr.nn.matcher import match
 from vid2vidmr.nn.saliency import ClipDraw
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.cg_detr.config import CgDetrConfig
-from vid2vidmr.nn.detr import Targets, set_prediction, with_total
+from vid2vidmr.methods.detr.losses import Targets, set_prediction, with_total
 from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
 
 

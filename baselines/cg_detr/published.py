@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines.cg_detr import CgDetr
 from baselines.cg_detr.config import CgDetrConfig
-from vid2vidmr.nn.detr import count_layers, published_fields
+from vid2vidmr.methods.detr.published import count_layers, published_fields
 
 
 def read(

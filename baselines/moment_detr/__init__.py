@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from baselines.moment_detr.config import MomentDetrConfig
-from vid2vidmr.detr import DETR_SEARCH, DetrMethod
+from vid2vidmr.methods.detr.config import DETR_SEARCH
+from vid2vidmr.methods.detr.method import DetrMethod
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
@@ -55,6 +56,6 @@ class MomentDetr(DetrMethod):
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Losses by their published names, and their weighted sum as ``loss``."""
         from baselines.moment_detr.losses import losses
-        from vid2vidmr.nn.detr import targets
+        from vid2vidmr.methods.detr.losses import targets
 
         return losses(outputs, targets(batch, self.config.max_target), self.config)

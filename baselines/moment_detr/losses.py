@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from baselines.moment_detr.config import MomentDetrConfig
-from vid2vidmr.nn.detr import Targets, set_prediction, with_total
+from vid2vidmr.methods.detr.losses import Targets, set_prediction, with_total
 from vid2vidmr.nn.matcher import Matches
 from vid2vidmr.nn.saliency import margin_loss
 

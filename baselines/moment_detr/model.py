@@ -11,8 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.moment_detr.config import MomentDetrConfig
+from vid2vidmr.methods.detr.model import DetrModel, by_layer
 from vid2vidmr.nn import MLP, Decoder, Encoder, sine_position, xavier_init
-from vid2vidmr.nn.detr import DetrModel, by_layer
 
 
 class MomentDetrModel(DetrModel):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines.moment_detr import MomentDetr
 from baselines.moment_detr.config import MomentDetrConfig
-from vid2vidmr.nn.detr import published_fields
+from vid2vidmr.methods.detr.published import published_fields
 
 
 def read(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vid2vidmr.detr import DetrConfig
+from vid2vidmr.methods.detr.config import DetrConfig
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from baselines.qd_detr.config import QdDetrConfig
-from vid2vidmr.nn.detr import Targets, set_prediction, with_total
+from vid2vidmr.methods.detr.losses import Targets, set_prediction, with_total
 from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
 
 

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from baselines.qd_detr.config import QdDetrConfig
+from vid2vidmr.methods.detr.model import DabDetrModel
 from vid2vidmr.nn import Encoder, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
-from vid2vidmr.nn.detr import DabDetrModel
 from vid2vidmr.train.batch import Batch
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines.qd_detr import QdDetr
 from baselines.qd_detr.config import QdDetrConfig
-from vid2vidmr.nn.detr import count_layers, published_fields
+from vid2vidmr.methods.detr.published import count_layers, published_fields
 
 
 def read(

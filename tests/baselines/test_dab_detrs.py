@@ -16,8 +16,8 @@ from baselines.cg_detr.config import CgDetrConfig
 from baselines.cg_detr.losses import align_loss
 from baselines.qd_detr import QdDetr
 from baselines.qd_detr.config import QdDetrConfig
-from vid2vidmr.detr import DetrMethod
-from vid2vidmr.nn.detr import has_negative
+from vid2vidmr.methods.detr.losses import has_negative
+from vid2vidmr.methods.detr.method import DetrMethod
 from vid2vidmr.train.batch import Batch, PairSamples, collate
 from vid2vidmr.windows import temporal_iou
 

@@ -18,7 +18,7 @@ from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.nn.detr import targets
+from vid2vidmr.methods.detr.losses import targets
 from vid2vidmr.nn.matcher import Matches
 from vid2vidmr.train.batch import Batch
 

@@ -1,23 +1,12 @@
-"""What methods that predict a set of windows share: hyper-parameters, and decoding.
-
-Their networks, targets and losses are in `vid2vidmr.nn.detr`, which imports torch.
-"""
+"""Hyper-parameters that Moment-DETR, QD-DETR and CG-DETR share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
-from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
 from vid2vidmr.train.config import TrainingConfig
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-    from vid2vidmr.train.batch import Batch
 
 DETR_SEARCH: dict[str, Any] = {
     **SEARCH,
@@ -76,25 +65,3 @@ class DetrConfig(TrainingConfig):
     weight_saliency: float = 1.0
     background: float = 0.1
     nms: float = 1.0
-
-
-class DetrMethod(NeuralMethod):
-    """A method whose config is a `DetrConfig` and whose outputs have spans and class logits."""
-
-    config: DetrConfig
-
-    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
-        """One window a moment query, clamped, ranked by the probability of foreground."""
-        from vid2vidmr.nn.detr import covered_s
-        from vid2vidmr.nn.matcher import FOREGROUND
-        from vid2vidmr.nn.spans import to_start_end
-        from vid2vidmr.windows import ranked
-
-        covered = covered_s(batch, self.config.max_target)[:, None, None]
-        spans_s = to_start_end(outputs["pred_spans"]) * covered  # (B, Q, 2)
-        windows = spans_s.clamp(min=0).minimum(batch.durations_s[:, None, None]).cpu().numpy()
-        scores = outputs["pred_logits"].softmax(-1)[..., FOREGROUND].cpu().numpy()
-        return [
-            ranked(window, score, self.config.nms, top=self.config.queries)
-            for window, score in zip(windows, scores, strict=True)
-        ]

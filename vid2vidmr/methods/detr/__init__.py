@@ -1,0 +1,1 @@
+"""What methods that predict a set of windows share."""

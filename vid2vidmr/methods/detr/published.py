@@ -1,0 +1,54 @@
+"""Reading options and weights of the published DETRs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from vid2vidmr.methods.detr.config import DetrConfig
+from vid2vidmr.methods.published import require_options
+
+
+def count_layers(weights: Mapping[str, Tensor], block: str) -> int:
+    """Layers of a block of a checkpoint, such as ``transformer.t2v_encoder``."""
+    start = f"{block}.layers."
+    return len(
+        {name.removeprefix(start).split(".")[0] for name in weights if name.startswith(start)}
+    )
+
+
+def published_fields(weights: Mapping[str, Tensor], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of a `DetrConfig` by the options of the published training scripts.
+
+    Raises
+    ------
+    DataError
+        If the options describe another model.
+    KeyError
+        Names an option or a weight that is missing.
+    """
+    require_options(options, pre_norm=False, position_embedding="sine", span_loss_type="l1")
+    nms = options.get("nms_thd", -1)  # negative is none
+    return {
+        "d": options["hidden_dim"],
+        "heads": options["nheads"],
+        "ff": options["dim_feedforward"],
+        "encoder_layers": options["enc_layers"],
+        "decoder_layers": options["dec_layers"],
+        "input_layers": options["n_input_proj"],
+        "queries": options["num_queries"],
+        "dropout": options["dropout"],
+        "input_dropout": options["input_dropout"],
+        "max_target": options["max_v_l"],
+        "max_query": options["max_q_l"],
+        "query_positions": options["use_txt_pos"],
+        "position_table": len(weights["txt_position_embed.position_embeddings.weight"]),
+        "weight_span": options["span_loss_coef"],
+        "weight_giou": options["giou_loss_coef"],
+        "weight_label": options["label_loss_coef"],
+        "weight_saliency": options["lw_saliency"],
+        "background": options["eos_coef"],
+        "nms": nms if nms >= 0 else DetrConfig.nms,
+    }
