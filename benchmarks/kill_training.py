@@ -20,8 +20,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.experiments.run import Setting
 from vid2vidmr.files import file_sha256
-from vid2vidmr.run import Setting
 
 
 def train(options: argparse.Namespace, folder: Path) -> None:

@@ -66,8 +66,8 @@ def prepare(
     from baselines.vlm.prepare import prepare as write
     from baselines.vlm.records import Frames
     from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.experiments.predict import prediction_header
     from vid2vidmr.methods.load import method_class, preset_config
-    from vid2vidmr.run import prediction_header
 
     built = load_dataset(dataset)
     name, _, preset = method.partition("@")

@@ -18,10 +18,10 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
+from vid2vidmr.experiments.predict import prediction_header
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
-from vid2vidmr.run import prediction_header
 
 
 class Vlm(Method):

@@ -25,9 +25,9 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import PROTOCOLS, WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation
+from vid2vidmr.experiments.run import Scored
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Interval, Result
-from vid2vidmr.run import Scored
 from vid2vidmr.tables import Row, Table, summarise_method, tabulate
 from vid2vidmr.tables.summary import HEADLINE
 

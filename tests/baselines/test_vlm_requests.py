@@ -22,8 +22,8 @@ from baselines.vlm.prompts import (
 from baselines.vlm.records import Frames, Image, Text, Video
 from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.errors import DataError, VideoError
+from vid2vidmr.experiments.predict import prediction_header
 from vid2vidmr.methods.load import method_class
-from vid2vidmr.run import prediction_header
 from vid2vidmr.video import sample as video
 
 QUERY = ShownClip(("q0", "q1"), (0.0, 0.5), 1.0)

@@ -14,13 +14,13 @@ from conftest import Ran
 from mini_dataset import mini_dataset
 
 from vid2vidmr import registry
-from vid2vidmr.bench import BIAS_ROWS, bench
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.experiments.bench import BIAS_ROWS, bench
+from vid2vidmr.experiments.run import Setting
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
-from vid2vidmr.run import Setting
 
 FITS: list[tuple[str, int]] = []
 

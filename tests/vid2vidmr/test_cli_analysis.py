@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from conftest import Ran
 
-from vid2vidmr.bench import bench
 from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.experiments.bench import bench
 
 Cli = Callable[..., Ran]
 

@@ -20,10 +20,10 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import evaluate
+from vid2vidmr.experiments.run import Setting
 from vid2vidmr.features.store import FeatureStore, MemoryFeatures
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import file_sha256
-from vid2vidmr.run import Setting
 from vid2vidmr.train import pretrain as pretraining
 from vid2vidmr.train.pretrain import fixed_clips, pretrain, split_videos, target_table
 from vid2vidmr.train.unlabelled import Videos, open_videos

@@ -16,9 +16,9 @@ from baselines.univtg import UniVtg
 from vid2vidmr.contract import TEXT, UNKNOWN, FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
+from vid2vidmr.experiments.predict import presets_of
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.run import presets_of
 from vid2vidmr.train.augment import TrainingSamples
 from vid2vidmr.train.batch import PairSamples
 

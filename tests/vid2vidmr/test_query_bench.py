@@ -15,14 +15,14 @@ from safetensors.torch import save
 from tiny_clip import tiny_clip
 
 from baselines.univtg import UniVtg
-from vid2vidmr import bench as bench_module
-from vid2vidmr import parallel
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation.predictions import read_predictions
+from vid2vidmr.experiments import bench as bench_module
+from vid2vidmr.experiments import parallel
+from vid2vidmr.experiments.run import Setting, is_checkpoint
 from vid2vidmr.methods.load import preset_config
 from vid2vidmr.methods.presets import with_variants
-from vid2vidmr.run import Setting, is_checkpoint
 
 NAME = "open_clip:v2v-tiny/here"
 TINY = replace(

@@ -14,8 +14,8 @@ from toy import toy_pairs
 
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate
+from vid2vidmr.experiments.run import Scored
 from vid2vidmr.records import Interval, Prediction, Result
-from vid2vidmr.run import Scored
 from vid2vidmr.tables import (
     Row,
     Table,

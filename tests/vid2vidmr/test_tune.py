@@ -10,8 +10,8 @@ import pytest
 from conftest import Ran
 
 from baselines.moment_detr import MomentDetr
+from vid2vidmr.experiments.tune import draw_changes
 from vid2vidmr.methods.load import preset_config
-from vid2vidmr.tune import draw_changes
 
 SEARCH = {"learning_rate": (1e-3, 3e-3), "queries": (1, 2)}
 

@@ -33,9 +33,9 @@ def ablate(
     """
     from rich.console import Console
 
-    from vid2vidmr.ablate import ablate as run_ablation
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.run import runs_home
+    from vid2vidmr.experiments.ablate import ablate as run_ablation
+    from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.tables.ablation import to_json, to_rich, write_ablation
 
     numbers = parsed_seeds(seeds)

@@ -135,9 +135,9 @@ def train(
     --nproc-per-node 2 -m vid2vidmr train ...
     """
     from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.experiments.run import Setting, runs_home
     from vid2vidmr.methods.hub import checkpoint_folder
     from vid2vidmr.progress import is_main_process
-    from vid2vidmr.run import Setting, runs_home
 
     built = load_dataset(dataset)
     start = None if init is None else checkpoint_folder(init)
@@ -217,9 +217,10 @@ def predict(
 ) -> None:
     """Predict the windows of every pair of a split."""
     from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.experiments.predict import write_run
+    from vid2vidmr.experiments.run import Setting, query_captions
     from vid2vidmr.methods.load import load_method
     from vid2vidmr.progress import progress
-    from vid2vidmr.run import Setting, query_captions, write_run
 
     built = load_dataset(dataset)
     loaded = load_method(method, checkpoint)

@@ -81,12 +81,12 @@ def bench(
     """
     from rich.console import Console
 
-    from vid2vidmr.bench import bench as run_bench
     from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.data.protocols import PROTOCOLS
+    from vid2vidmr.experiments.bench import bench as run_bench
+    from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.methods.hub import checkpoint_folder
-    from vid2vidmr.run import runs_home
     from vid2vidmr.tables import summarise, to_rich, write_tables
 
     numbers = parsed_seeds(seeds)

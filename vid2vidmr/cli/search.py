@@ -38,7 +38,7 @@ def tune(
     a preset: bench --methods METHOD@FILE.
     """
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.tune import tune as search
+    from vid2vidmr.experiments.tune import tune as search
 
     found, path = search(
         load_dataset(dataset), method, trials=trials, preset=preset, seed=seed, runs=out,

@@ -1,6 +1,6 @@
 """What an ablation is: a table of a paper as variants of a method's config.
 
-A method names its tables in `Method.ablations`; `vid2vidmr.ablate` runs them.
+A method names its tables in `Method.ablations`; `vid2vidmr.experiments.ablate` runs them.
 """
 
 from __future__ import annotations

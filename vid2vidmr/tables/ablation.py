@@ -8,8 +8,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vid2vidmr.ablate import AblationResult, AblationRow
 from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.experiments.ablate import AblationResult, AblationRow
 from vid2vidmr.files import write_text
 from vid2vidmr.records import Interval
 

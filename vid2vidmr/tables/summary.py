@@ -22,7 +22,7 @@ from vid2vidmr.records import Interval, Kind
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.evaluation import Evaluation
-    from vid2vidmr.run import Scored
+    from vid2vidmr.experiments.run import Scored
 
 HEADLINE = "mIoU"
 """The metric that ranks."""

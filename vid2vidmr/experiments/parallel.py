@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from vid2vidmr.run import Setting
+from vid2vidmr.experiments.run import Setting
 from vid2vidmr.workers import worker_pool
 
 Key = TypeVar("Key", bound=Hashable)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -28,8 +28,9 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
-from vid2vidmr.evaluation.results import read_result, write_result
+from vid2vidmr.evaluation.predictions import read_predictions
+from vid2vidmr.evaluation.results import read_result
+from vid2vidmr.experiments.predict import _predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import file_name, file_sha256, read_json, write_json
@@ -37,9 +38,9 @@ from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.load import method_class, preset_config
 from vid2vidmr.methods.neural import WEIGHTS, NeuralMethod
-from vid2vidmr.progress import Bar, is_main_process, progress
-from vid2vidmr.records import Prediction, Result
-from vid2vidmr.train.config import TRAINING_FIELDS, require_init
+from vid2vidmr.progress import is_main_process, progress
+from vid2vidmr.records import Result
+from vid2vidmr.train.config import require_init
 
 
 def runs_home(dataset: Dataset) -> Path:
@@ -273,73 +274,6 @@ def _is_complete(folder: Path) -> bool:
 def _slug(pairs: PairSet) -> str:
     name = pairs.protocol.replace(", ", "-").replace(" ", "-")
     return name if pairs.split == "test" else f"{pairs.split}-{name}"
-
-
-def _as_json(config: Any) -> Any:
-    return json.loads(json.dumps(asdict(config)))
-
-
-def presets_of(method: Method) -> list[str]:
-    """Names of the presets that a method's config may be one of.
-
-    The architecture of those that need a checkpoint to start from is that of any.
-    """
-    config, found = _as_json(method.config), []
-    for name, preset in method.presets.items():
-        fields = _as_json(preset)
-        compared = TRAINING_FIELDS if fields.get("needs_init") else fields
-        if all(fields[field] == config[field] for field in compared):
-            found.append(name)
-    return found
-
-
-def prediction_header(method: Method, dataset: Dataset, pairs: PairSet) -> PredictionHeader:
-    """Say what the predictions of a method for pairs are made with and for."""
-    presets = presets_of(method)
-    return PredictionHeader(
-        method=method.info.name,
-        preset=presets[0] if presets else None,
-        config=_as_json(method.config),
-        seed=method.seed,
-        dataset=dataset.name,
-        dataset_fingerprint=dataset.fingerprint,
-        split=pairs.split,
-        protocol=pairs.protocol,
-        encoder=None if pairs.features is None else pairs.features.contract.encoder,
-        simulated=pairs.features is not None and pairs.features.contract.simulated,
-    )
-
-
-def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
-    """Predict `pairs` and write the predictions with their header."""
-    header = prediction_header(method, dataset, pairs)
-    method.begin(dataset, out.with_suffix(".work"))
-
-    def counted() -> Iterator[Prediction]:
-        for prediction in method.predict(pairs):
-            bar.advance()
-            yield prediction
-
-    write_predictions(out, header, counted())
-
-
-def _predict_and_score(
-    method: Method, dataset: Dataset, pairs: PairSet, folder: Path, checkpoint: Path, bar: Bar
-) -> Evaluation:
-    predictions = folder / "predictions.jsonl"
-    started = time.monotonic()
-    write_run(method, dataset, pairs, predictions, bar)
-    time_s = {"predict": time.monotonic() - started}
-    fit_time = checkpoint / "time.json"
-    if fit_time.exists():
-        time_s |= read_json(fit_time)
-    # Score what was written: a run that continues scores the same rounded numbers.
-    header, read = read_predictions(predictions)
-    assert header is not None
-    evaluation = evaluate(pairs, read)
-    result = folder / "result.json"
-    write_result(header, evaluation, predictions, result, time_s, method.details())
-    return evaluation
 
 
 def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:

@@ -11,12 +11,12 @@ from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.experiments.parallel import fit_side_by_side
+from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.load import method_class, method_names, preset_config
 from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.parallel import fit_side_by_side
-from vid2vidmr.run import Scored, Setting, runs_home
 from vid2vidmr.train.config import require_init
 
 BIAS_ROWS = ("random", "whole-video", "centre", "prior")

@@ -19,14 +19,14 @@ from vid2vidmr.evaluation import (
     mean_evaluation,
     paired_difference,
 )
+from vid2vidmr.experiments.parallel import fit_side_by_side, side_by_side
+from vid2vidmr.experiments.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.methods.ablation import Ablation, Variant
 from vid2vidmr.methods.load import method_class, preset_config
 from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.parallel import fit_side_by_side, side_by_side
 from vid2vidmr.records import Interval
 from vid2vidmr.registry import registered
-from vid2vidmr.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.train.pretrain import Level, pretrain
 from vid2vidmr.train.unlabelled import Videos
 
@@ -93,7 +93,7 @@ def ablate(
         What the variants change, by default `Ablation.preset`.
     seeds : sequence of int
     runs : Path, optional
-        Folder of runs, by default `vid2vidmr.run.runs_home`.
+        Folder of runs, by default `vid2vidmr.experiments.run.runs_home`.
     encoder : str, optional
         By default that of the data set.
 

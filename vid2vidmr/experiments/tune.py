@@ -14,12 +14,12 @@ import numpy as np
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
+from vid2vidmr.experiments.parallel import fit_side_by_side
+from vid2vidmr.experiments.run import Setting, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.methods.load import method_class, preset_config
 from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.parallel import fit_side_by_side
-from vid2vidmr.run import Setting, runs_home
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def tune(
     seed : int
         Of the draws, and of every training.
     runs : Path, optional
-        Folder of runs, by default `vid2vidmr.run.runs_home`.
+        Folder of runs, by default `vid2vidmr.experiments.run.runs_home`.
     encoder : str, optional
         By default that of the data set.
 

@@ -1,0 +1,1 @@
+"""Methods x seeds: run, bench, tune, ablate."""

@@ -1,0 +1,88 @@
+"""Predicting the pairs of a part of a run, and scoring what was written."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.evaluation import Evaluation, evaluate
+from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
+from vid2vidmr.evaluation.results import write_result
+from vid2vidmr.files import read_json
+from vid2vidmr.methods.base import Method
+from vid2vidmr.progress import Bar
+from vid2vidmr.records import Prediction
+from vid2vidmr.train.config import TRAINING_FIELDS
+
+
+def _as_json(config: Any) -> Any:
+    return json.loads(json.dumps(asdict(config)))
+
+
+def presets_of(method: Method) -> list[str]:
+    """Names of the presets that a method's config may be one of.
+
+    The architecture of those that need a checkpoint to start from is that of any.
+    """
+    config, found = _as_json(method.config), []
+    for name, preset in method.presets.items():
+        fields = _as_json(preset)
+        compared = TRAINING_FIELDS if fields.get("needs_init") else fields
+        if all(fields[field] == config[field] for field in compared):
+            found.append(name)
+    return found
+
+
+def prediction_header(method: Method, dataset: Dataset, pairs: PairSet) -> PredictionHeader:
+    """Say what the predictions of a method for pairs are made with and for."""
+    presets = presets_of(method)
+    return PredictionHeader(
+        method=method.info.name,
+        preset=presets[0] if presets else None,
+        config=_as_json(method.config),
+        seed=method.seed,
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        split=pairs.split,
+        protocol=pairs.protocol,
+        encoder=None if pairs.features is None else pairs.features.contract.encoder,
+        simulated=pairs.features is not None and pairs.features.contract.simulated,
+    )
+
+
+def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
+    """Predict `pairs` and write the predictions with their header."""
+    header = prediction_header(method, dataset, pairs)
+    method.begin(dataset, out.with_suffix(".work"))
+
+    def counted() -> Iterator[Prediction]:
+        for prediction in method.predict(pairs):
+            bar.advance()
+            yield prediction
+
+    write_predictions(out, header, counted())
+
+
+def _predict_and_score(
+    method: Method, dataset: Dataset, pairs: PairSet, folder: Path, checkpoint: Path, bar: Bar
+) -> Evaluation:
+    predictions = folder / "predictions.jsonl"
+    started = time.monotonic()
+    write_run(method, dataset, pairs, predictions, bar)
+    time_s = {"predict": time.monotonic() - started}
+    fit_time = checkpoint / "time.json"
+    if fit_time.exists():
+        time_s |= read_json(fit_time)
+    # Score what was written: a run that continues scores the same rounded numbers.
+    header, read = read_predictions(predictions)
+    assert header is not None
+    evaluation = evaluate(pairs, read)
+    result = folder / "result.json"
+    write_result(header, evaluation, predictions, result, time_s, method.details())
+    return evaluation
