@@ -5,7 +5,7 @@ import json
 import pytest
 from toy import toy_pairs
 
-from vid2vidmr.export import export_qvhighlights, relevant_clips
+from vid2vidmr.publish.qvhighlights import export_qvhighlights, relevant_clips
 
 
 def read(path):

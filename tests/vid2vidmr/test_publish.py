@@ -14,10 +14,10 @@ from vid2vidmr import load_dataset
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.fingerprint import fingerprint
 from vid2vidmr.data.write import write_dataset
-from vid2vidmr.dataset_card import licence_of
 from vid2vidmr.errors import FeatureError, HubError, UserError
 from vid2vidmr.features.store import open_features
-from vid2vidmr.publish import push_dataset, write_published
+from vid2vidmr.publish.card import licence_of
+from vid2vidmr.publish.hub import push_dataset, write_published
 
 ENCODER, REPOSITORY = "efficientnet-lite0", "someone/moments"
 

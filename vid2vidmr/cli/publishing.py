@@ -22,7 +22,7 @@ class Format(StrEnum):
 
 
 class LayoutName(StrEnum):
-    """Projects whose folders a data set can be written in (`vid2vidmr.export_layout.LAYOUTS`)."""
+    """Projects whose folders a data set can be written in (`vid2vidmr.publish.layouts.LAYOUTS`)."""
 
     moment_detr = "moment-detr"
     univtg = "univtg"
@@ -55,7 +55,7 @@ def export(
     """
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
-    from vid2vidmr.export import export_qvhighlights
+    from vid2vidmr.publish.qvhighlights import export_qvhighlights
 
     built = load_dataset(dataset)
     if layout is not None:
@@ -80,9 +80,9 @@ def _export_layout(
     out: Path,
     as_json: bool,
 ) -> None:
-    from vid2vidmr.export_layout import export_layout
     from vid2vidmr.features.captions import open_captions
     from vid2vidmr.features.store import open_features
+    from vid2vidmr.publish.layouts import export_layout
 
     encoder = features or built.info.default_encoder
     store = open_features(built, encoder)
@@ -137,7 +137,7 @@ def push(
     """
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
-    from vid2vidmr.publish import push_dataset, write_published
+    from vid2vidmr.publish.hub import push_dataset, write_published
 
     if to is None and out is None:
         raise UserError("Say where: --to USER/NAME on the Hub, or --out DIR to write it only.")

@@ -22,10 +22,10 @@ from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import SPLITS
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, FeatureError, UserError
-from vid2vidmr.export import relevant_clips
 from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.files import read_json, replacing, write_json, write_jsonl
 from vid2vidmr.progress import progress
+from vid2vidmr.publish.qvhighlights import relevant_clips
 from vid2vidmr.records import Pair
 
 RECORD = "vid2vidmr.json"
@@ -77,7 +77,7 @@ def export_layout(
 ) -> Exported:
     """Write annotations and features of pairs whose two videos have features.
 
-    One line of annotations a pair, as `vid2vidmr.export.export_qvhighlights` describes, but:
+    One line of annotations a pair, as `vid2vidmr.publish.qvhighlights.export_qvhighlights` describes, but:
 
     - ``qid``: a whole number, unique in the data set: its pairs counted over train, val and test.
       So it does not depend on which splits are exported. ``pair_id`` is kept beside it.

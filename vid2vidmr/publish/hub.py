@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.croissant import croissant
 from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
-from vid2vidmr.dataset_card import dataset_card, licence_of
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
+from vid2vidmr.publish.card import dataset_card, licence_of
+from vid2vidmr.publish.croissant import croissant
 from vid2vidmr.registry import registered_names
 
 STORE = ("contract.json", "index.jsonl", "features.bin")

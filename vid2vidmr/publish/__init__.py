@@ -1,0 +1,1 @@
+"""Data sets for the Hub, and for other tools."""
