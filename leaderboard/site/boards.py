@@ -29,7 +29,7 @@ from vid2vidmr.experiments.run import Scored
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Interval, Result
 from vid2vidmr.tables import Row, Table, summarise_method, tabulate
-from vid2vidmr.tables.summary import HEADLINE
+from vid2vidmr.tables.table import HEADLINE
 
 THRESHOLDS = tuple(t / 100 for t in range(5, 100, 5))
 """IoU thresholds of curves."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from leaderboard.site.boards import THRESHOLDS, Board, Entry
 from vid2vidmr.analysis.charts import svg
-from vid2vidmr.tables.summary import HEADLINE
+from vid2vidmr.tables.table import HEADLINE
 
 COLORS = tuple(f"var(--row-{i})" for i in range(1, 6))
 BIAS_COLOR = "var(--row-bias)"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from leaderboard.site.boards import Entry
 from vid2vidmr.records import Interval
 from vid2vidmr.tables import Row, Table
-from vid2vidmr.tables.summary import HEADLINE
+from vid2vidmr.tables.table import HEADLINE
 
 METRICS = (
     "mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R1@avg", "R5@0.3", "R5@0.5", "R5@0.7",

@@ -17,7 +17,7 @@ from leaderboard.site.data import CHUNK
 from vid2vidmr import __version__
 from vid2vidmr.analysis.wording import number
 from vid2vidmr.files import write_text
-from vid2vidmr.tables.summary import HEADLINE
+from vid2vidmr.tables.table import HEADLINE
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -1,7 +1,8 @@
 """Tables of scored runs: one model of a table, and writers for terminals and files."""
 
 from vid2vidmr.tables.files import to_csv, to_latex, to_markdown, write_tables
-from vid2vidmr.tables.summary import Row, Table, summarise, summarise_method, tabulate
+from vid2vidmr.tables.summary import summarise, summarise_method, tabulate
+from vid2vidmr.tables.table import Row, Table
 from vid2vidmr.tables.terminal import to_rich
 
 __all__ = [

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from vid2vidmr.files import write_text
-from vid2vidmr.tables.summary import Row, Table
+from vid2vidmr.tables.table import Row, Table
 
 METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
 """Metrics of the Markdown and LaTeX tables; the CSV has all."""

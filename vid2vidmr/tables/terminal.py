@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vid2vidmr.records import Interval
-from vid2vidmr.tables.summary import HEADLINE, Row, Table
+from vid2vidmr.tables.table import HEADLINE, Row, Table
 
 if TYPE_CHECKING:
     from rich.console import Group

@@ -1,0 +1,179 @@
+"""The values of a table of results, before they are shown."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from vid2vidmr.evaluation import SeedSummary
+from vid2vidmr.records import Interval, Kind
+
+HEADLINE = "mIoU"
+"""The metric that ranks."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method over its seeds.
+
+    Attributes
+    ----------
+    name : str
+        Method, with its preset (``matr@best``, ``matr@custom`` for a config of one's own) where
+        several rows are of one method.
+    method : str
+    kind : {"bias", "untrained", "trained"}
+    preset, encoder : str or None
+    seeds : tuple of int
+    metrics : dict
+        Protocol to metric to its mean, interval and spread over seeds, percent.
+    sensitivity : dict of str to Interval
+        Protocol to the mIoU lost when every query is replaced by one of another class, points.
+    coverage : dict of str to float
+        Protocol to the share of pairs with a valid window, the lowest of the seeds.
+    ranks : dict of str to (int, int)
+        Protocol to the best and worst rank among all rows, see `vid2vidmr.evaluation.rank_bands`.
+    """
+
+    name: str
+    method: str
+    kind: Kind
+    preset: str | None
+    encoder: str | None
+    seeds: tuple[int, ...]
+    metrics: dict[str, dict[str, SeedSummary]]
+    sensitivity: dict[str, Interval]
+    coverage: dict[str, float]
+    ranks: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def rank(self, protocol: str) -> str:
+        """Give the band as text: ``1``, or ``2-4``."""
+        if protocol not in self.ranks:
+            return ""
+        best, worst = self.ranks[protocol]
+        return str(best) if best == worst else f"{best}-{worst}"
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with what they have in common.
+
+    Attributes
+    ----------
+    dataset, fingerprint : str
+    synthetic : bool
+        The videos were rendered.
+    simulated : bool
+        The features of a row were made without a video.
+    split : str
+    pairs : int
+    protocols : tuple of str
+    rows : tuple of Row
+        Best headline metric first, bias rows last.
+    detectable : dict of str to float
+        Protocol to the smallest difference in the headline metric that these pairs would mostly
+        show, points.
+    """
+
+    dataset: str
+    fingerprint: str
+    synthetic: bool
+    simulated: bool
+    split: str
+    pairs: int
+    protocols: tuple[str, ...]
+    rows: tuple[Row, ...]
+    detectable: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def bias_rows(self) -> list[Row]:
+        """Rows that never look at the query."""
+        return [row for row in self.rows if row.kind == "bias"]
+
+    @property
+    def method_rows(self) -> list[Row]:
+        """All other rows."""
+        return [row for row in self.rows if row.kind != "bias"]
+
+    @property
+    def title(self) -> str:
+        """Data set, split and number of pairs."""
+        marks = ["synthetic"] * self.synthetic + ["simulated features"] * self.simulated
+        mark = f" ({', '.join(marks)})" if marks else ""
+        return f"{self.dataset}{mark}, {self.split} split, {self.pairs} pairs"
+
+    def is_best(self, row: Row, protocol: str, metric: str) -> bool:
+        """Whether no other method's number in this column is higher; bias rows do not take part."""
+        if row.kind == "bias":
+            return False
+        numbers = [other.metrics[protocol][metric].mean.value for other in self.method_rows]
+        return row.metrics[protocol][metric].mean.value == max(numbers)
+
+    @property
+    def verdicts(self) -> list[str]:
+        """One sentence a protocol: which row is best, of what kind, and by how much over bias."""
+        sentences = []
+        for protocol in self.protocols:
+
+            def score(row: Row, protocol: str = protocol) -> float:
+                return row.metrics[protocol][HEADLINE].mean.value
+
+            if not self.bias_rows:
+                best = max(self.rows, key=score)
+                sentences.append(
+                    f"{protocol}: best row {best.name} ({best.kind}, {HEADLINE} {score(best):.1f});"
+                    " no bias row to compare with."
+                )
+                continue
+            bias = max(self.bias_rows, key=score)
+            sentence = f"{protocol}: best bias row {bias.name} ({HEADLINE} {score(bias):.1f})"
+            if self.method_rows:
+                best = max(self.method_rows, key=score)
+                sentence = (
+                    f"{protocol}: best row {best.name} ({best.kind}), "
+                    f"{score(best) - score(bias):+.1f} {HEADLINE} over the best bias row "
+                    f"({bias.name}, {score(bias):.1f})"
+                )
+                trained = [row for row in self.method_rows if row.kind == "trained"]
+                if best.kind != "trained" and trained:
+                    first = max(trained, key=score)
+                    sentence += (
+                        f"; best trained row {first.name}, {score(first) - score(bias):+.1f}"
+                    )
+            sentences.append(sentence + ".")
+        return sentences
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know to read the numbers."""
+        encoders = sorted({row.encoder for row in self.rows if row.encoder})
+        presets = sorted({row.preset for row in self.rows if row.preset and row.kind == "trained"})
+        made = [f"encoder {', '.join(encoders)}"] if encoders else []
+        made += [f"preset {', '.join(presets)}"] if presets else []
+        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + "."]
+        if self.simulated:
+            notes.append(
+                "Features simulated from the annotations: these numbers say nothing about real "
+                "video and stand on no leaderboard."
+            )
+        if self.synthetic:
+            notes.append("Rendered data: these numbers say nothing about real video.")
+        lowest = {row.name: min(row.coverage.values()) for row in self.rows}
+        if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
+            notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
+        seeds = max(len(row.seeds) for row in self.rows)
+        notes.append(
+            "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"
+            " lost when every query is replaced by one of another class. sd: standard deviation of "
+            f"mIoU between seeds, {seeds} at most. rank: ranks by mIoU that paired tests leave open"
+            f" (Holm, 5 %). Where there is one column of each: {self.protocols[-1]}. "
+            "Bias rows never look at the query."
+        )
+        if seen := [
+            f"{points:.1f} ({p})" for p, points in self.detectable.items() if math.isfinite(points)
+        ]:
+            notes.append(
+                f"Differences in mIoU below {', '.join(seen)} are mostly not seen on this split "
+                "(two rows, power 80 %)."
+            )
+        return notes
