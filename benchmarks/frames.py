@@ -3,7 +3,7 @@
 Run by hand: ``python benchmarks/frames.py``. Renders two videos (GOP 250 and 50) into a temporary
 folder, then reads them in turn, several rounds, one thread each: ffmpeg's filter ``fps=0.5``
 (frames as raw rgb24 through a pipe, CPU time of the child process), PyAV decoding everything, and
-`vid2vidmr.video.sample.sample_frames`. Medians of CPU time. The frames of the last two are compared.
+`vid2vidmr.video.sample.sample_frames`. Medians of CPU time. Frames of the last two are compared.
 """
 
 from __future__ import annotations

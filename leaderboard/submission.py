@@ -4,7 +4,7 @@
 
     submissions/DATASET/ID/
         submission.json                   a `Submission`
-        PROTOCOL-seedN.jsonl.gz           predictions, as `vid2vidmr.evaluation.predictions` reads them
+        PROTOCOL-seedN.jsonl.gz           predictions, see `vid2vidmr.evaluation.predictions`
         PROTOCOL-wrong-queries-seedN.jsonl.gz
 """
 

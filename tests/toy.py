@@ -74,7 +74,7 @@ def check_independence_of_the_batch(method: NeuralMethod) -> None:
     with torch.no_grad():
         batch = collate(samples)
         together = model(batch)
-        windows = method.decode(together, batch)
+        windows = method.windows(together, batch)
         for b, sample in enumerate(samples):
             batch = collate([sample])
             alone = model(batch)
@@ -83,7 +83,7 @@ def check_independence_of_the_batch(method: NeuralMethod) -> None:
                 torch.testing.assert_close(
                     together[name][b : b + 1, : value.shape[1]], value, atol=1e-5, rtol=1e-5
                 )
-            found = method.decode(alone, batch)[0]
+            found = method.windows(alone, batch)[0]
             np.testing.assert_allclose(windows[b], found, atol=1e-3)
             check_windows(found, sample.duration_s)
 

@@ -52,7 +52,7 @@ class ToyNetwork(NeuralMethod):
         part = torch.nn.functional.cross_entropy(logits, centre)
         return {"part": part, "loss": 0.5 * part}
 
-    def decode(self, outputs, batch):
+    def windows(self, outputs, batch):
         logits = outputs["logits"].masked_fill(~batch.target_mask, -1e9)
         at = 2.0 * logits.argmax(1).cpu().numpy()
         return [np.array([[max(0.0, s - 4), s + 6, 1.0]]) for s in at]

@@ -10,6 +10,11 @@ import numpy as np
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.records import Record
 
+DTYPE = "float16"
+"""Half the disk and page cache of float32. Rounding is 5e-4 of a value: the cosine to the float32
+feature is above 0.999999. Values beyond 65,504 would overflow and are refused."""
+STEP_S = 2.0
+"""Seconds a clip, the step of the feature grid (one frame at t = 0, 2, 4, ...)."""
 MAX_MISSING_ROWS = 2
 """So many rows may a file be shorter than its annotations say."""
 TEXT = "-text"
@@ -100,6 +105,12 @@ class FeatureSource(Protocol):
         ...
 
 
+class CaptionSource(FeatureSource, Protocol):
+    """Features of captions, by query moment instead of video: one row a token."""
+
+    def __contains__(self, moment_id: str) -> bool: ...
+
+
 def grid_rows(total: int, video_id: str, start_s: float, end_s: float | None) -> slice | np.ndarray:
     """Rows of a window in a video of `total` rows, by the rule of `FeatureSource.rows`."""
     if start_s == 0 and end_s is None:
@@ -118,12 +129,3 @@ def grid_rows(total: int, video_id: str, start_s: float, end_s: float | None) ->
         return slice(first, last)
     # Annotations may end a moment after the pictures do: the last frame stays on screen.
     return np.minimum(np.arange(first, last), total - 1)
-
-
-DTYPE = "float16"
-"""Half the disk and page cache of float32. Rounding is 5e-4 of a value: the cosine to the float32
-feature is above 0.999999. Values beyond 65,504 would overflow and are refused."""
-
-
-STEP_S = 2.0
-"""Seconds a clip, the step of the feature grid (one frame at t = 0, 2, 4, ...)."""

@@ -1,9 +1,9 @@
-"""Methods and data sets are found by entry points, so that a third party adds one from outside.
+"""Plug-ins are found by entry points, so that a third party adds one from outside.
 
-Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.methods.base.Method`) and ``vid2vidmr.datasets``
-(subclasses of `vid2vidmr.data.builder.DatasetBuilder`); ``vid2vidmr.reports``, functions that give the
-rows of a table of a publication by its name; ``vid2vidmr.commands``, Typer apps or functions that
-become commands. ``vid2vidmr.method_groups`` are mappings of names to such subclasses: the method
+Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.Method`), ``vid2vidmr.datasets``
+(subclasses of `vid2vidmr.DatasetBuilder`), ``vid2vidmr.reports`` (functions that give the rows of a
+table of a publication by its name) and ``vid2vidmr.commands`` (Typer apps or functions that become
+commands). ``vid2vidmr.method_groups`` are mappings of names to such subclasses: the method
 ``vlm:qwen3-vl-8b`` is ``qwen3-vl-8b`` of the group ``vlm``. Nothing is imported before it is asked
 for.
 """

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from baselines.cg_detr.config import CgDetrConfig
+from baselines.cg_detr.config import PRESETS
 from vid2vidmr.methods.detr.config import DETR_SEARCH
 from vid2vidmr.methods.detr.method import DetrMethod
 from vid2vidmr.methods.info import MethodInfo
-from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,14 +28,7 @@ class CgDetr(DetrMethod):
         licence="own code; that of the original was not found",
         deviations="the query is a video; see baselines/cg_detr/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = with_variants(
-        {
-            "paper": CgDetrConfig(**PAPER),
-            "small": CgDetrConfig(
-                **SMALL, decoder_layers=2, queries=5, token_heads=4, dummies=10, drop_path=0.0
-            ),
-        }
-    )
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
     search: ClassVar[Mapping[str, Any]] = {
         **DETR_SEARCH,
         "drop_path": (0.0, 0.1),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vid2vidmr.methods.detr.config import DetrConfig
+from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,3 +55,13 @@ class CgDetrConfig(DetrConfig):
     weight_orthogonal: float = 1.0
     official_mask: bool = False
     same_class_negatives: bool = False
+
+
+PRESETS: Mapping[str, Any] = with_variants(
+    {
+        "paper": CgDetrConfig(**PAPER),
+        "small": CgDetrConfig(
+            **SMALL, decoder_layers=2, queries=5, token_heads=4, dummies=10, drop_path=0.0
+        ),
+    }
+)

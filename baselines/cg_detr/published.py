@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.cg_detr import CgDetr
-from baselines.cg_detr.config import CgDetrConfig
+from baselines.cg_detr.config import PRESETS, CgDetrConfig
 from vid2vidmr.methods.detr.published import count_layers, published_fields
 
 
@@ -21,7 +20,7 @@ def read(
     What concerns training alone is that of the preset ``paper``, and so is the mask.
     """
     config = replace(
-        CgDetr.presets["paper"],
+        PRESETS["paper"],
         **published_fields(weights, options),
         t2v_layers=count_layers(weights, "transformer.t2v_encoder"),
         dummy_layers=count_layers(weights, "txtproj_encoder"),

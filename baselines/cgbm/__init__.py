@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from baselines.cgbm.config import CgbmConfig
+from baselines.cgbm.config import PRESETS
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
@@ -29,34 +29,7 @@ class Cgbm(NeuralMethod):
         licence="own code; original MIT",
         deviations="any frame features instead of C3D; see baselines/cgbm/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = {
-        # 1,000 steps; AdamW without decay is the published Adam.
-        "paper": CgbmConfig(
-            epochs=10,
-            batch_size=128,
-            pairs_per_epoch=12_800,
-            learning_rate=1e-3,
-            weight_decay=0.0,
-            clip_norm=5.0,
-            buckets=True,
-            recrop=0.9,
-        ),
-        "small": CgbmConfig(
-            epochs=30,
-            pairs_per_epoch=640,
-            batch_size=32,
-            learning_rate=3e-3,
-            weight_decay=1e-4,
-            schedule="cosine",
-            clip_norm=5.0,
-            components=64,
-            buckets=True,
-            recrop=0.5,
-            self_supervised=0.5,
-            input_dropout=0.2,
-            weight_ends=3.0,
-        ),
-    }
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
     search: ClassVar[Mapping[str, Any]] = {**SEARCH, "weight_ends": (3.0, 10.0)}
 
     def build_model(self, dim: int) -> nn.Module:
@@ -74,7 +47,7 @@ class Cgbm(NeuralMethod):
             "loss": step_loss(outputs["logits"], label, batch.target_mask, self.config.weight_ends)
         }
 
-    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+    def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """Best windows after NMS, each with its (geometric mean) probability."""
         from baselines.cgbm.windows import best_windows
 

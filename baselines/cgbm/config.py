@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vid2vidmr.train.config import TrainingConfig
 
@@ -34,3 +36,33 @@ class CgbmConfig(TrainingConfig):
     weight_ends: float = 10.0
     longest: int = 64
     nms: float = 0.7
+
+
+PRESETS: Mapping[str, Any] = {
+    # 1,000 steps; AdamW without decay is the published Adam.
+    "paper": CgbmConfig(
+        epochs=10,
+        batch_size=128,
+        pairs_per_epoch=12_800,
+        learning_rate=1e-3,
+        weight_decay=0.0,
+        clip_norm=5.0,
+        buckets=True,
+        recrop=0.9,
+    ),
+    "small": CgbmConfig(
+        epochs=30,
+        pairs_per_epoch=640,
+        batch_size=32,
+        learning_rate=3e-3,
+        weight_decay=1e-4,
+        schedule="cosine",
+        clip_norm=5.0,
+        components=64,
+        buckets=True,
+        recrop=0.5,
+        self_supervised=0.5,
+        input_dropout=0.2,
+        weight_ends=3.0,
+    ),
+}

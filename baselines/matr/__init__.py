@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from baselines.matr.ablations import ABLATIONS
-from baselines.matr.config import BEST, MatrConfig
+from baselines.matr.config import PRESETS
 from vid2vidmr.methods.ablation import Ablation
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.neural import NeuralMethod
@@ -32,29 +31,7 @@ class Matr(NeuralMethod):
         licence="own code; original MIT",
         deviations="see baselines/matr/README.md; presets small and best are ours: wiring refined",
     )
-    presets: ClassVar[Mapping[str, Any]] = {
-        "paper": MatrConfig(epochs=200, batch_size=1200, micro_batch=60),
-        "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
-        "released": MatrConfig(epochs=200, batch_size=1200, wiring="released", nms=1.0),
-        "paper-small": MatrConfig(
-            epochs=24,
-            pairs_per_epoch=640,
-            batch_size=32,
-            d=64,
-            heads=4,
-            ff=128,
-            encoder_layers=2,
-            decoder_layers=1,
-            input_dropout=0.2,
-            learning_rate=1e-3,
-            schedule="cosine",
-            clip_norm=1.0,
-            components=128,
-            recrop=0.5,
-        ),
-        "best": BEST,
-        "small": replace(BEST, epochs=12),
-    }
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
     ablations: ClassVar[Mapping[str, Ablation]] = ABLATIONS
     search: ClassVar[Mapping[str, Any]] = {
         **SEARCH,
@@ -95,7 +72,7 @@ class Matr(NeuralMethod):
 
         return losses(outputs, batch, self.config)
 
-    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+    def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a target clip, clamped, ranked by foreground probability, after NMS.
 
         Straight from an alignment (`source`) it is one window in all, with the score 1.
@@ -103,7 +80,7 @@ class Matr(NeuralMethod):
         if self.config.wiring == "released":
             from baselines.matr import released
 
-            return released.decode(outputs, batch, self.config.nms)
+            return released.windows(outputs, batch, self.config.nms)
         if self.config.source != "heads":
             from baselines.matr.model import aligned_window
 

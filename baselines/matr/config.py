@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from vid2vidmr.errors import UserError
 from vid2vidmr.train.config import TrainingConfig
@@ -108,3 +109,27 @@ BEST = MatrConfig(
     weight_post=0.0,
 )
 """Chosen on val of minimatch, see the README."""
+
+PRESETS: Mapping[str, Any] = {
+    "paper": MatrConfig(epochs=200, batch_size=1200, micro_batch=60),
+    "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
+    "released": MatrConfig(epochs=200, batch_size=1200, wiring="released", nms=1.0),
+    "paper-small": MatrConfig(
+        epochs=24,
+        pairs_per_epoch=640,
+        batch_size=32,
+        d=64,
+        heads=4,
+        ff=128,
+        encoder_layers=2,
+        decoder_layers=1,
+        input_dropout=0.2,
+        learning_rate=1e-3,
+        schedule="cosine",
+        clip_norm=1.0,
+        components=128,
+        recrop=0.5,
+    ),
+    "best": BEST,
+    "small": replace(BEST, epochs=12),
+}

@@ -110,7 +110,7 @@ def prob_alignment(target: Tensor, query: Tensor) -> Tensor:
     return value
 
 
-def decoded(outputs: dict[str, Tensor], mask: Tensor, durations_s: Tensor) -> np.ndarray:
+def raw_windows(outputs: dict[str, Tensor], mask: Tensor, durations_s: Tensor) -> np.ndarray:
     """Windows of all clips as the published inference writes them, before suppression.
 
     Returns
@@ -125,9 +125,9 @@ def decoded(outputs: dict[str, Tensor], mask: Tensor, durations_s: Tensor) -> np
     return rows.double().cpu().numpy().round(4)
 
 
-def decode(outputs: dict[str, Tensor], batch: Batch, nms: float) -> list[np.ndarray]:
+def windows(outputs: dict[str, Tensor], batch: Batch, nms: float) -> list[np.ndarray]:
     """Ranked windows of every pair, those of padding left out, after NMS."""
-    every = decoded(outputs, batch.target_mask, batch.durations_s)
+    every = raw_windows(outputs, batch.target_mask, batch.durations_s)
     lengths = batch.target_mask.sum(1).tolist()
     return [
         ranked(rows[:m, :2], rows[:m, 2], nms, top=m)

@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.matr import Matr
-from baselines.matr.config import MatrConfig
+from baselines.matr.config import PRESETS, MatrConfig
 from vid2vidmr.methods.published import clip_options, require_options
 
 UNUSED = (
@@ -38,7 +37,7 @@ def read(
         n_input_proj=2,
         span_loss_type="l1",
     )
-    preset = Matr.presets["released"]
+    preset = PRESETS["released"]
     config = replace(preset, **clip_options(options, preset.nms))
     dim = len(weights["input_txt_proj.0.LayerNorm.weight"])
     used = {name: value for name, value in weights.items() if not name.startswith(UNUSED)}

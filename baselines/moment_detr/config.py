@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vid2vidmr.methods.detr.config import DetrConfig
+from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,3 +25,11 @@ class MomentDetrConfig(DetrConfig):
     contrastive: bool = False
     contrastive_dim: int = 64
     weight_contrastive: float = 0.02
+
+
+PRESETS: Mapping[str, Any] = with_variants(
+    {
+        "paper": MomentDetrConfig(**PAPER),
+        "small": MomentDetrConfig(**{**SMALL, "learning_rate": 3e-3}, queries=5),
+    }
+)

@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.moment_detr import MomentDetr
-from baselines.moment_detr.config import MomentDetrConfig
+from baselines.moment_detr.config import PRESETS, MomentDetrConfig
 from vid2vidmr.methods.detr.published import published_fields
 
 
@@ -21,7 +20,7 @@ def read(
     What concerns training alone is that of the preset ``paper``.
     """
     config = replace(
-        MomentDetr.presets["paper"],
+        PRESETS["paper"],
         **published_fields(weights, options),
         contrastive=options["contrastive_align_loss"],
         contrastive_dim=options["contrastive_hdim"],

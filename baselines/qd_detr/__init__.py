@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from baselines.qd_detr.config import QdDetrConfig
+from baselines.qd_detr.config import PRESETS
 from vid2vidmr.methods.detr.config import DETR_SEARCH
 from vid2vidmr.methods.detr.method import DetrMethod
 from vid2vidmr.methods.info import MethodInfo
-from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -29,12 +28,7 @@ class QdDetr(DetrMethod):
         licence="own code; original MIT",
         deviations="the query is a video; see baselines/qd_detr/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = with_variants(
-        {
-            "paper": QdDetrConfig(**PAPER),
-            "small": QdDetrConfig(**SMALL, queries=5),
-        }
-    )
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
     search: ClassVar[Mapping[str, Any]] = DETR_SEARCH
 
     @classmethod

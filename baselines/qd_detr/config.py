@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from vid2vidmr.methods.detr.config import DetrConfig
+from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,3 +28,11 @@ class QdDetrConfig(DetrConfig):
     t2v_layers: int = 2
     official_mask: bool = False
     same_class_negatives: bool = False
+
+
+PRESETS: Mapping[str, Any] = with_variants(
+    {
+        "paper": QdDetrConfig(**PAPER),
+        "small": QdDetrConfig(**SMALL, queries=5),
+    }
+)

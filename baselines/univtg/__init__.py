@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from baselines.univtg.config import UniVtgConfig
+from baselines.univtg.config import PRESETS
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.methods.presets import PAPER, SEARCH, SMALL, with_variants
+from vid2vidmr.methods.presets import SEARCH
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -30,17 +30,7 @@ class UniVtg(NeuralMethod):
         licence="own code; original MIT",
         deviations="the query is a video; see baselines/univtg/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = with_variants(
-        {
-            "paper": UniVtgConfig(
-                **PAPER,
-                schedule="step",
-                warm_up_epochs=10,
-                decay_epochs=80,
-            ),
-            "small": UniVtgConfig(**SMALL, drop_path=0.0),
-        }
-    )
+    presets: ClassVar[Mapping[str, Any]] = PRESETS
     search: ClassVar[Mapping[str, Any]] = {
         **SEARCH,
         "encoder_layers": (2, 3),
@@ -74,7 +64,7 @@ class UniVtg(NeuralMethod):
             apart = batch.group.unsqueeze(1) != batch.group
         return losses(outputs, targets(batch), self.config, apart)
 
-    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+    def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a target clip, clamped, ranked by the probability of foreground, after NMS."""
         from vid2vidmr.nn.clips import clip_windows, ranked_clips
 

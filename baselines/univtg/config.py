@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 from vid2vidmr.train.config import TrainingConfig
 
 
@@ -54,3 +57,16 @@ class UniVtgConfig(TrainingConfig):
     weight_s_inter: float = 0.01
     weight_s_intra: float = 0.05
     nms: float = 0.7
+
+
+PRESETS: Mapping[str, Any] = with_variants(
+    {
+        "paper": UniVtgConfig(
+            **PAPER,
+            schedule="step",
+            warm_up_epochs=10,
+            decay_epochs=80,
+        ),
+        "small": UniVtgConfig(**SMALL, drop_path=0.0),
+    }
+)

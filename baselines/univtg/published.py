@@ -8,8 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from baselines.univtg import UniVtg
-from baselines.univtg.config import UniVtgConfig
+from baselines.univtg.config import PRESETS, UniVtgConfig
 from vid2vidmr.methods.published import clip_options, require_options
 
 
@@ -21,7 +20,7 @@ def read(
     What concerns training alone is that of the preset ``paper``; padding is masked.
     """
     require_options(options, pre_norm=False, position_embedding="sine", span_loss_type="l1")
-    preset = UniVtg.presets["paper"]
+    preset = PRESETS["paper"]
     config = replace(
         preset,
         **clip_options(options, preset.nms),

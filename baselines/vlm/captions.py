@@ -1,4 +1,4 @@
-"""The three tracks of captions: files beside the data set, read as `vid2vidmr.features.captions` reads them.
+"""The three tracks of captions: files beside the data set, see `vid2vidmr.features.captions`.
 
 ``DATASET/captions/released.jsonl`` (those of the paper's authors), ``common.jsonl`` (one captioner
 for all models), ``own-MODEL.jsonl`` (each model's own). A file never mixes them.

@@ -107,7 +107,7 @@ def test_windows_lie_in_the_target_and_are_ranked(method: DetrMethod) -> None:
     batch = batch_of([20, 7, 1], [2, 5, 3])
     model = method.build_model(DIM).eval()
     with torch.no_grad():
-        decoded = method.decode(model(batch), batch)
+        decoded = method.windows(model(batch), batch)
     for windows, duration in zip(decoded, batch.durations_s.tolist(), strict=True):
         assert windows.shape == (4, 3)
         check_windows(windows, duration)
@@ -219,7 +219,7 @@ def test_it_learns_four_pairs_by_heart(method: DetrMethod) -> None:
         optimizer.step()
     model.eval()
     with torch.no_grad():
-        decoded = method.decode(model(batch), batch)
+        decoded = method.windows(model(batch), batch)
     best = np.array([windows[0, :2] for windows in decoded])
     assert temporal_iou(best, batch.windows_s.numpy()).mean() > 0.8
 

@@ -110,7 +110,7 @@ def test_windows_can_come_straight_from_an_alignment(source: str) -> None:
     for j in range(n):
         cost[:, 2 + j, j] = 0
     batch = replace(batch, durations_s=torch.tensor([40.0, 13.5, 66.0]))
-    found = method.decode({f"{source}_cost": cost}, batch)
+    found = method.windows({f"{source}_cost": cost}, batch)
     assert [rows.tolist() for rows in found] == [
         [[4.0, min(4.0 + 2 * n, duration), 1.0]] for duration in (40.0, 13.5, 66.0)
     ]

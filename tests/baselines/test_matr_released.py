@@ -185,7 +185,7 @@ def test_golden_decoded_windows(case: Case) -> None:
     golden = np.array(case.json["decoded_windows_inference_mr_sorted_before_nms"])
     np.testing.assert_allclose(found, golden, rtol=0, atol=2e-4)
     for rows, every, m in zip(
-        Matr(replace(case.config, nms=1.0)).decode(outputs, batch),
+        Matr(replace(case.config, nms=1.0)).windows(outputs, batch),
         golden,
         case.json["lengths_target"],
         strict=True,

@@ -104,7 +104,7 @@ def test_shapes_and_independence_of_the_batch() -> None:
         assert outputs["pred_logits"].shape == (3, 4, 2)
         assert outputs["saliency_scores"].shape == (3, 20)
         assert outputs["aux_outputs.0.pred_spans"].shape == (3, 4, 2)
-        windows = method.decode(outputs, batch)
+        windows = method.windows(outputs, batch)
         for b, n in enumerate([20, 7, 1]):
             values = {k: v[b : b + 1] for k, v in vars(batch).items()}
             alone = Batch(
@@ -112,7 +112,7 @@ def test_shapes_and_independence_of_the_batch() -> None:
                 | {k: values[k][:, :n] for k in ("target", "target_mask")}
             )  # fmt: skip
             np.testing.assert_allclose(
-                windows[b], method.decode(model(alone), alone)[0], atol=2e-5 * 2 * n
+                windows[b], method.windows(model(alone), alone)[0], atol=2e-5 * 2 * n
             )
     for b, window in enumerate(windows):
         assert window.shape == (4, 3)
@@ -134,7 +134,7 @@ def test_targets_and_windows_are_shares_of_what_is_seen() -> None:
     method = MomentDetr(config)
     logits = torch.tensor([[[2.0, 0.0], [0.0, 2.0]]]).expand(3, -1, -1)
     spans = torch.cat([found.windows, torch.full((3, 1, 2), 0.9)], dim=1)
-    decoded = method.decode({"pred_logits": logits, "pred_spans": spans}, batch)
+    decoded = method.windows({"pred_logits": logits, "pred_spans": spans}, batch)
     np.testing.assert_allclose(decoded[0][0], [10, 16, torch.sigmoid(torch.tensor(2.0))], rtol=1e-5)
     np.testing.assert_allclose(decoded[1][0, :2], [3.0, 12.4], rtol=1e-5)
     # 0.9 +- 0.45 of 20 s reaches behind what was seen, not behind the target's end at 59.5 s.

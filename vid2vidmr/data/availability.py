@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -19,7 +19,6 @@ from vid2vidmr.records import Record
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet
-    from vid2vidmr.downloads import VideoState
 
 NAME = "availability.json"
 
@@ -45,34 +44,6 @@ class Manifest(Record):
     date: str
     videos: tuple[Availability, ...]
     sha256: str
-
-    @classmethod
-    def of(cls, dataset: Dataset, states: Mapping[str, VideoState]) -> Self:
-        """List the videos of a data set; `states` tell why some are not here, and when."""
-        table, videos = dataset.videos, []
-        for video_id, path, sha256 in zip(
-            table["video_id"], table["path"], table["sha256"], strict=True
-        ):
-            state = states.get(video_id)
-            here = isinstance(path, str)
-            failed = not here and state is not None and state.state == "failed"
-            reason = str(state.reason) if failed and state is not None else None
-            videos.append(
-                Availability(
-                    video_id=video_id,
-                    status="ok" if here else "failed" if reason else "missing",
-                    reason=reason,
-                    sha256=sha256 if here and isinstance(sha256, str) else None,
-                    date=state.changed if state else None,
-                )
-            )
-        fields = {
-            "dataset": dataset.name,
-            "dataset_fingerprint": dataset.fingerprint,
-            "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "videos": [video.model_dump() for video in videos],
-        }
-        return cls.model_validate({**fields, "sha256": _hash(fields)})
 
     @property
     def available(self) -> frozenset[str]:
@@ -103,6 +74,17 @@ class Manifest(Record):
                 "nothing to score."
             )
         return pairs.take(here.to_numpy()).named(f"{pairs.protocol}{SUBSET}{self.subset}")
+
+
+def new_manifest(dataset: Dataset, videos: Sequence[Availability]) -> Manifest:
+    """Date and hash the list of a data set's videos."""
+    fields = {
+        "dataset": dataset.name,
+        "dataset_fingerprint": dataset.fingerprint,
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "videos": [video.model_dump() for video in videos],
+    }
+    return Manifest.model_validate({**fields, "sha256": _hash(fields)})
 
 
 def _hash(fields: Mapping[str, Any]) -> str:

@@ -26,9 +26,8 @@ from vid2vidmr.files import read_json
 from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
-    from vid2vidmr.contract import FeatureSource
+    from vid2vidmr.contract import CaptionSource, FeatureSource
     from vid2vidmr.data.pairs import PairSet
-    from vid2vidmr.features.store import FeatureStore
 
 
 class _Description(DatasetInfo):
@@ -136,7 +135,7 @@ class Dataset:
         self,
         split: str,
         features: FeatureSource | None = None,
-        captions: FeatureStore | None = None,
+        captions: CaptionSource | None = None,
     ) -> PairSet:
         """Pairs of a split, joined with their moments.
 
@@ -145,7 +144,7 @@ class Dataset:
         split : {"train", "val", "test"}
         features : FeatureSource, optional
             Where methods find the features of the videos.
-        captions : FeatureStore, optional
+        captions : CaptionSource, optional
             Where methods that ask by text find the features of the queries' captions.
         """
         from vid2vidmr.data.pairs import PairSet

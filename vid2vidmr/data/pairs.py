@@ -15,8 +15,7 @@ from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.records import Pair, Split, Window
 
 if TYPE_CHECKING:
-    from vid2vidmr.contract import FeatureSource
-    from vid2vidmr.features.store import FeatureStore, MemoryFeatures
+    from vid2vidmr.contract import CaptionSource, FeatureSource
 
 Query = Literal["video", "middle-frame", "text"]
 """What a method is given as the query: all frames, the middle one, or a caption's tokens."""
@@ -41,7 +40,7 @@ class PairSet:
     features : FeatureSource or None
     query : {"video", "middle-frame", "text"}
         What `query_features` gives.
-    captions : FeatureStore or MemoryFeatures or None
+    captions : CaptionSource or None
         Features of captions, by query moment instead of video: one row a token.
     """
 
@@ -50,7 +49,7 @@ class PairSet:
     protocol: str = "official"
     features: FeatureSource | None = None
     query: Query = "video"
-    captions: FeatureStore | MemoryFeatures | None = None
+    captions: CaptionSource | None = None
 
     @classmethod
     def join(

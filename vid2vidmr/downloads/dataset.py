@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from vid2vidmr.data.availability import NAME, Manifest
+from vid2vidmr.data.availability import NAME, Availability, new_manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.write import write_videos
 from vid2vidmr.downloads.download import Wanted, download
@@ -17,10 +17,6 @@ from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.reasons import Reason
 from vid2vidmr.downloads.store import VideoState, read_states
 from vid2vidmr.files import write_json
-
-if TYPE_CHECKING:
-    from vid2vidmr.data.dataset import Dataset
-    from vid2vidmr.downloads import VideoState
 
 
 def with_files(videos: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -111,7 +107,27 @@ def download_videos(
 
 
 def write_manifest(dataset: Dataset, states: Mapping[str, VideoState]) -> Path:
-    """Write ``availability.json`` into the folder of a data set."""
-    path = dataset.path / NAME
-    write_json(path, Manifest.of(dataset, states).model_dump(mode="json"))
-    return path
+    """Write ``availability.json`` into the folder of a data set.
+
+    It lists all its videos; `states` tell why some are not here, and when.
+    """
+    table, videos = dataset.videos, []
+    for video_id, path, sha256 in zip(
+        table["video_id"], table["path"], table["sha256"], strict=True
+    ):
+        state = states.get(video_id)
+        here = isinstance(path, str)
+        failed = not here and state is not None and state.state == "failed"
+        reason = str(state.reason) if failed and state is not None else None
+        videos.append(
+            Availability(
+                video_id=video_id,
+                status="ok" if here else "failed" if reason else "missing",
+                reason=reason,
+                sha256=sha256 if here and isinstance(sha256, str) else None,
+                date=state.changed if state else None,
+            )
+        )
+    out = dataset.path / NAME
+    write_json(out, new_manifest(dataset, videos).model_dump(mode="json"))
+    return out

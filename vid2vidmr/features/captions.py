@@ -1,7 +1,7 @@
 """Captions of moments: read from a file, encoded into a feature store beside that of the videos.
 
 A file is JSON Lines, ``{"moment_id": "m1", "caption": "a header"}``, or CSV with the columns
-``moment_id,caption``. The store is one as described in `vid2vidmr.features.store`, with moments in place
+``moment_id,caption``. The store is that of `vid2vidmr.features.store`, with moments in place
 of videos and tokens in place of frames.
 """
 

@@ -34,7 +34,7 @@ class Encoder:
     device : torch.device
     prepare : callable
         Frame (height, width, 3) uint8 RGB to what the network takes, as an array; cheap enough to
-        run beside decoding. It can be pickled, for processes that do (`vid2vidmr.features.decoding`).
+        run beside decoding. It can be pickled, for `vid2vidmr.features.decoding`.
     network : callable
         (batch, *prepared) tensor on `device` to (batch, dim).
     cpu_batch : int

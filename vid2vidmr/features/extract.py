@@ -222,7 +222,8 @@ def _measure_fidelity(folder: Path, encoder: Encoder, files: list[Path]) -> None
     """Leave how close features are to the encoder's slow form in ``fidelity.json``, once."""
     path = folder / "fidelity.json"
     if not path.exists() and files:
-        write_json(path, fidelity(encoder, files[0]))
+        reference = load_encoder(encoder.name.removesuffix(SUFFIX), encoder.device)
+        write_json(path, fidelity(encoder, reference, files[0]))
     if path.exists():
         found = read_json(path)
         _console().print(

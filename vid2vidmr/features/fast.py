@@ -9,19 +9,16 @@ from __future__ import annotations
 
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from vid2vidmr.errors import UserError
-from vid2vidmr.features.encoder import SUFFIX
+from vid2vidmr.features.encoder import SUFFIX, Encoder
 from vid2vidmr.features.preprocessing import Middle
 from vid2vidmr.video.sample import sample_frames
-
-if TYPE_CHECKING:
-    from vid2vidmr.features.encoder import Encoder
 
 FRAMES = 32
 """Frames on which `fidelity` compares."""
@@ -44,8 +41,6 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
     UserError
         If the model's frames are not the middle of a frame scaled by its shorter side.
     """
-    from vid2vidmr.features.encoder import Encoder
-
     steps = {type(step).__name__: step for step in transform.transforms}
     if not {"Resize", "CenterCrop", "Normalize"} <= steps.keys():
         raise UserError(
@@ -81,7 +76,7 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
     )
 
 
-def fidelity(encoder: Encoder, path: Path) -> dict[str, Any]:
+def fidelity(encoder: Encoder, reference: Encoder, path: Path) -> dict[str, Any]:
     """Compare the features of a video with those of the encoder that `encoder` is the fast form of.
 
     Returns
@@ -89,9 +84,6 @@ def fidelity(encoder: Encoder, path: Path) -> dict[str, Any]:
     dict
         ``reference`` (its name), ``frames``, ``cosine_mean``, ``cosine_min``.
     """
-    from vid2vidmr.features.load import load_encoder
-
-    reference = load_encoder(encoder.name.removesuffix(SUFFIX), encoder.device)
     features = [
         one.encode([frame for _, frame in islice(sample_frames(path, size=one.size), FRAMES)])
         for one in (encoder, reference)

@@ -146,7 +146,10 @@ class Method(ABC):
             If it cannot be uploaded.
         """
         self.save(Path(folder))
-        write_text(Path(folder) / "README.md", model_card(self, push_to or str(folder)))
+        card = model_card(
+            self.info, read_json(Path(folder) / "method.json"), push_to or str(folder)
+        )
+        write_text(Path(folder) / "README.md", card)
         if push_to is not None:
             push_checkpoint(Path(folder), push_to)
 
@@ -178,7 +181,7 @@ class Method(ABC):
         return loaded
 
     def retrieve(self, query: str | Path, target: str | Path, **options: Any) -> Retrieval:
-        """Find the moment of one video file in another; see `vid2vidmr.methods.retrieve.retrieve`."""
+        """Find the moment of one video file in another, see `vid2vidmr.methods.retrieve`."""
         from vid2vidmr.methods.retrieve import retrieve
 
         return retrieve(self, query, target, **options)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from vid2vidmr.errors import HubError
-
-if TYPE_CHECKING:
-    from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.info import MethodInfo
 
 FILES = ["method.json", "model.safetensors", "README.md"]
 """What a repository has of a checkpoint."""
@@ -83,14 +81,20 @@ def _failure(what: str, error: Exception) -> HubError:
     return HubError(f"{what} ({reason}): check the name, the network and `hf auth whoami`.")
 
 
-def model_card(method: Method, where: str) -> str:
+def model_card(info: MethodInfo, checkpoint: Mapping[str, Any], where: str) -> str:
     """README.md of a checkpoint: metadata for the Hub, where it is from, how to use it.
 
-    `where` is the repository or folder that it lies in.
+    Parameters
+    ----------
+    info : MethodInfo
+    checkpoint : mapping
+        What ``method.json`` says: ``config``, ``seed``, ``provenance``.
+    where : str
+        The repository or folder that it lies in.
     """
     from huggingface_hub import EvalResult, ModelCardData
 
-    info, known = method.info, method.provenance
+    known = checkpoint["provenance"]
     results = []
     if "val_mIoU" in known and "dataset" in known:
         results.append(
@@ -124,7 +128,7 @@ def model_card(method: Method, where: str) -> str:
 
 {info.source}. Deviations: {info.deviations}.
 
-Trained with vid2vidmr, seed {method.seed}:
+Trained with vid2vidmr, seed {checkpoint["seed"]}:
 
 {facts or "- nothing is known of its training"}
 
@@ -136,6 +140,6 @@ print(method.retrieve("query.mp4", "target.mp4").windows)
 ```
 
 ```json
-{json.dumps(asdict(method.config), indent=2)}
+{json.dumps(checkpoint["config"], indent=2)}
 ```
 """

@@ -1,4 +1,4 @@
-"""Base class of the trained methods: a model, its losses, a decoder of its outputs.
+"""Base class of the trained methods: a model, its losses, windows from its outputs.
 
 Everything else (batches, training loop, checkpoints, prediction) is shared. torch is imported when
 a model is built, so that methods can be listed without it.
@@ -78,7 +78,7 @@ class NeuralMethod(Method):
         """Scalar losses; ``"loss"`` is the total to minimise."""
 
     @abstractmethod
-    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+    def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """Ranked windows of every pair, each (k, 3): start_s, end_s, score, best first."""
 
     @classmethod

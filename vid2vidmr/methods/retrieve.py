@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
@@ -14,8 +16,8 @@ from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.load import DEFAULT_ENCODER, load_encoder
 from vid2vidmr.features.local import encode_video
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.methods.base import Method
-from vid2vidmr.records import Record
+from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.records import Prediction, Record
 from vid2vidmr.video.sample import video_duration
 
 
@@ -51,8 +53,18 @@ class Retrieval(Record):
     windows: tuple[RetrievedWindow, ...]
 
 
+class Retriever(Protocol):
+    """What `retrieve` needs of a method."""
+
+    info: ClassVar[MethodInfo]
+    config: Any
+
+    def predict(self, pairs: PairSet) -> Iterator[Prediction]:
+        """Yield one prediction a pair."""
+
+
 def retrieve(
-    method: Method,
+    method: Retriever,
     query: str | Path,
     target: str | Path,
     encoder: str | Encoder | None = None,

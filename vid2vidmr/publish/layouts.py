@@ -77,7 +77,7 @@ def export_layout(
 ) -> Exported:
     """Write annotations and features of pairs whose two videos have features.
 
-    One line of annotations a pair, as `vid2vidmr.publish.qvhighlights.export_qvhighlights` describes, but:
+    One line of annotations a pair, see `vid2vidmr.publish.qvhighlights`, but:
 
     - ``qid``: a whole number, unique in the data set: its pairs counted over train, val and test.
       So it does not depend on which splits are exported. ``pair_id`` is kept beside it.

@@ -15,10 +15,10 @@ from vid2vidmr.train.batch import PairSamples, collate
 from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:
-    from vid2vidmr.methods.neural import NeuralMethod
+    from vid2vidmr.train.learner import Learner
 
 
-def predict(method: NeuralMethod, pairs: PairSet, batch_size: int = 64) -> Iterator[np.ndarray]:
+def predict(method: Learner, pairs: PairSet, batch_size: int = 64) -> Iterator[np.ndarray]:
     """Yield the ranked windows of every pair in order, each (k, 3)."""
     if method.model is None:
         raise UserError(f"{method.info.name} has no weights: train it or load a checkpoint first.")
@@ -27,7 +27,7 @@ def predict(method: NeuralMethod, pairs: PairSet, batch_size: int = 64) -> Itera
 
 @torch.inference_mode()
 def _windows(
-    method: NeuralMethod, model: nn.Module, pairs: PairSet, batch_size: int
+    method: Learner, model: nn.Module, pairs: PairSet, batch_size: int
 ) -> Iterator[np.ndarray]:
     device = next(model.parameters()).device
     model.eval()
@@ -35,17 +35,15 @@ def _windows(
     for first in range(0, len(samples), batch_size):
         chunk = range(first, min(first + batch_size, len(samples)))
         batch = collate([samples[i] for i in chunk]).to(device)
-        yield from method.decode(model(batch), batch)
+        yield from method.windows(model(batch), batch)
 
 
-def ious(
-    method: NeuralMethod, model: nn.Module, pairs: PairSet, batch_size: int = 64
-) -> np.ndarray:
+def ious(method: Learner, model: nn.Module, pairs: PairSet, batch_size: int = 64) -> np.ndarray:
     """IoU of the best window of every pair, (pairs,).
 
     Parameters
     ----------
-    method : NeuralMethod
+    method : Learner
         Decodes the outputs.
     model : nn.Module
         The method's own, or one with other weights.

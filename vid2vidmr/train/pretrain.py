@@ -1,7 +1,7 @@
 """Self-supervised pretraining (MATR, ICCV 2025): find a random clip of a video in that video.
 
-Unlabelled videos become pairs, and the training loop of labelled ones (`vid2vidmr.train.trainer.fit`) is
-used as it is. A share of the videos is held out; fixed clips of theirs choose the checkpoint.
+Unlabelled videos become pairs, and the training loop of labelled ones (`vid2vidmr.train.trainer`)
+is used as it is. A share of the videos is held out; fixed clips of theirs choose the checkpoint.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from vid2vidmr.progress import is_main_process
 from vid2vidmr.train.unlabelled import Videos
 
 if TYPE_CHECKING:
-    from vid2vidmr.methods.neural import NeuralMethod
     from vid2vidmr.train.config import TrainingConfig
+    from vid2vidmr.train.learner import Learner
 
 Level = Literal["features", "frames"]
 LONGEST_S = 300.0
@@ -60,7 +60,7 @@ class JoinedFeatures:
 
 
 def pretrain(
-    method: NeuralMethod,
+    method: Learner,
     videos: Videos,
     folder: Path,
     *,
@@ -75,7 +75,7 @@ def pretrain(
 
     Parameters
     ----------
-    method : NeuralMethod
+    method : Learner
     videos : Videos
     folder : Path
         Start from it with ``method.fit(train, val, folder, init)``, or load it to predict without
@@ -133,7 +133,7 @@ def _repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:
 
 def _claim(
     folder: Path,
-    method: NeuralMethod,
+    method: Learner,
     config: TrainingConfig,
     videos: Videos,
     level: Level,

@@ -31,8 +31,8 @@ from vid2vidmr.train.sampling import epoch_batches, shares
 from vid2vidmr.train.state import TrainingState
 
 if TYPE_CHECKING:
-    from vid2vidmr.methods.neural import NeuralMethod
     from vid2vidmr.train.config import TrainingConfig
+    from vid2vidmr.train.learner import Learner
 
 SAVE_EVERY_S = 60.0
 """The state is kept after every epoch, and within one after so many seconds."""
@@ -41,7 +41,7 @@ READ_EVERY = 50
 
 
 def fit(
-    method: NeuralMethod,
+    method: Learner,
     train: PairSet,
     val: PairSet,
     folder: Path,
@@ -64,7 +64,7 @@ def fit(
 
     Parameters
     ----------
-    method : NeuralMethod
+    method : Learner
     train, val : PairSet
         With features of the same contract.
     folder : Path
@@ -99,7 +99,7 @@ def fit(
 
 
 def _prepared(
-    method: NeuralMethod, train: PairSet, val: PairSet, init: Path | None, accelerator: Accelerator
+    method: Learner, train: PairSet, val: PairSet, init: Path | None, accelerator: Accelerator
 ) -> tuple[PairSet, PairSet]:
     """Build the model, the same in all processes; give the pairs as it sees them."""
     config: TrainingConfig = method.config
@@ -130,7 +130,7 @@ class _Trainer:
 
     def __init__(
         self,
-        method: NeuralMethod,
+        method: Learner,
         train: PairSet,
         val: PairSet,
         folder: Path,

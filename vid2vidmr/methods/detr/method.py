@@ -23,7 +23,7 @@ class DetrMethod(NeuralMethod):
 
     config: DetrConfig
 
-    def decode(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
+    def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a moment query, clamped, ranked by the probability of foreground."""
         from vid2vidmr.methods.detr.losses import covered_s
         from vid2vidmr.nn.matcher import FOREGROUND
