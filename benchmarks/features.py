@@ -2,8 +2,9 @@
 
 Run by hand: ``OMP_NUM_THREADS=1 python benchmarks/features.py``. The peer is the usual script:
 ffmpeg's ``fps=0.5`` through a pipe, PIL and open_clip's own transform, float32. Ours are
-`vid2vidmr.features.local.encode_video` with the encoder as it is and with its fast
-form. In turn, one thread each, medians of CPU time (children included); cosines are of the fast form to the slow one.
+`vid2vidmr.features.local.encode_video` with the encoder as it is and with its fast form. In turn,
+one thread each, medians of CPU time (children included); cosines are of the fast form to the slow
+one.
 """
 
 from __future__ import annotations
