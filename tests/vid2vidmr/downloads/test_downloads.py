@@ -113,7 +113,7 @@ def test_downloads_killed_ten_times_go_on_to_the_same_end(
     server: BadServer, video: Path, tmp_path: Path
 ) -> None:
     run = [sys.executable, "-c", RUN, str(Path(__file__).parent), server.mirror, str(tmp_path)]
-    environment = {"PYTHONPATH": str(Path(__file__).parent.parent), "PATH": ""}
+    environment = {"PYTHONPATH": str(Path(__file__).parents[2]), "PATH": ""}
     for arrived in range(4, 44, 4):
         process = subprocess.Popen(run, env=environment)
         deadline = time.monotonic() + 60

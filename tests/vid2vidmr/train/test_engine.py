@@ -21,7 +21,7 @@ from vid2vidmr.files import file_sha256
 from vid2vidmr.train import trainer as training
 
 SMALL = ToyNetwork.presets["small"]
-TESTS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
 MATR = replace(
     Matr.presets["small"], d=16, heads=2, ff=16, encoder_layers=1, decoder_layers=1, epochs=2,
     batch_size=5, dropout=0.0, input_dropout=0.0, clip_norm=1e9,

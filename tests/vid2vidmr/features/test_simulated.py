@@ -174,10 +174,10 @@ def test_files_without_a_window_or_a_length_are_the_moment(tmp_path: Path) -> No
 
 KILLED = """
 import sys
-sys.path[:0] = ["tests", "tests/vid2vidmr"]
+sys.path[:0] = ["tests"]
 from pathlib import Path
-from vid2vidmr.dataset import load_dataset
-from vid2vidmr.simulated import simulate_features
+from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.features.simulated import simulate_features
 dataset = load_dataset(sys.argv[1])
 print("go", flush=True)
 simulate_features(dataset, out=Path(sys.argv[2]))

@@ -21,7 +21,7 @@ from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import temporal_iou
 
-FOLDER = Path(os.environ.get("VID2VIDMR_GOLDEN", Path(__file__).parents[1] / "golden"))
+FOLDER = Path(os.environ.get("VID2VIDMR_GOLDEN", Path(__file__).parents[2] / "golden"))
 FOLDER = FOLDER / "eval_synthetic"
 MULTIPLE = sorted(p.name.removesuffix("_gt.jsonl") for p in FOLDER.glob("*_gt.jsonl"))
 SINGLE = sorted(p.name.removesuffix("_iou_paired.json") for p in FOLDER.glob("*_iou_paired.json"))

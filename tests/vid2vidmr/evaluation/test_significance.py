@@ -27,7 +27,7 @@ from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.variance import Deviations
 
 coverage = SimpleNamespace(
-    **runpy.run_path(str(Path(__file__).parents[2] / "benchmarks" / "intervals.py"))
+    **runpy.run_path(str(Path(__file__).parents[3] / "benchmarks" / "intervals.py"))
 )
 LAYOUTS = coverage.made_layouts()
 CLUSTERED = "500 pairs of 30 videos"

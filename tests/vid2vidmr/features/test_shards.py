@@ -157,7 +157,7 @@ import shutil
 import sys
 os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
 import ray
-import vid2vidmr.encoding
+import vid2vidmr.features.local
 from vid2vidmr.cli import main
 ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
 vid2vidmr.features.local.encode_video = None  # in this process
@@ -170,12 +170,12 @@ def run(*more):
         return stop.code
 
 assert run("--device", "cuda") == 2
-import vid2vidmr.encoders
-decoder, vid2vidmr.features.clip.DECODER = vid2vidmr.features.clip.DECODER, "another"
+import vid2vidmr.features.encoder
+decoder, vid2vidmr.features.encoder.DECODER = vid2vidmr.features.encoder.DECODER, "another"
 shutil.rmtree("mini/features")
 assert run() == 2
 shutil.rmtree("mini/features")
-vid2vidmr.features.clip.DECODER = decoder
+vid2vidmr.features.encoder.DECODER = decoder
 assert not run()
 """
 

@@ -226,7 +226,7 @@ def test_a_process_that_dies_ends_the_run(tmp_path):
 PARENT = """
 import multiprocessing
 import sys
-from vid2vidmr.decoders import Decoder
+from vid2vidmr.features.decoding import Decoder
 if __name__ == "__main__":
     with Decoder(abs, None, 4):
         print(multiprocessing.active_children()[0].pid, flush=True)
