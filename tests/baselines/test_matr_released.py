@@ -17,7 +17,7 @@ from toy import CONTRACT, toy_pairs
 
 from baselines.matr import Matr
 from baselines.matr.config import MatrConfig
-from baselines.matr.released import ReleasedModel, decoded, prob_alignment, prob_cost
+from baselines.matr.released import ReleasedModel, prob_alignment, prob_cost, raw_windows
 from baselines.matr.released_checkpoint import UNUSED
 from baselines.matr.released_losses import losses, targets
 from vid2vidmr.errors import FeatureError
@@ -181,7 +181,7 @@ def test_golden_decoded_windows(case: Case) -> None:
     batch = case.batch
     with torch.no_grad():
         outputs = case.model.outputs(*case.inputs())
-    found = decoded(outputs, batch.target_mask, batch.durations_s)
+    found = raw_windows(outputs, batch.target_mask, batch.durations_s)
     golden = np.array(case.json["decoded_windows_inference_mr_sorted_before_nms"])
     np.testing.assert_allclose(found, golden, rtol=0, atol=2e-4)
     for rows, every, m in zip(

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from coded_video import constant_rate, write_video
 from test_extract import number_encoder
-from test_pretraining import SMALL
+from test_pretrain import SMALL
 
 from baselines.matr import Matr
 from vid2vidmr.errors import FeatureError, UserError
