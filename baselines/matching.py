@@ -27,12 +27,9 @@ class FrameMatch(Method):
     ``windows`` (at most so many a pair).
     """
 
-    encoder_contract: FeatureContract | None = None
-    """Features that `fit` saw; None before."""
-
     _mean: np.ndarray | None = None
 
-    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
+    def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
         """Take the mean over the train targets; nothing else is learned, val is not read."""
         distinct = train.table[["target_video", "clip_start_s", "clip_end_s"]].drop_duplicates()
         total, count = 0.0, 0
@@ -42,7 +39,7 @@ class FrameMatch(Method):
         self._mean = (total / count).astype(np.float32)
         assert train.features is not None  # target_features has read them
         self.encoder_contract = train.features.contract
-        self.save(folder)
+        super().fit(train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield ranked windows for every pair."""

@@ -37,13 +37,13 @@ class Rows(NamedTuple):
         return Rows(torch.cat([x, self.x], dim=1), mask, torch.cat([pos, self.pos], dim=1))
 
 
-class CgDetrModel(DabDetrModel):
+class Model(DabDetrModel):
     """Maps a batch to Q spans with class logits, and a saliency for every target clip.
 
     Parameters as in `DetrModel`.
     """
 
-    def __init__(self, config: CgDetrConfig, target_dim: int, query_dim: int) -> None:
+    def __init__(self, config: CgDetrConfig, dim: int) -> None:
         c = config
         rest = c.ff, c.dropout, "prelu", c.drop_path
         blocks = {
@@ -51,12 +51,12 @@ class CgDetrModel(DabDetrModel):
             "t2v_encoder": CrossEncoder(c.t2v_layers, c.d, c.heads, *rest, projected=False),
             "encoder": Encoder(c.encoder_layers, c.d, c.heads, *rest),
         }
-        super().__init__(config, target_dim, query_dim, blocks, c.drop_path)
+        super().__init__(config, dim, blocks, c.drop_path)
         self.scls_encoder = Encoder(c.sentence_layers, c.d, c.token_heads, *rest)
         self.txtproj_encoder = Encoder(c.dummy_layers, c.d, c.token_heads, *rest)
         self.token_type_embeddings = nn.Embedding(2, c.d)
         # The published model has this one too, though nothing uses it.
-        self.txt_proj_linear = Projection(query_dim, c.d, 1, c.input_dropout)[0]
+        self.txt_proj_linear = Projection(dim, c.d, 1, c.input_dropout)[0]
         self.global_rep_token = nn.Parameter(torch.randn(c.prompts, c.d))
         self.global_rep_pos = nn.Parameter(torch.randn(1, c.d))
         self.moment_rep_token = nn.Parameter(torch.randn(c.d))
@@ -85,13 +85,10 @@ class CgDetrModel(DabDetrModel):
         negative: Tensor | None = None,
         relevant: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Predict from prepared inputs.
+        """Predict from prepared inputs, see `Inputs`.
 
         Parameters
         ----------
-        target, query : Tensor, (B, M, target_dim) and (B, N, query_dim)
-        target_mask, query_mask : Tensor, (B, M) and (B, N)
-            True where valid.
         negative : Tensor, (B,), bool, optional
             Targets to be read with the query of the next pair too, the last one with the first's.
         relevant : Tensor, (B, M), bool, optional

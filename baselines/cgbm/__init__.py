@@ -13,7 +13,7 @@ from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from vid2vidmr.train.batch import Batch
 
@@ -31,21 +31,6 @@ class Cgbm(NeuralMethod):
     )
     presets: ClassVar[Mapping[str, Any]] = PRESETS
     search: ClassVar[Mapping[str, Any]] = {**SEARCH, "weight_ends": (3.0, 10.0)}
-
-    def build_model(self, dim: int) -> nn.Module:
-        """Give an untrained model for features of length `dim`."""
-        from baselines.cgbm.model import CgbmModel
-
-        return CgbmModel(self.config, dim)
-
-    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """Give the one loss there is, ``loss``."""
-        from baselines.cgbm.model import step_loss, targets
-
-        label = targets(batch)
-        return {
-            "loss": step_loss(outputs["logits"], label, batch.target_mask, self.config.weight_ends)
-        }
 
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """Best windows after NMS, each with its (geometric mean) probability."""

@@ -39,38 +39,19 @@ class Matr(NeuralMethod):
         "gamma": (0.05, 0.1, 0.2),
     }
 
-    @classmethod
-    def published(
-        cls, weights: dict[str, Tensor], options: dict[str, Any]
-    ) -> tuple[Any, int, dict[str, Tensor]]:
-        """Read a checkpoint of the published code, which becomes one of the released wiring."""
-        from baselines.matr.released_checkpoint import read
-
-        return read(weights, options)
-
     def build_model(self, dim: int) -> nn.Module:
-        """Give an untrained model for features of length `dim`."""
-        if self.config.wiring == "released":
-            from baselines.matr.released import ReleasedModel
-
-            return ReleasedModel(self.config, dim)
-        if self.config.wiring == "refined":
-            from baselines.matr.refined import RefinedModel
-
-            return RefinedModel(self.config, dim)
-        from baselines.matr.model import MatrModel
-
-        return MatrModel(self.config, dim)
+        """Give an untrained model of the config's wiring for features of length `dim`."""
+        wiring = self.config.wiring
+        model: nn.Module = self._part("model" if wiring == "paper" else wiring).Model(
+            self.config, dim
+        )
+        return model
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Foreground, boundary and alignment losses, and their weighted sum as ``loss``."""
-        if self.config.wiring == "released":
-            from baselines.matr import released_losses
-
-            return released_losses.losses(outputs, released_losses.targets(batch), self.config)
-        from baselines.matr.losses import losses
-
-        return losses(outputs, batch, self.config)
+        part = self._part("released_losses" if self.config.wiring == "released" else "losses")
+        found: dict[str, Tensor] = part.losses(outputs, batch, self.config)
+        return found
 
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a target clip, clamped, ranked by foreground probability, after NMS.

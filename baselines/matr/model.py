@@ -31,7 +31,7 @@ def cosine_cost(target: Tensor, query: Tensor) -> Tensor:
     return 1 - F.normalize(target, dim=-1) @ F.normalize(query, dim=-1).transpose(1, 2)
 
 
-class MatrModel(nn.Module):
+class Model(nn.Module):
     """The network; see `forward` for its outputs.
 
     Parameters

@@ -32,7 +32,7 @@ FAR = 24.0
 REACH_S = 4.0
 
 
-class RefinedModel(nn.Module):
+class Model(nn.Module):
     """The network; see `forward` for its outputs.
 
     Parameters

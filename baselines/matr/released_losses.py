@@ -30,7 +30,12 @@ def targets(batch: Batch) -> ClipTargets:
     return ClipTargets(mask, clip_times(mask), spans, inside, positive, ~inside)
 
 
-def losses(
+def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict[str, Tensor]:
+    """Losses of a batch, see `losses_against`."""
+    return losses_against(outputs, targets(batch), config)
+
+
+def losses_against(
     outputs: dict[str, Tensor], targets: ClipTargets, config: MatrConfig
 ) -> dict[str, Tensor]:
     """All losses and their weighted sum.

@@ -14,7 +14,7 @@ from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from vid2vidmr.train.batch import Batch
 
@@ -38,31 +38,6 @@ class UniVtg(NeuralMethod):
         "drop_path": (0.0, 0.1),
         "weight_s_inter": (0.01, 0.1),
     }
-
-    @classmethod
-    def published(
-        cls, weights: dict[str, Tensor], options: dict[str, Any]
-    ) -> tuple[Any, int, dict[str, Tensor]]:
-        """Read a checkpoint of the published code."""
-        from baselines.univtg.published import read
-
-        return read(weights, options)
-
-    def build_model(self, dim: int) -> nn.Module:
-        """Give an untrained model for features of length `dim`."""
-        from baselines.univtg.model import UniVtgModel
-
-        # Two more for the temporal endpoints.
-        return UniVtgModel(self.config, target_dim=dim + 2, query_dim=dim)
-
-    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """Losses by their published names, and their weighted sum as ``loss``."""
-        from baselines.univtg.losses import losses, targets
-
-        apart = None
-        if not self.config.same_class_negatives:
-            apart = batch.group.unsqueeze(1) != batch.group
-        return losses(outputs, targets(batch), self.config, apart)
 
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a target clip, clamped, ranked by the probability of foreground, after NMS."""

@@ -35,7 +35,13 @@ def targets(batch: Batch) -> ClipTargets:
     )
 
 
-def losses(
+def losses(outputs: dict[str, Tensor], batch: Batch, config: UniVtgConfig) -> dict[str, Tensor]:
+    """Losses of a batch, see `losses_against`."""
+    apart = None if config.same_class_negatives else batch.group.unsqueeze(1) != batch.group
+    return losses_against(outputs, targets(batch), config, apart)
+
+
+def losses_against(
     outputs: dict[str, Tensor],
     targets: ClipTargets,
     config: UniVtgConfig,

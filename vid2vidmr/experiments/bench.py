@@ -16,8 +16,6 @@ from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.load import method_class, method_names, preset_config
-from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.train.config import require_init
 
 BIAS_ROWS = ("random", "whole-video", "centre", "prior")
 """Methods that never look at the query; a part of every table."""
@@ -118,7 +116,7 @@ def bench(
         neural = {
             (name, seed): Setting.of(dataset, *asked[name], only=only)
             for name, seed in wanted
-            if issubclass(method_class(asked[name][0]), NeuralMethod)
+            if method_class(asked[name][0]).has_weights
         }
         errors = fit_side_by_side(neural, runs)
     for name, seed in wanted:
@@ -168,16 +166,17 @@ def _checked(
 ) -> tuple[str, str | None, str, Path | None]:
     """Give what `Setting.of` needs; refuse presets that are not there or cannot start."""
     method, own = _parsed(name, preset)
-    cls, config = method_class(method), preset_config(method, own)
+    cls = method_class(method)
+    made = cls(preset_config(method, own))
     # Without @ the preset is for those that have one of that name.
     if "@" in name and own not in cls.presets and not str(own).endswith(".json"):
         raise UnknownNameError(f"preset of {method}", str(own), cls.presets)
-    if getattr(config, "query", "video") == "text":
+    if made.query == "text":
         open_captions(dataset, encoder)
-    if not getattr(config, "needs_init", False):
+    if not made.needs_init:
         return method, own, encoder, None
     if method not in starts:
-        require_init(config, method)
+        made.require_init()
     return method, own, encoder, starts[method]
 
 

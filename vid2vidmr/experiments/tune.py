@@ -19,7 +19,6 @@ from vid2vidmr.experiments.run import Setting, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.methods.load import method_class, preset_config
-from vid2vidmr.methods.neural import NeuralMethod
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def tune(
     ----------
     dataset : Dataset
     method : str
-        Name of a trained method; what is tried is in its `NeuralMethod.search`.
+        Name of a trained method; what is tried is in its `Method.search`.
     trials : int
         Configs to train, that of the preset among them.
     preset : str
@@ -90,7 +89,7 @@ def tune(
         If the method has nothing to search, or no trial could be trained.
     """
     cls = method_class(method)
-    if not issubclass(cls, NeuralMethod) or not cls.search:
+    if not cls.search:
         raise UserError(f"{method} has nothing to tune: choose a trained method.")
     base = preset_config(method, preset)
     features = extract_features(dataset, encoder or dataset.info.default_encoder)

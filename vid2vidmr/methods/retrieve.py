@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,11 @@ class Retriever(Protocol):
     """What `retrieve` needs of a method."""
 
     info: ClassVar[MethodInfo]
-    config: Any
+    encoder_contract: FeatureContract | None
+
+    @property
+    def query(self) -> str:
+        """What the query is."""
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield one prediction a pair."""
@@ -92,7 +96,7 @@ def retrieve(
     UserError
         If the method asks by captions.
     """
-    if getattr(method.config, "query", "video") == "text":
+    if method.query == "text":
         raise UserError(
             f"This {method.info.name} asks by captions, not by video files: train a preset whose "
             "query is a video, such as trained+V, or score captions with `vid2vidmr predict`."
@@ -101,7 +105,7 @@ def retrieve(
     query_s, target_s = video_duration(query), video_duration(target)
     features, encoder_name = None, None
     if method.info.needs_features:
-        contract: FeatureContract | None = getattr(method, "encoder_contract", None)
+        contract = method.encoder_contract
         if encoder is None:
             encoder = contract.encoder if contract is not None else DEFAULT_ENCODER
         if isinstance(encoder, str):

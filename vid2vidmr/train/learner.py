@@ -36,6 +36,9 @@ class Learner(Protocol):
     def info(self) -> Named:
         """What is known of the method before it runs."""
 
+    def require_init(self) -> None:
+        """Refuse to train from nothing what starts from a checkpoint."""
+
     def prepare(
         self, contract: FeatureContract, projection: tuple[np.ndarray, np.ndarray] | None
     ) -> None:

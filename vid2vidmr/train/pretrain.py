@@ -78,8 +78,8 @@ def pretrain(
     method : Learner
     videos : Videos
     folder : Path
-        Start from it with ``method.fit(train, val, folder, init)``, or load it to predict without
-        any labelled pair (zero-shot).
+        Start from it with ``method.fit(train, val, folder, init=...)``, or load it to predict
+        without any labelled pair (zero-shot).
     augmented : float
         Share of clips that are augmented, each in one way of ``method.config.augmentations``. The
         paper adds one augmented copy to each clip: 0.5. Without augmentation: 0.

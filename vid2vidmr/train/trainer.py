@@ -23,7 +23,6 @@ from vid2vidmr.errors import UserError
 from vid2vidmr.progress import Bar, progress
 from vid2vidmr.train.augment import TrainingSamples
 from vid2vidmr.train.batch import Batch, collate
-from vid2vidmr.train.config import require_init
 from vid2vidmr.train.infer import ious
 from vid2vidmr.train.log import TrainingLog
 from vid2vidmr.train.projection import principal_components
@@ -45,8 +44,8 @@ def fit(
     train: PairSet,
     val: PairSet,
     folder: Path,
-    init: Path | None = None,
     *,
+    init: Path | None = None,
     workers: int = 0,
     log: bool = False,
 ) -> None:
@@ -106,7 +105,7 @@ def _prepared(
     torch.manual_seed(method.seed)
     assert train.features is not None
     if init is None:
-        require_init(config, method.info.name)
+        method.require_init()
         projection = None
         if config.components:
             if accelerator.is_main_process:
