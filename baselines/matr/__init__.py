@@ -9,10 +9,10 @@ import numpy as np
 
 from baselines.matr.ablations import ABLATIONS
 from baselines.matr.config import PRESETS
-from vid2vidmr.methods.ablation import Ablation
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
+from vid2vidmr.methods.variants import Ablation
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

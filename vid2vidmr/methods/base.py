@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from vid2vidmr.contract import FeatureContract
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet, Query
-    from vid2vidmr.methods.ablation import Ablation
     from vid2vidmr.methods.retrieve import Retrieval
+    from vid2vidmr.methods.variants import Ablation
 
 
 class Method(ABC):
