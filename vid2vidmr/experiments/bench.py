@@ -15,10 +15,8 @@ from vid2vidmr.experiments.parallel import fit_side_by_side
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.files import read_json
-from vid2vidmr.methods.load import method_class, method_names, preset_config
+from vid2vidmr.methods.load import bias_rows, method_class, method_names, preset_config
 
-BIAS_ROWS = ("random", "whole-video", "centre", "prior")
-"""Methods that never look at the query; a part of every table."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
 
@@ -139,7 +137,7 @@ def bench(
 def _names(methods: Sequence[str]) -> list[str]:
     asked = method_names() if list(methods) == ["all"] else list(methods)
     rank = {"trained": 0, "untrained": 1, "bias": 2}
-    wanted = dict.fromkeys([*(n for n in asked if n not in BIAS_ROWS), *BIAS_ROWS])
+    wanted = dict.fromkeys([*asked, *bias_rows()])
     return sorted(wanted, key=lambda name: rank[method_class(_parsed(name)[0]).info.kind])
 
 

@@ -39,7 +39,8 @@ class Method(ABC):
         How the features that it learned from were made; others are refused.
     provenance : dict
         What is known of the training, as JSON: data set, its fingerprint, whether it is synthetic
-        (or its features simulated), val score.
+        (or its features simulated), val score; commit, versions and hardware that it was made with
+        (of a checkpoint that is loaded, its own; ``commit`` None where nobody knows).
     """
 
     info: ClassVar[MethodInfo]
@@ -165,7 +166,13 @@ class Method(ABC):
         return
 
     def save(self, folder: Path) -> None:
-        """Write ``method.json`` (name, config, seed, state) into `folder`."""
+        """Write ``method.json`` (name, config, seed, provenance, state) into `folder`."""
+        from vid2vidmr.evaluation.environment import commit, hardware, versions
+
+        if "commit" not in self.provenance:
+            self.provenance |= {
+                "commit": commit(), "versions": versions(), "hardware": hardware()
+            }  # fmt: skip
         value = {
             "method": self.info.name,
             "config": asdict(self.config),
@@ -194,7 +201,7 @@ class Method(ABC):
             method = cls(config_type(**value["config"]), value["seed"])
         except TypeError as error:
             raise DataError(f"{folder} was written by another version: {error}.") from None
-        method.provenance = value.get("provenance", {})
+        method.provenance = {"commit": None, **value.get("provenance", {})}
         method.restore(value["state"], folder)
         return method
 

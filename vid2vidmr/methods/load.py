@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.registry import registered, registered_names
-
-if TYPE_CHECKING:
-    from vid2vidmr.methods.base import Method
 
 
 def preset_config(name: str, preset: str | None = None) -> Any:
@@ -83,6 +81,15 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
 def method_names() -> list[str]:
     """Names of all registered methods, sorted."""
     return registered_names("method")
+
+
+def bias_rows() -> list[str]:
+    """Names of the methods that never look at the query; they are a part of every table."""
+    found = []
+    for name in method_names():
+        with suppress(UserError):  # one that cannot be imported stops nothing but itself
+            found += [name] * (method_class(name).info.kind == "bias")
+    return found
 
 
 def method_class(name: str) -> type[Method]:

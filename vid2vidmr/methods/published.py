@@ -96,6 +96,7 @@ def import_checkpoint(
     try:
         config, dim, weights = read(*given)
         method = cast("NeuralMethod", cls(config))
+        method.provenance = {"commit": None}  # it was trained elsewhere
         contract = FeatureContract(
             encoder=encoder,
             weights_sha256=UNKNOWN,

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.contract import FeatureContract, require_contract
+from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
@@ -101,22 +101,15 @@ def retrieve(
             f"This {method.info.name} asks by captions, not by video files: train a preset whose "
             "query is a video, such as trained+V, or score captions with `vid2vidmr predict`."
         )
-    files = {"query": query, "target": target}
-    query_s, target_s = video_duration(query), video_duration(target)
-    features, encoder_name = None, None
+    files = {"query": Path(query), "target": Path(target)}
+    durations_s = {name: video_duration(path) for name, path in files.items()}
+    features = None
     if method.info.needs_features:
-        contract = method.encoder_contract
-        if encoder is None:
-            encoder = contract.encoder if contract is not None else DEFAULT_ENCODER
-        if isinstance(encoder, str):
-            encoder = load_encoder(encoder)
-        if contract is not None:
-            require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
-        videos = {name: encode_video(Path(path), encoder) for name, path in files.items()}
-        features, encoder_name = MemoryFeatures(encoder.contract, videos), encoder.name
+        features = _encoded(method, files, encoder)
         # A header may promise more than there is to see; the rows are what was seen.
-        query_s = min(query_s, 2.0 * len(videos["query"]))
-        target_s = min(target_s, 2.0 * len(videos["target"]))
+        durations_s = {
+            name: min(s, STEP_S * len(features.rows(name))) for name, s in durations_s.items()
+        }
     table = pd.DataFrame(
         {
             "pair_id": ["retrieve"],
@@ -126,11 +119,11 @@ def retrieve(
             "query_video": ["query"],
             "query_source": [str(query)],
             "query_start_s": [0.0],
-            "query_end_s": [query_s],
+            "query_end_s": [durations_s["query"]],
             "target_video": ["target"],
             "target_source": [str(target)],
             "clip_start_s": [0.0],
-            "clip_end_s": [target_s],
+            "clip_end_s": [durations_s["target"]],
             "start_s": [np.nan],  # to be found
             "end_s": [np.nan],
         }
@@ -140,10 +133,25 @@ def retrieve(
         query=str(query),
         target=str(target),
         method=method.info.name,
-        encoder=encoder_name,
-        duration_s=target_s,
+        encoder=None if features is None else features.contract.encoder,
+        duration_s=durations_s["target"],
         windows=tuple(
             RetrievedWindow(start_s=start, end_s=end, score=score)
             for start, end, score in prediction.windows[:top]
         ),
     )
+
+
+def _encoded(
+    method: Retriever, files: dict[str, Path], encoder: str | Encoder | None
+) -> MemoryFeatures:
+    """Encode files as the method expects it."""
+    contract = method.encoder_contract
+    if encoder is None:
+        encoder = DEFAULT_ENCODER if contract is None else contract.encoder
+    if isinstance(encoder, str):
+        encoder = load_encoder(encoder)
+    if contract is not None:
+        require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
+    videos = {name: encode_video(path, encoder) for name, path in files.items()}
+    return MemoryFeatures(encoder.contract, videos)

@@ -102,7 +102,23 @@ def pretrain(
     _claim(folder, method, config, videos, level, clips_per_target)
     if (folder / "method.json").exists():
         return
-    chosen, held_out = split_videos(videos, 3 * config.clip_s[0], method.seed)
+    train, val = _clips(videos, config, method.seed, level, clips_per_target, folder)
+    if level == "frames":  # they are clips already, and augmented
+        config = replace(config, self_supervised=0.0, augmented=0.0)
+    method.config = config
+    fit(method, train, val, folder)
+
+
+def _clips(
+    videos: Videos,
+    config: TrainingConfig,
+    seed: int,
+    level: Level,
+    clips_per_target: int,
+    folder: Path,
+) -> tuple[PairSet, PairSet]:
+    """Pairs to learn from, and fixed ones of the videos held out."""
+    chosen, held_out = split_videos(videos, 3 * config.clip_s[0], seed)
     targets, val_targets = (target_table(videos, ids) for ids in (chosen, held_out))
     repeats = -(-VAL_PAIRS // len(val_targets))
     if level == "features":
@@ -110,21 +126,15 @@ def pretrain(
         targets = _repeated(targets, -(-(config.pairs_per_epoch or 1) // len(targets)))
         train = PairSet(targets, "train", "pretraining", videos.features)
         val_pairs = PairSet(_repeated(val_targets, repeats), "val", "pretraining", videos.features)
-        val = fixed_clips(val_pairs, config, method.seed)
-    else:
-        from vid2vidmr.train.frame_clips import encoded_clips
+        return train, fixed_clips(val_pairs, config, seed)
+    from vid2vidmr.train.frame_clips import encoded_clips
 
-        repeats = min(repeats, 4 * clips_per_target)  # they have to be encoded
-        tables = [(targets, clips_per_target), (val_targets, repeats)]
-        (train_clips, val_clips), store = encoded_clips(
-            tables, videos, config, method.seed, folder / "clips"
-        )
-        features = JoinedFeatures(videos.features, store, store)
-        train = PairSet(train_clips, "train", "pretraining", features)
-        val = PairSet(val_clips, "val", "pretraining", features)
-        config = replace(config, self_supervised=0.0, augmented=0.0)  # the clips are both already
-    method.config = config
-    fit(method, train, val, folder)
+    repeats = min(repeats, 4 * clips_per_target)  # they have to be encoded
+    tables = [(targets, clips_per_target), (val_targets, repeats)]
+    (train_clips, val_clips), store = encoded_clips(tables, videos, config, seed, folder / "clips")
+    features = JoinedFeatures(videos.features, store, store)
+    train = PairSet(train_clips, "train", "pretraining", features)
+    return train, PairSet(val_clips, "val", "pretraining", features)
 
 
 def _repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:

@@ -16,10 +16,11 @@ from mini_dataset import mini_dataset
 from vid2vidmr import registry
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.experiments.bench import BIAS_ROWS, bench
+from vid2vidmr.experiments.bench import bench
 from vid2vidmr.experiments.run import Setting
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.load import bias_rows
 from vid2vidmr.records import Prediction
 
 FITS: list[tuple[str, int]] = []
@@ -93,7 +94,7 @@ def test_trained_methods_run_all_seeds_and_others_one(dataset: Dataset, tmp_path
     assert not failures
     ran = {(run.result.method, run.result.seed) for run in scored}
     assert ran == {("wobble", 0), ("wobble", 1), ("wobble", 2), ("dtw-match", 0)} | {
-        (name, 0) for name in BIAS_ROWS
+        (name, 0) for name in bias_rows()
     }
     assert FITS == [("train", 0), ("train", 1), ("train", 2)]
     assert {run.result.protocol for run in scored} == {"official", "recropped"}
@@ -104,7 +105,7 @@ def test_bias_rows_look_at_no_features_and_have_no_sensitivity(
 ) -> None:
     scored, _ = bench(dataset, ["wobble"], runs=tmp_path)
     for run in scored:
-        bias = run.result.method in BIAS_ROWS
+        bias = run.result.method in bias_rows()
         assert (run.result.encoder is None) == bias
         assert (run.wrong is None) == bias
 
@@ -195,4 +196,4 @@ def test_results_name_their_predictions(dataset: Dataset, tmp_path: Path) -> Non
     (path.parent / result["predictions"]).write_text("{}")
     scored, failures = bench(dataset, ["wobble"], runs=tmp_path)
     assert "does not belong to" in str(failures[0].error)
-    assert {run.result.method for run in scored} == set(BIAS_ROWS)
+    assert {run.result.method for run in scored} == set(bias_rows())
