@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,31 @@ from vid2vidmr.records import Prediction
 from vid2vidmr.windows import ranked
 
 
+@dataclass(frozen=True)
+class MatchConfig:
+    """Config of both.
+
+    Attributes
+    ----------
+    overlap : float
+        IoU above which the worse of two windows is left out.
+    windows : int
+        Windows a pair, at most.
+    """
+
+    overlap: float = 0.7
+    windows: int = 10
+
+
 class FrameMatch(Method):
     """Matches frames by the cosine of centred features.
 
     Features of one encoder share a large common part, which makes all cosines alike. It is taken
     off before they are compared: the mean over the train targets after `fit`, else the mean over
     the target at hand.
-
-    The config has ``overlap`` (IoU above which the worse of two windows is left out) and
-    ``windows`` (at most so many a pair).
     """
+
+    config: MatchConfig
 
     _mean: np.ndarray | None = None
 

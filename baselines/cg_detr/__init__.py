@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from baselines.cg_detr.config import PRESETS
 from vid2vidmr.methods.detr.config import DETR_SEARCH
@@ -14,7 +13,7 @@ from vid2vidmr.methods.info import MethodInfo
 class CgDetr(DetrMethod):
     """Clips may look away from the query; how much they look at it is trained to be saliency."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="cg_detr",
         title="CG-DETR: attention to the query calibrated by dummies, set prediction of windows",
         kind="trained",
@@ -23,8 +22,8 @@ class CgDetr(DetrMethod):
         licence="own code; that of the original was not found",
         deviations="the query is a video; see baselines/cg_detr/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    search: ClassVar[Mapping[str, Any]] = {
+    presets: ClassVar = PRESETS
+    search: ClassVar = {
         **DETR_SEARCH,
         "drop_path": (0.0, 0.1),
         "dummies": (10, 45),

@@ -31,8 +31,6 @@ def losses_against(
     outputs : dict
         Of `Model.outputs` with negatives; without the moments, the losses that need them
         are 0.
-    targets : Targets
-    config : CgDetrConfig
     group : Tensor, (B,), optional
         Pairs of one group are not contrasted with each other; None contrasts all.
 

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from baselines.cg_detr.config import CgDetrConfig
 from vid2vidmr.methods.detr.losses import has_negative, moment_clips
 from vid2vidmr.methods.detr.model import DabDetrModel
-from vid2vidmr.nn import Encoder, Projection, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.projection import Projection
+from vid2vidmr.nn.transformer import Encoder
 from vid2vidmr.train.batch import Batch
 
 QUERY, TARGET = 0, 1

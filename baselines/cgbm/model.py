@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.cgbm.config import CgbmConfig
-from vid2vidmr.nn import normalise
+from vid2vidmr.nn.projection import normalise
 from vid2vidmr.train.batch import Batch
 
 
@@ -18,7 +18,6 @@ class Model(nn.Module):
 
     Parameters
     ----------
-    config : CgbmConfig
     dim : int
         Length of a feature.
     """

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -12,7 +11,6 @@ from baselines.matr.config import PRESETS
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
-from vid2vidmr.methods.variants import Ablation
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 class Matr(NeuralMethod):
     """MATR with the wiring of the paper, or that of its published code."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="matr",
         title="MATR: encoder over target and query, alignment losses, decoder on the aligned span",
         kind="trained",
@@ -31,9 +29,9 @@ class Matr(NeuralMethod):
         licence="own code; original MIT",
         deviations="see baselines/matr/README.md; presets small and best are ours: wiring refined",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    ablations: ClassVar[Mapping[str, Ablation]] = ABLATIONS
-    search: ClassVar[Mapping[str, Any]] = {
+    presets: ClassVar = PRESETS
+    ablations: ClassVar = ABLATIONS
+    search: ClassVar = {
         **SEARCH,
         "encoder_layers": (1, 2, 3),
         "gamma": (0.05, 0.1, 0.2),

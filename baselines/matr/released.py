@@ -20,8 +20,8 @@ from torch import Tensor
 from baselines.matr import model
 from baselines.matr.config import MatrConfig
 from vid2vidmr.alignment import prob_dtw
-from vid2vidmr.nn import WeightedPool, normalise, with_endpoints
-from vid2vidmr.nn.clips import clip_windows, saliency
+from vid2vidmr.nn.clips import WeightedPool, clip_windows, saliency
+from vid2vidmr.nn.projection import normalise, with_endpoints
 from vid2vidmr.train.batch import Batch
 from vid2vidmr.windows import ranked
 

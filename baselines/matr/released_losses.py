@@ -49,13 +49,7 @@ def losses_against(
     parts = clip_losses(outputs, targets)
     parts["pre"] = prob_alignment(outputs["vid_mem_proj"], outputs["txt_mem_proj_n"]).mean()
     parts["post"] = prob_alignment(outputs["vid_decoder"], outputs["txt_decoder"]).mean()
-    weights = {
-        "loss_b": config.weight_b,
-        "loss_g": config.weight_g,
-        "loss_f": config.weight_f,
-        "loss_s_inter": config.weight_s_inter,
-        "loss_s_intra": config.weight_s_intra,
-        "pre": config.weight_pre,
-        "post": config.weight_post,
-    }
-    return {**parts, "loss": torch.stack([weights[name] * x for name, x in parts.items()]).sum()}
+    weighted = [
+        getattr(config, f"weight_{name.removeprefix('loss_')}") * x for name, x in parts.items()
+    ]
+    return {**parts, "loss": torch.stack(weighted).sum()}

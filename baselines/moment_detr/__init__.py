@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from baselines.moment_detr.config import PRESETS
 from vid2vidmr.methods.detr.config import DETR_SEARCH
@@ -14,7 +13,7 @@ from vid2vidmr.methods.info import MethodInfo
 class MomentDetr(DetrMethod):
     """Encoder over target and query, decoder with learned moment queries, set prediction."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="moment_detr",
         title="Moment-DETR: set prediction of windows by learned moment queries",
         kind="trained",
@@ -23,5 +22,5 @@ class MomentDetr(DetrMethod):
         licence="own code; original MIT",
         deviations="the query is a video; see baselines/moment_detr/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    search: ClassVar[Mapping[str, Any]] = DETR_SEARCH
+    presets: ClassVar = PRESETS
+    search: ClassVar = DETR_SEARCH

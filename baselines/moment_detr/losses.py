@@ -49,7 +49,6 @@ def contrastive_align(queries: Tensor, rows: Tensor, matches: Matches) -> Tensor
     queries : Tensor, (B, Q, h)
     rows : Tensor, (B, N, h)
         Both of unit length. The published sum runs over padded rows too.
-    matches : Matches
     """
     logits = torch.einsum("bqh,bnh->bq", queries, rows) / TEMPERATURE
     matched = torch.zeros_like(logits, dtype=torch.bool)

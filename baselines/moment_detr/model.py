@@ -12,7 +12,9 @@ from torch import Tensor, nn
 
 from baselines.moment_detr.config import MomentDetrConfig
 from vid2vidmr.methods.detr.model import DetrModel, by_layer
-from vid2vidmr.nn import MLP, Decoder, Encoder, sine_position, xavier_init
+from vid2vidmr.nn.heads import MLP
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.transformer import Decoder, Encoder, xavier_init
 
 
 class Model(DetrModel):

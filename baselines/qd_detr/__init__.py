@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from baselines.qd_detr.config import PRESETS
 from vid2vidmr.methods.detr.config import DETR_SEARCH
@@ -14,7 +13,7 @@ from vid2vidmr.methods.info import MethodInfo
 class QdDetr(DetrMethod):
     """Every clip reads the query before clips read each other; negative pairs must stay silent."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="qd_detr",
         title="QD-DETR: query-dependent clips, set prediction of windows, negative pairs",
         kind="trained",
@@ -23,5 +22,5 @@ class QdDetr(DetrMethod):
         licence="own code; original MIT",
         deviations="the query is a video; see baselines/qd_detr/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    search: ClassVar[Mapping[str, Any]] = DETR_SEARCH
+    presets: ClassVar = PRESETS
+    search: ClassVar = DETR_SEARCH

@@ -32,10 +32,8 @@ def losses_against(
     ----------
     outputs : dict
         Of `Model.outputs` with negatives.
-    targets : Targets
     negative : Tensor, (B,), bool
         True where the next pair's query is a negative.
-    config : QdDetrConfig
 
     Returns
     -------

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.methods.detr.model import DabDetrModel
-from vid2vidmr.nn import Encoder, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.transformer import Encoder
 from vid2vidmr.train.batch import Batch
 
 

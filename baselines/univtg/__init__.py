@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class UniVtg(NeuralMethod):
     """Encoder over target and query; every target clip is foreground or not, and has a window."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="univtg",
         title="UniVTG: foreground, window and saliency for every clip",
         kind="trained",
@@ -30,8 +29,8 @@ class UniVtg(NeuralMethod):
         licence="own code; original MIT",
         deviations="the query is a video; see baselines/univtg/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    search: ClassVar[Mapping[str, Any]] = {
+    presets: ClassVar = PRESETS
+    search: ClassVar = {
         **SEARCH,
         "encoder_layers": (2, 3),
         "query_positions": (False, True),

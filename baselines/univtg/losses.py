@@ -53,7 +53,6 @@ def losses_against(
     ----------
     outputs, targets, apart
         See `vid2vidmr.nn.clips.clip_losses`.
-    config : UniVtgConfig
     """
     named = clip_losses(outputs, targets, apart)
     total = sum(

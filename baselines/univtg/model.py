@@ -10,18 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.nn import (
-    ConvHead,
-    Encoder,
-    LearnedPosition,
-    Projection,
-    WeightedPool,
-    normalise,
-    sine_position,
-    with_endpoints,
-    xavier_init,
-)
-from vid2vidmr.nn.clips import saliency
+from vid2vidmr.nn.clips import WeightedPool, saliency
+from vid2vidmr.nn.heads import ConvHead
+from vid2vidmr.nn.positions import LearnedPosition, sine_position
+from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
+from vid2vidmr.nn.transformer import Encoder, xavier_init
 from vid2vidmr.train.batch import Batch
 
 
@@ -30,7 +23,6 @@ class Model(nn.Module):
 
     Parameters
     ----------
-    config : UniVtgConfig
     dim : int
         Length of a feature; the target's rows have two temporal endpoints beside.
     """

@@ -210,7 +210,6 @@ class Method(ABC):
 
         Parameters
         ----------
-        folder : str or Path
         push_to : str, optional
             Repository of the Hub (``user/name``) to upload it to.
 

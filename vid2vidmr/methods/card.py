@@ -39,8 +39,6 @@ class MethodCard(Record):
 
     Attributes
     ----------
-    info : MethodInfo
-    trained_on : str
     imports_published : bool
         `vid2vidmr import-checkpoint` reads the checkpoints of the published code.
     dim : int
@@ -50,7 +48,6 @@ class MethodCard(Record):
         The first one is what the class takes by default.
     search : dict
         Field of the config to the values that `vid2vidmr tune` draws from.
-    readme : str or None
     """
 
     info: MethodInfo

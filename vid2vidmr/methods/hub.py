@@ -86,7 +86,6 @@ def model_card(info: MethodInfo, checkpoint: Mapping[str, Any], where: str) -> s
 
     Parameters
     ----------
-    info : MethodInfo
     checkpoint : mapping
         What ``method.json`` says: ``config``, ``seed``, ``provenance``.
     where : str

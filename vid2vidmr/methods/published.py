@@ -140,8 +140,8 @@ def require_options(options: Mapping[str, Any], **expected: Any) -> None:
             )
 
 
-def clip_options(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
-    """Fields of our configs that the published UniVTG and MATR have options for.
+def common_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
+    """Fields of our configs that all published training scripts have options for.
 
     Parameters
     ----------
@@ -158,12 +158,19 @@ def clip_options(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
         "encoder_layers": options["enc_layers"],
         "dropout": options["dropout"],
         "input_dropout": options["input_dropout"],
+        "nms": published if published >= 0 else nms,
+    }
+
+
+def clip_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
+    """Fields that those of UniVTG and MATR have options for, see `common_fields`."""
+    return {
+        **common_fields(options, nms),
         "weight_b": options["b_loss_coef"],
         "weight_g": options["g_loss_coef"],
         "weight_f": options["f_loss_coef"],
         "weight_s_inter": options["s_loss_inter_coef"],
         "weight_s_intra": options["s_loss_intra_coef"],
-        "nms": published if published >= 0 else nms,
     }
 
 

@@ -36,7 +36,6 @@ class Retrieval(Record):
     ----------
     query, target : str
         The files.
-    method : str
     encoder : str or None
         None for methods that look at no video.
     duration_s : float

@@ -79,7 +79,6 @@ def blocked_keys(rows_mask: Tensor, keys_mask: Tensor, heads: int, official: boo
     ----------
     rows_mask, keys_mask : Tensor, (B, L) and (B, N)
         True where valid.
-    heads : int
     official : bool
         Do as published.
 

@@ -95,12 +95,10 @@ class Layer(nn.Module):
         ----------
         d, ff : int
             Hidden size, size of the feed-forward layer.
-        dropout : float
         activation : {"relu", "gelu", "prelu"}
         drop_path : float
             Above 0, residual branches are dropped as a whole, with this probability, in place of
             `dropout` of their entries.
-        norms : int
         """
         self.linear1 = nn.Linear(d, ff)
         self.linear2 = nn.Linear(ff, d)

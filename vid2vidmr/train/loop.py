@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -22,14 +21,12 @@ from vid2vidmr.errors import UserError
 from vid2vidmr.progress import Bar
 from vid2vidmr.train.augment import TrainingSamples
 from vid2vidmr.train.batch import Batch, collate
+from vid2vidmr.train.config import TrainingConfig
 from vid2vidmr.train.infer import ious
+from vid2vidmr.train.learner import Learner
 from vid2vidmr.train.log import TrainingLog
 from vid2vidmr.train.sampling import epoch_batches, shares
 from vid2vidmr.train.state import TrainingState
-
-if TYPE_CHECKING:
-    from vid2vidmr.train.config import TrainingConfig
-    from vid2vidmr.train.learner import Learner
 
 SAVE_EVERY_S = 60.0
 """The state is kept after every epoch, and within one after so many seconds."""

@@ -11,7 +11,7 @@ import json
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -22,11 +22,9 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.progress import is_main_process
+from vid2vidmr.train.config import TrainingConfig
+from vid2vidmr.train.learner import Learner
 from vid2vidmr.train.unlabelled import Videos
-
-if TYPE_CHECKING:
-    from vid2vidmr.train.config import TrainingConfig
-    from vid2vidmr.train.learner import Learner
 
 Level = Literal["features", "frames"]
 LONGEST_S = 300.0
@@ -75,8 +73,6 @@ def pretrain(
 
     Parameters
     ----------
-    method : Learner
-    videos : Videos
     folder : Path
         Start from it with ``method.fit(train, val, folder, init=...)``, or load it to predict
         without any labelled pair (zero-shot).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from accelerate import Accelerator
@@ -12,12 +11,10 @@ from accelerate.utils import broadcast_object_list
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.devices import pick_device
 from vid2vidmr.progress import progress
+from vid2vidmr.train.config import TrainingConfig
+from vid2vidmr.train.learner import Learner
 from vid2vidmr.train.loop import Loop
 from vid2vidmr.train.projection import principal_components
-
-if TYPE_CHECKING:
-    from vid2vidmr.train.config import TrainingConfig
-    from vid2vidmr.train.learner import Learner
 
 
 def fit(
@@ -42,19 +39,8 @@ def fit(
     where losses are means over pairs; a method whose losses normalise or compare across the batch
     does so within each share, and within each micro-batch.
 
-    Parameters
-    ----------
-    method : Learner
-    train, val : PairSet
-        With features of the same contract.
-    folder : Path
-    init : Path, optional
-        Checkpoint folder whose weights and projection training starts from, such as
-        `vid2vidmr.train.pretrain.pretrain` leaves.
-    workers : int
-        Processes that prepare batches, beside this one; the numbers do not depend on it.
-    log : bool
-        Write curves for TensorBoard into ``folder / "logs"``.
+    Parameters are those of `vid2vidmr.methods.base.Method.fit`; the numbers do not depend on
+    `workers`, and an `init` gives its projection too.
 
     Raises
     ------

@@ -44,7 +44,6 @@ class DetrModel(nn.Module):
 
     Parameters
     ----------
-    config : DetrConfig
     dim : int
         Length of a feature; the target's rows have two temporal endpoints beside.
 
