@@ -66,7 +66,7 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(tmp_path: Path) -> N
 LAUNCHED = """
 import sys
 from pathlib import Path
-from test_training_engine import MATR, trained
+from test_engine import MATR, trained
 from baselines.matr import Matr
 trained(Path(sys.argv[1]), MATR, Matr, log=True)
 """
@@ -159,7 +159,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from test_training_engine import SMALL, trained
+from test_engine import SMALL, trained
 from vid2vidmr.train import loop as training
 
 training.SAVE_EVERY_S = 0.0
