@@ -19,7 +19,7 @@ from vid2vidmr.evaluation import (
     mean_evaluation,
     paired_difference,
 )
-from vid2vidmr.experiments.parallel import fit_side_by_side, side_by_side
+from vid2vidmr.experiments.parallel import fit_all, run_all
 from vid2vidmr.experiments.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.methods.ablation import Ablation, Variant
@@ -127,9 +127,9 @@ def ablate(
             pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share, level))
         fits[v.name, seed] = setting
     todo = {home: job for home, job in pretrainings.items() if not is_checkpoint(home)}
-    _raise_first(side_by_side(todo, asked=len(pretrainings)))
+    _raise_first(run_all(todo, asked=len(pretrainings)))
     fits = {key: replace(setting, init=homes.get(key)) for key, setting in fits.items()}
-    _raise_first(fit_side_by_side(fits, folder))
+    _raise_first(fit_all(fits, folder))
     reported = registered("report", ablation.report)(ablation.table)
     rows: list[AblationRow] = []
     means: dict[str, Evaluation] = {}
@@ -138,7 +138,7 @@ def ablate(
         for seed in seeds:
             setting = replace(fits[v.name, seed], decoding=v.decoding)
             for run in setting.run(folder, seed, PROTOCOLS, sensitivity=False):
-                scored[run.result.protocol].append(run.evaluation)
+                scored[str(run.result.header.protocol)].append(run.evaluation)
         difference = {}
         for protocol, found in scored.items():
             mean = mean_evaluation(found)

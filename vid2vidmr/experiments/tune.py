@@ -14,7 +14,7 @@ import numpy as np
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
-from vid2vidmr.experiments.parallel import fit_side_by_side
+from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Setting, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json, write_json
@@ -100,7 +100,7 @@ def tune(
         (i, seed): Setting(dataset, cls, replace(base, **c), features)
         for i, c in enumerate(changes)
     }
-    errors = fit_side_by_side(settings, folder)
+    errors = fit_all(settings, folder)
     done = []
     for (i, _), setting in settings.items():
         error, score = errors.get((i, seed)), None

@@ -108,8 +108,8 @@ def pretrain(
     if level == "features":
         # Every row is a clip of its own: few videos still fill an epoch.
         targets = _repeated(targets, -(-(config.pairs_per_epoch or 1) // len(targets)))
-        train = PairSet(targets, "train", "pretraining", videos.features)
-        val_pairs = PairSet(_repeated(val_targets, repeats), "val", "pretraining", videos.features)
+        train = PairSet(targets, "train", features=videos.features)
+        val_pairs = PairSet(_repeated(val_targets, repeats), "val", features=videos.features)
         val = fixed_clips(val_pairs, config, method.seed)
     else:
         from vid2vidmr.train.frame_clips import encoded_clips
@@ -120,8 +120,8 @@ def pretrain(
             tables, videos, config, method.seed, folder / "clips"
         )
         features = JoinedFeatures(videos.features, store, store)
-        train = PairSet(train_clips, "train", "pretraining", features)
-        val = PairSet(val_clips, "val", "pretraining", features)
+        train = PairSet(train_clips, "train", features=features)
+        val = PairSet(val_clips, "val", features=features)
         config = replace(config, self_supervised=0.0, augmented=0.0)  # the clips are both already
     method.config = config
     fit(method, train, val, folder)
