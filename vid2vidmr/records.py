@@ -1,13 +1,13 @@
-"""The records of the benchmark: what a moment, a pair, a prediction and a result are.
+"""The records of the benchmark: what a moment, a pair and a prediction are.
 
 Seconds are floats named ``*_s``; windows are half-open ``[start_s, end_s)``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
@@ -110,36 +110,3 @@ class Interval(Record):
     value: float
     low: float | None = None
     high: float | None = None
-
-
-class Result(Record):
-    """The score of one method, one seed, on one split under one protocol.
-
-    Beside every result lie the predictions it was computed from (`predictions` is the file name,
-    `predictions_sha256` its hash), so that anyone can derive the numbers again. `simulated` is
-    True if the features were: such a result belongs on no leaderboard of real video. `details` is
-    what a method says of itself, see `Method.details`.
-    """
-
-    method: str
-    kind: Kind
-    preset: str | None
-    config: dict[str, Any]
-    seed: int
-    dataset: str
-    dataset_fingerprint: str
-    split: Split
-    protocol: str
-    encoder: str | None
-    simulated: bool = False
-    pairs: int
-    coverage: float
-    invalid: dict[str, int]
-    metrics: dict[str, Interval]
-    predictions: str
-    predictions_sha256: str
-    versions: dict[str, str]
-    commit: str | None
-    hardware: str
-    time_s: dict[str, float]
-    details: dict[str, float | str | None] = Field(default_factory=dict)

@@ -56,7 +56,6 @@ def _row(table: Any, entry: Entry) -> Any:
 
 def _write_submission(out: Path, board: Board, entry: Entry) -> None:
     submission = entry.submission
-    first = submission.runs[0]
     _write(
         out,
         f"submissions/{submission.dataset}/{submission.id}.html",
@@ -71,12 +70,13 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
         },
         metrics=METRICS,
         config=[
-            (key, json.dumps(value, ensure_ascii=False)) for key, value in first.config.items()
+            (key, json.dumps(value, ensure_ascii=False))
+            for key, value in submission.header.config.items()
         ],
         environment=_environment_of(entry),
         details=[
             (
-                f"{run.protocol}, seed {run.seed}",
+                f"{run.header.protocol}, seed {run.header.seed}",
                 [(k, v) for k, v in run.details.items() if v != ""],
             )
             for run in submission.runs
@@ -87,13 +87,13 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
 
 def _environment_of(entry: Entry) -> list[tuple[str, str]]:
     """List what the submitter says of how runs were made; several values stand side by side."""
-    runs = entry.submission.runs
-    facts: dict[str, list[str]] = {
-        "commit": [run.commit or "" for run in runs],
-        "hardware": [run.hardware or "" for run in runs],
-    }
-    for package in dict.fromkeys(name for run in runs for name in run.versions or {}):
-        facts[package] = [(run.versions or {}).get(package, "") for run in runs]
+    facts: dict[str, list[str]] = defaultdict(list)
+    for run in entry.runs:
+        for of, made in (("", run.predicted_with), ("training: ", run.trained_with)):
+            if made is not None:
+                said = {"commit": made.commit, "hardware": made.hardware, **made.versions}
+                for name, value in said.items():
+                    facts[of + name].append(value or "")
     return [
         (name, ", ".join(filter(None, dict.fromkeys(values))))
         for name, values in facts.items()

@@ -4,6 +4,7 @@ import pytest
 
 from baselines.trivial import CentreWindow, FittedPrior, RandomWindow, WholeVideo
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.methods.load import method_class
@@ -128,4 +129,4 @@ def test_bias_rows_lose_nothing_with_wrong_queries(tmp_path):
     for cls in METHODS:
         method = cls()
         method.fit(pair_set(), pair_set(split="val"), tmp_path / cls.info.name)
-        assert list(method.predict(test)) == list(method.predict(test.wrong_queries()))
+        assert list(method.predict(test)) == list(method.predict(test.under(WRONG_QUERIES)))

@@ -135,10 +135,10 @@ def test_numbers_are_those_of_the_predictions(ours):
         (submission.dataset, submission.card.name): run.metrics["mIoU"]
         for submission in submissions
         for run in submission.runs
-        if (run.protocol, run.seed) == ("official", 0)
+        if (str(run.header.protocol), run.header.seed) == ("official", 0)
     }
     assert found.keys() == stored.keys() and len(found) >= 21
-    alone = [s for s in submissions if {run.seed for run in s.runs} == {0}]
+    alone = [s for s in submissions if {run.header.seed for run in s.runs} == {0}]
     assert len(alone) >= 15
     for submission in alone:  # of several seeds the board has the mean
         name = submission.dataset, submission.card.name
@@ -203,7 +203,7 @@ def test_what_cannot_be_scored_is_listed_and_stops_nothing(home, tmp_path, cli):
     (cut / "official-seed0.jsonl.gz").write_bytes(b"no gzip")
     lying = add_submission(root, dataset, "lying")
     record = json.loads((lying / "submission.json").read_text())
-    record["runs"][0]["seed"] = 7
+    record["runs"][0]["header"]["seed"] = 7
     (lying / "submission.json").write_text(json.dumps(record))
     shutil.rmtree(home / "gone")
     ran = cli("leaderboard", "build", "--submissions", root, "--out", tmp_path / "out")

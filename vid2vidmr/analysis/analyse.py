@@ -101,7 +101,7 @@ def analyse(
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         split=pairs.split,
-        protocol=pairs.protocol,
+        protocol=str(pairs.protocol),
         synthetic=dataset.info.synthetic,
         simulated=simulated,
         pairs=len(pairs),

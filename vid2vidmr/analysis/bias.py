@@ -10,8 +10,8 @@ import numpy as np
 from vid2vidmr.analysis.groups import METRICS
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.bootstrap import intervals
-from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.paired import paired_difference
 from vid2vidmr.records import Interval, Record
 from vid2vidmr.windows import temporal_iou
 

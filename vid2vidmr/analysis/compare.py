@@ -9,8 +9,8 @@ import numpy as np
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.paired import paired_difference
 from vid2vidmr.evaluation.significance import detectable_difference, paired_test
 from vid2vidmr.records import Interval, Record, Window
 
@@ -137,7 +137,7 @@ def compare(
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         split=pairs.split,
-        protocol=pairs.protocol,
+        protocol=str(pairs.protocol),
         synthetic=dataset.info.synthetic,
         simulated=simulated,
         pairs=len(pairs),

@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation.compare import same_pairs
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.paired import same_pairs
 from vid2vidmr.evaluation.variance import Deviations
 
 LEVEL = 0.05

@@ -19,7 +19,7 @@ from vid2vidmr.evaluation import (
     mean_evaluation,
     paired_difference,
 )
-from vid2vidmr.experiments.parallel import fit_side_by_side, side_by_side
+from vid2vidmr.experiments.parallel import fit_all, run_all
 from vid2vidmr.experiments.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.methods.load import method_class, preset_config
@@ -111,7 +111,7 @@ def ablate(
     base = Setting(dataset, method_class(method), preset_config(method, preset), features)
     variants, left_out = _possible(ablation, base.config, videos)
     settings = _pretrained(variants, base, seeds, videos, folder)
-    _raise_first(fit_side_by_side(settings, folder))
+    _raise_first(fit_all(settings, folder))
     return AblationResult(
         ablation=ablation,
         method=method,
@@ -162,7 +162,7 @@ def _pretrained(
             jobs[init] = (_pretrain, (first, seed, videos, init, share, level))
         settings[v.name, seed] = setting, init
     todo = {home: job for home, job in jobs.items() if not is_checkpoint(home)}
-    _raise_first(side_by_side(todo, asked=len(jobs)))
+    _raise_first(run_all(todo, asked=len(jobs)))
     return {key: replace(setting, init=init) for key, (setting, init) in settings.items()}
 
 
@@ -188,7 +188,7 @@ def _rows(
         for seed in seeds:
             setting = replace(settings[v.name, seed], decoding=v.decoding)
             for run in setting.run(folder, seed, PROTOCOLS, sensitivity=False):
-                scored[run.result.protocol].append(run.evaluation)
+                scored[str(run.result.header.protocol)].append(run.evaluation)
         difference = {}
         for protocol, found in scored.items():
             mean = mean_evaluation(found)

@@ -15,7 +15,7 @@ from sklearn.model_selection import ParameterSampler
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import UserError
-from vid2vidmr.experiments.parallel import fit_side_by_side
+from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Setting, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json, write_json
@@ -125,7 +125,7 @@ def _trained(
     settings = {
         (i, seed): replace(base, config=replace(base.config, **c)) for i, c in enumerate(changes)
     }
-    errors = fit_side_by_side(settings, folder)
+    errors = fit_all(settings, folder)
     done = []
     for (i, _), setting in settings.items():
         error, score = errors.get((i, seed)), None

@@ -167,12 +167,10 @@ class Method(ABC):
 
     def save(self, folder: Path) -> None:
         """Write ``method.json`` (name, config, seed, provenance, state) into `folder`."""
-        from vid2vidmr.evaluation.environment import commit, hardware, versions
+        from vid2vidmr.evaluation.environment import environment
 
         if "commit" not in self.provenance:
-            self.provenance |= {
-                "commit": commit(), "versions": versions(), "hardware": hardware()
-            }  # fmt: skip
+            self.provenance |= environment().model_dump()
         value = {
             "method": self.info.name,
             "config": asdict(self.config),

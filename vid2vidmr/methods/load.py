@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -80,15 +79,6 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
 def method_names() -> list[str]:
     """Names of all registered methods, sorted."""
     return registered_names("method")
-
-
-def bias_rows() -> list[str]:
-    """Names of the methods that never look at the query; they are a part of every table."""
-    found = []
-    for name in method_names():
-        with suppress(UserError):  # one that cannot be imported stops nothing but itself
-            found += [name] * (method_class(name).info.kind == "bias")
-    return found
 
 
 def method_class(name: str) -> type[Method]:

@@ -56,8 +56,8 @@ class Loop:
         self.steps_per_epoch = math.ceil(self.pairs_per_epoch / config.batch_size)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
         self.vals = {
-            pairs.protocol: (len(pairs), pairs.take(np.arange(len(pairs))[mine]))
-            for pairs in (val, val.recropped())
+            pairs.protocol.cut: (len(pairs), pairs.take(np.arange(len(pairs))[mine]))
+            for pairs in (val, val.under("recropped"))
         }
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay

@@ -120,8 +120,8 @@ def _clips(
     if level == "features":
         # Every row is a clip of its own: few videos still fill an epoch.
         targets = _repeated(targets, -(-(config.pairs_per_epoch or 1) // len(targets)))
-        train = PairSet(targets, "train", "pretraining", videos.features)
-        val_pairs = PairSet(_repeated(val_targets, repeats), "val", "pretraining", videos.features)
+        train = PairSet(targets, "train", features=videos.features)
+        val_pairs = PairSet(_repeated(val_targets, repeats), "val", features=videos.features)
         return train, fixed_clips(val_pairs, config, seed)
     from vid2vidmr.train.frame_clips import encoded_clips
 
@@ -129,8 +129,8 @@ def _clips(
     tables = [(targets, clips_per_target), (val_targets, repeats)]
     (train_clips, val_clips), store = encoded_clips(tables, videos, config, seed, folder / "clips")
     features = JoinedFeatures(videos.features, store, store)
-    train = PairSet(train_clips, "train", "pretraining", features)
-    return train, PairSet(val_clips, "val", "pretraining", features)
+    train = PairSet(train_clips, "train", features=features)
+    return train, PairSet(val_clips, "val", features=features)
 
 
 def _repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:

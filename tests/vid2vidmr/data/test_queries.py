@@ -15,6 +15,7 @@ from baselines.qd_detr import QdDetr
 from baselines.univtg import UniVtg
 from vid2vidmr.contract import TEXT, UNKNOWN, FeatureContract
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
 from vid2vidmr.experiments.predict import presets_of
 from vid2vidmr.features.store import MemoryFeatures
@@ -65,7 +66,7 @@ def test_a_caption_is_found_by_the_moment_and_goes_where_its_query_goes() -> Non
     pairs = replace(captioned(toy_pairs(8)), query="text")
     assert [len(pairs.query_features(i)) for i in range(4)] == [2, 3, 4, 2]
     assert pairs.captions is not None
-    for other in (pairs.wrong_queries(), pairs.recropped().take(np.array([5, 2]))):
+    for other in (pairs.under(WRONG_QUERIES), pairs.under("recropped").take(np.array([5, 2]))):
         for i, query in enumerate(other.table["query_id"]):
             np.testing.assert_array_equal(other.query_features(i), pairs.captions.rows(query))
     with pytest.raises(FeatureError, match="no captions"):
