@@ -94,7 +94,7 @@ class Model(DabDetrModel):
         negative : Tensor, (B,), bool, optional
             Targets to be read with the query of the next pair too, the last one with the first's.
         relevant : Tensor, (B, M), bool, optional
-            True for the clips of the moment.
+            Clips of the moment.
 
         Returns
         -------
@@ -104,16 +104,15 @@ class Model(DabDetrModel):
             ``aux_outputs.{i}.*``; ``saliency_scores`` (B, M); ``t2vattnvalues`` (B, M), attention
             of clips to the query; ``cate_attn_weights`` (B, M, D + N), to dummies and query;
             ``dummy_tokens`` (B, D, d), ``global_rep_tokens`` (P, d), ``video_mask`` (B, M),
-            ``txt_mask`` (B, D + N). With `negative`: ``real_neg_mask`` (B,) and, of the K rows in
-            which it is true, if any, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M),
-            ``src_txt_mask_neg`` (K, D + N). With `relevant`: see `summaries`.
+            ``txt_mask`` (B, D + N). With `negative`: itself as ``real_neg_mask`` and, of its K true
+            rows, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M), ``src_txt_mask_neg``
+            (K, D + N). With `relevant`: see `summaries`.
         """
         kind = self.token_type_embeddings.weight
         t = self.input_txt_proj(query) + kind[QUERY]  # (B, N, d)
         text = Rows(t, query_mask, self.query_position(t))
         v = self.input_vid_proj(target) + kind[TARGET]  # (B, M, d)
         video = Rows(v, target_mask, sine_position(target_mask, self.config.d))
-
         guarded = text.after(self.dummy_rep_token, self.dummy_rep_pos)
         dummies = self.txtproj_encoder(*guarded)[:, : self.config.dummies]  # (B, D, d)
         keys = text.after(dummies, self.dummy_rep_pos)  # (B, D + N, d)
@@ -130,12 +129,12 @@ class Model(DabDetrModel):
         }
         if negative is not None:
             found["real_neg_mask"] = negative
-        if negative is not None and negative.any():
-            other = Rows(*(part.roll(-1, 0)[negative] for part in keys))
-            memory, token, weights = self.read(Rows(*(part[negative] for part in video)), other)
-            found["saliency_scores_neg"] = self.saliency(memory, token)
-            found["t2vattnvalues_neg"] = self.attention_to_query(weights, other.mask)
-            found["src_txt_mask_neg"] = other.mask
+            if negative.any():
+                other = Rows(*(part.roll(-1, 0)[negative] for part in keys))
+                memory, token, weights = self.read(Rows(*(part[negative] for part in video)), other)
+                found["saliency_scores_neg"] = self.saliency(memory, token)
+                found["t2vattnvalues_neg"] = self.attention_to_query(weights, other.mask)
+                found["src_txt_mask_neg"] = other.mask
         if relevant is not None:
             found |= self.summaries(video, text, dummies, relevant.bool())
         return found

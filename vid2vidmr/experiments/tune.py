@@ -101,20 +101,15 @@ def tune(
     folder = runs_home(dataset) if runs is None else runs
     base = Setting(dataset, method_class(method), preset_config(method, preset), features)
     done = _trained(base, draw_changes(base.config, search, trials, seed), seed, folder)
-    best = done[0]
-    if best.val_miou is None:
-        raise UserError(f"No trial of {method} could be trained: {best.error}")
     path = folder / f"tuned-{method}-{Path(preset).stem}.json"  # the preset may be a file
-    write_json(
-        path,
-        {
-            "method": method, "preset": preset, "seed": seed, "dataset": dataset.name,
-            "dataset_fingerprint": dataset.fingerprint, "encoder": features.contract.encoder,
-            "search": {name: list(values) for name, values in search.items()},
-            "config": asdict(best.config),
-            "trials": [trial.to_json() for trial in done],
-        },
-    )  # fmt: skip
+    record = {
+        "method": method, "preset": preset, "seed": seed, "dataset": dataset.name,
+        "dataset_fingerprint": dataset.fingerprint, "encoder": features.contract.encoder,
+        "search": {name: list(values) for name, values in search.items()},
+        "config": asdict(done[0].config),
+        "trials": [trial.to_json() for trial in done],
+    }  # fmt: skip
+    write_json(path, record)
     return done, path
 
 
@@ -136,6 +131,8 @@ def _trained(
             raise error
         reason = None if error is None else str(error)
         done.append(Trial(i, changes[i], setting.config, score, reason))
+    if all(trial.val_miou is None for trial in done):
+        raise UserError(f"No trial of {base.method.info.name} could be trained: {done[0].error}")
     return sorted(
         done, key=lambda trial: -1.0 if trial.val_miou is None else trial.val_miou, reverse=True
     )
