@@ -163,7 +163,7 @@ def common_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
 
 
 def clip_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
-    """Fields that those of UniVTG and MATR have options for, see `common_fields`."""
+    """As `common_fields`, with the weights of `vid2vidmr.nn.clips.clip_losses`."""
     return {
         **common_fields(options, nms),
         "weight_b": options["b_loss_coef"],
