@@ -22,7 +22,6 @@ class ReportedRow(Record):
 
     Attributes
     ----------
-    method : str
     group : str
         Part of the table, such as ``text-vmr``.
     variant : str or None
@@ -70,10 +69,6 @@ def reported_rows() -> list[ReportedRow]:
 
 def impossible_rows(rows: list[ReportedRow]) -> list[tuple[ReportedRow, str]]:
     """Find rows whose metrics contradict each other, such as ``mIoU < 0.5 R1@0.5``.
-
-    Parameters
-    ----------
-    rows : list of ReportedRow
 
     Returns
     -------

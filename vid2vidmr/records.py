@@ -70,7 +70,6 @@ class Pair(Record):
         Ground truth, seconds from the target's start.
     label : str
         The class shared by query and ground truth.
-    split : {"train", "val", "test"}
     """
 
     pair_id: str
@@ -95,7 +94,6 @@ class Prediction(Record):
 
     Attributes
     ----------
-    pair_id : str
     windows : tuple of (start_s, end_s, score)
         Seconds from the target's start, best first.
     """

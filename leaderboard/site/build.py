@@ -47,8 +47,6 @@ class Built:
 
     Attributes
     ----------
-    out : Path
-    boards : list of Board
     not_shown : dict of str to str
         Submissions that could not be scored here, and why.
     videos : int

@@ -21,10 +21,8 @@ class Analysis(Record):
     ----------
     name : str
         Method, preset, seed; what the run is called.
-    dataset, fingerprint, split, protocol : str
     synthetic, simulated : bool
         The videos were rendered; the features were made without a video.
-    pairs : int
     coverage : float
         Share of the pairs with at least one valid window, in [0, 1].
     metrics : dict of str to Interval
@@ -42,7 +40,6 @@ class Analysis(Record):
         Percent of each type among the first 1, 2, ... windows of every pair.
     sensitivity : Sensitivity or None
         None where there is no run with wrong queries.
-    histograms : tuple of Histogram
     """
 
     name: str
@@ -85,7 +82,6 @@ def analyse(
         Of these pairs.
     dataset : Dataset
         Theirs; gives the other moments of their targets.
-    name : str
     simulated : bool
         Whether the features were.
     wrong : Evaluation, optional

@@ -41,8 +41,6 @@ class Histogram(Record):
 
     Attributes
     ----------
-    name : str
-    bins : tuple of str
     truth, predicted : tuple of float
         Percent of the pairs, and of the valid first windows, in each bin.
     """

@@ -23,7 +23,6 @@ class Disagreement(Record):
 
     Attributes
     ----------
-    pair_id, label, target_video : str
     duration_s : float
         Length of the target.
     truth : tuple of float
@@ -50,9 +49,6 @@ class Comparison(Record):
     ----------
     names : tuple of str
         First and second run.
-    dataset, fingerprint, split, protocol : str
-    synthetic, simulated : bool
-    pairs : int
     metrics : tuple of dict of str to Interval
         Of either run, percent.
     difference : dict of str to Interval
@@ -103,7 +99,6 @@ def compare(
 
     Parameters
     ----------
-    pairs : PairSet
     first, second : Evaluation
         Of these pairs, in their order.
     dataset : Dataset

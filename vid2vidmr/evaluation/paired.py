@@ -22,7 +22,6 @@ class SeedSummary(Record):
         Mean over the seeds. Its interval is the sampling error: what other videos would change.
     seed_sd : float or None
         Standard deviation between seeds: what another seed would change. None for one seed.
-    seeds : int
     """
 
     mean: Interval

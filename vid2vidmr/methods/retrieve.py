@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-import pandas as pd
 
 from vid2vidmr.contract import FeatureContract, require_contract
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.load import DEFAULT_ENCODER, load_encoder
@@ -113,24 +112,10 @@ def retrieve(
         # A header may promise more than there is to see; the rows are what was seen.
         query_s = min(query_s, 2.0 * len(videos["query"]))
         target_s = min(target_s, 2.0 * len(videos["target"]))
-    table = pd.DataFrame(
-        {
-            "pair_id": ["retrieve"],
-            "label": [""],
-            "query_id": ["query"],
-            "target_id": ["target"],
-            "query_video": ["query"],
-            "query_source": [str(query)],
-            "query_start_s": [0.0],
-            "query_end_s": [query_s],
-            "target_video": ["target"],
-            "target_source": [str(target)],
-            "clip_start_s": [0.0],
-            "clip_end_s": [target_s],
-            "start_s": [np.nan],  # to be found
-            "end_s": [np.nan],
-        }
-    )
+    table = pair_table(
+        ["retrieve"], "query", "target", query_s=(0.0, query_s), clip_s=(0.0, target_s),
+        truth_s=(np.nan, np.nan), sources=(str(query), str(target)),
+    )  # fmt: skip
     prediction = next(iter(method.predict(PairSet(table, "test", features=features))))
     return Retrieval(
         query=str(query),
