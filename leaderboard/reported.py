@@ -67,17 +67,6 @@ def reported_rows() -> list[ReportedRow]:
     return rows
 
 
-def impossible_rows(rows: list[ReportedRow]) -> list[tuple[ReportedRow, str]]:
-    """Find rows whose metrics contradict each other, such as ``mIoU < 0.5 R1@0.5``.
-
-    Returns
-    -------
-    list of (ReportedRow, str)
-        The row and a sentence that says why, see `vid2vidmr.evaluation.broken_bounds`.
-    """
-    return [(row, reason) for row in rows for reason in broken_bounds(row.metrics)]
-
-
 class Contradiction(Record):
     """Numbers that circulate and that their own source contradicts."""
 

@@ -108,3 +108,12 @@ class Interval(Record):
     value: float
     low: float | None = None
     high: float | None = None
+
+    def text(self, *, signed: bool = False, short: bool = False) -> str:
+        """``43.3 [39.1, 47.0]``, short ``43.3 [39, 47]``; no brackets without an interval."""
+        sign = "+" if signed else ""
+        text = f"{self.value:{sign}z.1f}"
+        if self.low is None or self.high is None:
+            return text
+        digits = f"{sign}z.{0 if short else 1}f"
+        return f"{text} [{self.low:{digits}}, {self.high:{digits}}]"

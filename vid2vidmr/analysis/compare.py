@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from vid2vidmr.analysis.scored import ScoredOn, scored_on
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
@@ -42,7 +43,7 @@ class Disagreement(Record):
     iou: tuple[float, float]
 
 
-class Comparison(Record):
+class Comparison(ScoredOn):
     """Two runs on the same pairs.
 
     Attributes
@@ -65,13 +66,6 @@ class Comparison(Record):
     """
 
     names: tuple[str, str]
-    dataset: str
-    fingerprint: str
-    split: str
-    protocol: str
-    synthetic: bool
-    simulated: bool
-    pairs: int
     metrics: tuple[dict[str, Interval], dict[str, Interval]]
     difference: dict[str, Interval]
     p: float
@@ -129,13 +123,7 @@ def compare(
 
     return Comparison(
         names=names,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        split=pairs.split,
-        protocol=str(pairs.protocol),
-        synthetic=dataset.info.synthetic,
-        simulated=simulated,
-        pairs=len(pairs),
+        **scored_on(pairs, dataset, simulated),
         metrics=(first.metrics, second.metrics),
         difference=paired_difference(first, second, resamples=resamples, seed=seed),
         p=paired_test(first, second).p,
