@@ -75,11 +75,6 @@ def submission_folders(root: Path) -> list[Path]:
     return sorted([path for path in found if not _is_folder(path)] + inner)
 
 
-def read_submissions(root: Path = SUBMISSIONS) -> list[tuple[Submission, Path]]:
-    """All submissions with their folders."""
-    return [(read_submission(folder), folder) for folder in submission_folders(root)]
-
-
 def board_dataset(name: str, fingerprint: str) -> Dataset:
     """Open the data set that was scored on: the one built here, or its snapshot.
 

@@ -34,18 +34,14 @@ class Card(Record):
         Row of the table, such as ``matr@best``.
     title : str
         A line on what it is.
-    kind : {"bias", "untrained", "trained"}
     authors, paper, code, licence : str or None
         Links are http or https.
     trained_on : str or None
         All that its weights have seen.
-    encoder : str or None
-    parameters : int or None
     contamination : {"yes", "no", "unknown"}
         Whether test videos or their annotations were in what it was trained on.
     contamination_source : str or None
         Where this is known from.
-    notes : str or None
     """
 
     name: str
@@ -94,7 +90,6 @@ class Submission(Record):
         Name of its folder: letters, digits, ``.``, ``_`` and ``-``.
     submitted : str
         Date, ISO 8601.
-    card : Card
     runs : tuple of Result
         One a predictions file. The hash is that of the uncompressed file; scores are computed here,
         what made a run is taken over as the submitter's result says.

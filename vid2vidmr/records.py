@@ -70,7 +70,6 @@ class Pair(Record):
         Ground truth, seconds from the target's start.
     label : str
         The class shared by query and ground truth.
-    split : {"train", "val", "test"}
     """
 
     pair_id: str
@@ -95,7 +94,6 @@ class Prediction(Record):
 
     Attributes
     ----------
-    pair_id : str
     windows : tuple of (start_s, end_s, score)
         Seconds from the target's start, best first.
     """
@@ -110,3 +108,12 @@ class Interval(Record):
     value: float
     low: float | None = None
     high: float | None = None
+
+    def text(self, *, signed: bool = False, short: bool = False) -> str:
+        """``43.3 [39.1, 47.0]``, short ``43.3 [39, 47]``; no brackets without an interval."""
+        sign = "+" if signed else ""
+        text = f"{self.value:{sign}z.1f}"
+        if self.low is None or self.high is None:
+            return text
+        digits = f"{sign}z.{0 if short else 1}f"
+        return f"{text} [{self.low:{digits}}, {self.high:{digits}}]"

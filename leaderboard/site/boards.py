@@ -33,7 +33,6 @@ class Entry:
 
     Attributes
     ----------
-    submission : Submission
     row : Row
         Without ranks; those of a protocol are in its table.
     runs : tuple of Result
@@ -62,8 +61,6 @@ class Board:
     ----------
     slug : str
         Its name in addresses.
-    dataset : Dataset
-    split : str
     pairs : dict of str to PairSet
         Protocol to its pairs.
     entries : dict of str to Entry
@@ -93,7 +90,6 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
     ----------
     root : Path
         Folder of submissions.
-    found : callable
 
     Returns
     -------

@@ -18,7 +18,7 @@ from made_submissions import add_submission
 from leaderboard.site import build_site
 from leaderboard.site.build import MARK
 from leaderboard.site.data import CHUNK, script_json
-from leaderboard.store import SUBMISSIONS, read_submissions
+from leaderboard.store import SUBMISSIONS, read_submission, submission_folders
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
@@ -103,7 +103,7 @@ def parsed(path: Path) -> Addresses:
 
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(ours):
     pages = list(ours.rglob("*.html"))
-    submissions = [submission for submission, _ in read_submissions()]
+    submissions = [read_submission(folder) for folder in submission_folders(SUBMISSIONS)]
     assert len(pages) == 3 + len({s.card.name for s in submissions}) + len(submissions) >= 37
     for page in pages:
         found = parsed(page)
@@ -124,7 +124,7 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(ours):
 
 
 def test_numbers_are_those_of_the_predictions(ours):
-    submissions = [submission for submission, _ in read_submissions()]
+    submissions = [read_submission(folder) for folder in submission_folders(SUBMISSIONS)]
     found = {
         (dataset, row["method"]): [float(row[part]) for part in ("value", "low", "high")]
         for dataset in {submission.dataset for submission in submissions}

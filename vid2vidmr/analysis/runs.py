@@ -24,11 +24,8 @@ class Run:
 
     Attributes
     ----------
-    header : PredictionHeader
-    dataset : Dataset
     pairs : PairSet
         Under the protocol they were made for.
-    evaluation : Evaluation
     wrong : Evaluation or None
         The same run with wrong queries, where `bench` left it in the folder beside.
     """

@@ -108,7 +108,7 @@ def bench(
     written: list[Path] = []
     if scored:
         table = summarise(built, scored)
-        written = write_tables(table, folder)
+        written = write_tables(table, folder / ("table" if split == "test" else f"table-{split}"))
     if as_json:
         print_json(
             {

@@ -23,6 +23,53 @@ Query = Literal["video", "middle-frame", "text"]
 QUERIES: tuple[Query, ...] = get_args(Query)
 
 
+def pair_table(
+    pair_id: Any,
+    query_video: Any,
+    target_video: Any,
+    *,
+    query_s: tuple[Any, Any],
+    clip_s: tuple[Any, Any],
+    truth_s: tuple[Any, Any],
+    label: Any = "",
+    ids: tuple[Any, Any] | None = None,
+    sources: tuple[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Make the table of a `PairSet`; all but the ids of pairs are (pairs,) or one for all.
+
+    Parameters
+    ----------
+    pair_id, query_video, target_video : array of str
+    query_s, clip_s, truth_s : (start, end)
+        Seconds: the query in its file (NaN: the whole file), the target in its file, and the ground
+        truth from the target's start.
+    label : array of str
+    ids, sources : (query, target), optional
+        Moments, and the recordings that the files come from; by default the names of the videos.
+    """
+    query_id, target_id = ids or (query_video, target_video)
+    query_source, target_source = sources or (query_video, target_video)
+    return pd.DataFrame(
+        {
+            "pair_id": pair_id,
+            "label": label,
+            "query_id": query_id,
+            "target_id": target_id,
+            "query_video": query_video,
+            "query_source": query_source,
+            "query_start_s": query_s[0],
+            "query_end_s": query_s[1],
+            "target_video": target_video,
+            "target_source": target_source,
+            "clip_start_s": clip_s[0],
+            "clip_end_s": clip_s[1],
+            "start_s": truth_s[0],
+            "end_s": truth_s[1],
+        },
+        copy=False,
+    )
+
+
 @dataclass(frozen=True)
 class PairSet:
     """Pairs of one split, as a table, with the features of their videos.
@@ -30,15 +77,9 @@ class PairSet:
     Attributes
     ----------
     table : DataFrame
-        One row a pair: ``pair_id, label, query_id, target_id``; ``query_video, target_video`` and
-        ``query_source, target_source`` (the recordings the files come from);
-        ``query_start_s, query_end_s`` (the query in its file; NaN: the whole file);
-        ``clip_start_s, clip_end_s`` (the target in its file); ``start_s, end_s`` (ground truth,
-        seconds from the target's start).
-    split : {"train", "val", "test"}
+        One row a pair, see `pair_table`.
     protocol : Protocol
         What was changed of the pairs as they are annotated.
-    features : FeatureSource or None
     query : {"video", "middle-frame", "text"}
         What `query_features` gives.
     captions : CaptionSource or None
@@ -82,21 +123,16 @@ class PairSet:
             for name in ("clip_start_s", "clip_end_s", "start_s", "end_s")
         }
         start, end = (seconds["clip_start_s"] + seconds[name] for name in ("start_s", "end_s"))
-        table = pd.DataFrame(
-            {
-                "pair_id": pairs["pair_id"].array,
-                "label": codes["label"][target],
-                "query_id": codes["id"][query],
-                "target_id": codes["id"][target],
-                "query_video": codes["video"][query],
-                "query_source": codes["source"][query],
-                "query_start_s": start[query],
-                "query_end_s": end[query],
-                "target_video": codes["video"][target],
-                "target_source": codes["source"][target],
-                **{name: values[target] for name, values in seconds.items()},
-            },
-            copy=False,
+        table = pair_table(
+            pairs["pair_id"].array,
+            codes["video"][query],
+            codes["video"][target],
+            query_s=(start[query], end[query]),
+            clip_s=(seconds["clip_start_s"][target], seconds["clip_end_s"][target]),
+            truth_s=(seconds["start_s"][target], seconds["end_s"][target]),
+            label=codes["label"][target],
+            ids=(codes["id"][query], codes["id"][target]),
+            sources=(codes["source"][query], codes["source"][target]),
         )
         if table["start_s"].isna().any() or table["end_s"].isna().any():
             raise DataError(f"A target of the {split} pairs has no ground truth window.")

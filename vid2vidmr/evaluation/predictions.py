@@ -39,7 +39,6 @@ class PredictionHeader(Record):
     ----------
     method : str
         Registered name.
-    preset : str or None
     config : dict
         The method's config, as JSON.
     seed : int

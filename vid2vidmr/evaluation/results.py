@@ -42,8 +42,6 @@ class Result(Record):
     ----------
     header : PredictionHeader
         What the predictions were made with and for.
-    kind : {"bias", "untrained", "trained"}
-    pairs : int
     coverage : float
         Share of the pairs with a valid window, in [0, 1].
     invalid : dict of str to int
@@ -55,7 +53,6 @@ class Result(Record):
     trained_with, predicted_with : Training and Environment, or None
         What made the checkpoint, and what made the predictions from it; None where it is not known
         or there was no training.
-    time_s : dict of str to float
     details : dict
         What a method says of itself, see `Method.details`.
     """
@@ -166,8 +163,6 @@ def evaluate_file(
 
     Parameters
     ----------
-    path : Path
-    dataset : Dataset
     split, protocol : str
         Used only for files without a header (QVHighlights form).
     only : Manifest, optional
@@ -205,8 +200,6 @@ def predicted_pairs(
 
     Parameters
     ----------
-    header : PredictionHeader
-    dataset : Dataset
     only : Manifest, optional
         The one whose subset the header names; if it names none, the pairs are restricted to it.
 

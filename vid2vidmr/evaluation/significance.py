@@ -126,8 +126,6 @@ def rank_bands(
     ----------
     evaluations : mapping of str to Evaluation
         Rows of a table, scored on the same pairs; seeds averaged (`mean_evaluation`).
-    metric : str
-    level : float
 
     Returns
     -------
@@ -165,7 +163,6 @@ def detectable_difference(
     ----------
     evaluations : mapping of str to Evaluation
         At least two rows, scored on the same pairs.
-    metric : str
     power : float
         How likely.
     level : float

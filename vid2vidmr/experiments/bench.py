@@ -53,7 +53,6 @@ def bench(
 
     Parameters
     ----------
-    dataset : Dataset
     methods : sequence of str
         Registered names, with a preset of their own as ``name@preset``; ``["all"]`` is all that are
         registered by themselves, not those of a group.
@@ -61,7 +60,6 @@ def bench(
         Folder of runs, by default `runs_home`.
     seeds : sequence of int
         Seeds of methods that they change; the others run the first one only.
-    protocols : sequence of str
     preset : str
         For methods that have presets and are asked for without one.
     encoder : str, optional

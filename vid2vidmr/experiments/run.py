@@ -59,7 +59,6 @@ class Scored:
 
     Attributes
     ----------
-    result : Result
     evaluation : Evaluation
         The same score, pair by pair.
     wrong : Evaluation or None

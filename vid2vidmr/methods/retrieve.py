@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 import numpy as np
-import pandas as pd
 
 from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.load import DEFAULT_ENCODER, load_encoder
@@ -109,24 +108,11 @@ def retrieve(
         durations_s = {
             name: min(s, STEP_S * len(features.rows(name))) for name, s in durations_s.items()
         }
-    table = pd.DataFrame(
-        {
-            "pair_id": ["retrieve"],
-            "label": [""],
-            "query_id": ["query"],
-            "target_id": ["target"],
-            "query_video": ["query"],
-            "query_source": [str(query)],
-            "query_start_s": [0.0],
-            "query_end_s": [durations_s["query"]],
-            "target_video": ["target"],
-            "target_source": [str(target)],
-            "clip_start_s": [0.0],
-            "clip_end_s": [durations_s["target"]],
-            "start_s": [np.nan],  # to be found
-            "end_s": [np.nan],
-        }
-    )
+    table = pair_table(
+        ["retrieve"], *files, query_s=(0.0, durations_s["query"]),
+        clip_s=(0.0, durations_s["target"]), truth_s=(np.nan, np.nan),
+        sources=(str(query), str(target)),
+    )  # fmt: skip
     prediction = next(iter(method.predict(PairSet(table, "test", features=features))))
     return Retrieval(
         query=str(query),

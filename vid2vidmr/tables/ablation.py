@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.experiments.ablate import AblationResult, AblationRow
-from vid2vidmr.files import write_text
 from vid2vidmr.methods.variants import Ablation
-from vid2vidmr.records import Interval
+from vid2vidmr.tables.files import markdown_table, write_all
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -51,24 +50,17 @@ def _header(ablation: Ablation) -> list[str]:
     return ["variant", *ours, *(f"paper: {name}" for name in ablation.reported.values())]
 
 
-def _bracketed(interval: Interval, digits: int) -> str:
-    assert interval.low is not None
-    assert interval.high is not None
-    bounds = f"[{interval.low:z.{digits}f}, {interval.high:z.{digits}f}]"
-    return f"{interval.value:z.1f} {bounds}"
-
-
-def _cells(result: AblationResult, row: AblationRow, digits: int = 1) -> list[str]:
+def _cells(result: AblationResult, row: AblationRow, *, short: bool = False) -> list[str]:
     cells = [row.variant.name]
     for protocol in PROTOCOLS:
         first, second = (row.metrics[protocol][name] for name in METRICS)
         difference = row.difference.get(protocol)
         sd = first.seed_sd
         cells += [
-            _bracketed(first.mean, digits),
+            first.mean.text(short=short),
             "" if sd is None else f"{sd:.1f}",
             f"{second.mean.value:.1f}",
-            "" if difference is None else _bracketed(difference, digits),
+            "" if difference is None else difference.text(short=short),
         ]
     for name in result.ablation.reported:
         cells.append(" / ".join(f"{value:.1f}" for value in row.paper.get(name, [])))
@@ -77,11 +69,9 @@ def _cells(result: AblationResult, row: AblationRow, digits: int = 1) -> list[st
 
 def to_markdown(result: AblationResult) -> str:
     """Heading, table, notes."""
-    header = _header(result.ablation)
-    lines = [f"**{heading(result)}**", "", f"| {' | '.join(header)} |"]
-    lines.append(f"|---|{'---:|' * (len(header) - 1)}")
-    lines += [f"| {' | '.join(_cells(result, row))} |" for row in result.rows]
-    return "\n".join([*lines, "", notes(result), ""])
+    rows = (_cells(result, row) for row in result.rows)
+    table = markdown_table(_header(result.ablation), rows, texts=1)
+    return "\n".join([f"**{heading(result)}**", "", *table, "", notes(result), ""])
 
 
 def to_csv(result: AblationResult) -> str:
@@ -149,7 +139,7 @@ def to_rich(result: AblationResult) -> Group:
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("paper", justify="right", no_wrap=True)
     for row in result.rows:
-        name, *cells = _cells(result, row, digits=0)
+        name, *cells = _cells(result, row, short=True)
         both = ["\n".join(lines) for lines in zip(cells[:4], cells[4:8], strict=True)]
         paper = [f"{name[0]} {row.paper[key][0]:.1f}" for key, name in
                  result.ablation.reported.items() if key in row.paper]  # fmt: skip
@@ -159,10 +149,6 @@ def to_rich(result: AblationResult) -> Group:
 
 def write_ablation(result: AblationResult, folder: Path) -> list[Path]:
     """Write ``ablation-METHOD-TABLE-PRESET.md`` and ``.csv`` into `folder`."""
-    written = []
     preset = Path(result.preset).stem  # it may be a file
-    for suffix, text in (("md", to_markdown(result)), ("csv", to_csv(result))):
-        name = f"ablation-{result.method}-{result.table}-{preset}.{suffix}"
-        written.append(folder / name)
-        write_text(written[-1], text)
-    return written
+    name = f"ablation-{result.method}-{result.table}-{preset}"
+    return write_all(folder / name, md=to_markdown(result), csv=to_csv(result))

@@ -32,7 +32,6 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
 
     Parameters
     ----------
-    dataset : Dataset
     scored : sequence of Scored
         At least one, all of one split; runs of a method with a preset and config stand together.
     """
@@ -112,11 +111,8 @@ def tabulate(
 
     Parameters
     ----------
-    dataset : Dataset
     found : sequence of (Row, mapping)
         What `summarise_method` gives, names differ; of the means only the headline metric is used.
-    split : str
-    pairs : int
     protocols : tuple of str
         Every row has all of them.
     simulated : bool

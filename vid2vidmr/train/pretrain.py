@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from vid2vidmr.contract import STEP_S, FeatureContract, FeatureSource
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.files import read_json, write_json
@@ -200,24 +200,9 @@ def target_table(videos: Videos, ids: Sequence[str]) -> pd.DataFrame:
     start = part * length[video]
     end = np.minimum(start + length[video], durations[video])
     name = np.array(ids, dtype=object)[video]
-    return pd.DataFrame(
-        {
-            "pair_id": [f"{v}@{s:g}" for v, s in zip(name, start, strict=True)],
-            "label": "",
-            "query_id": name,
-            "target_id": name,
-            "query_video": name,
-            "query_source": name,
-            "query_start_s": start,
-            "query_end_s": end,
-            "target_video": name,
-            "target_source": name,
-            "clip_start_s": start,
-            "clip_end_s": end,
-            "start_s": 0.0,
-            "end_s": end - start,
-        }
-    )
+    pair_ids = [f"{v}@{s:g}" for v, s in zip(name, start, strict=True)]
+    whole = start, end
+    return pair_table(pair_ids, name, name, query_s=whole, clip_s=whole, truth_s=(0.0, end - start))
 
 
 def fixed_clips(targets: PairSet, config: TrainingConfig, seed: int) -> PairSet:

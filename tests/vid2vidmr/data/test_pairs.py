@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from toy import CONTRACT
 
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.data.protocols import WRONG_QUERIES, Protocol, recrop_windows
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.features.store import MemoryFeatures
@@ -41,27 +41,11 @@ def pair_set(rows: list[tuple[float, float, float]], labels: list[str] | None = 
     """Pairs of (start, end, duration) in targets that start at 7.5 s of their file."""
     start, end, duration = np.array(rows, dtype=float).reshape(-1, 3).T
     names = [f"{i}" for i in range(len(rows))]
-    return PairSet(
-        pd.DataFrame(
-            {
-                "pair_id": names,
-                "label": ["wave"] * len(rows) if labels is None else labels,
-                "query_id": names,
-                "target_id": names,
-                "query_video": names,
-                "query_source": names,
-                "query_start_s": 0.0,
-                "query_end_s": 5.0,
-                "target_video": names,
-                "target_source": names,
-                "clip_start_s": 7.5,
-                "clip_end_s": 7.5 + duration,
-                "start_s": start,
-                "end_s": end,
-            }
-        ),
-        "test",
-    )
+    table = pair_table(
+        names, names, names, query_s=(0.0, 5.0), clip_s=(7.5, 7.5 + duration), truth_s=(start, end),
+        label="wave" if labels is None else labels,
+    )  # fmt: skip
+    return PairSet(table, "test")
 
 
 def test_join():

@@ -193,7 +193,7 @@ def test_a_table_of_bias_rows_alone_is_written(tmp_path: Path) -> None:
     dataset = mini_dataset(tmp_path / "mini", {"a": None, "b": None})
     table = summarise(dataset, [scored("random", "bias", 5.0, 0, "official")])
     assert table.verdicts[0].startswith("official: best bias row random")
-    for path in write_tables(table, tmp_path):
+    for path in write_tables(table, tmp_path / "table"):
         assert path.stat().st_size > 0
     Console(file=io.StringIO(), width=80).print(to_rich(table, 80))
 
