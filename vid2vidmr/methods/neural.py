@@ -29,7 +29,7 @@ from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
-from vid2vidmr.train.config import TRAINING_FIELDS, from_init
+from vid2vidmr.train.config import TRAINING_FIELDS, TrainingConfig, from_init
 from vid2vidmr.train.projection import ProjectedFeatures
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class NeuralMethod(Method):
 
     has_weights: ClassVar[bool] = True
 
-    config: Any
+    config: TrainingConfig
 
     def __init__(self, config: Any = None, seed: int = 0) -> None:
         super().__init__(config, seed)
@@ -76,12 +76,12 @@ class NeuralMethod(Method):
     @property
     def query(self) -> Query:
         """What the config asks by."""
-        return self.config.query  # type: ignore[no-any-return]
+        return self.config.query
 
     @property
     def needs_init(self) -> bool:
         """What the config says."""
-        return self.config.needs_init  # type: ignore[no-any-return]
+        return self.config.needs_init
 
     @classmethod
     def _part(cls, name: str) -> Any:
@@ -165,20 +165,11 @@ class NeuralMethod(Method):
         self.caption_contract = other.caption_contract
         self.init_sha256 = file_sha256(folder / WEIGHTS)
 
-    def fit(
-        self,
-        train: PairSet,
-        val: PairSet,
-        folder: Path,
-        *,
-        init: Path | None = None,
-        workers: int = 0,
-        log: bool = False,
-    ) -> None:
+    def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
         """Train and leave the best checkpoint by val mIoU, see `vid2vidmr.train.trainer.fit`."""
         from vid2vidmr.train.trainer import fit
 
-        fit(self, train, val, folder, init=init, workers=workers, log=log)
+        fit(self, train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield ranked windows for every pair."""
