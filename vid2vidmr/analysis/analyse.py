@@ -62,7 +62,6 @@ def analyse(
     simulated: bool = False,
     wrong: Evaluation | None = None,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> Analysis:
     """Analyse the errors of one run.
 
@@ -78,8 +77,8 @@ def analyse(
         Whether the features were.
     wrong : Evaluation, optional
         The same method with wrong queries, on ``pairs.wrong_queries()``.
-    resamples, seed : int
-        Of the bootstrap; 0 resamples for no intervals.
+    resamples : int
+        Of the bootstrap; 0 for no intervals.
     """
     truth = pairs.table[["start_s", "end_s"]].to_numpy("float64")
     others = other_moments(pairs, dataset.moments)
@@ -89,11 +88,11 @@ def analyse(
         **scored_on(pairs, dataset, simulated),
         coverage=evaluation.coverage,
         metrics=evaluation.metrics,
-        breakdowns=breakdowns(pairs, evaluation, dataset.videos, resamples, seed),
+        breakdowns=breakdowns(pairs, evaluation, dataset.videos, resamples),
         with_others=float(100.0 * np.mean(~np.isnan(others[:, :, 0]).all(axis=1))),
-        errors=shares(types, evaluation, resamples, seed),
-        gains=gains(types, truth, evaluation, resamples, seed),
+        errors=shares(types, evaluation, resamples),
+        gains=gains(types, truth, evaluation, resamples),
         profile=profile(types),
-        sensitivity=None if wrong is None else sensitivity(evaluation, wrong, resamples, seed),
+        sensitivity=None if wrong is None else sensitivity(evaluation, wrong, resamples),
         histograms=histograms(evaluation.windows[:, 0], truth, pairs.durations_s),
     )

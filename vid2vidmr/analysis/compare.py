@@ -87,7 +87,6 @@ def compare(
     simulated: bool = False,
     top: int = 10,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> Comparison:
     """Compare two evaluations of the same pairs.
 
@@ -103,7 +102,7 @@ def compare(
         Whether the features of either run were.
     top : int
         How many pairs to name in either direction.
-    resamples, seed : int
+    resamples : int
         Of the bootstrap.
 
     Raises
@@ -125,7 +124,7 @@ def compare(
         names=names,
         **scored_on(pairs, dataset, simulated),
         metrics=(first.metrics, second.metrics),
-        difference=paired_difference(first, second, resamples=resamples, seed=seed),
+        difference=paired_difference(first, second, resamples=resamples),
         p=paired_test(first, second).p,
         detectable=seen if math.isfinite(seen) else None,
         wins=int((ahead >= TIE).sum()),

@@ -23,6 +23,7 @@ from pydantic import ConfigDict, Field, ValidationError
 from vid2vidmr.data.info import SPLITS, DatasetInfo
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.files import read_json
+from vid2vidmr.records import fault
 from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
@@ -60,10 +61,8 @@ class Dataset:
         try:
             return _Description.model_validate(read_json(path))
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "the file"
             raise DataError(
-                f"{path} does not describe a data set ({field}: {first['msg']}): build it again."
+                f"{path} does not describe a data set ({fault(error)}): build it again."
             ) from None
 
     @cached_property

@@ -26,7 +26,7 @@ from pydantic import (
 from vid2vidmr.data.protocols import OFFICIAL, Protocol
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import read_jsonl, write_jsonl
-from vid2vidmr.records import Prediction, Record, Split
+from vid2vidmr.records import Prediction, Record, Split, fault
 
 SECONDS_DECIMALS = 4
 SCORE_DECIMALS = 6
@@ -138,10 +138,8 @@ def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Predicti
                 continue
             prediction = Prediction.model_validate(_own_form(value))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the line"
             raise DataError(
-                f"{path}, line {number}: {where}: {first['msg']}; expected "
+                f"{path}, line {number}: {fault(error, 'the line')}; expected "
                 f'{{"pair_id": "...", "windows": [[start_s, end_s, score], ...]}}.'
             ) from None
         earlier = lines.setdefault(prediction.pair_id, number)

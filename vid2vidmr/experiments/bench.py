@@ -24,6 +24,9 @@ from vid2vidmr.train.config import require_init
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
 
+Asked = tuple[str, str | None, str, Path | None]
+"""What `Setting.of` needs: method, preset, encoder, checkpoint to start from."""
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -90,31 +93,16 @@ def bench(
     # What would fail every run is said once.
     dataset.pairs(split).under("official", only=only)
     asked = _asked(dataset, methods, preset, encoder, init)
-    infos = {name: method_class(method).info for name, (method, *_) in asked.items()}
-    features_error: UserError | None = None
-    if any(info.needs_features for info in infos.values()):
-        try:
-            extract_features(dataset, encoder)
-        except UserError as error:
-            features_error = error
     runs = runs_home(dataset) if runs is None else runs
-    wanted = [
-        (name, seed) for name in asked for seed in (seeds if infos[name].needs_seeds else seeds[:1])
-    ]
-    errors: dict[tuple[str, int], Exception] = {}
-    if features_error is None:
-        neural = {
-            (name, seed): Setting.of(dataset, *asked[name], only=only)
-            for name, seed in wanted
-            if issubclass(method_class(asked[name][0]), NeuralMethod)
-        }
-        errors = fit_all(neural, runs)
+    wanted = []
+    for name, (method, *_) in asked.items():
+        of_method = seeds if method_class(method).info.needs_seeds else seeds[:1]
+        wanted += [(name, seed) for seed in of_method]
+    errors = _prepare(dataset, {run: asked[run[0]] for run in wanted}, encoder, runs, only)
     scored: list[Scored] = []
     failures: list[Failure] = []
     for name, seed in wanted:
         try:
-            if features_error is not None and infos[name].needs_features:
-                raise features_error
             if (name, seed) in errors:
                 raise errors[name, seed]
             setting = Setting.of(dataset, *asked[name], only=only)
@@ -128,9 +116,32 @@ def bench(
     return scored, failures
 
 
+def _prepare(
+    dataset: Dataset,
+    wanted: Mapping[tuple[str, int], Asked],
+    encoder: str,
+    runs: Path,
+    only: Manifest | None,
+) -> dict[tuple[str, int], Exception]:
+    """Make features and train networks; give the runs for which that failed, and why."""
+    classes = {run: method_class(asked[0]) for run, asked in wanted.items()}
+    looking = [run for run, cls in classes.items() if cls.info.needs_features]
+    try:
+        if looking:
+            extract_features(dataset, encoder)
+    except UserError as error:
+        return dict.fromkeys(looking, error)
+    neural = {
+        run: Setting.of(dataset, *wanted[run], only=only)
+        for run, cls in classes.items()
+        if issubclass(cls, NeuralMethod)
+    }
+    return fit_all(neural, runs)
+
+
 def _asked(
     dataset: Dataset, methods: Sequence[str], preset: str, encoder: str, init: Sequence[Path]
-) -> dict[str, tuple[str, str | None, str, Path | None]]:
+) -> dict[str, Asked]:
     """Give each row, bias rows last, with what `Setting.of` needs for it."""
     starts = _starts(init)
     asked = {
@@ -182,7 +193,7 @@ def _starts(folders: Sequence[Path]) -> dict[str, Path]:
 
 def _checked(
     dataset: Dataset, name: str, preset: str, encoder: str, starts: Mapping[str, Path]
-) -> tuple[str, str | None, str, Path | None]:
+) -> Asked:
     """Give what `Setting.of` needs; refuse presets that are not there or cannot start."""
     method, own = _parsed(name, preset)
     cls, config = method_class(method), preset_config(method, own)
