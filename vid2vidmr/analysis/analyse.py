@@ -76,7 +76,7 @@ def analyse(
     simulated : bool
         Whether the features were.
     wrong : Evaluation, optional
-        The same method with wrong queries, on ``pairs.wrong_queries()``.
+        The same method with wrong queries, on ``pairs.under(WRONG_QUERIES)``.
     resamples : int
         Of the bootstrap; 0 for no intervals.
     """

@@ -101,7 +101,7 @@ def query_sensitivity(right: Evaluation, wrong: Evaluation, *, resamples: int = 
     Parameters
     ----------
     right, wrong : Evaluation
-        The same method on `pairs` and on ``pairs.wrong_queries()``.
+        The same method on `pairs` and on ``pairs.under(WRONG_QUERIES)``.
     """
     return paired_difference(right, wrong, resamples=resamples)["mIoU"]
 
