@@ -140,4 +140,4 @@ def run_pairs(dataset: Dataset, header: PredictionHeader) -> PairSet:
 
 def score(pairs: PairSet, predictions: list[Prediction]) -> Evaluation:
     """Score with the intervals that boards show."""
-    return evaluate(pairs, predictions, resamples=1000, seed=0)
+    return evaluate(predictions, pairs, resamples=1000, seed=0)

@@ -116,4 +116,4 @@ def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | None
     header, predictions = read
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)
-    return Run(header, built, pairs, evaluate(pairs, predictions))
+    return Run(header, built, pairs, evaluate(predictions, pairs))

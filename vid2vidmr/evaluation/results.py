@@ -149,7 +149,7 @@ def evaluate_file(
         predictions = [p for p in predictions if p.pair_id in kept or p.pair_id not in known]
     if header is not None:
         header = header.model_copy(update={"protocol": pairs.protocol})
-    return header, evaluate(pairs, predictions)
+    return header, evaluate(predictions, pairs)
 
 
 def predicted_pairs(

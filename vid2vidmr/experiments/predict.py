@@ -82,7 +82,7 @@ def _predict_and_score(
     # Score what was written: a run that continues scores the same rounded numbers.
     header, read = read_predictions(predictions)
     assert header is not None
-    evaluation = evaluate(pairs, read)
+    evaluation = evaluate(read, pairs)
     result = folder / "result.json"
     write_result(header, evaluation, predictions, result, time_s, method.details())
     return evaluation

@@ -278,4 +278,4 @@ def _slug(pairs: PairSet) -> str:
 
 def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
     result = read_result(folder / "result.json")
-    return result, evaluate(pairs, read_predictions(folder / result.predictions)[1])
+    return result, evaluate(read_predictions(folder / result.predictions)[1], pairs)

@@ -161,11 +161,11 @@ FIRST = [(20.0, 30.0), (20.0, 26.0), (20.0, 24.0), (60.0, 70.0), (0.0, 5.0), Non
 def _scored(pairs: PairSet, first: list[tuple[float, float] | None]) -> Evaluation:
     """Score first windows; every list goes on with the truth."""
     return evaluate(
-        pairs,
         [
             Prediction(pair_id=name, windows=() if w is None else ((*w, 0.9), (*TRUTH, 0.1)))
             for name, w in zip(pairs.table["pair_id"], first, strict=True)
         ],
+        pairs,
         resamples=50,
     )
 
