@@ -122,7 +122,7 @@ def ablate(
             share, level = fields.pop("augmented"), fields.pop("level", "features")
             first = replace(setting, config=replace(base, **fields))
             name = f"pretraining-{first.key}-{level}-augmented{share:g}-seed{seed}"
-            home = folder / method / name
+            home = folder / cls.info.name / name
             homes[v.name, seed] = home
             pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share, level))
         fits[v.name, seed] = setting

@@ -115,11 +115,11 @@ def tune(
     best = done[0]
     if best.val_miou is None:
         raise UserError(f"No trial of {method} could be trained: {best.error}")
-    path = folder / f"tuned-{method}-{Path(preset).stem}.json"  # the preset may be a file
+    path = folder / f"tuned-{cls.info.name}-{Path(preset).stem}.json"  # the preset may be a file
     write_json(
         path,
         {
-            "method": method, "preset": preset, "seed": seed, "dataset": dataset.name,
+            "method": cls.info.name, "preset": preset, "seed": seed, "dataset": dataset.name,
             "dataset_fingerprint": dataset.fingerprint, "encoder": features.contract.encoder,
             "search": {name: list(values) for name, values in cls.search.items()},
             "config": asdict(best.config),
