@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from vid2vidmr.analysis.bias import Histogram, Sensitivity, histograms, sensitivity
 from vid2vidmr.analysis.error_types import gains, profile, shares, window_types
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.analysis.others import other_moments
-from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.analysis.runs import Run, open_run
 from vid2vidmr.records import Interval, Record
 
 
@@ -65,13 +65,9 @@ class Analysis(Record):
 
 
 def analyse(
-    pairs: PairSet,
-    evaluation: Evaluation,
-    dataset: Dataset,
+    run: str | Path,
+    dataset: str | Path | None = None,
     *,
-    name: str = "",
-    simulated: bool = False,
-    wrong: Evaluation | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Analysis:
@@ -79,31 +75,35 @@ def analyse(
 
     Parameters
     ----------
-    pairs : PairSet
-        Under the protocol that was scored.
-    evaluation : Evaluation
-        Of these pairs.
-    dataset : Dataset
-        Theirs; gives the other moments of their targets.
-    name : str
-    simulated : bool
-        Whether the features were.
-    wrong : Evaluation, optional
-        The same method with wrong queries, on ``pairs.wrong_queries()``.
+    run : str or Path
+        A result.json, or predictions with a header, see `open_run`.
+    dataset : str or Path, optional
+        Name, folder or repository of the data set; by default the name in the file.
     resamples, seed : int
         Of the bootstrap; 0 resamples for no intervals.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.analyse("runs/minimatch/matr/KEY-seed0/official/result.json").errors
     """
+    return analyse_run(open_run(Path(run), dataset), resamples=resamples, seed=seed)
+
+
+def analyse_run(run: Run, *, resamples: int = 1000, seed: int = 0) -> Analysis:
+    """Analyse a run that is open, see `analyse`."""
+    pairs, evaluation, dataset = run.pairs, run.evaluation, run.dataset
     truth = pairs.table[["start_s", "end_s"]].to_numpy("float64")
     others = other_moments(pairs, dataset.moments)
     types = window_types(evaluation.windows, truth, others)
     return Analysis(
-        name=name,
+        name=run.name,
         dataset=dataset.name,
         fingerprint=dataset.fingerprint,
         split=pairs.split,
         protocol=pairs.protocol,
         synthetic=dataset.info.synthetic,
-        simulated=simulated,
+        simulated=run.header.simulated,
         pairs=len(pairs),
         coverage=evaluation.coverage,
         metrics=evaluation.metrics,
@@ -112,6 +112,8 @@ def analyse(
         errors=shares(types, evaluation, resamples, seed),
         gains=gains(types, truth, evaluation, resamples, seed),
         profile=profile(types),
-        sensitivity=None if wrong is None else sensitivity(evaluation, wrong, resamples, seed),
+        sensitivity=None
+        if run.wrong is None
+        else sensitivity(evaluation, run.wrong, resamples, seed),
         histograms=histograms(evaluation.windows[:, 0], truth, pairs.durations_s),
     )

@@ -34,19 +34,11 @@ def analyze(
     """
     from rich.console import Console
 
-    from vid2vidmr.analysis import analyse, open_run
+    from vid2vidmr.analysis import analyse
     from vid2vidmr.analysis.page import write_analysis
     from vid2vidmr.analysis.terminal import analysis_lines
 
-    run = open_run(result, dataset)
-    found = analyse(
-        run.pairs,
-        run.evaluation,
-        run.dataset,
-        name=run.name,
-        simulated=run.header.simulated,
-        wrong=run.wrong,
-    )
+    found = analyse(result, dataset)
     page = result.with_name("analysis.html") if out is None else out
     write_analysis(found, page)
     if as_json:
@@ -71,20 +63,10 @@ def compare(
     from rich.console import Console
 
     from vid2vidmr.analysis import compare as compare_runs
-    from vid2vidmr.analysis import open_two
     from vid2vidmr.analysis.page import write_comparison
     from vid2vidmr.analysis.terminal import comparison_lines
 
-    a, b = open_two(first, second, dataset)
-    found = compare_runs(
-        a.pairs,
-        a.evaluation,
-        b.evaluation,
-        a.dataset,
-        names=(a.name, b.name),
-        simulated=a.header.simulated or b.header.simulated,
-        top=top,
-    )
+    found = compare_runs(first, second, dataset, top=top)
     if out is not None:
         write_comparison(found, out)
     if as_json:

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.experiments.parallel import fit_side_by_side
 from vid2vidmr.experiments.run import Setting, runs_home
@@ -47,10 +47,10 @@ class Trial:
 
 
 def tune(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     method: str,
     *,
-    trials: int,
+    trials: int = 16,
     preset: str = "small",
     seed: int = 0,
     runs: Path | None = None,
@@ -63,7 +63,8 @@ def tune(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
     method : str
         Name of a trained method; what is tried is in its `NeuralMethod.search`.
     trials : int
@@ -88,7 +89,14 @@ def tune(
     ------
     UserError
         If the method has nothing to search, or no trial could be trained.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> trials, preset = v.tune("minimatch", "moment_detr", trials=8)
+    >>> v.bench("minimatch", [f"moment_detr@{preset}"])
     """
+    dataset = load_dataset(dataset)
     cls = method_class(method)
     if not issubclass(cls, NeuralMethod) or not cls.search:
         raise UserError(f"{method} has nothing to tune: choose a trained method.")
