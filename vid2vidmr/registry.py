@@ -11,7 +11,7 @@ for. ``./early.py:Early`` is a class that no package registers.
 from __future__ import annotations
 
 import sys
-from importlib import import_module
+from importlib import import_module, reload
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from vid2vidmr.errors import UnknownNameError, UserError
 
 _from_files: list[EntryPoint] = []
 """What was asked for by its file, registered as long as this process lives."""
+_read_at: dict[Path, int] = {}
+"""When such a file had been written when it was read: a notebook edits it and asks again."""
 
 
 def _entries(kind: str) -> dict[str, EntryPoint]:
@@ -90,10 +92,14 @@ def _from_file(kind: str, path: Path, member: str) -> Any:
     if str(file.parent) not in sys.path:
         sys.path.append(str(file.parent))  # spawned processes inherit it, and can import the class
     try:
-        module = import_module(file.stem)
+        module, written = import_module(file.stem), file.stat().st_mtime_ns
+        own = Path(module.__file__ or "").resolve() == file
+        if own and _read_at.setdefault(file, written) != written:
+            reload(module)
+            _read_at[file] = written
     except Exception as error:
         raise UserError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
-    if Path(module.__file__ or "").resolve() != file:
+    if not own:
         raise UserError(
             f"{path} cannot be imported, {file.stem!r} is the name of another module "
             f"({module.__file__ or 'built in'}): rename the file."
@@ -109,6 +115,6 @@ def _from_file(kind: str, path: Path, member: str) -> Any:
         raise UserError(
             f"{path}:{member} calls itself {name!r}, as {taken.value} does: give it another name."
         )
-    if name is not None:
+    if name is not None and entry not in _from_files:
         _from_files.append(entry)
     return found

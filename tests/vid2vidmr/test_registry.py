@@ -137,6 +137,14 @@ def test_a_class_of_a_file_is_a_method_without_installing(
     assert method_class("start") is method_class(f"{file}:Start")
 
 
+def test_a_file_that_was_edited_is_read_again(file: Path) -> None:
+    before = method_class("starts.py:Start")
+    assert method_class("starts.py:Start") is before
+    file.write_text(METHOD.replace("= 4.0", "= 16.0"))
+    assert method_class("starts.py:Start").presets["default"].length_s == 16
+    assert method_class("start") is method_class("starts.py:Start") is not before
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
