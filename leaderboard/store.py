@@ -153,5 +153,5 @@ def rescore(
                 f"{field} is {value!r} in the predictions, {stated[field]!r} beside them."
             )
     require_board(header, path)
-    evaluation = evaluate(pairs_of(header), predictions)
+    evaluation = evaluate(predictions, pairs_of(header))
     return run.model_copy(update=scores_of(evaluation)), evaluation

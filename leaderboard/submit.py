@@ -212,7 +212,7 @@ def _checked(
     stored = work / f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
     write_predictions(stored, header, kept)
     data = gunzip(stored)
-    evaluation = evaluate(pairs, parse_predictions(data, file)[1])
+    evaluation = evaluate(parse_predictions(data, file)[1], pairs)
     return Result(
         header=header,
         kind=kind,

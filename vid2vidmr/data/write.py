@@ -67,6 +67,11 @@ def write_dataset(
     ------
     DataError
         If a table is empty, lacks a column, repeats an id, or names an id that does not exist.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.write_dataset(out, info, moments, {"train": train, "test": test}, videos)
     """
     moments = _check(moments, MOMENT_COLUMNS, f"{info.name}: the table of moments")
     floats = ["clip_start_s", "clip_end_s", "start_s", "end_s"]

@@ -112,7 +112,7 @@ def write_predictions(
     write_jsonl(path, lines())
 
 
-def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Prediction]]:
+def read_predictions(path: str | Path) -> tuple[PredictionHeader | None, list[Prediction]]:
     """Read a predictions file.
 
     Returns
@@ -125,7 +125,14 @@ def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Predicti
     ------
     DataError
         If the file is missing, a line is not JSON or not a prediction, or a pair comes twice.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> header, predictions = v.read_predictions("matr.jsonl")
+    >>> v.evaluate(predictions, v.load_dataset(header.dataset).pairs(header.split))
     """
+    path = Path(path)
     header: PredictionHeader | None = None
     predictions: list[Prediction] = []
     lines: dict[str, int] = {}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import (
@@ -71,12 +71,12 @@ class AblationResult:
 
 
 def ablate(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     method: str,
     table: str,
     *,
     preset: str | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: int | Sequence[int] = 3,
     runs: Path | None = None,
     encoder: str | None = None,
 ) -> AblationResult:
@@ -86,12 +86,14 @@ def ablate(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
     method, table : str
         Registered name, and a key of its `Method.ablations`.
     preset : str, optional
         What the variants change, by default `Ablation.preset`.
-    seeds : sequence of int
+    seeds : int or sequence of int
+        How many, or which.
     runs : Path, optional
         Folder of runs, by default `vid2vidmr.experiments.run.runs_home`.
     encoder : str, optional
@@ -103,7 +105,14 @@ def ablate(
         If the method has no such table.
     UserError
         If the preset can be none of its variants.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.ablate("minimatch", "matr", "2").rows[0].metrics["official"]["mIoU"]
     """
+    dataset = load_dataset(dataset)
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
     ablation = find_ablation(method, table)
     preset = preset or ablation.preset
     encoder = encoder or dataset.info.default_encoder
@@ -122,7 +131,7 @@ def ablate(
             share, level = fields.pop("augmented"), fields.pop("level", "features")
             first = replace(setting, config=replace(base, **fields))
             name = f"pretraining-{first.key}-{level}-augmented{share:g}-seed{seed}"
-            home = folder / method / name
+            home = folder / cls.info.name / name
             homes[v.name, seed] = home
             pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share, level))
         fits[v.name, seed] = setting

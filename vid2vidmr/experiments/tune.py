@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Setting, runs_home
@@ -47,10 +47,10 @@ class Trial:
 
 
 def tune(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     method: str,
     *,
-    trials: int,
+    trials: int = 16,
     preset: str = "small",
     seed: int = 0,
     runs: Path | None = None,
@@ -63,7 +63,8 @@ def tune(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
     method : str
         Name of a trained method; what is tried is in its `NeuralMethod.search`.
     trials : int
@@ -88,7 +89,14 @@ def tune(
     ------
     UserError
         If the method has nothing to search, or no trial could be trained.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> trials, preset = v.tune("minimatch", "moment_detr", trials=8)
+    >>> v.bench("minimatch", [f"moment_detr@{preset}"])
     """
+    dataset = load_dataset(dataset)
     cls = method_class(method)
     if not issubclass(cls, NeuralMethod) or not cls.search:
         raise UserError(f"{method} has nothing to tune: choose a trained method.")
@@ -115,11 +123,11 @@ def tune(
     best = done[0]
     if best.val_miou is None:
         raise UserError(f"No trial of {method} could be trained: {best.error}")
-    path = folder / f"tuned-{method}-{Path(preset).stem}.json"  # the preset may be a file
+    path = folder / f"tuned-{cls.info.name}-{Path(preset).stem}.json"  # the preset may be a file
     write_json(
         path,
         {
-            "method": method, "preset": preset, "seed": seed, "dataset": dataset.name,
+            "method": cls.info.name, "preset": preset, "seed": seed, "dataset": dataset.name,
             "dataset_fingerprint": dataset.fingerprint, "encoder": features.contract.encoder,
             "search": {name: list(values) for name, values in cls.search.items()},
             "config": asdict(best.config),

@@ -63,8 +63,8 @@ def test_what_it_imports_counts(tmp_path, monkeypatch):
     assert hashed(tmp_path, helper="FACTOR = 2") != before
     read = code._read
 
-    def changed(path: Path) -> tuple[str, list[Path]]:
-        text, imported = read(path)
+    def changed(path: Path, time: int) -> tuple[str, list[Path]]:
+        text, imported = read(path, time)
         return text + "changed" * (path.name == "windows.py"), imported
 
     monkeypatch.setattr(code, "_read", changed)
@@ -86,7 +86,7 @@ def code_files(method: type) -> set[str]:
         path = todo.pop()
         if path not in seen:
             seen.add(path)
-            todo += code._read(path)[1]
+            todo += code._read(path, 0)[1]
     return {path.name for path in seen}
 
 
