@@ -25,7 +25,7 @@ class SplitBy(StrEnum):
 
 
 Built = Annotated[
-    str, typer.Argument(metavar="DATASET", help="Name or folder of a built data set.")
+    str, typer.Argument(metavar="DATASET", help="Name, folder or Hub repository of a data set.")
 ]
 
 

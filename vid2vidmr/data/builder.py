@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, get_type_hints
 
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, data_home
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered
@@ -59,13 +59,16 @@ def dataset_builder(name: str) -> DatasetBuilder:
     return registered("dataset", name)()  # type: ignore[no-any-return]
 
 
-def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None) -> Dataset:
+def build_dataset(
+    name: str, out: str | Path | None = None, options: Mapping[str, Any] | None = None
+) -> Dataset:
     """Build a registered data set into a folder.
 
     Parameters
     ----------
     name : str
-    out : Path
+    out : str or Path, optional
+        By default where `vid2vidmr.load_dataset` finds it by its name.
     options : mapping of str to value, optional
         Those that are None or False were not given. Which ones a data set takes are the keyword
         parameters of its `DatasetBuilder.build`; a text is made an int or a Path by its type.
@@ -76,7 +79,14 @@ def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None
         If there is no such data set.
     UserError
         If an option does not apply to it.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.build_dataset("minimatch").counts
+    >>> v.build_dataset("minimatch", "data/small", {"videos": 30})
     """
+    folder = data_home() / name if out is None else Path(out)
     builder = dataset_builder(name)
     taken = _taken(builder)
     given = {k: v for k, v in (options or {}).items() if v is not None and v is not False}
@@ -87,7 +97,7 @@ def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None
                 f"{shown or f'{_flag(option)} {value}'} does not apply to {name}: leave it out "
                 f"({name} takes {', '.join(map(_flag, taken)) or 'no options'})."
             )
-    return builder.build(out, **{k: _typed(k, v, taken[k]) for k, v in given.items()})
+    return builder.build(folder, **{k: _typed(k, v, taken[k]) for k, v in given.items()})
 
 
 def _taken(builder: DatasetBuilder) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, VideoError
 from vid2vidmr.features.encoder import SUFFIX, Encoder
 from vid2vidmr.features.fast import fidelity
@@ -28,8 +28,8 @@ from vid2vidmr.progress import progress
 
 
 def extract_features(
-    dataset: Dataset,
-    encoder_name: str | Encoder,
+    dataset: Dataset | str | Path,
+    encoder: str | Encoder | None = None,
     out: Path | None = None,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -42,10 +42,11 @@ def extract_features(
 
     Parameters
     ----------
-    dataset : Dataset
-    encoder_name : str or Encoder
-        See `vid2vidmr.features.load.load_encoder`; ``simulated`` looks at no file, see
-        `vid2vidmr.features.simulated`.
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
+    encoder : str or Encoder, optional
+        See `vid2vidmr.features.load.load_encoder`, by default that of the data set; ``simulated``
+        looks at no file, see `vid2vidmr.features.simulated`.
     out : Path, optional
         Folder of the store; by default where `open_features` looks.
     device : str or torch.device, optional
@@ -63,10 +64,17 @@ def extract_features(
     ------
     FeatureError
         If no video could be encoded, or the store there was made differently.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.extract_features("minimatch", "efficientnet-lite0").path
     """
-    if encoder_name == SIMULATED:
+    dataset = load_dataset(dataset)
+    encoder = encoder or dataset.info.default_encoder
+    if encoder == SIMULATED:
         return simulate_features(dataset, out)
-    encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
+    encoder = load_encoder(encoder, device) if isinstance(encoder, str) else encoder
     folder = feature_folder(dataset, encoder.name) if out is None else out
     return extract_files(
         _files(dataset), encoder, folder, dataset.name, _durations_s(dataset), engine
@@ -75,7 +83,7 @@ def extract_features(
 
 def extract_shard(
     dataset: Dataset,
-    encoder_name: str | Encoder,
+    encoder: str | Encoder,
     shard: Shard,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -84,7 +92,7 @@ def extract_shard(
 
     Parameters
     ----------
-    dataset, encoder_name, device, engine
+    dataset, encoder, device, engine
         As of `extract_features`; not ``simulated``.
     shard : Shard
 
@@ -99,7 +107,7 @@ def extract_shard(
     FeatureError
         If a store there was made differently, or another process writes this shard.
     """
-    encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
+    encoder = load_encoder(encoder, device) if isinstance(encoder, str) else encoder
     folder = feature_folder(dataset, encoder.name)
     durations_s = _durations_s(dataset)
     present = {video: path for video, path in _files(dataset).items() if path is not None}
