@@ -80,7 +80,7 @@ class _Fitted(Method):
         super().__init__(config, seed)
         self._state: dict[str, Any] = {}
 
-    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
+    def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
         """Choose the windows.
 
         Raises
@@ -108,7 +108,7 @@ class _Fitted(Method):
                 )
             ]
         self._state = {"fitted_on": train.split, "pairs": len(train), "windows": windows}
-        self.save(folder)
+        super().fit(train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield the fitted windows, scored by their mean IoU on the pairs they were fitted on.

@@ -11,8 +11,8 @@ import torch
 
 from baselines.moment_detr import MomentDetr
 from baselines.moment_detr.config import MomentDetrConfig
-from baselines.moment_detr.losses import contrastive_align, losses
-from baselines.moment_detr.model import MomentDetrModel
+from baselines.moment_detr.losses import contrastive_align, losses_against
+from baselines.moment_detr.model import Model
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
@@ -154,7 +154,7 @@ def test_query_positions_let_the_model_see_the_order_of_the_query() -> None:
 
 def test_a_position_table_that_is_too_short_is_refused() -> None:
     with pytest.raises(UserError, match="position table"):
-        MomentDetrModel(replace(TINY, query_positions=True, max_query=33), DIM + 2, DIM)
+        Model(replace(TINY, query_positions=True, max_query=33), DIM)
 
 
 def test_contrastive_align_matches_its_formula() -> None:
@@ -170,7 +170,7 @@ def test_contrastive_loss_reaches_its_projections_on_every_layer() -> None:
     config = replace(TINY, contrastive=True)
     model = MomentDetr(config).build_model(DIM)
     batch = batch_of([12, 9], [(4.0, 9.0), (2.0, 6.0)])
-    found = losses(model(batch), targets(batch, 75), config)
+    found = losses_against(model(batch), targets(batch, 75), config)
     assert {"loss_contrastive_align", "loss_contrastive_align_0"} <= set(found)
     found["loss"].backward()
     assert model.contrastive_align_projection_query.weight.grad.abs().sum() > 0

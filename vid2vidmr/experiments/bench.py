@@ -22,8 +22,6 @@ from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.hub import checkpoint_folder
 from vid2vidmr.methods.load import method_class, method_names, preset_config
-from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.train.config import require_init
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
@@ -166,7 +164,7 @@ def _prepare(
     neural = {
         run: Setting.of(dataset, *wanted[run], only=only)
         for run, cls in classes.items()
-        if issubclass(cls, NeuralMethod)
+        if cls.has_weights
     }
     return fit_all(neural, runs)
 
@@ -228,16 +226,17 @@ def _checked(
 ) -> Asked:
     """Give what `Setting.of` needs; refuse presets that are not there or cannot start."""
     method, own = _parsed(name, preset)
-    cls, config = method_class(method), preset_config(method, own)
+    cls = method_class(method)
+    made = cls(preset_config(method, own))
     # Without @ the preset is for those that have one of that name.
     if "@" in name and own not in cls.presets and not str(own).endswith(".json"):
         raise UnknownNameError(f"preset of {method}", str(own), cls.presets)
-    if getattr(config, "query", "video") == "text":
+    if made.query == "text":
         open_captions(dataset, encoder)
-    if not getattr(config, "needs_init", False):
+    if not made.needs_init:
         return method, own, encoder, None
     if method not in starts:
-        require_init(config, method)
+        made.require_init()
     return method, own, encoder, starts[method]
 
 

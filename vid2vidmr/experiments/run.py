@@ -39,9 +39,8 @@ from vid2vidmr.files import file_name, file_sha256, read_json, write_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.load import method_class, preset_config
-from vid2vidmr.methods.neural import WEIGHTS, NeuralMethod
+from vid2vidmr.methods.neural import WEIGHTS
 from vid2vidmr.progress import is_main_process, progress
-from vid2vidmr.train.config import require_init
 
 
 def runs_home(dataset: Dataset) -> Path:
@@ -93,9 +92,9 @@ class Setting:
     def __post_init__(self) -> None:
         """Refuse to start a method from a checkpoint that is not there or has no weights."""
         if self.init is None:
-            require_init(self.config, self.method.info.name)
+            self.method(self.config).require_init()
             return
-        if not issubclass(self.method, NeuralMethod):
+        if not self.method.has_weights:
             raise UserError(
                 f"{self.method.info.name} has no weights that could start from {self.init}: leave "
                 "--init away."
@@ -133,7 +132,7 @@ class Setting:
     @cached_property
     def captions(self) -> FeatureStore | None:
         """Captions of the data set, None for methods that do not ask by text."""
-        return query_captions(self.dataset, self.config, self.features)
+        return query_captions(self.dataset, self.method(self.config), self.features)
 
     def pairs(self, split: str, protocol: str = "official") -> PairSet:
         """Pairs of a split under a protocol, with all that the method may look at."""
@@ -171,8 +170,8 @@ class Setting:
     def fitted(self, checkpoint: Path, seed: int, *, workers: int = 0, log: bool = False) -> Method:
         """Load the method from its checkpoint, after fitting it where there is none.
 
-        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice. Networks
-        take `workers` and `log`, see `vid2vidmr.train.trainer.fit`.
+        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice. `workers`
+        and `log`: see `Method.fit`.
 
         Raises
         ------
@@ -196,10 +195,8 @@ class Setting:
             else:
                 train = self.pairs("train" if "train" in splits else "val")
                 val = self.pairs("val" if "val" in splits else "train")
-                if isinstance(method, NeuralMethod):
-                    method.fit(train, val, checkpoint, self.init, workers=workers, log=log)
-                else:
-                    method.fit(train, val, checkpoint)
+                asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
+                method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
             if is_main_process():
                 write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
         method = self.method.load(checkpoint)
@@ -250,16 +247,16 @@ class Setting:
 
 
 def query_captions(
-    dataset: Dataset, config: Any, features: FeatureSource | None
+    dataset: Dataset, method: Method, features: FeatureSource | None
 ) -> FeatureStore | None:
-    """Captions to use with the features, for a config that asks by text; else None.
+    """Captions to use with the features, for a method that asks by text; else None.
 
     Raises
     ------
     FeatureError
         If there are none.
     """
-    if features is None or getattr(config, "query", "video") != "text":
+    if features is None or method.query != "text":
         return None
     return open_captions(dataset, features.contract.encoder)
 

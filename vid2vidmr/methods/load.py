@@ -18,7 +18,6 @@ def preset_config(name: str, preset: str | None = None) -> Any:
 
     Parameters
     ----------
-    name : str
     preset : str, optional
         Name, or a JSON file such as `vid2vidmr tune` writes; by default the first preset.
 

@@ -179,7 +179,7 @@ def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Pa
     zero = UniVtg(UniVtg.presets["zero-shot+T"])
     with pytest.raises(UserError, match=r"import-checkpoint univtg FILE --out FOLDER.*--init"):
         zero.fit(pairs, pairs, tmp_path / "zero")
-    zero.fit(pairs, pairs, tmp_path / "zero", tmp_path / "first")
+    zero.fit(pairs, pairs, tmp_path / "zero", init=tmp_path / "first")
     assert zero.config == replace(UniVtg.presets["zero-shot+T"], d=16, heads=2, ff=16,
                                   encoder_layers=1)  # fmt: skip
     assert "val_mIoU" not in zero.provenance
@@ -198,12 +198,14 @@ def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Pa
     pairs = replace(pairs, features=MemoryFeatures(real, videos))
     for preset, contract in (("zero-shot+T", WORDS), ("finetuned+V", None)):
         config = replace(UniVtg.presets[preset], epochs=0)
-        UniVtg(config).fit(pairs, pairs, tmp_path / preset, tmp_path / "published")
+        UniVtg(config).fit(pairs, pairs, tmp_path / preset, init=tmp_path / "published")
         back = UniVtg.load(tmp_path / preset)
         assert (back.encoder_contract, back.caption_contract) == (real, contract)
     # Any other preset still refuses another architecture.
     with pytest.raises(DataError, match="d 16 instead of 1024"):
-        UniVtg(UniVtg.presets["trained+T"]).fit(pairs, pairs, tmp_path / "x", tmp_path / "first")
+        UniVtg(UniVtg.presets["trained+T"]).fit(
+            pairs, pairs, tmp_path / "x", init=tmp_path / "first"
+        )
 
 
 def test_files_are_no_captions() -> None:
