@@ -18,7 +18,6 @@ from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.features.captions import open_captions
-from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.hub import checkpoint_folder
 from vid2vidmr.methods.load import method_class, method_names, preset_config
@@ -154,6 +153,8 @@ def _prepare(
     only: Manifest | None,
 ) -> dict[tuple[str, int], Exception]:
     """Make features and train networks; give the runs for which that failed, and why."""
+    from vid2vidmr.features.extract import extract_features  # opens video: slow to import
+
     classes = {run: method_class(asked[0]) for run, asked in wanted.items()}
     looking = [run for run, cls in classes.items() if cls.info.needs_features]
     try:
