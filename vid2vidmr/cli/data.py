@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
     from vid2vidmr.features.local import Engine
 
 
-def _names(incomplete: str) -> list[str]:
-    return [name for name in registered_names("dataset") if name.startswith(incomplete)]
+def _registered(kind: str) -> Callable[[str], list[str]]:
+    """Complete names that are registered."""
+    return lambda incomplete: [n for n in registered_names(kind) if n.startswith(incomplete)]
 
 
 Built = Annotated[
     str,
     typer.Argument(
-        metavar="DATASET", help="Name or folder of a built data set.", autocompletion=_names
+        metavar="DATASET",
+        help="Name or folder of a built data set.",
+        autocompletion=_registered("dataset"),
     ),
 ]
 
@@ -40,8 +44,8 @@ def features(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encoder (default: the data set's own, of captions clip-vit-b32); simulated needs "
-            "no video."
+            help="Encoder (default: the data set's own, of captions clip-vit-b32).",
+            autocompletion=_registered("encoder"),
         ),
     ] = None,
     captions: Annotated[
@@ -77,16 +81,13 @@ def features(
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
     name = encoder or built.info.default_encoder
-    if captions is not None or name == "simulated":
-        what = "--captions" if captions is not None else "--encoder simulated"
-        if part is not None:
-            raise UserError(f"--shard is of videos: leave it out with {what}.")
-        if engine is Where.ray:
-            raise UserError(f"--engine ray is of videos: leave it out with {what}.")
     if captions is not None:
-        from vid2vidmr.features.captions import ENCODER, encode_captions
+        for option in ["--shard"] * bool(part) + ["--engine ray"] * (engine is Where.ray):
+            raise UserError(f"{option} is of videos: leave it out with --captions.")
+        from vid2vidmr.features.captions import encode_captions
+        from vid2vidmr.features.load import DEFAULT_ENCODER
 
-        typer.echo(encode_captions(built, captions, encoder or ENCODER, device=device)[1])
+        typer.echo(encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1])
         return
     from vid2vidmr.features.extract import extract_features, extract_shard
     from vid2vidmr.features.local import encode_here
