@@ -24,7 +24,7 @@ import pandas as pd
 import pyarrow.compute
 import pyarrow.parquet  # noqa: F401  (imports are no part of what is measured)
 
-from builders.own.pairs import own_pairs
+from builders.custom.pairs import custom_pairs
 from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.pairs import PairSet
@@ -102,7 +102,7 @@ def write(folder: Path, each: int, limit: int | None) -> int:
             "status": "missing",
         }
     )
-    pairs = own_pairs(table, False, 0, limit)
+    pairs = custom_pairs(table, False, 0, limit)
     return int(write_dataset(folder, INFO, table, pairs, videos).counts["pairs"]["train"])
 
 

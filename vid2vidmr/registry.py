@@ -1,7 +1,8 @@
 """Plug-ins are found by entry points, so that a third party adds one from outside.
 
 Groups: ``vid2vidmr.methods`` (subclasses of `vid2vidmr.Method`), ``vid2vidmr.datasets``
-(subclasses of `vid2vidmr.DatasetBuilder`), ``vid2vidmr.reports`` (functions that give the rows of a
+(subclasses of `vid2vidmr.DatasetBuilder`), ``vid2vidmr.encoders`` (functions that load an encoder,
+see `vid2vidmr.features.load`), ``vid2vidmr.reports`` (functions that give the rows of a
 table of a publication by its name) and ``vid2vidmr.commands`` (Typer apps or functions that become
 commands). ``vid2vidmr.method_groups`` are mappings of names to such subclasses: the method
 ``vlm:qwen3-vl-8b`` is ``qwen3-vl-8b`` of the group ``vlm``. Nothing is imported before it is asked

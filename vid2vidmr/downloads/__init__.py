@@ -3,7 +3,15 @@
 See ``docs/downloads.md``.
 """
 
-from vid2vidmr.downloads.dataset import Status, download_videos, status, with_files
+from vid2vidmr.downloads.dataset import (
+    Status,
+    download_videos,
+    note_arrived,
+    status,
+    wanted_videos,
+    with_files,
+    write_manifest,
+)
 from vid2vidmr.downloads.download import Wanted, download, retried
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
@@ -21,8 +29,11 @@ __all__ = [
     "classify",
     "download",
     "download_videos",
+    "note_arrived",
     "read_states",
     "retried",
     "status",
+    "wanted_videos",
     "with_files",
+    "write_manifest",
 ]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.contract import TEXT
 from vid2vidmr.errors import DataError, FeatureError
+from vid2vidmr.features.load import DEFAULT_ENCODER
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import file_sha256, read_jsonl
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.features.text import TextEncoder
 
-ENCODER = "clip-vit-b32"
-"""Whose text tower encodes captions if nobody says otherwise."""
 BATCH = 64
 
 
@@ -71,7 +70,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
 def encode_captions(
     dataset: Dataset,
     path: Path,
-    encoder_name: str | TextEncoder = ENCODER,
+    encoder_name: str | TextEncoder = DEFAULT_ENCODER,
     out: Path | None = None,
     device: str | torch.device | None = None,
 ) -> tuple[FeatureStore, str]:

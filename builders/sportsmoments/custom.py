@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from builders.own.build import Choices, build_own
-from builders.own.table import raise_faults, read_moments
+from builders.custom.build import Choices, build_custom
+from builders.custom.table import raise_faults, read_moments
 from builders.sportsmoments.matches import MatchIds, repair_match_ids
 from builders.sportsmoments.tables import Released, read_released
 from builders.sportsmoments.verify import EXPECTED
@@ -42,7 +42,7 @@ def build_from_matches(
         If rows name other matches or other classes.
     """
     released = read_released()
-    table, matches = own_moments(path, released)
+    table, matches = custom_moments(path, released)
     for damaged, meant in matches.repaired.items():
         print(f"{damaged} of vids.txt is {meant}.")
     for damaged in matches.unresolved:
@@ -65,10 +65,10 @@ def build_from_matches(
     choices = Choices(
         seed, margin, "class", cross_video_only, distractors, splits, max_pairs_per_class
     )
-    return build_own(out, info, path, table, choices, None, download, cut)
+    return build_custom(out, info, path, table, choices, None, download, cut)
 
 
-def own_moments(path: Path, released: Released) -> tuple[pd.DataFrame, MatchIds]:
+def custom_moments(path: Path, released: Released) -> tuple[pd.DataFrame, MatchIds]:
     """Read the CSV file; give its moments, and the list of matches repaired with its ids too.
 
     Raises
