@@ -41,9 +41,6 @@ def ask(
     ----------
     requests : mapping of str to Request
         By their keys: what is asked twice is asked once.
-    ledger : Ledger
-    config : VlmConfig
-    frames : Frames
     url : str or None
         Of a server, see `open_runner`; it is asked as `settings` say.
 

@@ -82,14 +82,10 @@ def prepare(
 
     Parameters
     ----------
-    dataset : Dataset
-    pairs : PairSet
-    config : VlmConfig
     header : PredictionHeader
         Its seed chooses wording and order.
     folder : Path
         Where the file goes.
-    frames : Frames
     captions : mapping of str to str, optional
         Query moment to caption; needed by the protocol ``caption``.
 

@@ -48,7 +48,6 @@ def dataset_card(
 
     Parameters
     ----------
-    dataset : Dataset
     licence : str
         Of the annotations.
     contracts : mapping of str to FeatureContract

@@ -30,7 +30,6 @@ def croissant(
 
     Parameters
     ----------
-    dataset : Dataset
     folder : Path
         Where the files lie.
     tables : mapping of str to tuple of str

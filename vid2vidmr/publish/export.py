@@ -97,10 +97,8 @@ def export_layout(
 
     Parameters
     ----------
-    dataset : Dataset
     layout : str
         One of `LAYOUTS`.
-    features : FeatureStore
     out : Path
         Folder, one a data set, layout and store.
     splits : iterable of str, optional

@@ -36,8 +36,6 @@ def write_published(
 
     Parameters
     ----------
-    dataset : Dataset
-    out : Path
     encoder : str, optional
         Add the features of this encoder.
     licence : str, optional
