@@ -11,6 +11,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from vid2vidmr.tables.files import markdown_table
+
 ROUNDS = 5
 
 
@@ -52,10 +54,8 @@ def in_process(work: Callable[..., Any], *arguments: Any) -> Any:
         return pool.submit(work, *arguments).result()
 
 
-def print_table(heads: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+def print_table(heads: list[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
     """Print Markdown: the first column to the left, the others to the right."""
     if title:
         print(f"\n{title}\n")
-    print(f"| {' | '.join(heads)} |\n|---|{'---:|' * (len(heads) - 1)}")
-    for row in rows:
-        print(f"| {' | '.join(map(str, row))} |", flush=True)
+    print(*markdown_table(heads, ([str(cell) for cell in row] for row in rows), texts=1), sep="\n")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +49,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    """Write one JSON value a line, atomically."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    """Write one JSON value a line, atomically; compressed if the name ends with ``.gz``."""
+    with replacing(path) as temporary, ExitStack() as opened:
+        file: Any = opened.enter_context(temporary.open("wb"))
+        if path.suffix == ".gz":  # without name and time: the same rows are the same bytes
+            file = opened.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+            line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+            file.write(line.encode())
 
 
 def read_json(path: Path) -> Any:
@@ -70,15 +76,16 @@ def read_json(path: Path) -> Any:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield (line number, value) for every line that is not blank.
+    """Yield (line number, value) for every line that is not blank; ``.gz`` is uncompressed.
 
     Raises
     ------
     DataError
         If the file is missing or a line is not JSON.
     """
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        file = path.open(encoding="utf-8")
+        file = opened(path, "rt", encoding="utf-8")
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     number = 0
@@ -93,6 +100,8 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
             ) from None
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not UTF-8 text after line {number}: {error}.") from None
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{path} is damaged after line {number}: {error}.") from None
 
 
 def file_sha256(path: Path) -> str:

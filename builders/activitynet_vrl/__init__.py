@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from vid2vidmr.data.builder import DatasetBuilder
+from vid2vidmr.data.choice import at_most, numbered_pairs
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import SPLITS, DatasetInfo
-from vid2vidmr.data.pair_ids import at_most, pair_table
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
 
@@ -81,7 +81,7 @@ class ActivityNetVRL(DatasetBuilder):
             out,
             self.info,
             moments,
-            {split: pair_table(*rows[split], ids[split], split) for split in SPLITS},
+            {split: numbered_pairs(*rows[split], ids[split], split) for split in SPLITS},
             with_files(released.videos, out),
             options=options,
         )

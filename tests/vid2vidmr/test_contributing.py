@@ -67,8 +67,8 @@ def test_the_page_works_as_written(package: Path, tmp_path: Path) -> None:
         run(package, tmp_path, *arguments)
 
     results = [json.loads(p.read_text()) for p in tmp_path.glob("runs/clips/early/*/*/result.json")]
-    assert {result["protocol"] for result in results} >= {"official", "recropped"}
-    (official,) = [result for result in results if result["protocol"] == "official"]
+    assert {result["header"]["protocol"] for result in results} >= {"official", "recropped"}
+    (official,) = [result for result in results if result["header"]["protocol"] == "official"]
     # The query lasts 8 or 10 s and the moment the other of the two, both from 0: IoU 0.8.
     assert official["metrics"]["mIoU"]["value"] == pytest.approx(80.0)
     assert official["kind"] == "untrained"

@@ -8,23 +8,20 @@ from vid2vidmr.analysis.bias import Histogram, Sensitivity, histograms, sensitiv
 from vid2vidmr.analysis.error_types import gains, profile, shares, window_types
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.analysis.others import other_moments
+from vid2vidmr.analysis.scored import ScoredOn, scored_on
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation.evaluate import Evaluation
-from vid2vidmr.records import Interval, Record
+from vid2vidmr.records import Interval
 
 
-class Analysis(Record):
+class Analysis(ScoredOn):
     """Where a run does well, what goes wrong, and what mending it would give.
 
     Attributes
     ----------
     name : str
         Method, preset, seed; what the run is called.
-    dataset, fingerprint, split, protocol : str
-    synthetic, simulated : bool
-        The videos were rendered; the features were made without a video.
-    pairs : int
     coverage : float
         Share of the pairs with at least one valid window, in [0, 1].
     metrics : dict of str to Interval
@@ -42,17 +39,9 @@ class Analysis(Record):
         Percent of each type among the first 1, 2, ... windows of every pair.
     sensitivity : Sensitivity or None
         None where there is no run with wrong queries.
-    histograms : tuple of Histogram
     """
 
     name: str
-    dataset: str
-    fingerprint: str
-    split: str
-    protocol: str
-    synthetic: bool
-    simulated: bool
-    pairs: int
     coverage: float
     metrics: dict[str, Interval]
     breakdowns: tuple[Breakdown, ...]
@@ -85,7 +74,6 @@ def analyse(
         Of these pairs.
     dataset : Dataset
         Theirs; gives the other moments of their targets.
-    name : str
     simulated : bool
         Whether the features were.
     wrong : Evaluation, optional
@@ -98,13 +86,7 @@ def analyse(
     types = window_types(evaluation.windows, truth, others)
     return Analysis(
         name=name,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        split=pairs.split,
-        protocol=pairs.protocol,
-        synthetic=dataset.info.synthetic,
-        simulated=simulated,
-        pairs=len(pairs),
+        **scored_on(pairs, dataset, simulated),
         coverage=evaluation.coverage,
         metrics=evaluation.metrics,
         breakdowns=breakdowns(pairs, evaluation, dataset.videos, resamples, seed),

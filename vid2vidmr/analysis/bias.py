@@ -9,9 +9,8 @@ import numpy as np
 
 from vid2vidmr.analysis.groups import METRICS
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation.bootstrap import intervals
-from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.paired import pair_intervals, paired_difference
 from vid2vidmr.records import Interval, Record
 from vid2vidmr.windows import temporal_iou
 
@@ -41,8 +40,6 @@ class Histogram(Record):
 
     Attributes
     ----------
-    name : str
-    bins : tuple of str
     truth, predicted : tuple of float
         Percent of the pairs, and of the valid first windows, in each bin.
     """
@@ -65,14 +62,7 @@ def sensitivity(right: Evaluation, wrong: Evaluation, resamples: int, seed: int)
         raise DataError("The runs with right and with wrong queries are not of the same pairs.")
     lost = paired_difference(right, wrong, resamples=resamples, seed=seed)
     stays = temporal_iou(right.windows[:, 0], wrong.windows[:, 0]) > UNCHANGED_IOU
-    unchanged = intervals(
-        ["unchanged"],
-        100.0 * stays[:, None],
-        right.query_clusters,
-        right.target_clusters,
-        resamples,
-        seed,
-    )
+    unchanged = pair_intervals(right, ["unchanged"], 100.0 * stays[:, None], resamples, seed)
     return Sensitivity(drop={name: lost[name] for name in METRICS}, **unchanged)
 
 

@@ -6,11 +6,12 @@ import math
 
 import numpy as np
 
+from vid2vidmr.analysis.scored import ScoredOn, scored_on
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.paired import paired_difference
 from vid2vidmr.evaluation.significance import detectable_difference, paired_test
 from vid2vidmr.records import Interval, Record, Window
 
@@ -23,7 +24,6 @@ class Disagreement(Record):
 
     Attributes
     ----------
-    pair_id, label, target_video : str
     duration_s : float
         Length of the target.
     truth : tuple of float
@@ -43,16 +43,13 @@ class Disagreement(Record):
     iou: tuple[float, float]
 
 
-class Comparison(Record):
+class Comparison(ScoredOn):
     """Two runs on the same pairs.
 
     Attributes
     ----------
     names : tuple of str
         First and second run.
-    dataset, fingerprint, split, protocol : str
-    synthetic, simulated : bool
-    pairs : int
     metrics : tuple of dict of str to Interval
         Of either run, percent.
     difference : dict of str to Interval
@@ -69,13 +66,6 @@ class Comparison(Record):
     """
 
     names: tuple[str, str]
-    dataset: str
-    fingerprint: str
-    split: str
-    protocol: str
-    synthetic: bool
-    simulated: bool
-    pairs: int
     metrics: tuple[dict[str, Interval], dict[str, Interval]]
     difference: dict[str, Interval]
     p: float
@@ -103,7 +93,6 @@ def compare(
 
     Parameters
     ----------
-    pairs : PairSet
     first, second : Evaluation
         Of these pairs, in their order.
     dataset : Dataset
@@ -134,13 +123,7 @@ def compare(
 
     return Comparison(
         names=names,
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        split=pairs.split,
-        protocol=pairs.protocol,
-        synthetic=dataset.info.synthetic,
-        simulated=simulated,
-        pairs=len(pairs),
+        **scored_on(pairs, dataset, simulated),
         metrics=(first.metrics, second.metrics),
         difference=paired_difference(first, second, resamples=resamples, seed=seed),
         p=paired_test(first, second).p,

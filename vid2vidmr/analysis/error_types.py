@@ -24,9 +24,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.evaluate import Evaluation
 from vid2vidmr.evaluation.metrics import per_pair_metrics
+from vid2vidmr.evaluation.paired import pair_intervals
 from vid2vidmr.records import Interval
 from vid2vidmr.windows import temporal_iou
 
@@ -121,14 +121,7 @@ def shares(
 ) -> dict[str, Interval]:
     """Share of the first windows that is of each of `FIRST_TYPES`, percent of the pairs."""
     columns = np.stack([types[:, 0] == TYPES.index(name) for name in FIRST_TYPES], axis=1)
-    return intervals(
-        list(FIRST_TYPES),
-        100.0 * columns,
-        evaluation.query_clusters,
-        evaluation.target_clusters,
-        resamples,
-        seed,
-    )
+    return pair_intervals(evaluation, FIRST_TYPES, 100.0 * columns, resamples, seed)
 
 
 def gains(
@@ -144,14 +137,7 @@ def gains(
         _metrics(fixed(evaluation.windows, truth, types, [fix]), truth) - now for fix in FIXES
     ]
     names = [f"{fix}/{metric}" for fix in FIXES for metric in GAIN_METRICS]
-    found = intervals(
-        names,
-        np.concatenate(values, axis=1),
-        evaluation.query_clusters,
-        evaluation.target_clusters,
-        resamples,
-        seed,
-    )
+    found = pair_intervals(evaluation, names, np.concatenate(values, axis=1), resamples, seed)
     return {fix: {metric: found[f"{fix}/{metric}"] for metric in GAIN_METRICS} for fix in FIXES}
 
 

@@ -33,8 +33,6 @@ class Group(Record):
 
     Attributes
     ----------
-    name : str
-    pairs : int
     metrics : dict of str to Interval
         `METRICS`, percent; no intervals from fewer than 5 query videos or 5 target videos.
     """
@@ -66,7 +64,6 @@ def breakdowns(
 
     Parameters
     ----------
-    pairs : PairSet
     evaluation : Evaluation
         Of these pairs.
     videos : DataFrame

@@ -35,8 +35,9 @@ def analyze(
     from rich.console import Console
 
     from vid2vidmr.analysis import analyse, open_run
-    from vid2vidmr.analysis.page import write_analysis
+    from vid2vidmr.analysis.page import analysis_page
     from vid2vidmr.analysis.terminal import analysis_lines
+    from vid2vidmr.files import write_text
 
     run = open_run(result, dataset)
     found = analyse(
@@ -48,7 +49,7 @@ def analyze(
         wrong=run.wrong,
     )
     page = result.with_name("analysis.html") if out is None else out
-    write_analysis(found, page)
+    write_text(page, analysis_page(found))
     if as_json:
         print_json({**found.model_dump(mode="json"), "page": str(page)})
         return
@@ -72,8 +73,9 @@ def compare(
 
     from vid2vidmr.analysis import compare as compare_runs
     from vid2vidmr.analysis import open_two
-    from vid2vidmr.analysis.page import write_comparison
+    from vid2vidmr.analysis.page import comparison_page
     from vid2vidmr.analysis.terminal import comparison_lines
+    from vid2vidmr.files import write_text
 
     a, b = open_two(first, second, dataset)
     found = compare_runs(
@@ -86,7 +88,7 @@ def compare(
         top=top,
     )
     if out is not None:
-        write_comparison(found, out)
+        write_text(out, comparison_page(found))
     if as_json:
         print_json({**found.model_dump(mode="json"), "page": out and str(out)})
         return

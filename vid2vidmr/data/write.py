@@ -42,8 +42,6 @@ def write_dataset(
 
     Parameters
     ----------
-    out : Path
-    info : DatasetInfo
     moments, videos : DataFrame
         With the columns `MOMENT_COLUMNS` and `VIDEO_COLUMNS`; `path` is relative to `out`, None
         where there is no file.

@@ -69,7 +69,6 @@ def evaluate(
 
     Parameters
     ----------
-    pairs : PairSet
     predictions : iterable of Prediction
         In any order.
     resamples : int

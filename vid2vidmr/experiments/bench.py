@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,16 +12,13 @@ from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
-from vid2vidmr.experiments.parallel import fit_side_by_side
+from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.features.captions import open_captions
+from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.load import method_class, method_names, preset_config
-from vid2vidmr.methods.neural import NeuralMethod
-from vid2vidmr.train.config import require_init
 
-BIAS_ROWS = ("random", "whole-video", "centre", "prior")
-"""Methods that never look at the query; a part of every table."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
 
@@ -55,7 +53,6 @@ def bench(
 
     Parameters
     ----------
-    dataset : Dataset
     methods : sequence of str
         Registered names, with a preset of their own as ``name@preset``; ``["all"]`` is all that are
         registered by themselves, not those of a group.
@@ -63,7 +60,6 @@ def bench(
         Folder of runs, by default `runs_home`.
     seeds : sequence of int
         Seeds of methods that they change; the others run the first one only.
-    protocols : sequence of str
     preset : str
         For methods that have presets and are asked for without one.
     encoder : str, optional
@@ -88,39 +84,31 @@ def bench(
     UserError
         If something was asked for that cannot run, before anything does.
     """
-    names = _names(methods)
     encoder = encoder or dataset.info.default_encoder
-    starts = _starts(init)
-    pairs = dataset.pairs(split)  # what would fail every run is said once
-    if only is not None:
-        only.restrict(pairs)
-    asked = {name: _checked(dataset, name, preset, encoder, starts) for name in names}
-    if unused := starts.keys() - {method for method, *_, start in asked.values() if start}:
-        raise UserError(
-            f"No preset that was asked for starts from a checkpoint of {min(unused)}: leave its "
-            "--init away, or ask for one such as finetuned+V."
-        )
+    # What would fail every run is said once.
+    dataset.pairs(split).under("official", only=only)
+    asked = _asked(dataset, methods, preset, encoder, init)
     infos = {name: method_class(method).info for name, (method, *_) in asked.items()}
     features_error: UserError | None = None
     if any(info.needs_features for info in infos.values()):
         try:
-            _ensure_features(dataset, encoder)
+            extract_features(dataset, encoder)
         except UserError as error:
             features_error = error
     runs = runs_home(dataset) if runs is None else runs
-    scored: list[Scored] = []
-    failures: list[Failure] = []
     wanted = [
-        (name, seed) for name in names for seed in (seeds if infos[name].needs_seeds else seeds[:1])
+        (name, seed) for name in asked for seed in (seeds if infos[name].needs_seeds else seeds[:1])
     ]
     errors: dict[tuple[str, int], Exception] = {}
     if features_error is None:
         neural = {
             (name, seed): Setting.of(dataset, *asked[name], only=only)
             for name, seed in wanted
-            if issubclass(method_class(asked[name][0]), NeuralMethod)
+            if method_class(asked[name][0]).has_weights
         }
-        errors = fit_side_by_side(neural, runs)
+        errors = fit_all(neural, runs)
+    scored: list[Scored] = []
+    failures: list[Failure] = []
     for name, seed in wanted:
         try:
             if features_error is not None and infos[name].needs_features:
@@ -138,10 +126,37 @@ def bench(
     return scored, failures
 
 
-def _names(methods: Sequence[str]) -> list[str]:
-    asked = method_names() if list(methods) == ["all"] else list(methods)
+def _asked(
+    dataset: Dataset, methods: Sequence[str], preset: str, encoder: str, init: Sequence[Path]
+) -> dict[str, tuple[str, str | None, str, Path | None]]:
+    """Give each row, bias rows last, with what `Setting.of` needs for it."""
+    starts = _starts(init)
+    asked = {
+        name: _checked(dataset, name, preset, encoder, starts) for name in _names(list(methods))
+    }
+    if unused := starts.keys() - {method for method, *_, start in asked.values() if start}:
+        raise UserError(
+            f"No preset that was asked for starts from a checkpoint of {min(unused)}: leave its "
+            "--init away, or ask for one such as finetuned+V."
+        )
+    return asked
+
+
+def bias_rows() -> list[str]:
+    """Names of the methods that never look at the query; a part of every table."""
+    found = []
+    for name in method_names():
+        with suppress(UserError):  # one that cannot be imported says so when it is asked for
+            if method_class(name).info.kind == "bias":
+                found.append(name)
+    return found
+
+
+def _names(methods: list[str]) -> list[str]:
+    asked = method_names() if methods == ["all"] else methods
+    bias = bias_rows()
     rank = {"trained": 0, "untrained": 1, "bias": 2}
-    wanted = dict.fromkeys([*(n for n in asked if n not in BIAS_ROWS), *BIAS_ROWS])
+    wanted = dict.fromkeys([*(n for n in asked if n not in bias), *bias])
     return sorted(wanted, key=lambda name: rank[method_class(_parsed(name)[0]).info.kind])
 
 
@@ -168,27 +183,24 @@ def _checked(
 ) -> tuple[str, str | None, str, Path | None]:
     """Give what `Setting.of` needs; refuse presets that are not there or cannot start."""
     method, own = _parsed(name, preset)
-    cls, config = method_class(method), preset_config(method, own)
+    cls = method_class(method)
+    made = cls(preset_config(method, own))
     # Without @ the preset is for those that have one of that name.
     if "@" in name and own not in cls.presets and not str(own).endswith(".json"):
         raise UnknownNameError(f"preset of {method}", str(own), cls.presets)
-    if getattr(config, "query", "video") == "text":
+    if made.query == "text":
         open_captions(dataset, encoder)
-    if not getattr(config, "needs_init", False):
+    if not made.needs_init:
         return method, own, encoder, None
     if method not in starts:
-        require_init(config, method)
+        made.require_init()
     return method, own, encoder, starts[method]
 
 
 def _named(run: Scored, preset: str | None) -> Scored:
     """Call a run by the preset that was asked for: another one may have the same config."""
-    if preset not in method_class(run.result.method).presets:
+    header = run.result.header
+    if preset not in method_class(header.method).presets:
         return run
-    return replace(run, result=run.result.model_copy(update={"preset": preset}))
-
-
-def _ensure_features(dataset: Dataset, encoder: str) -> None:
-    from vid2vidmr.features.extract import extract_features
-
-    extract_features(dataset, encoder)
+    header = header.model_copy(update={"preset": preset})
+    return replace(run, result=run.result.model_copy(update={"header": header}))

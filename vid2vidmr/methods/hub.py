@@ -86,39 +86,20 @@ def model_card(info: MethodInfo, checkpoint: Mapping[str, Any], where: str) -> s
 
     Parameters
     ----------
-    info : MethodInfo
     checkpoint : mapping
         What ``method.json`` says: ``config``, ``seed``, ``provenance``.
     where : str
         The repository or folder that it lies in.
     """
-    from huggingface_hub import EvalResult, ModelCardData
+    from huggingface_hub import ModelCardData
 
-    known = checkpoint["provenance"]
-    results = []
-    if "val_mIoU" in known and "dataset" in known:
-        results.append(
-            EvalResult(
-                task_type="video-to-video-moment-retrieval",
-                dataset_type=known["dataset"],
-                dataset_name=known["dataset"],
-                dataset_split="val",
-                dataset_revision=known["dataset_fingerprint"],
-                metric_type="mIoU",
-                metric_name="mIoU, mean of the official and the recropped protocol",
-                metric_value=round(known["val_mIoU"], 2),
-            )
-        )
+    known = {name: value for name, value in checkpoint["provenance"].items() if value is not None}
+    tags = ["video-moment-retrieval", info.name, *(["synthetic"] if known.get("synthetic") else [])]
     data = ModelCardData(
-        library_name="vid2vidmr",
-        tags=[
-            "video-moment-retrieval",
-            info.name,
-            *(["synthetic"] if known.get("synthetic") else []),
-        ],
-        model_name=info.name,
-        eval_results=results or None,
+        library_name="vid2vidmr", tags=tags, model_name=info.name, eval_results=_val_score(known)
     )
+    if versions := known.get("versions"):
+        known["versions"] = ", ".join(f"{name} {version}" for name, version in versions.items())
     facts = "\n".join(f"- {name}: {value}" for name, value in sorted(known.items()))
     return f"""---
 {data.to_yaml()}
@@ -143,3 +124,22 @@ print(method.retrieve("query.mp4", "target.mp4").windows)
 {json.dumps(checkpoint["config"], indent=2)}
 ```
 """
+
+
+def _val_score(known: Mapping[str, Any]) -> list[Any] | None:
+    """Say for the Hub what a checkpoint scored on val, None if nobody knows."""
+    from huggingface_hub import EvalResult
+
+    if "val_mIoU" not in known or "dataset" not in known:
+        return None
+    score = EvalResult(
+        task_type="video-to-video-moment-retrieval",
+        dataset_type=known["dataset"],
+        dataset_name=known["dataset"],
+        dataset_split="val",
+        dataset_revision=known["dataset_fingerprint"],
+        metric_type="mIoU",
+        metric_name="mIoU, mean of the official and the recropped protocol",
+        metric_value=round(known["val_mIoU"], 2),
+    )
+    return [score]

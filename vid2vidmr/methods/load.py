@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.registry import registered, registered_names
-
-if TYPE_CHECKING:
-    from vid2vidmr.methods.base import Method
 
 
 def preset_config(name: str, preset: str | None = None) -> Any:
@@ -20,7 +17,6 @@ def preset_config(name: str, preset: str | None = None) -> Any:
 
     Parameters
     ----------
-    name : str
     preset : str, optional
         Name, or a JSON file such as `vid2vidmr tune` writes; by default the first preset.
 

@@ -254,7 +254,7 @@ def test_other_moments_move_with_the_cut_and_need_half_of_themselves_in_it(tmp_p
     for row, (start, end) in enumerate([(10, 80), (10, 66), (10, 65), (10, 64), (18, 40)]):
         cut.loc[row, ["clip_start_s", "clip_end_s"]] = [start, end]
         cut.loc[row, ["start_s", "end_s"]] -= start
-    found = other_moments(PairSet(cut, "test", "recropped"), dataset.moments)
+    found = other_moments(PairSet(cut, "test"), dataset.moments)
     np.testing.assert_array_equal(found[:, 0], [(50, 60), (50, 56), (50, 55), NONE, NONE, OTHER])
 
 

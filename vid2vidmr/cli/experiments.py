@@ -1,4 +1,4 @@
-"""The command that searches a config on val."""
+"""Commands that train variants of a config: tune, ablate."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from vid2vidmr.cli.methods import (
     SeedOption,
 )
 from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.scores import parsed_seeds
 
 
 def tune(
@@ -45,15 +46,7 @@ def tune(
         encoder=encoder,
     )  # fmt: skip
     if as_json:
-        print_json(
-            {
-                "trials": [
-                    {"number": t.number, "changes": t.changes, "val_mIoU": t.val_miou,
-                     "error": t.error} for t in found
-                ],
-                "preset": str(path),
-            }
-        )  # fmt: skip
+        print_json({"trials": [trial.to_json() for trial in found], "preset": str(path)})
         return
     rows = []
     for trial in found:
@@ -64,3 +57,44 @@ def tune(
     title = f"{method} on {dataset}, val mIoU (mean of both protocols), seed {seed}"
     print_table(title, ["trial", "mIoU", "what it changes"], rows)
     typer.echo(f"Best config: {path}")
+
+
+def ablate(
+    method: MethodName,
+    table: Annotated[str, typer.Option(help="Number of the table in the method's paper.")],
+    dataset: DatasetOption,
+    seeds: Annotated[str, typer.Option(help="A count (3) or a list (0,1).")] = "3",
+    preset: Annotated[
+        str | None, typer.Option(help="Preset that the variants change (default: the table's own).")
+    ] = None,
+    encoder: EncoderOption = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Run a table of a method's paper, ours beside its numbers.
+
+    The paper's numbers are of its own data: compare differences, not values. What is complete is
+    used again. Writes ablation-METHOD-TABLE.md and .csv.
+    """
+    from rich.console import Console
+
+    from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.experiments.ablate import ablate as run_ablation
+    from vid2vidmr.experiments.run import runs_home
+    from vid2vidmr.tables.ablation import to_json, to_rich, write_ablation
+
+    numbers = parsed_seeds(seeds)
+    built = load_dataset(dataset)
+    folder = runs_home(built) if out is None else out
+    done = run_ablation(
+        built, method, table, preset=preset, seeds=numbers, runs=folder, encoder=encoder
+    )
+    written = write_ablation(done, folder)
+    if as_json:
+        print_json(to_json(done))
+        return
+    console = Console()
+    console.print(to_rich(done))
+    typer.echo(f"Tables: {', '.join(str(path) for path in written)}")

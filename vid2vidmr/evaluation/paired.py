@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,6 @@ class SeedSummary(Record):
         Mean over the seeds. Its interval is the sampling error: what other videos would change.
     seed_sd : float or None
         Standard deviation between seeds: what another seed would change. None for one seed.
-    seeds : int
     """
 
     mean: Interval
@@ -63,11 +63,18 @@ def same_pairs(
     return values
 
 
-def _intervals(
-    over: Evaluation, values: np.ndarray, resamples: int, seed: int, *, signed: bool = False
+def pair_intervals(
+    over: Evaluation,
+    names: Iterable[Any],
+    values: np.ndarray,
+    resamples: int,
+    seed: int,
+    *,
+    signed: bool = False,
 ) -> dict[str, Interval]:
-    names, clusters = list(over.per_pair.columns), (over.query_clusters, over.target_clusters)
-    return intervals(names, values, *clusters, resamples, seed, signed=signed)
+    """Means of numbers a pair, (P, C), with intervals, see `intervals`; `over` has the videos."""
+    clusters = over.query_clusters, over.target_clusters
+    return intervals(list(names), values, *clusters, resamples, seed, signed=signed)
 
 
 def paired_difference(
@@ -84,7 +91,7 @@ def paired_difference(
         If they were not scored on the same pairs.
     """
     a, b = same_pairs([first, second])
-    return _intervals(first, a - b, resamples, seed, signed=True)
+    return pair_intervals(first, first.per_pair.columns, a - b, resamples, seed, signed=True)
 
 
 def query_sensitivity(
@@ -123,7 +130,8 @@ def combine_seeds(
     if not evaluations:
         raise DataError("There are no runs to combine: expected at least one seed.")
     values = np.stack(same_pairs(evaluations))  # (seeds, pairs, metrics)
-    means = _intervals(evaluations[0], values.mean(axis=0), resamples, seed)
+    first = evaluations[0]
+    means = pair_intervals(first, first.per_pair.columns, values.mean(axis=0), resamples, seed)
     spread = values.mean(axis=1).std(axis=0, ddof=1) if len(values) > 1 else None
     return {
         name: SeedSummary(
