@@ -9,14 +9,13 @@ checked to give the same numbers; the published side is Moment-DETR's form in th
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import pandas as pd
+from measure import medians, print_table
 
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import evaluate, paired_difference, rank_bands, rank_windows
@@ -30,7 +29,7 @@ from vid2vidmr.evaluation.ranking import clean_windows
 from vid2vidmr.records import Prediction
 from vid2vidmr.windows import temporal_iou
 
-sys.path.append(str(Path(__file__).parents[1] / "tests" / "vid2vidmr"))
+sys.path.append(str(Path(__file__).parents[1] / "tests" / "vid2vidmr" / "evaluation"))
 from published_evaluators import PUBLISHED, score_pair
 
 PAIRS, WINDOWS, TOP1, METHODS, ROUNDS = 10_000, 10, 770_000, 40, 7
@@ -112,17 +111,6 @@ def published_evaluate(pairs: PairSet, predictions: list[Prediction]) -> dict[st
     return {name: 100 * sum(s[name] for s in scores) / len(scores) for name in scores[0]}
 
 
-def cpu_seconds(*sides: Callable[[], object]) -> list[float]:
-    """Median CPU time of each side, run in turn."""
-    times: list[list[float]] = [[] for _ in sides]
-    for _ in range(ROUNDS):
-        for side, spent in zip(sides, times, strict=True):
-            start = time.process_time()
-            side()
-            spent.append(time.process_time() - start)
-    return [median(spent) for spent in times]
-
-
 def main() -> None:
     pairs, predictions = make_pairs()
     ours = {n: i.value for n, i in evaluate(predictions, pairs, resamples=0).metrics.items()}
@@ -139,16 +127,6 @@ def main() -> None:
         str(k): replace(first, per_pair=first.per_pair.assign(mIoU=first.per_pair["mIoU"] + more))
         for k, more in enumerate(noise)
     }
-    published, by_pair, arithmetic, numbers, with_intervals, difference, bands = cpu_seconds(
-        lambda: published_evaluate(pairs, predictions),
-        lambda: plain_evaluate(pairs, predictions),
-        lambda: per_pair_metrics(windows, truth),
-        lambda: evaluate(predictions, pairs, resamples=0),
-        lambda: evaluate(predictions, pairs, resamples=1000),
-        lambda: paired_difference(methods["0"], methods["1"], resamples=1000),
-        lambda: rank_bands(methods),
-    )
-
     rng = np.random.default_rng(0)
     many_truths = np.sort(rng.uniform(0, 100, (TOP1, 2)), axis=1)
     many_windows = np.sort(rng.uniform(-5, 105, (TOP1, 2)), axis=1)
@@ -158,26 +136,45 @@ def main() -> None:
         iou = temporal_iou(clean_windows(many_windows, durations_s)[0], many_truths)
         return (iou.mean(), *(np.count_nonzero(iou >= t) / TOP1 for t in THRESHOLDS))
 
-    (arrays,) = cpu_seconds(top1)
-    rows = [
-        ("published (Moment-DETR's form)", published),
-        ("plain, pair by pair", by_pair),
-        ("`evaluate`, 1,000 resamples", with_intervals),
-        ("`evaluate`, no intervals", numbers),
-        ("of it the metrics, from ranked arrays", arithmetic),
-    ]
-    head = f"{PAIRS:,} pairs x {WINDOWS} windows"
-    print(f"| {head} | CPU ms | published / this | plain / this |\n|---|---:|---:|---:|")
-    for what, seconds in rows:
-        ratios = f"{published / seconds:.1f} | {by_pair / seconds:.1f}"
-        print(f"| {what} | {1000 * seconds:.0f} | {ratios} |")
-    print(f"\n| statistics, {PAIRS:,} pairs | CPU ms |\n|---|---:|")
-    print(f"| intervals of {len(plain)} metrics, 1,000 resamples ", end="")
-    print(f"| {1000 * (with_intervals - numbers):.0f} |")
-    print(f"| `paired_difference`, the same | {1000 * difference:.0f} |")
-    tests = METHODS * (METHODS - 1) // 2
-    print(f"| `rank_bands`, {METHODS} methods, {tests} tests | {1000 * bands:.0f} |")
-    print(f"\n{TOP1:,} first windows from arrays, mIoU and R@1: {1000 * arrays:.0f} ms of CPU.")
+    lists: dict[str, Callable[[], object]] = {
+        "published (Moment-DETR's form)": lambda: published_evaluate(pairs, predictions),
+        "plain, pair by pair": lambda: plain_evaluate(pairs, predictions),
+        "`evaluate`, 1,000 resamples": lambda: evaluate(predictions, pairs, resamples=1000),
+        "`evaluate`, no intervals": lambda: evaluate(predictions, pairs, resamples=0),
+        "of it the metrics, from ranked arrays": lambda: per_pair_metrics(windows, truth),
+    }
+    tests = f"`rank_bands`, {METHODS} methods, {METHODS * (METHODS - 1) // 2} tests"
+    arrays = f"{TOP1:,} first windows from arrays, mIoU and R@1"
+    ms = medians(
+        lists
+        | {
+            "`paired_difference`, 1,000 resamples": lambda: paired_difference(
+                methods["0"], methods["1"], resamples=1000
+            ),
+            tests: lambda: rank_bands(methods),
+            arrays: top1,
+        },
+        ROUNDS,
+    )
+    published_ms, plain_ms, resampled, once, _ = (ms[what] for what in lists)
+    print_table(
+        [f"{PAIRS:,} pairs x {WINDOWS} windows", "CPU ms", "published / this", "plain / this"],
+        [
+            (
+                what,
+                f"{ms[what]:.0f}",
+                f"{published_ms / ms[what]:.1f}",
+                f"{plain_ms / ms[what]:.1f}",
+            )
+            for what in lists
+        ],
+    )
+    ms[f"intervals of {len(plain)} metrics, 1,000 resamples"] = resampled - once
+    print_table(
+        [f"statistics, {PAIRS:,} pairs", "CPU ms"],
+        [(what, f"{own:.0f}") for what, own in ms.items() if what not in lists],
+        "Beside them:",
+    )
 
 
 if __name__ == "__main__":

@@ -12,13 +12,14 @@ from __future__ import annotations
 import json
 import subprocess
 import tempfile
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import open_clip
 import torch
-from frames import FFMPEG, cpu_s, render
+from frames import FFMPEG, GOPS, ratios, render
+from measure import medians, print_table
 from PIL import Image
 
 from vid2vidmr.features.fast import fidelity
@@ -28,7 +29,7 @@ from vid2vidmr.features.local import encode_video
 ROUNDS, BATCH, BYTES = 3, 16, 1280 * 720 * 3
 
 
-def naive(path: Path, model: torch.nn.Module, transform: object) -> int:
+def naive(path: Path, model: torch.nn.Module, transform: object) -> torch.Tensor:
     """Pipe, PIL, float32."""
     command = [FFMPEG, "-loglevel", "error", "-threads", "1", "-i", str(path), "-vf", "fps=0.5"]
     command += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
@@ -48,7 +49,7 @@ def naive(path: Path, model: torch.nn.Module, transform: object) -> int:
             if len(pictures) == BATCH:
                 flush()
         flush()
-    return sum(len(part) for part in rows)
+    return torch.cat(rows)
 
 
 def main() -> None:
@@ -63,30 +64,28 @@ def main() -> None:
             "ViT-B-32", pretrained=str(weights)
         )
         model.eval()
-        print(f"{'CPU ms a frame':34}{'GOP 250':>10}{'GOP 50':>10}")
         table: dict[str, list[float]] = {}
         close = []
-        for gop in (250, 50):
+        for gop in GOPS:
             path = render(Path(folder) / f"{gop}.mp4", gop)
             sides = {
-                "ffmpeg fps=0.5 + PIL + fp32": lambda p=path: naive(p, model, transform),
-                "ours": lambda p=path: len(encode_video(p, slow)),
-                "ours, +fast": lambda p=path: len(encode_video(p, fast)),
+                "ffmpeg fps=0.5 + PIL + fp32": partial(naive, path, model, transform),
+                "ours": partial(encode_video, path, slow),
+                "ours, +fast": partial(encode_video, path, fast),
             }
-            times: dict[str, list[float]] = {side: [] for side in sides}
-            for _ in range(ROUNDS):
-                for side, run in sides.items():
-                    seconds, frames = cpu_s(run)
-                    times[side].append(1000 * seconds / frames)
-            for side, found in times.items():
-                table.setdefault(side, []).append(median(found))
-            close.append(fidelity(fast, path))
-        first = next(iter(table.values()))
-        for side, (long, short) in table.items():
-            ratio = f"{first[0] / long:.1f}x {first[1] / short:.1f}x"
-            print(f"{side:34}{long:10.1f}{short:10.1f}   {ratio}")
-        for found in close:
-            print(json.dumps(found | {"reference": "ViT-B-32"}))
+            for side, ms in medians(sides, ROUNDS).items():
+                table.setdefault(side, []).append(ms / len(sides[side]()))
+            close.append(fidelity(fast, slow, path))
+    first = next(iter(table.values()))
+    print_table(
+        ["CPU ms a frame", *(f"GOP {gop}" for gop in GOPS), "ratio"],
+        [
+            (side, *(f"{ms:.1f}" for ms in found), ratios(first, found))
+            for side, found in table.items()
+        ],
+    )
+    for found in close:
+        print(json.dumps(found | {"reference": "ViT-B-32"}))
 
 
 if __name__ == "__main__":

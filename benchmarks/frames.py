@@ -8,23 +8,22 @@ folder, then reads them in turn, several rounds, one thread each: ffmpeg's filte
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 import av
 import imageio_ffmpeg
 import numpy as np
+from measure import medians, print_table
 
 from vid2vidmr.video.sample import sample_frames
 
-SECONDS, ROUNDS = 60, 5
+SECONDS, GOPS = 60, (250, 50)
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 
 
@@ -68,45 +67,35 @@ def everything(path: Path) -> Iterator[np.ndarray]:
             shown = frame
 
 
-def cpu_s(run: Callable[[], int]) -> tuple[float, int]:
-    """CPU seconds of this process and of its children, and what `run` gives."""
-
-    def used() -> float:
-        child = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return time.process_time() + child.ru_utime + child.ru_stime
-
-    start = used()
-    frames = run()
-    return used() - start, frames
-
-
 def main() -> None:
-    print(f"{'':32}{'GOP 250':>10}{'GOP 50':>10}   useful frames per CPU second")
     sides: dict[str, Callable[[Path], int]] = {
-        "ffmpeg fps=0.5": with_ffmpeg,
-        "PyAV, everything": lambda path: sum(1 for _ in everything(path)),
-        "vid2vidmr.video.sample.sample_frames": lambda path: sum(
-            1 for _ in sample_frames(path, threads=1)
-        ),
+        "ffmpeg `fps=0.5`": with_ffmpeg,
+        "PyAV, everything decoded": lambda path: sum(1 for _ in everything(path)),
+        "`sample_frames`": lambda path: sum(1 for _ in sample_frames(path, threads=1)),
     }
     rates: dict[str, list[float]] = {name: [] for name in sides}
     with tempfile.TemporaryDirectory() as folder:
-        for gop in (250, 50):
+        for gop in GOPS:
             path = render(Path(folder) / f"{gop}.mp4", gop)
-            times: dict[str, list[float]] = {name: [] for name in sides}
-            for _ in range(ROUNDS):
-                for name, side in sides.items():
-                    seconds, frames = cpu_s(lambda side=side, path=path: side(path))  # type: ignore[misc]
-                    times[name].append(seconds / frames)
-            for name in sides:
-                rates[name].append(1 / median(times[name]))
+            ms = medians({name: partial(side, path) for name, side in sides.items()})
+            for name, side in sides.items():
+                rates[name].append(1e3 * side(path) / ms[name])
             ours = [frame for _, frame in sample_frames(path, threads=1)]
             same = all(np.array_equal(a, b) for a, b in zip(ours, everything(path), strict=True))
             print(f"GOP {gop}: {len(ours)} frames, identical: {same}", file=sys.stderr)
-    for name, (long, short) in rates.items():
-        print(f"{name:32}{long:10.1f}{short:10.1f}")
-    base, ours_ = rates["ffmpeg fps=0.5"], rates["vid2vidmr.video.sample.sample_frames"]
-    print(f"{'ratio to ffmpeg':32}{ours_[0] / base[0]:9.1f}x{ours_[1] / base[1]:9.1f}x")
+    base = rates["ffmpeg `fps=0.5`"]
+    print_table(
+        ["useful frames a CPU second", *(f"GOP {gop}" for gop in GOPS), "ratio to ffmpeg"],
+        [
+            (name, *(f"{rate:.1f}" for rate in found), ratios(found, base))
+            for name, found in rates.items()
+        ],
+    )
+
+
+def ratios(above: list[float], below: list[float]) -> str:
+    """Ratio for each GOP."""
+    return " ".join(f"{a / b:.1f}x" for a, b in zip(above, below, strict=True))
 
 
 if __name__ == "__main__":

@@ -9,31 +9,16 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
-from steps import (
-    DIM,
-    SQUARE,
-    M,
-    N,
-    Stepper,
-    cpu_s,
-    large_product,
-    medians,
-    product_rate,
-    profiled,
-    random_batch,
-)
+from measure import cpu_s, in_process, medians, peak_mb, print_table, reset_peak
+from steps import DIM, SQUARE, M, N, Stepper, large_product, product_rate, profiled, random_batch
 from torch import Tensor
 from torch.profiler import record_function
 
@@ -41,7 +26,7 @@ from baselines.matr import Matr
 from baselines.matr import losses as matr_losses
 from baselines.matr import model as matr_model
 from vid2vidmr.alignment import prob_dtw
-from vid2vidmr.data.dataset import Dataset, load_dataset
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.features.store import open_features
 from vid2vidmr.nn.clips import clips_centred_in
 from vid2vidmr.train.augment import TrainingSamples
@@ -70,7 +55,7 @@ def plain_alignment(cost: Tensor, gamma: float = 0.1) -> Tensor:
     return above[-1] / cost.shape[2]
 
 
-def alignment_share(console: Console) -> None:
+def alignment_share() -> None:
     """Print (a): steps at d 256 with and without alignment, and alignment by itself."""
     batch = random_batch(40)
     base = replace(Matr.presets["paper"], d=256, alignment="none")
@@ -107,28 +92,25 @@ def alignment_share(console: Console) -> None:
     torch.testing.assert_close(plain_alignment(costs[0]), prob_dtw(costs[0]), rtol=1e-4, atol=1e-5)
 
     plain = medians({"plain": lambda: bare.step(batch, both)}, rounds=3)["plain"]
-    table = Table(title=f"(a) d 256, 4 + 4 layers, M {M}, N {N}, batch 40", title_justify="left")
-    for name in ("two losses", "step, ms", "alignment alone, ms", "share of the step, %"):
-        table.add_column(name, justify="left" if name == "two losses" else "right")
-    table.add_row("none", f"{ms['none']:.0f}", "", "")
-    for name in ALIGNMENTS:
-        own = ms[f"{name} alone"]
-        share = 100 * own / ms[name]
-        table.add_row(name, f"{ms[name]:.0f}", f"{own:.1f}", f"{share:.1f}")
-    table.add_row(
-        "plain, cell by cell", f"{plain:.0f}", f"{plain - ms['none']:.0f} (difference)",
-        f"{100 * (1 - ms['none'] / plain):.0f}",
-    )  # fmt: skip
-    table.add_row("hard path (in all)", "", f"{ms['hard path']:.1f}",
-                  f"{100 * ms['hard path'] / ms['none']:.1f}")  # fmt: skip
-    console.print(table)
+    alone_ms = {name: ms[f"{name} alone"] for name in ALIGNMENTS}
+    rows = [("none", f"{ms['none']:.0f}", "", "")]
+    for name, own in alone_ms.items():
+        rows.append((name, f"{ms[name]:.0f}", f"{own:.1f}", f"{100 * own / ms[name]:.1f}"))
+    difference, share = plain - ms["none"], 100 * (1 - ms["none"] / plain)
+    rows.append(
+        ("plain, cell by cell", f"{plain:.0f}", f"{difference:.0f} (difference)", f"{share:.0f}")
+    )
+    path = ms["hard path"]
+    rows.append(("hard path (in all)", "", f"{path:.1f}", f"{100 * path / ms['none']:.1f}"))
+    print_table(
+        ["two losses", "step, CPU ms", "alignment alone, ms", "share of the step, %"],
+        rows,
+        f"(a) d 256, 4 + 4 layers, M {M}, N {N}, batch 40",
+    )
 
 
-@contextmanager
-def marked() -> Iterator[None]:
-    """Mark what aligns, for the profile."""
-    homes = ((matr_losses, "alignment_loss"), (matr_model, "aligned_segment"))
-    kept = [getattr(home, name) for home, name in homes]
+def mark() -> None:
+    """Mark what aligns, for the profile; for good, as each section has a process of its own."""
 
     def marking(function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any) -> Any:
@@ -137,13 +119,8 @@ def marked() -> Iterator[None]:
 
         return call
 
-    for (home, name), function in zip(homes, kept, strict=True):
-        setattr(home, name, marking(function))
-    try:
-        yield
-    finally:
-        for (home, name), function in zip(homes, kept, strict=True):
-            setattr(home, name, function)
+    for home, name in ((matr_losses, "alignment_loss"), (matr_model, "aligned_segment")):
+        setattr(home, name, marking(getattr(home, name)))
 
 
 GROUPS = (
@@ -158,18 +135,7 @@ GROUPS = (
 )
 
 
-def peak_mb() -> float:
-    """Most memory since `reset_peak`, MB (Linux)."""
-    status = Path("/proc/self/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
-
-
-def reset_peak() -> None:
-    """Start measuring the most memory anew (Linux)."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def large_step(console: Console) -> None:
+def large_step() -> None:
     """Print (b): a step at d 1024, its time, memory and profile."""
     reset_peak()
     before = peak_mb()
@@ -178,21 +144,16 @@ def large_step(console: Console) -> None:
     peak = peak_mb() - before
     ms |= medians({"product": large_product()}, rounds=3)
     gflop = stepper.gflop(batch)
-    with marked():
-        times = profiled(stepper, batch, GROUPS)
-    total = sum(times.values())
-    console.print(
+    mark()
+    times = profiled(stepper, batch, GROUPS)
+    print_table(
+        ["where the time goes", "%"],
+        [(name, f"{100 * value / times.total():.1f}") for name, value in times.most_common()],
         f"(b) d 1024, 4 + 4 layers, M {M}, N {N}, batch 32, {stepper.parameters / 1e6:.1f} M "
         f"parameters: {ms['step']:.0f} ms a step, {peak:.0f} MB beside the libraries; "
         f"{gflop:.0f} GFLOP, {1e3 * gflop / ms['step']:.0f} a second (one product of "
-        f"{SQUARE} x {SQUARE} matrices: {product_rate(ms['product']):.0f})"
+        f"{SQUARE} x {SQUARE} matrices: {product_rate(ms['product']):.0f})",
     )
-    table = Table()
-    table.add_column("where the time goes")
-    table.add_column("%", justify="right")
-    for name, value in times.most_common():
-        table.add_row(name, f"{100 * value / total:.1f}")
-    console.print(table)
 
 
 LOADING = {
@@ -202,15 +163,13 @@ LOADING = {
 }
 
 
-def loading_share(console: Console, dataset: Dataset) -> None:
+def loading_share(name: str) -> None:
     """Print (c): reading and padding of a batch beside the step that it is for."""
+    dataset = load_dataset(name)
     store = open_features(dataset, "simulated")
-    train = dataset.pairs("train", store)
-    table = Table(title=f"(c) {dataset.name}, {len(train):,} train pairs", title_justify="left")
-    for name in ("config", "batch", "read, ms", "pad, ms", "step, ms", "loading, %"):
-        table.add_column(name, justify="left" if name == "config" else "right")
+    train, rows = dataset.pairs("train", store), []
     basis = (np.zeros(DIM, np.float32), np.eye(DIM, 128, dtype=np.float32))
-    for name, config in LOADING.items():
+    for what, config in LOADING.items():
         micro = config.micro_batch or config.batch_size
         method = Matr(config)
         stepper = Stepper(method, store.contract, basis if config.components else None)
@@ -219,9 +178,9 @@ def loading_share(console: Console, dataset: Dataset) -> None:
         for i in np.random.default_rng(0).integers(0, len(samples), 20_000):
             samples[int(i)]  # an epoch reads each video many times: the first one is not typical
         read, pad, step = [], [], []
-        for rows in batches[:20] if config.batch_size < 1000 else batches[:3]:
+        for batch in batches[:20] if config.batch_size < 1000 else batches[:3]:
             items: list[Any] = []
-            read.append(cpu_s(lambda: items.extend(samples[int(i)] for i in rows)))  # noqa: B023
+            read.append(cpu_s(lambda: items.extend(samples[int(i)] for i in batch)))  # noqa: B023
             pad.append(cpu_s(lambda: collate(items)))  # noqa: B023
             some = items[: 2 * micro]  # of a batch of 1200: the rest takes as long
             parts = [collate(some[i : i + micro]) for i in range(0, len(some), micro)]
@@ -229,24 +188,25 @@ def loading_share(console: Console, dataset: Dataset) -> None:
             step.append(seconds * len(items) / len(some))
         read_ms, pad_ms, step_ms = (1e3 * median(x) for x in (read, pad, step))
         share = 100 * (read_ms + pad_ms) / (read_ms + pad_ms + step_ms)
-        row = [config.batch_size, f"{read_ms:.1f}", f"{pad_ms:.1f}", f"{step_ms:.0f}"]
-        table.add_row(name, *map(str, row), f"{share:.2f}")
-    console.print(table)
+        numbers = f"{read_ms:.1f}", f"{pad_ms:.1f}", f"{step_ms:.0f}", f"{share:.2f}"
+        rows.append((what, config.batch_size, *numbers))
+    print_table(
+        ["config", "batch", "read, ms", "pad, ms", "step, ms", "loading, %"],
+        rows,
+        f"(c) {dataset.name}, {len(train):,} train pairs",
+    )
 
 
-def start(console: Console, dataset: Dataset) -> None:
+def start(name: str) -> None:
     """Print (d): what a training costs before its first step, CPU seconds and memory."""
     reset_peak()
-    table = Table(title=f"(d) {dataset.name}: start of a training", title_justify="left")
-    for name in ("", "CPU s", "peak MB"):
-        table.add_column(name, justify="right" if name else "left")
-    table.add_row("imports", "", f"{peak_mb():.0f}")
+    dataset, rows = load_dataset(name), [("imports", "", f"{peak_mb():.0f}")]
 
-    def row(name: str, work: Callable[[], Any]) -> Any:
+    def row(what: str, work: Callable[[], Any]) -> Any:
         made: list[Any] = []
         reset_peak()
         seconds = cpu_s(lambda: made.append(work()))
-        table.add_row(name, f"{seconds:.2f}", f"{peak_mb():.0f}")
+        rows.append((what, f"{seconds:.2f}", f"{peak_mb():.0f}"))
         return made[0]
 
     store = open_features(dataset, "simulated")
@@ -260,27 +220,18 @@ def start(console: Console, dataset: Dataset) -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         few = val.take(np.arange(100))
-        name = "fit, preset best, 640 pairs and 200 of val"
-        row(name, lambda: fit(Matr(config), train, few, Path(folder)))
-    console.print(table)
-
-
-def section(name: str, *arguments: str) -> None:
-    """Print a section; in a process of its own, as memory that was freed still counts."""
-    torch.set_num_threads(1)
-    globals()[name](Console(width=100), *map(load_dataset, arguments))
+        what = "fit, preset best, 640 pairs and 200 of val"
+        row(what, lambda: fit(Matr(config), train, few, Path(folder)))
+    print_table(["", "CPU s", "peak MB"], rows, f"(d) {dataset.name}: start of a training")
 
 
 def main() -> None:
     """Print the tables."""
-    sections = [("alignment_share",), ("large_step",)]
-    sections += [(part, name) for name in sys.argv[1:] for part in ("loading_share", "start")]
-    for arguments in sections:
-        process = get_context("spawn").Process(target=section, args=arguments)
-        process.start()
-        process.join()
-        if process.exitcode:
-            sys.exit(process.exitcode)
+    in_process(alignment_share)
+    in_process(large_step)
+    for name in sys.argv[1:]:
+        in_process(loading_share, name)
+        in_process(start, name)
 
 
 if __name__ == "__main__":

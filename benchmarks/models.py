@@ -12,20 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import torch
-from rich.console import Console
-from rich.table import Table
-from steps import (
-    SQUARE,
-    M,
-    N,
-    Stepper,
-    large_product,
-    medians,
-    product_rate,
-    profiled,
-    random_batch,
-)
+from measure import medians, print_table
+from steps import SQUARE, M, N, Stepper, large_product, product_rate, profiled, random_batch
 
 from baselines.cg_detr import CgDetr
 from baselines.cgbm import Cgbm
@@ -84,7 +72,6 @@ def share(stepper: Stepper, rounds: int = 5) -> tuple[float, float, list[tuple[s
 
 def main() -> None:
     """Print the tables."""
-    torch.set_num_threads(1)
     batch = random_batch(BATCH)
     steppers = {
         name: Stepper(METHODS[name](replace(METHODS[name].presets["paper"], d=D)))
@@ -94,28 +81,28 @@ def main() -> None:
         name: lambda stepper=stepper: stepper.step(batch) for name, stepper in steppers.items()
     }
     ms = medians({"product": large_product(), **sides})
-    table = Table(
-        title=f"preset paper, d {D}, batch {BATCH}, M {M}, N {N}; one product of {SQUARE} x "
-        f"{SQUARE} matrices: {product_rate(ms['product']):.0f} GFLOP/s",
-        title_justify="left",
-    )
-    titles = ("M weights", "GFLOP", "CPU ms", "published", "GFLOP/s", "outside, %")
-    for name in ("", *titles, "of it"):
-        table.add_column(name, justify="right" if name in titles else "left")
+    rows = []
     for name, stepper in steppers.items():
         gflop = stepper.gflop(batch)
         outside, spread, largest = share(stepper)
-        table.add_row(
-            name,
-            f"{stepper.parameters / 1e6:.1f}",
-            f"{gflop:.0f}",
-            f"{ms[name]:.0f}",
-            str(PUBLISHED_MS.get(name, "")),
-            f"{1e3 * gflop / ms[name]:.0f}",
-            f"{outside:.0f} ± {spread:.0f}",
-            "\n".join(f"{title} {percent:.1f}" for title, percent in largest[:3]),
+        rows.append(
+            (
+                name,
+                f"{stepper.parameters / 1e6:.1f}",
+                f"{gflop:.0f}",
+                f"{ms[name]:.0f}",
+                PUBLISHED_MS.get(name, ""),
+                f"{1e3 * gflop / ms[name]:.0f}",
+                f"{outside:.0f} ± {spread:.0f}",
+                ", ".join(f"{title} {percent:.1f}" for title, percent in largest[:3]),
+            )
         )
-    Console(width=100).print(table)
+    print_table(
+        ["", "M weights", "GFLOP", "CPU ms", "published", "GFLOP/s", "outside, %", "of it"],
+        rows,
+        f"preset paper, d {D}, batch {BATCH}, M {M}, N {N}; one product of {SQUARE} x {SQUARE} "
+        f"matrices: {product_rate(ms['product']):.0f} GFLOP/s",
+    )
 
 
 if __name__ == "__main__":

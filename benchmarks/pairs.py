@@ -12,10 +12,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import subprocess
-import sys
 import tempfile
-import time
 from pathlib import Path
 from statistics import median
 
@@ -23,6 +20,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.compute
 import pyarrow.parquet  # noqa: F401  (imports are no part of what is measured)
+from measure import ROUNDS, cpu_s, in_process, peak_mb, print_table
 
 from builders.custom.pairs import custom_pairs
 from vid2vidmr.data.dataset import load_dataset
@@ -30,7 +28,7 @@ from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.write import write_dataset
 
-ROUNDS, CLASSES, EACH, MATCHES = 5, 16, 217, 80
+CLASSES, EACH, MATCHES = 16, 217, 80
 INFO = DatasetInfo(
     name="bench", title="bench", version="1", source="none", licence="none", citation="none",
     synthetic=True, default_encoder="none",
@@ -126,48 +124,33 @@ def opened(folder: Path) -> int:
 SIDES = {side.__name__: side for side in (loops, merge, ours, limited, opened)}
 
 
-def peak_mb() -> float:
-    """Most memory this process has had; `ru_maxrss` would count that of its parent."""
-    [line] = [x for x in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in x]
-    return int(line.split()[1]) / 1024
-
-
-def run(side: str, folder: Path) -> None:
-    """One side in this process; prints what it took."""
-    before, cpu = peak_mb(), time.process_time()
-    pairs = SIDES[side](folder)
-    cpu = time.process_time() - cpu
-    print(json.dumps({"pairs": pairs, "cpu_s": cpu, "mb": peak_mb() - before, "all_mb": peak_mb()}))
+def run(side: str, folder: Path) -> tuple[int, float, float, float]:
+    """Pairs, CPU seconds, memory over the imports and in all, MB."""
+    before, counted = peak_mb(), list[int]()
+    seconds = cpu_s(lambda: counted.append(SIDES[side](folder)))
+    return counted[0], seconds, peak_mb() - before, peak_mb()
 
 
 def main() -> None:
+    files = {"loops": "train.jsonl", "merge": "train.parquet"}
+    rows, found = [], {side: list[tuple[int, float, float, float]]() for side in SIDES}
     with tempfile.TemporaryDirectory() as root:
         ours(Path(root) / "kept")
-        found: dict[str, list[dict[str, float]]] = {side: [] for side in SIDES}
         for number in range(ROUNDS):
             for side in SIDES:
                 folder = Path(root) if side == "opened" else Path(root) / f"{side}{number}"
                 folder.mkdir(exist_ok=True)
-                command = [sys.executable, __file__, side, str(folder)]
-                out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-                found[side].append(json.loads(out))
-        files = {"loops": "train.jsonl", "merge": "train.parquet"}
-        print(f"{'':10}{'pairs':>10}{'CPU s':>8}{'loops /':>9}{'MB':>7}{'process':>9}{'disk':>8}")
-        slowest = median(row["cpu_s"] for row in found["loops"])
-        for side, rows in found.items():
-            cpu_s, mb, all_mb = (
-                median(row[name] for row in rows) for name in ("cpu_s", "mb", "all_mb")
-            )
+                found[side].append(in_process(run, side, folder))
+        for side, runs in found.items():
+            pairs, cpu, mb, all_mb = (median(values) for values in zip(*runs, strict=True))
             folder = Path(root) / ("kept" if side == "opened" else f"{side}0")
             disk = (folder / files.get(side, "pairs/train.parquet")).stat().st_size / 1e6
-            print(
-                f"{side:10}{rows[0]['pairs']:>10,}{cpu_s:8.2f}{slowest / cpu_s:9.1f}{mb:7.0f}"
-                f"{all_mb:9.0f}{disk:8.1f}"
-            )
+            ratio = median(seconds for _, seconds, *_ in found["loops"]) / cpu
+            numbers = f"{pairs:,}", f"{cpu:.2f}", f"{ratio:.1f}", f"{mb:.0f}", f"{all_mb:.0f}"
+            rows.append((side, *numbers, f"{disk:.1f}"))
+    heads = ["pairs", "CPU s", "loops / this", "MB over the imports", "MB in all", "MB on disk"]
+    print_table(["", *heads], rows)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        run(sys.argv[1], Path(sys.argv[2]))
-    else:
-        main()
+    main()

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,8 @@ from vid2vidmr.contract import FeatureContract
 from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.train.batch import Batch
 
-DIM, M, N, ROUNDS = 512, 75, 8, 5
+torch.set_num_threads(1)
+DIM, M, N = 512, 75, 8
 SQUARE = 4096
 """Rows and columns of the matrix product that shows what the machine can do."""
 CONTRACT = FeatureContract(
@@ -97,24 +96,6 @@ class Stepper:
         return counter.get_total_flops() / 1e9
 
 
-def cpu_s(work: Callable[[], Any]) -> float:
-    """Seconds of CPU."""
-    started = time.process_time()
-    work()
-    return time.process_time() - started
-
-
-def medians(sides: dict[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:
-    """Median CPU time of each side in ms, the sides in turn, after one round to warm up."""
-    times: dict[str, list[float]] = {name: [] for name in sides}
-    for i in range(rounds + 1):
-        for name, work in sides.items():
-            seconds = cpu_s(work)
-            if i:
-                times[name].append(1e3 * seconds)
-    return {name: median(values) for name, values in times.items()}
-
-
 def large_product() -> Callable[[], Tensor]:
     """Give a product of two large matrices, a side for `medians`; its rate: `product_rate`."""
     square = torch.randn(SQUARE, SQUARE)
@@ -139,14 +120,7 @@ def profiled(
     in the backward pass, of the group of the forward operator it is of. What has no group is
     ``other``, which is also where time between operators goes.
 
-    Parameters
-    ----------
-    stepper : Stepper
-    batch : Batch
-    groups : sequence of (title, texts)
-    apart : collection of str
-        Operators whose own time counts by their name, wherever they run.
-    steps : int
+    The own time of an operator in `apart` counts by its name, wherever it runs.
     """
     with profile(activities=[ProfilerActivity.CPU]) as found:
         for _ in range(steps):

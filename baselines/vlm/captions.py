@@ -13,7 +13,7 @@ from baselines.vlm.config import Track, VlmConfig
 from baselines.vlm.generate import ask
 from baselines.vlm.ledger import FILE, open_ledger
 from baselines.vlm.prepare import prepare_captions
-from baselines.vlm.records import Frames, Reply, Runner
+from baselines.vlm.records import Frames, Reply
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
@@ -51,12 +51,7 @@ def open_track(dataset: Dataset, config: VlmConfig) -> Mapping[str, str] | None:
 
 
 def write_captions(
-    dataset: Dataset,
-    pairs: PairSet,
-    config: VlmConfig,
-    track: Track,
-    runner: Runner,
-    frames: Frames,
+    dataset: Dataset, pairs: PairSet, config: VlmConfig, track: Track, url: str | None
 ) -> tuple[Path, int]:
     """Have the queries of pairs captioned; answers that are there already are used again.
 
@@ -74,13 +69,13 @@ def write_captions(
     """
     if track == "released":
         raise DataError("The track released holds published captions: write common or own.")
-    path = captions_file(dataset, track, config.model)
+    path, frames = captions_file(dataset, track, config.model), Frames(dataset.path / "frames")
     _require_captioner(path, config)
     requests = prepare_captions(dataset, pairs, config, frames)
     keys = {m: request.key(config.model, config.revision) for m, request in requests.items()}
     with open_ledger(path.with_suffix("") / FILE) as ledger:
-        ask(runner, {keys[m]: r for m, r in requests.items()}, ledger, f"Captions {config.model}")
-        found = {m: reply for m, key in keys.items() if (reply := ledger.get(key)) is not None}
+        ask({keys[m]: r for m, r in requests.items()}, ledger, config, frames, url)
+        found = {m: ledger[key] for m, key in keys.items() if key in ledger}
     captions = read_captions(path) if path.exists() else {}
     captions |= {m: text for m, reply in found.items() if (text := _sentence(reply))}
     rows = [{"moment_id": m, "caption": captions[m]} for m in sorted(captions)]
@@ -93,20 +88,17 @@ def _require_captioner(path: Path, config: VlmConfig) -> None:
     note = path.with_suffix("") / "captioner.json"
     own = {"model": config.model, "revision": config.revision, "query_frames": config.query_frames}
     own |= {"size": config.size, "layout": config.layout}
-    if note.exists():
-        there = read_json(note)
-        if there != own:
-            raise DataError(
-                f"{path} holds captions made otherwise ({there}): move it and its folder away, or "
-                "use another track."
-            )
-        return
-    if path.exists():
-        raise DataError(f"{path} was not written by `vlm caption`: move it away.")
-    write_json(note, own)
+    if not note.exists():
+        if path.exists():
+            raise DataError(f"{path} was not written by `vlm caption`: move it away.")
+        write_json(note, own)
+    elif (there := read_json(note)) != own:
+        raise DataError(
+            f"{path} holds captions made otherwise ({there}): move it and its folder away, or use "
+            "another track."
+        )
 
 
 def _sentence(reply: Reply) -> str:
     """Text of a caption; what a model thinks before it answers is no part of it."""
-    text = reply.text or ""
-    return " ".join(text.rpartition("</think>")[2].split())
+    return " ".join((reply.text or "").rpartition("</think>")[2].split())

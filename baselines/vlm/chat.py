@@ -15,13 +15,6 @@ def render(processor: Any, request: Request, model: str) -> str:
     the timestamps from their frames; others take only strings. They get the message as one text
     with the image placeholders in it.
 
-    Parameters
-    ----------
-    processor : ProcessorMixin
-    request : Request
-    model : str
-        Named in errors.
-
     Raises
     ------
     UserError
@@ -80,12 +73,8 @@ def _single_marks(processor: Any, prompt: str) -> str:
     """
     if type(processor).__name__ != "Qwen3VLProcessor":
         return prompt
-    start, video, end = (
-        processor.vision_start_token,
-        processor.video_token,
-        processor.vision_end_token,
-    )
-    return prompt.replace(start + video + end, video)
+    video = processor.video_token
+    return prompt.replace(processor.vision_start_token + video + processor.vision_end_token, video)
 
 
 def _in_order(prompt: str, needles: list[str]) -> bool:

@@ -8,28 +8,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from baselines.vlm.config import VlmConfig
+from baselines.vlm.records import short
 from vid2vidmr.errors import HubError, UserError
 
 
-def load_checkpoint(
-    name: str,
-    revision: str | None,
-    dtype: str,
-    device_map: str | dict[str, Any] | None,
-    more: dict[str, Any],
-) -> tuple[Any, Any]:
+def load_checkpoint(config: VlmConfig) -> tuple[Any, Any]:
     """Give the processor and the model, set to pad on the left.
 
-    Parameters
-    ----------
-    name : str
-        Repository of the Hub, or folder.
-    revision : str or None
-    dtype : str
-    device_map : str, dict or None
-        None is CUDA if there is any, else Apple's MPS, else the CPU.
-    more : dict
-        Further arguments of ``from_pretrained`` of the model.
+    It goes where ``device_map`` of `VlmConfig.loading` says; by default CUDA if there is any, else
+    Apple's MPS, else the CPU.
 
     Raises
     ------
@@ -44,21 +32,20 @@ def load_checkpoint(
         raise UserError('transformers is missing: pip install "vid2vidmr[vlm]".') from None
     from vid2vidmr.devices import pick_device
 
-    where = device_map if device_map is not None else str(pick_device())
-    code = {k: v for k, v in more.items() if k == "trust_remote_code"}
+    name, revision = config.model, config.revision
+    loading = {"dtype": config.dtype, "device_map": str(pick_device()), **config.loading}
+    code = {k: v for k, v in loading.items() if k == "trust_remote_code"}
     try:
-        config = transformers.AutoConfig.from_pretrained(name, revision=revision, **code)
-        if not _takes_images(config):
+        settings = transformers.AutoConfig.from_pretrained(name, revision=revision, **code)
+        if not _takes_images(settings):
             raise UserError(
-                f"The model {name} ({config.model_type}) takes no images: name one that "
+                f"The model {name} ({settings.model_type}) takes no images: name one that "
                 "transformers loads with AutoModelForImageTextToText, such as "
                 "Qwen/Qwen3-VL-8B-Instruct."
             )
         processor = transformers.AutoProcessor.from_pretrained(name, revision=revision, **code)
         model = transformers.AutoModelForImageTextToText.from_pretrained(
-            name,
-            revision=revision,
-            **{"dtype": dtype, "device_map": where, **more},
+            name, revision=revision, **loading
         )
     except OSError as error:
         raise HubError(
@@ -71,11 +58,9 @@ def load_checkpoint(
             "AutoModelForImageTextToText, and transformers recent enough to know it."
         ) from None
     processor.tokenizer.padding_side = "left"
-    settings = model.generation_config
-    if settings.eos_token_id is None:
-        settings.eos_token_id = processor.tokenizer.eos_token_id
-    if settings.pad_token_id is None:
-        settings.pad_token_id = processor.tokenizer.pad_token_id
+    for token in ("eos_token_id", "pad_token_id"):
+        if getattr(model.generation_config, token) is None:
+            setattr(model.generation_config, token, getattr(processor.tokenizer, token))
     return processor, model.eval()
 
 
@@ -87,11 +72,6 @@ def commit_of(name: str, revision: str | None) -> str | None:
 
     found = try_to_load_from_cache(name, "config.json", revision=revision)
     return Path(found).parent.name if isinstance(found, str) else revision
-
-
-def short(value: object) -> str:
-    """Give a message of a library in one line."""
-    return " ".join(str(value).split())[:300]
 
 
 def _takes_images(config: Any) -> bool:

@@ -94,28 +94,20 @@ def generate(
     are left without an answer.
     """
     from baselines.vlm import ledger
-    from baselines.vlm.generate import ask, open_runner
+    from baselines.vlm.generate import ask
     from baselines.vlm.prepare import read_requests
-    from baselines.vlm.records import Frames, Runner
-    from baselines.vlm.remote import RemoteRunner
+    from baselines.vlm.records import Frames
 
     requests = read_requests(folder)
     config, frames = _config(requests.header.config), Frames(folder / "frames")
-    keys = {p.request.key(config.model, config.revision): p.request for p in requests.prepared}
+    keys = requests.by_key(config)
+    settings = {"concurrency": concurrency, "timeout_s": timeout_s}
     with ledger.open_ledger(folder / ledger.FILE) as answers:
-        if not all(map(answers.is_settled, keys)):
-            runner: Runner
-            if url is None:
-                runner = open_runner(config, frames, None)
-            else:
-                runner = RemoteRunner(
-                    url, config.model, frames, concurrency=concurrency, timeout_s=timeout_s
-                )
-            ask(runner, keys, answers, f"{config.model} answers")
-        left = [key for key in keys if not answers.is_settled(key)]
-        reasons = sorted({reply.error or "" for key in left if (reply := answers.get(key))})
+        ask(keys, answers, config, frames, url, **settings)
+    left = [key for key in keys if not answers.is_settled(key)]
     typer.echo(f"{len(keys) - len(left)} of {len(keys)} requests have an answer.")
     if left:
+        reasons = sorted({answers[key].error or "" for key in left if key in answers})
         typer.echo(f"{len(left)} have none ({', '.join(reasons)}): run it again.", err=True)
         raise typer.Exit(1)
 
@@ -176,17 +168,13 @@ def caption(
     Writes DATASET/captions/TRACK.jsonl. What has a caption is not asked again.
     """
     from baselines.vlm.captions import write_captions
-    from baselines.vlm.generate import open_runner
-    from baselines.vlm.records import Frames
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.methods.load import preset_config
 
     built = load_dataset(dataset)
     name, _, preset = method.partition("@")
     config = preset_config(name, preset or None)
-    frames = Frames(built.path / "frames")
-    runner = open_runner(config, frames, url)
-    path, missing = write_captions(built, built.pairs(split), config, track.value, runner, frames)
+    path, missing = write_captions(built, built.pairs(split), config, track.value, url)
     typer.echo(f"Captions: {path}")
     if missing:
         typer.echo(f"{missing} queries have no caption yet: run it again.", err=True)

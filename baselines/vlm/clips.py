@@ -12,8 +12,7 @@ from threading import Lock
 
 import numpy as np
 
-from baselines.vlm.prompts import ShownClip
-from baselines.vlm.records import Frames
+from baselines.vlm.records import Frames, Video
 from vid2vidmr.errors import VideoError
 from vid2vidmr.files import read_json, replacing, write_json
 from vid2vidmr.progress import progress
@@ -49,7 +48,7 @@ def grid(clip: Clip, budget: int) -> list[int]:
 
 def show_clips(
     clips: Iterable[tuple[Clip, int]], frames: Frames, size: int
-) -> dict[tuple[Clip, int], ShownClip]:
+) -> dict[tuple[Clip, int], Video]:
     """Decode what is to be shown of clips.
 
     Parameters
@@ -71,10 +70,7 @@ def show_clips(
     for (clip, _), steps in asked.items():
         wanted.setdefault(clip.path, set()).update(steps)
     found: dict[Path, dict[int, str]] = {}
-    with (
-        progress("Frames", len(wanted)) as bar,
-        ThreadPoolExecutor(WORKERS) as pool,
-    ):
+    with progress("Frames", len(wanted)) as bar, ThreadPoolExecutor(WORKERS) as pool:
         work = [pool.submit(_of_video, path, steps, frames, size) for path, steps in wanted.items()]
         try:
             for path, future in zip(wanted, work, strict=True):
@@ -86,7 +82,7 @@ def show_clips(
     return {(clip, n): _shown(clip, steps, found[clip.path]) for (clip, n), steps in asked.items()}
 
 
-def _shown(clip: Clip, steps: list[int], hashes: Mapping[int, str]) -> ShownClip:
+def _shown(clip: Clip, steps: list[int], hashes: Mapping[int, str]) -> Video:
     # The last frame of a file may be a little before the end that a window states.
     there = [k for k in steps if k in hashes]
     if not there:
@@ -95,7 +91,11 @@ def _shown(clip: Clip, steps: list[int], hashes: Mapping[int, str]) -> ShownClip
             "shorter than its annotations say."
         )
     times = tuple(round(max(k * STEP_S - clip.start_s, 0.0), 3) for k in there)
-    return ShownClip(tuple(hashes[k] for k in there), times, round(clip.end_s - clip.start_s, 3))
+    return Video(
+        sha256=tuple(hashes[k] for k in there),
+        times_s=times,
+        duration_s=round(clip.end_s - clip.start_s, 3),
+    )
 
 
 def _of_video(path: Path, wanted: set[int], frames: Frames, size: int) -> dict[int, str]:

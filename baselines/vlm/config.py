@@ -31,12 +31,10 @@ class VlmConfig:
         Frames of a clip, at most; they are `baselines.vlm.clips.STEP_S` apart or more.
     size : int
         Longer side of a frame, pixels, at most.
-    order : {"query-first", "target-first"}
     max_tokens : int
         Of an answer.
     max_images : int or None
         What a request may have; more is an error, frames are never left out silently.
-    dtype : str
     batch_size : int
         Of the runner that loads the model itself, as is `dtype`.
     loading : dict

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Any
 
 from baselines.vlm.config import VlmConfig
 from baselines.vlm.ledger import Ledger
@@ -15,35 +16,33 @@ HOPELESS = 16
 """Requests that fail to connect, from the first one on, after which the others are not tried."""
 
 
-def open_runner(config: VlmConfig, frames: Frames, url: str | None) -> Runner:
-    """Give what asks the model: a server if there is an address, else this process."""
+def open_runner(config: VlmConfig, frames: Frames, url: str | None, **settings: Any) -> Runner:
+    """Give what asks the model: a server, with these settings, if there is one; else we do."""
     if url is not None:
         from baselines.vlm.remote import RemoteRunner
 
-        return RemoteRunner(url, config.model, frames)
+        return RemoteRunner(url, config.model, frames, **settings)
     from baselines.vlm.local import TransformersRunner
 
-    return TransformersRunner(
-        config.model,
-        config.revision,
-        frames=frames,
-        batch_size=config.batch_size,
-        dtype=config.dtype,
-        model_kwargs=config.loading,
-    )
+    return TransformersRunner(config, frames)
 
 
-def ask(runner: Runner, requests: Mapping[str, Request], ledger: Ledger, title: str) -> None:
+def ask(
+    requests: Mapping[str, Request],
+    ledger: Ledger,
+    config: VlmConfig,
+    frames: Frames,
+    url: str | None,
+    **settings: Any,
+) -> None:
     """Ask what the ledger has no answer for, and keep every reply at once.
 
     Parameters
     ----------
-    runner : Runner
     requests : mapping of str to Request
         By their keys: what is asked twice is asked once.
-    ledger : Ledger
-    title : str
-        Of the progress bar.
+    url : str or None
+        Of a server, see `open_runner`; it is asked as `settings` say.
 
     Raises
     ------
@@ -51,8 +50,11 @@ def ask(runner: Runner, requests: Mapping[str, Request], ledger: Ledger, title: 
         If none of the first requests reaches the server.
     """
     todo = {key: request for key, request in requests.items() if not ledger.is_settled(key)}
+    if not todo:
+        return
     errors: Counter[str] = Counter()
-    with progress(title, len(requests)) as bar:
+    runner = open_runner(config, frames, url, **settings)
+    with progress(f"{config.model} answers", len(requests)) as bar:
         bar.advance(len(requests) - len(todo))
         for asked, reply in enumerate(runner.generate(todo.items()), start=1):
             ledger.append(reply)

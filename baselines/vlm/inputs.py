@@ -15,30 +15,18 @@ UNTILED = ("crop_to_patches", "do_image_splitting")
 """Settings of image processors that cut an image into tiles, which models do not do to frames."""
 
 
-def model_inputs(
-    processor: Any, requests: Sequence[Request], frames: Frames, model: str, more: dict[str, Any]
-) -> Any:
+def model_inputs(processor: Any, requests: Sequence[Request], frames: Frames, model: str) -> Any:
     """Give what the model gets for requests, padded on the left: a ``BatchFeature``.
 
     InternVL, LLaVA-OneVision and Video-LLaVA take videos of one length only, and are told no
-    times: to them the frames of the shorter clip are repeated evenly.
-
-    Parameters
-    ----------
-    processor : ProcessorMixin
-    requests : sequence of Request
-    frames : Frames
-    model : str
-        Named in errors.
-    more : dict
-        Further arguments of the processor's call.
+    times: to them the frames of the shorter clip are repeated evenly. `model` is named in errors.
     """
     try:
-        return _processed(processor, requests, frames, model, more)
+        return _processed(processor, requests, frames, model)
     except ValueError as error:
         if "pixel_values_videos" not in str(error):
             raise
-    return _processed(processor, [_evened(request) for request in requests], frames, model, more)
+    return _processed(processor, [_evened(request) for request in requests], frames, model)
 
 
 def fit_together(processor: Any, requests: Sequence[Request]) -> bool:
@@ -52,9 +40,7 @@ def fit_together(processor: Any, requests: Sequence[Request]) -> bool:
     return takes_all or len(lengths) == 1
 
 
-def _processed(
-    processor: Any, requests: Sequence[Request], frames: Frames, model: str, more: dict[str, Any]
-) -> Any:
+def _processed(processor: Any, requests: Sequence[Request], frames: Frames, model: str) -> Any:
     import numpy as np
     import PIL.Image
 
@@ -86,7 +72,7 @@ def _processed(
     bos = processor.tokenizer.bos_token
     if bos is not None and prompts[0].startswith(bos):
         arguments["add_special_tokens"] = False
-    return processor(text=prompts, padding=True, return_tensors="pt", **arguments | more)
+    return processor(text=prompts, padding=True, return_tensors="pt", **arguments)
 
 
 def _videos(request: Request) -> list[Video]:

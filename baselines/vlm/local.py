@@ -10,9 +10,10 @@ from importlib import metadata
 from itertools import islice
 from typing import Any
 
-from baselines.vlm.checkpoint import commit_of, load_checkpoint, short
+from baselines.vlm.checkpoint import commit_of, load_checkpoint
+from baselines.vlm.config import VlmConfig
 from baselines.vlm.inputs import fit_together, model_inputs
-from baselines.vlm.records import Frames, Reply, Request
+from baselines.vlm.records import Frames, Reply, Request, short
 from vid2vidmr.errors import UserError
 
 
@@ -20,42 +21,10 @@ class TransformersRunner:
     """Answers of a checkpoint, decoded greedily; loaded when the first request is there.
 
     What else its generation config says stays, such as Qwen2.5-VL's repetition penalty of 1.05.
-
-    Parameters
-    ----------
-    model : str
-        Repository of the Hub, or folder.
-    revision : str, optional
-        Branch, tag or commit of the repository.
-    frames : Frames
-    batch_size : int
-        Requests at a time.
-    dtype : str
-        Such as ``bfloat16``; ``auto`` is the checkpoint's.
-    device_map : str or dict, optional
-        Where it goes; by default CUDA if there is any, else Apple's MPS, else the CPU.
-    model_kwargs : dict, optional
-        Further arguments of ``from_pretrained``, such as ``quantization_config``.
-    processor_kwargs : dict, optional
-        Further arguments of the processor's call, such as ``crop_to_patches``.
     """
 
-    def __init__(
-        self,
-        model: str,
-        revision: str | None = None,
-        *,
-        frames: Frames,
-        batch_size: int = 1,
-        dtype: str = "auto",
-        device_map: str | dict[str, Any] | None = None,
-        model_kwargs: dict[str, Any] | None = None,
-        processor_kwargs: dict[str, Any] | None = None,
-    ) -> None:
-        self.name, self.revision, self.frames = model, revision, frames
-        self.batch_size, self.dtype, self.device_map = batch_size, dtype, device_map
-        self.model_kwargs = model_kwargs or {}
-        self.processor_kwargs = processor_kwargs or {}
+    def __init__(self, config: VlmConfig, frames: Frames) -> None:
+        self.config, self.frames = config, frames
 
     def generate(self, requests: Iterable[tuple[str, Request]]) -> Iterator[Reply]:
         """Answer requests in order, see `Runner`.
@@ -67,7 +36,7 @@ class TransformersRunner:
             render the request.
         """
         waiting = iter(requests)
-        while batch := list(islice(waiting, self.batch_size)):
+        while batch := list(islice(waiting, self.config.batch_size)):
             yield from self._answer(batch)
 
     def _answer(self, batch: Sequence[tuple[str, Request]]) -> list[Reply]:
@@ -104,34 +73,27 @@ class TransformersRunner:
             )
         answers = output[:, inputs["input_ids"].shape[1] :].tolist()
         read = inputs["attention_mask"].sum(1).tolist()
-        texts, finishes, written = [], [], []
-        for (_, request), answer in zip(batch, answers, strict=True):
-            tokens, finish = self._until_end(answer, request.max_tokens)
-            texts.append(processor.tokenizer.decode(tokens, skip_special_tokens=True))
-            finishes.append(finish)
-            written.append(len(tokens) + (finish == "stop"))
         latency_s = round((time.monotonic() - clock) / len(batch), 3)
-        return [
-            Reply(
-                key=key,
-                text=text,
-                finish=finish,
-                input_tokens=input_tokens,
-                output_tokens=output_tokens,
-                latency_s=latency_s,
-                started=started,
-                **self._provenance,
+        replies = []
+        for (key, request), answer, input_tokens in zip(batch, answers, read, strict=True):
+            tokens, finish = self._until_end(answer, request.max_tokens)
+            replies.append(
+                Reply(
+                    key=key,
+                    text=processor.tokenizer.decode(tokens, skip_special_tokens=True),
+                    finish=finish,
+                    input_tokens=input_tokens,
+                    output_tokens=len(tokens) + (finish == "stop"),
+                    latency_s=latency_s,
+                    started=started,
+                    **self._provenance,
+                )
             )
-            for (key, _), text, finish, input_tokens, output_tokens in zip(
-                batch, texts, finishes, read, written, strict=True
-            )
-        ]
+        return replies
 
     def inputs(self, requests: Sequence[Request]) -> Any:
         """Give what the model gets for requests, see `model_inputs`."""
-        return model_inputs(
-            self._loaded[0], requests, self.frames, self.name, self.processor_kwargs
-        )
+        return model_inputs(self._loaded[0], requests, self.frames, self.config.model)
 
     def _until_end(self, tokens: list[int], limit: int) -> tuple[list[int], str]:
         """Cut an answer at its end token; without one the limit was hit."""
@@ -145,9 +107,7 @@ class TransformersRunner:
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         """Processor and model."""
-        return load_checkpoint(
-            self.name, self.revision, self.dtype, self.device_map, self.model_kwargs
-        )
+        return load_checkpoint(self.config)
 
     @cached_property
     def _provenance(self) -> dict[str, Any]:
@@ -157,8 +117,8 @@ class TransformersRunner:
         if method := getattr(getattr(model, "hf_quantizer", None), "quantization_config", None):
             engine["quantization"] = str(getattr(method, "quant_method", method))
         return {
-            "model": self.name,
-            "revision": commit_of(self.name, self.revision),
+            "model": self.config.model,
+            "revision": commit_of(self.config.model, self.config.revision),
             "dtype": str(model.dtype).removeprefix("torch."),
             "engine": engine,
         }

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from baselines.vlm import ledger, outcome, prepare
 from baselines.vlm.captions import open_track
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.generate import ask, open_runner
-from baselines.vlm.models import Known, Model, server_url
+from baselines.vlm.generate import ask
+from baselines.vlm.models import MODELS, Model, server_url
 from baselines.vlm.prompts import variation
 from baselines.vlm.records import Frames
 from vid2vidmr.data.dataset import Dataset
@@ -51,14 +51,8 @@ class Vlm(Method):
             self.folder, frames, open_track(self.dataset, self.config),
         )  # fmt: skip
         path = self.folder / ledger.FILE
-        keys = {
-            p.request.key(self.config.model, self.config.revision): p.request
-            for p in requests.prepared
-        }
         with ledger.open_ledger(path) as answers:
-            if not all(answers.is_settled(key) for key in keys):
-                runner = open_runner(self.config, frames, server_url())
-                ask(runner, keys, answers, f"{self.info.name} answers")
+            ask(requests.by_key(self.config), answers, self.config, frames, server_url())
         replies = outcome.read_raw_answers(path, requests.prepared, self.config)
         found = outcome.outcomes(requests.prepared, replies)
         outcome.write_outcomes(self.folder / outcome.FILE, found)
@@ -91,30 +85,28 @@ def _method(name: str, model: Model) -> type[Vlm]:
         reads_videos=True,
         varies=True,
     )
-    body: dict[str, Any] = {
-        "__module__": __name__,
-        "__doc__": Vlm.__doc__,
-        "info": info,
-        "model": model,
-        "presets": model.presets(),
-    }
-    return type("Vlm", (Vlm,), body)
+    body = {"__module__": __name__, "__doc__": Vlm.__doc__}
+    return type("Vlm", (Vlm,), body | {"info": info, "model": model, "presets": model.presets()})
 
 
 class VlmGroup(Mapping[str, type[Method]]):
-    """The methods ``vlm:NAME``."""
+    """The methods ``vlm:NAME``: models that presets exist for, and any other.
 
-    def __init__(self) -> None:
-        self.models = Known()
+    The others are named by their repository, folder, or name on a server.
+    """
 
     def __getitem__(self, name: str) -> type[Method]:
-        return _method(name, self.models[name])
+        if name in MODELS:
+            return _method(name, MODELS[name])
+        if "/" in name or (name and server_url()):
+            return _method(name, Model(name, name, "see its repository"))
+        raise KeyError(name)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.models)
+        return iter(MODELS)
 
     def __len__(self) -> int:
-        return len(self.models)
+        return len(MODELS)
 
 
 GROUP = VlmGroup()

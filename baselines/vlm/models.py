@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from baselines.vlm.config import VlmConfig
 
-URL = "VID2VIDMR_VLM_URL"
-"""Environment variable: address of an OpenAI-compatible server, which then runs the models."""
+UNKNOWN = ("unknown", "its training videos are not listed")
+_ACTIVITYNET_QA = "its video instructions include VideoChatGPT or ActivityNet-QA, from ActivityNet"
 
 
 def server_url() -> str | None:
-    """Address of the server that runs the models; None to load them here."""
-    return os.environ.get(URL) or None
-
-
-UNKNOWN = ("unknown", "its training videos are not listed")
-_ACTIVITYNET_QA = "its video instructions include VideoChatGPT or ActivityNet-QA, from ActivityNet"
+    """Address of the OpenAI-compatible server that runs the models; None to load them here."""
+    return os.environ.get("VID2VIDMR_VLM_URL") or None
 
 
 @dataclass(frozen=True)
@@ -29,7 +25,6 @@ class Model:
     ----------
     id : str
         Repository of the Hub.
-    title, licence : str
     query_frames, target_frames : int
         Budget that it takes without truncation.
     native_only : bool
@@ -93,20 +88,3 @@ MODELS = {
         seen={"activitynet-vrl": ("yes", _ACTIVITYNET_QA)},
     ),
 }  # fmt: skip
-
-
-class Known(Mapping[str, Model]):
-    """The models above, and any other by its repository, folder, or name on a server."""
-
-    def __getitem__(self, name: str) -> Model:
-        if name in MODELS:
-            return MODELS[name]
-        if "/" in name or (name and os.environ.get(URL)):
-            return Model(name, name, "see its repository")
-        raise KeyError(name)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(MODELS)
-
-    def __len__(self) -> int:
-        return len(MODELS)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from pydantic import ValidationError
 
 from baselines.vlm.answers import Answer, parse_answer
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.ledger import FINAL
 from baselines.vlm.prepare import Prepared
 from baselines.vlm.prompts import EXAMPLE
 from baselines.vlm.records import Reply
@@ -32,15 +32,7 @@ REJECTED = "rejected"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a pair.
-
-    Attributes
-    ----------
-    prepared : Prepared
-    reply : Reply or None
-    answer : Answer or None
-        None if no answer came: the pair is to be asked again.
-    """
+    """What became of a pair; without an answer, it is to be asked again."""
 
     prepared: Prepared
     reply: Reply | None
@@ -56,29 +48,17 @@ class Outcome:
 
 
 def outcomes(prepared: Sequence[Prepared], replies: Mapping[str, Reply]) -> list[Outcome]:
-    """Parse the reply of every pair.
-
-    Parameters
-    ----------
-    prepared : sequence of Prepared
-    replies : mapping of str to Reply
-        By pair.
-    """
+    """Parse the reply of every pair; `replies` are by pair."""
     return [_outcome(one, replies.get(one.pair_id)) for one in prepared]
 
 
 def _outcome(prepared: Prepared, reply: Reply | None) -> Outcome:
-    if reply is None or (reply.error is not None and reply.error not in FINAL):
+    if reply is None or not reply.is_settled:
         return Outcome(prepared, reply, None)
     if reply.error is not None:
-        return Outcome(prepared, reply, Answer(None, None, "failed", REJECTED, 0, ()))
-    answer = parse_answer(
-        reply.text,
-        prepared.duration_s,
-        prepared.frame_times_s,
-        finish=reply.finish,
-        example=EXAMPLE,
-    )
+        return Outcome(prepared, reply, Answer(None, None, "failed", REJECTED, 0))
+    times = prepared.duration_s, prepared.frame_times_s
+    answer = parse_answer(reply.text, *times, finish=reply.finish, example=EXAMPLE)
     return Outcome(prepared, reply, answer)
 
 
@@ -128,20 +108,11 @@ def write_outcomes(path: Path, found: Sequence[Outcome]) -> None:
     """Write what the parser made of every answer, a line a pair."""
 
     def row(one: Outcome) -> dict[str, Any]:
+        pair = {"pair_id": one.prepared.pair_id}
         if one.answer is None:
             error = "not asked" if one.reply is None else one.reply.error
-            return {"pair_id": one.prepared.pair_id, "status": "unanswered", "reason": error}
-        answer = one.answer
-        return {
-            "pair_id": one.prepared.pair_id,
-            "status": answer.status,
-            "reason": answer.reason,
-            "start_s": answer.start_s,
-            "end_s": answer.end_s,
-            "ranges": answer.ranges,
-            "flags": list(answer.flags),
-            "text": one.reply and one.reply.text,
-        }
+            return pair | {"status": "unanswered", "reason": error}
+        return pair | asdict(one.answer) | {"text": one.reply and one.reply.text}
 
     write_jsonl(path, map(row, found))
 
@@ -154,6 +125,8 @@ def details(
     Shares are percent of all pairs.
     """
     n = len(found)
+    shown = [len(one.prepared.frame_times_s) for one in found]
+    images = [len(one.prepared.request.images) for one in found]
     answers = [one.answer for one in found if one.answer is not None]
     replies = {one.reply.key or one.prepared.pair_id: one.reply for one in found if one.reply}
     reasons = Counter(a.reason for a in answers if a.status != "ok")
@@ -166,10 +139,8 @@ def details(
         **{f"failed, {r}": round(share * c, 2) for r, c in sorted(reasons.items(), key=str)},
         "strict": round(share * sum(a.strict for a in answers), 2),
         **{f"lenient, {f}": round(share * c, 2) for f, c in sorted(flags.items())},
-        "target frames": _mean([len(one.prepared.frame_times_s) for one in found]),
-        "query frames": _mean(
-            [len(one.prepared.request.images) - len(one.prepared.frame_times_s) for one in found]
-        ),
+        "target frames": round(statistics.fmean(shown), 2),
+        "query frames": round(statistics.fmean(map(operator.sub, images, shown)), 2),
         "longer side": config.size,
         "model": config.model,
         "contamination": contamination[0],
@@ -184,25 +155,15 @@ def details(
     row["engine"] = ", ".join(sorted(engines)) or None
     latencies = [r.latency_s for r in done if r.latency_s is not None]
     row["latency, median s"] = round(statistics.median(latencies), 3) if latencies else None
-    tokens = {
-        way: [t for r in done if (t := getattr(r, f"{way}_tokens")) is not None]
-        for way in ("input", "output")
-    }
-    for way, counts in tokens.items():  # a server that tells none of some tells nothing
-        row[f"{way} tokens"] = sum(counts) if len(counts) == len(done) else None
+    for way in ("input", "output"):  # a server that tells none of some tells nothing
+        counts = [getattr(r, f"{way}_tokens") for r in done]
+        row[f"{way} tokens"] = None if None in counts else sum(counts)
     row["cost"] = _cost(row, config.model)
     return row
 
 
-def _mean(values: Sequence[float]) -> float:
-    return round(statistics.fmean(values), 2)
-
-
 def read_prices(path: Path) -> dict[str, tuple[float, float]]:
-    """Read prices: model to money a million input and output tokens.
-
-    ``{"gpt-5": {"input": 1.25, "output": 10}}``, in a currency of one's own.
-    """
+    """Read prices: model to money a million input and output tokens, in a currency of one's own."""
     value = read_json(path)
     try:
         return {m: (float(p["input"]), float(p["output"])) for m, p in value.items()}

@@ -10,16 +10,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 from pydantic import ValidationError
 
 from baselines.vlm.clips import Clip, show_clips
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.prompts import ShownClip, caption_request, retrieval_request
-from baselines.vlm.records import Frames, Request
+from baselines.vlm.prompts import caption_request, retrieval_request
+from baselines.vlm.records import Frames, Request, Video
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
@@ -40,21 +40,19 @@ class Prepared(Record):
     request: Request
 
 
-@dataclass(frozen=True)
-class Requests:
+class Requests(NamedTuple):
     """All requests of a run, as in their file."""
 
     header: PredictionHeader
     prepared: list[Prepared]
 
+    def by_key(self, config: VlmConfig) -> dict[str, Request]:
+        """Give what to ask, by the keys of the ledger: what is asked twice is there once."""
+        return {p.request.key(config.model, config.revision): p.request for p in self.prepared}
+
 
 def read_requests(folder: Path) -> Requests:
-    """Read what `prepare` wrote.
-
-    Raises
-    ------
-    DataError
-    """
+    """Read what `prepare` wrote; `DataError` if it is something else."""
     path, header, prepared = folder / FILE, None, []
     for number, value in read_jsonl(path):
         try:
@@ -84,15 +82,10 @@ def prepare(
 
     Parameters
     ----------
-    dataset : Dataset
-        Whose videos are shown.
-    pairs : PairSet
-    config : VlmConfig
     header : PredictionHeader
         Its seed chooses wording and order.
     folder : Path
         Where the file goes.
-    frames : Frames
     captions : mapping of str to str, optional
         Query moment to caption; needed by the protocol ``caption``.
 
@@ -101,22 +94,20 @@ def prepare(
     DataError
         If videos or captions are missing, or a request has more images than the model takes.
     """
+    ids = pairs.table["pair_id"].tolist()
     if (folder / FILE).exists():
         there = read_requests(folder)
-        if there.header == header and [p.pair_id for p in there.prepared] == list(
-            pairs.table["pair_id"]
-        ):
+        if there.header == header and [p.pair_id for p in there.prepared] == ids:
             return there
     query_clips = _queries(dataset, pairs) if config.protocol == "two-video" else None
     target_clips = _clips(dataset, pairs.table, "target_video", "clip_start_s", "clip_end_s")
     asked = [(clip, config.target_frames) for clip in target_clips]
-    if query_clips is not None:
-        asked += [(clip, config.query_frames) for clip in query_clips]
+    asked += [(clip, config.query_frames) for clip in query_clips or ()]
     shown = show_clips(asked, frames, config.size)
     prepared = []
-    for i, pair_id in enumerate(pairs.table["pair_id"]):
+    for i, pair_id in enumerate(ids):
         target = shown[target_clips[i], config.target_frames]
-        query: ShownClip | str
+        query: Video | str
         if query_clips is not None:
             query = shown[query_clips[i], config.query_frames]
         else:

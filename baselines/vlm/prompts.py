@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from baselines.vlm.config import Layout, Order, VlmConfig
@@ -54,23 +53,6 @@ CAPTION_QUESTION = (
 )
 
 
-@dataclass(frozen=True)
-class ShownClip:
-    """Frames of a clip.
-
-    Attributes
-    ----------
-    sha256 : tuple of str
-    times_s : tuple of float
-        From the start of the clip.
-    duration_s : float
-    """
-
-    sha256: tuple[str, ...]
-    times_s: tuple[float, ...]
-    duration_s: float
-
-
 def variation(seed: int, order: Order) -> tuple[int, Order]:
     """Give the wording and the order of a seed: all wordings, then all in the other order."""
     wording, turned = seed % len(WORDINGS), (seed // len(WORDINGS)) % 2
@@ -79,19 +61,9 @@ def variation(seed: int, order: Order) -> tuple[int, Order]:
 
 
 def retrieval_request(
-    query: ShownClip | str, target: ShownClip, config: VlmConfig, seed: int = 0
+    query: Video | str, target: Video, config: VlmConfig, seed: int = 0
 ) -> Request:
-    """Build the request of a pair.
-
-    Parameters
-    ----------
-    query : ShownClip or str
-        Frames, or a caption.
-    target : ShownClip
-    config : VlmConfig
-    seed : int
-        See `variation`.
-    """
+    """Build the request of a pair: the query is frames or a caption, the seed a `variation`."""
     number, order = variation(seed, config.order)
     wording = WORDINGS[number]
     if isinstance(query, str):
@@ -105,17 +77,16 @@ def retrieval_request(
     return Request(content=_joined(parts), max_tokens=config.max_tokens)
 
 
-def caption_request(query: ShownClip, config: VlmConfig) -> Request:
+def caption_request(query: Video, config: VlmConfig) -> Request:
     """Build the request for a caption of a query."""
     parts = [*_clip("Video", query, config.layout), Text(text=CAPTION_QUESTION)]
     return Request(content=_joined(parts), max_tokens=config.max_tokens)
 
 
-def _clip(name: str, clip: ShownClip, layout: Layout) -> list[Part]:
+def _clip(name: str, clip: Video, layout: Layout) -> list[Part]:
     heading = Text(text=f"{name}, {clip.duration_s:.1f} seconds:\n")
     if layout == "native":
-        video = Video(sha256=clip.sha256, times_s=clip.times_s, duration_s=clip.duration_s)
-        return [heading, video, Text(text="\n")]
+        return [heading, clip, Text(text="\n")]
     parts: list[Part] = [heading]
     for sha256, time_s in zip(clip.sha256, clip.times_s, strict=True):
         parts += [Text(text=f"[{time_s:.1f}s]"), Image(sha256=sha256)]

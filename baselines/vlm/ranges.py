@@ -93,8 +93,6 @@ class Range:
     ----------
     first, last : Time
         In the order of their meaning: `last` may be the smaller.
-    start, end : int
-        Characters from the first to the last of both.
     sure : bool
         False for two whole numbers with a dash or "to" between and no unit: ``2-1`` may be a score.
     lasting : bool
@@ -103,25 +101,24 @@ class Range:
 
     first: Time
     last: Time
-    start: int
-    end: int
     sure: bool
     lasting: bool = False
 
+    @property
+    def start(self) -> int:
+        """Its first character in the text."""
+        return min(self.first.start, self.last.start)
+
+    @property
+    def end(self) -> int:
+        """The character behind its last."""
+        return max(self.first.end, self.last.end)
+
 
 def find_ranges(text: str, times: list[Time]) -> list[Range]:
-    """All ranges of a normalised text, in order.
+    """All ranges of a normalised text, in order, of its `baselines.vlm.times.find_times`.
 
-    Parameters
-    ----------
-    text : str
-    times : list of Time
-        See `baselines.vlm.times.find_times`.
-
-    Returns
-    -------
-    list of Range
-        Ranges that might be something else are left out if there are others.
+    Ranges that might be something else are left out if there are others.
     """
     ranges: list[Range] = []
     used = [False] * len(times)
@@ -130,7 +127,7 @@ def find_ranges(text: str, times: list[Time]) -> list[Range]:
         row = _row(text, times, i) if _BRACKET.search(_before(text, times[i])) else 1
         if row > 1:
             if row <= 3:  # the third is a score; four are a box, more a list of frames
-                ranges.append(_range(times[i], times[i + 1], sure=True))
+                ranges.append(Range(times[i], times[i + 1], sure=True))
             used[i : i + row] = [True] * row
             i += row
             continue
@@ -145,11 +142,6 @@ def find_ranges(text: str, times: list[Time]) -> list[Range]:
     ranges += [] if ranges else _labelled(text, times, used, _ORDERS[1:])
     ranges.sort(key=lambda r: r.start)
     return [r for r in ranges if r.sure] or ranges or _bare(text, times)
-
-
-def _range(first: Time, last: Time, sure: bool, lasting: bool = False) -> Range:
-    start, end = min(first.start, last.start), max(first.end, last.end)
-    return Range(first, last, start, end, sure, lasting)
 
 
 def _before(text: str, time: Time, length: int = 60) -> str:
@@ -180,11 +172,11 @@ def _adjacent(text: str, a: Time, b: Time) -> Range | None:
         return None
     before = _before(text, a)
     if _FROM.search(before) and (_DIRECT.fullmatch(gap) or _FROM_GAP.fullmatch(gap)):
-        return _range(a, b, sure=True)
+        return Range(a, b, sure=True)
     if _BETWEEN.search(before) and _BETWEEN_GAP.fullmatch(gap):
-        return _range(a, b, sure=True)
+        return Range(a, b, sure=True)
     if _DIRECT.fullmatch(gap):
-        return None if _BULLET.search(gap) else _range(a, b, sure=_is_time(a) or _is_time(b))
+        return None if _BULLET.search(gap) else Range(a, b, sure=_is_time(a) or _is_time(b))
     return None
 
 
@@ -203,7 +195,7 @@ def _spread(text: str, ranges: list[Range]) -> list[Range]:
         sure[i + 1] |= linked[i] and sure[i]
     for i in reversed(range(len(linked))):
         sure[i] |= linked[i] and sure[i + 1]
-    return [_range(r.first, r.last, s) for r, s in zip(ranges, sure, strict=True)]
+    return [Range(r.first, r.last, s) for r, s in zip(ranges, sure, strict=True)]
 
 
 def _labelled(
@@ -227,7 +219,7 @@ def _labelled(
             elif label == closing and opened is not None and i - opened <= 3:
                 first, last = (i, opened) if closing in ("start", "at") else (opened, i)
                 lasting = "lasts" in (opening, closing)
-                ranges.append(_range(times[first], times[last], sure=True, lasting=lasting))
+                ranges.append(Range(times[first], times[last], sure=True, lasting=lasting))
                 used[opened], used[i], opened = True, True, None
         if ranges:
             break
@@ -240,7 +232,7 @@ def _until(text: str, times: list[Time], used: list[bool]) -> list[Range]:
     for i, (a, b) in enumerate(itertools.pairwise(times)):
         gap = None if used[i] or used[i + 1] else _gap(text, a, b)
         if gap is not None and _UNTIL_GAP.fullmatch(gap):
-            ranges.append(_range(a, b, sure=True))
+            ranges.append(Range(a, b, sure=True))
             used[i], used[i + 1] = True, True
     return ranges
 
@@ -267,7 +259,7 @@ def _bare(text: str, times: list[Time]) -> list[Range]:
     gap = _gap(text, a, b)
     rest = a.start < 60 and len(text) - b.end < 60
     if gap and rest and _BARE_GAP.fullmatch(gap) and _BARE.fullmatch(text[: a.start]):
-        return [_range(a, b, sure=False)] if not re.search("[a-z]", text[b.end :]) else []
+        return [Range(a, b, sure=False)] if not re.search("[a-z]", text[b.end :]) else []
     return []
 
 

@@ -13,6 +13,9 @@ from pydantic import Field
 from vid2vidmr.errors import DataError
 from vid2vidmr.records import Record
 
+FINAL = ("status 400", "status 413", "status 422")
+"""Errors that the same request would meet again: refusals of a server, not of the road to it."""
+
 
 class Text(Record):
     """Text of a request."""
@@ -29,17 +32,7 @@ class Image(Record):
 
 
 class Video(Record):
-    """Frames that are given as one video.
-
-    Attributes
-    ----------
-    sha256 : tuple of str
-        One a frame.
-    times_s : tuple of float
-        When each is shown, seconds from the start of the clip.
-    duration_s : float
-        Of the clip.
-    """
+    """A clip: the hash of each frame, its seconds from the start, and the length in all."""
 
     type: Literal["video"] = "video"
     sha256: tuple[str, ...]
@@ -87,16 +80,12 @@ class Reply(Record):
         Why no answer came: ``connection``, ``timeout``, ``status 500``, ``not json``,
         ``no choices``, ... These are no answers: they are asked again, and a score without them is
         incomplete.
-    error_text : str or None
-        What was said about it, shortened.
-    input_tokens, output_tokens : int or None
     latency_s : float or None
         Of the request; of a batch its share.
     started : str
         ISO 8601, UTC.
     model : str or None
         As the server or the checkpoint calls it.
-    revision, dtype : str or None
     engine : dict of str to str
         Versions of what ran it.
     """
@@ -114,6 +103,16 @@ class Reply(Record):
     revision: str | None = None
     dtype: str | None = None
     engine: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def is_settled(self) -> bool:
+        """An answer, or a refusal that the same request would meet again: not asked once more."""
+        return self.error is None or self.error in FINAL
+
+
+def short(value: object) -> str:
+    """Give a message of a library or a server in one line."""
+    return " ".join(str(value).split())[:300]
 
 
 class Frames:

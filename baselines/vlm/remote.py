@@ -17,33 +17,18 @@ from importlib import metadata
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from baselines.vlm.records import Frames, Image, Reply, Request, Text
+from baselines.vlm.records import Frames, Image, Reply, Request, Text, short
 from vid2vidmr.errors import UserError
 
 if TYPE_CHECKING:
     from openai import OpenAI
 
-CONCURRENCY = 8
-TIMEOUT_S = 600.0
-RETRIES = 5
-
 
 class RemoteRunner:
-    """Answers of a model on a server.
+    """Answers of a model, as a server calls it, from an address such as http://127.0.0.1:8000/v1.
 
-    Parameters
-    ----------
-    url : str
-        Such as ``http://127.0.0.1:8000/v1``.
-    model : str
-        As the server calls it.
-    frames : Frames
-    concurrency : int
-        Requests under way at a time.
-    timeout_s : float
-        Of one try.
-    retries : int
-        After the first try.
+    `concurrency` requests are under way at a time; `timeout_s` is that of one try, `retries` are
+    those after the first.
     """
 
     def __init__(
@@ -52,9 +37,9 @@ class RemoteRunner:
         model: str,
         frames: Frames,
         *,
-        concurrency: int = CONCURRENCY,
-        timeout_s: float = TIMEOUT_S,
-        retries: int = RETRIES,
+        concurrency: int = 8,
+        timeout_s: float = 600.0,
+        retries: int = 5,
     ) -> None:
         try:
             from openai import OpenAI
@@ -113,20 +98,20 @@ class RemoteRunner:
             ) from None
         except openai.NotFoundError as error:
             raise UserError(
-                f"{self.url} answers 404 to a request of {self.model!r} ({_short(error)}): check "
+                f"{self.url} answers 404 to a request of {self.model!r} ({short(error)}): check "
                 "the address (it usually ends with /v1) and the name that the server knows the "
                 "model by."
             ) from None
         except openai.APIStatusError as error:
-            found = {"error": f"status {error.status_code}", "error_text": _short(error)}
+            found = {"error": f"status {error.status_code}", "error_text": short(error)}
         except openai.APITimeoutError as error:
-            found = {"error": "timeout", "error_text": _short(error)}
+            found = {"error": "timeout", "error_text": short(error)}
         except openai.APIConnectionError as error:
-            found = {"error": "connection", "error_text": _short(error.__cause__ or error)}
+            found = {"error": "connection", "error_text": short(error.__cause__ or error)}
         except (openai.APIResponseValidationError, json.JSONDecodeError) as error:
-            found = {"error": "not json", "error_text": _short(error)}
+            found = {"error": "not json", "error_text": short(error)}
         except openai.APIError as error:
-            found = {"error": "protocol", "error_text": _short(error)}
+            found = {"error": "protocol", "error_text": short(error)}
         return Reply(
             key=key,
             started=started.isoformat(timespec="seconds"),
@@ -150,22 +135,15 @@ class RemoteRunner:
 def _read(answer: Any) -> dict[str, Any]:
     """Take what is needed from a completion; servers leave out a good deal."""
     if isinstance(answer, str) or not hasattr(answer, "choices"):  # a page with status 200
-        return {"error": "not json", "error_text": _short(answer)}
-    if not answer.choices:
-        return {"error": "no choices", "error_text": _short(answer)}
-    choice, usage = answer.choices[0], answer.usage
-    message = choice.message
-    if message is None:
-        return {"error": "no choices", "error_text": _short(answer)}
+        return {"error": "not json", "error_text": short(answer)}
+    if not answer.choices or (message := answer.choices[0].message) is None:
+        return {"error": "no choices", "error_text": short(answer)}
+    usage = answer.usage
     text = message.content or getattr(message, "refusal", None) or ""
     return {
         "text": text if isinstance(text, str) else json.dumps(text),
-        "finish": choice.finish_reason,
+        "finish": answer.choices[0].finish_reason,
         "model": answer.model or None,
         "input_tokens": usage and usage.prompt_tokens,
         "output_tokens": usage and usage.completion_tokens,
     }
-
-
-def _short(value: object) -> str:
-    return " ".join(str(value).split())[:300]

@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from local_hub import COMMIT, LocalHub
 from vlm_models import FAMILIES, ONEVISION_TEMPLATE, VIDEO_LLAVA, make_model
 
 from baselines.vlm.chat import render
+from baselines.vlm.config import VlmConfig
 from baselines.vlm.local import TransformersRunner
 from baselines.vlm.records import Frames, Image, Reply, Request, Text, Video
 from vid2vidmr.errors import HubError, UserError
@@ -35,11 +37,11 @@ def runner(
 ) -> TransformersRunner:
     """A runner of each family, two requests at a time."""
     folder = make_model(request.param, tmp_path_factory.mktemp("models") / request.param)
-    return TransformersRunner(str(folder), frames=frames, batch_size=2)
+    return TransformersRunner(VlmConfig(model=str(folder), batch_size=2), frames)
 
 
 def family(runner: TransformersRunner) -> str:
-    return Path(runner.name).name
+    return Path(runner.config.model).name
 
 
 def frame(frames: Frames, time_s: float) -> str:
@@ -218,20 +220,23 @@ def test_frames_of_the_shorter_video_are_repeated_where_lengths_must_be_equal(
 
 
 @pytest.mark.parametrize("runner", ["internvl", "smolvlm"], indirect=True)
-def test_frames_are_not_cut_into_tiles_unless_asked(
-    runner: TransformersRunner, frames: Frames
+def test_frames_are_not_cut_into_tiles(
+    runner: TransformersRunner, frames: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    setting = {"internvl": "crop_to_patches", "smolvlm": "do_image_splitting"}[family(runner)]
-    tiled = TransformersRunner(runner.name, frames=frames, processor_kwargs={setting: True})
     asked = [interleaved(frames, (0.0, 2.0))]
-    whole, cut = runner.inputs(asked), tiled.inputs(asked)
+    whole = runner.inputs(asked)
+    setting = {"internvl": "crop_to_patches", "smolvlm": "do_image_splitting"}[family(runner)]
+    monkeypatch.setattr("baselines.vlm.inputs.UNTILED", ())
+    monkeypatch.setattr(runner._loaded[0].image_processor, setting, True)
+    cut = runner.inputs(asked)
     assert whole["input_ids"].shape[1] < cut["input_ids"].shape[1]
 
 
 @pytest.mark.parametrize("made", FAMILIES)
 def test_a_forced_answer_comes_back(made: str, tmp_path: Path, frames: Frames) -> None:
     folder = make_model(made, tmp_path / made, ANSWER)
-    runner = TransformersRunner(str(folder), frames=frames, batch_size=3, dtype="float32")
+    config = VlmConfig(model=str(folder), batch_size=3, dtype="float32")
+    runner = TransformersRunner(config, frames)
     short = interleaved(frames, (0.0,), tokens=4)
     replies = answers(runner, interleaved(frames, (0.0, 2.0), tokens=64), short, short)
     assert [reply.key for reply in replies] == ["0", "1", "2"]
@@ -251,7 +256,7 @@ def test_a_forced_answer_comes_back(made: str, tmp_path: Path, frames: Frames) -
 @pytest.fixture
 def qwen(tmp_path: Path, frames: Frames) -> TransformersRunner:
     folder = make_model("qwen2_5_vl", tmp_path / "qwen", ANSWER)
-    return TransformersRunner(str(folder), frames=frames, batch_size=3)
+    return TransformersRunner(VlmConfig(model=str(folder), batch_size=3), frames)
 
 
 def test_a_failed_batch_is_asked_one_by_one(
@@ -277,7 +282,7 @@ def test_a_failed_batch_is_asked_one_by_one(
         "model failed",
         "IndexError: index out of range",
     )
-    monkeypatch.setattr(qwen, "batch_size", 1)
+    qwen.config = replace(qwen.config, batch_size=1)
     monkeypatch.setattr(model, "generate", lambda **inputs: (_ for _ in ()).throw(MemoryError()))
     (reply,) = answers(qwen, interleaved(frames, (0.0,)))
     assert (reply.key, reply.text, reply.error) == ("0", None, "out of memory")
@@ -288,22 +293,17 @@ def test_a_config_for_sampling_is_not_followed(
 ) -> None:
     folder = make_model("qwen2_5_vl", tmp_path / "model")
     asked = interleaved(frames, (0.0,), tokens=12)
-    (greedy,) = answers(TransformersRunner(str(folder), frames=frames), asked)
+    (greedy,) = answers(TransformersRunner(VlmConfig(model=str(folder)), frames), asked)
     sampling = {"do_sample": True, "temperature": 5.0, "top_k": 200, "top_p": 0.99}
     change(folder, "generation_config.json", lambda config: config | sampling)
-    runner = TransformersRunner(str(folder), frames=frames)
+    runner = TransformersRunner(VlmConfig(model=str(folder)), frames)
     assert {answers(runner, asked)[0].text for _ in range(3)} == {greedy.text}
     assert "flags" not in capfd.readouterr().err
 
 
 def test_further_arguments_reach_the_model(qwen: TransformersRunner, frames: Frames) -> None:
-    other = TransformersRunner(
-        qwen.name,
-        frames=frames,
-        dtype="bfloat16",
-        device_map={"": "cpu"},
-        model_kwargs={"attn_implementation": "eager"},
-    )
+    loading = {"device_map": {"": "cpu"}, "attn_implementation": "eager"}
+    other = TransformersRunner(replace(qwen.config, dtype="bfloat16", loading=loading), frames)
     (reply,) = answers(other, interleaved(frames, (0.0,), tokens=64))
     assert (reply.text, reply.dtype) == (ANSWER, "bfloat16")
     assert other._loaded[1].config._attn_implementation == "eager"
@@ -312,7 +312,7 @@ def test_further_arguments_reach_the_model(qwen: TransformersRunner, frames: Fra
 def test_seconds_keep_their_precision_in_bfloat16(
     qwen: TransformersRunner, frames: Frames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    qwen.dtype = "bfloat16"
+    qwen.config = replace(qwen.config, dtype="bfloat16")
     model = qwen._loaded[1]
     generate, given = model.generate, {}
 
@@ -333,10 +333,10 @@ def test_a_repository_of_the_hub_is_fetched_and_its_commit_kept(
     for path in make_model("qwen3_vl", tmp_path / "model", ANSWER).iterdir():
         hub.files[f"/some/one/resolve/main/{path.name}"] = path.read_bytes()
     asked = interleaved(frames, (0.0,), tokens=64)
-    (reply,) = answers(TransformersRunner("some/one", frames=frames), asked)
+    (reply,) = answers(TransformersRunner(VlmConfig(model="some/one"), frames), asked)
     assert (reply.text, reply.model, reply.revision) == (ANSWER, "some/one", COMMIT)
     with pytest.raises(UserError, match="The model some/other cannot be loaded") as caught:
-        answers(TransformersRunner("some/other", frames=frames), asked)
+        answers(TransformersRunner(VlmConfig(model="some/other"), frames), asked)
     assert "\n" not in str(caught.value)
 
 
@@ -350,7 +350,7 @@ def test_a_repository_of_the_hub_is_fetched_and_its_commit_kept(
 def test_a_template_that_cannot_be_used(
     template: str | None, says: str, qwen: TransformersRunner, frames: Frames
 ) -> None:
-    path = Path(qwen.name) / "chat_template.jinja"
+    path = Path(qwen.config.model) / "chat_template.jinja"
     path.unlink() if template is None else path.write_text(template)
     with pytest.raises(UserError, match=says):
         answers(qwen, interleaved(frames, (0.0,)))
@@ -385,7 +385,7 @@ def test_models_that_are_none(tmp_path: Path, frames: Frames) -> None:
 
     asked = interleaved(frames, (0.0,))
     with pytest.raises(HubError, match=r"^The model \S+ cannot be loaded \(.+\): check the name"):
-        answers(TransformersRunner(str(tmp_path / "nothing"), frames=frames), asked)
+        answers(TransformersRunner(VlmConfig(model=str(tmp_path / "nothing")), frames), asked)
     folder = make_model("qwen2_5_vl", tmp_path / "model")
     words = tmp_path / "words"
     tokenizer = AutoTokenizer.from_pretrained(folder)
@@ -394,11 +394,11 @@ def test_models_that_are_none(tmp_path: Path, frames: Frames) -> None:
     Qwen2ForCausalLM(config).save_pretrained(words)
     tokenizer.save_pretrained(words)
     with pytest.raises(UserError, match=r"\(qwen2\) takes no images: name one that") as caught:
-        answers(TransformersRunner(str(words), frames=frames), asked)
+        answers(TransformersRunner(VlmConfig(model=str(words)), frames), asked)
     assert "\n" not in str(caught.value)
     change(folder, "config.json", lambda config: {**config, "model_type": "unheard_of"})
     with pytest.raises(UserError, match="cannot be loaded") as caught:
-        answers(TransformersRunner(str(folder), frames=frames), asked)
+        answers(TransformersRunner(VlmConfig(model=str(folder)), frames), asked)
     assert "\n" not in str(caught.value)
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.prompts import ShownClip, retrieval_request
+from baselines.vlm.prompts import retrieval_request
+from baselines.vlm.records import Video
 
 DOC = Path(__file__).parents[2] / "docs/vlm-recipes.md"
 SCRIPTS = {
@@ -32,7 +33,7 @@ def write_requests(folder, query="someone jumps", layout="interleaved"):
     (folder / "frames/ab").mkdir(parents=True)
     for name, grey in zip(names, GREYS, strict=True):
         cv2.imwrite(str(folder / f"frames/ab/{name}.jpg"), np.full((32, 64, 3), grey, np.uint8))
-    target = ShownClip(tuple(names), (0.0, 2.0, 4.0), 6.0)
+    target = Video(sha256=tuple(names), times_s=(0.0, 2.0, 4.0), duration_s=6.0)
     request = retrieval_request(query, target, VlmConfig(model="m", layout=layout))
     row = {"duration_s": 6.0, "frame_times_s": [0, 2, 4], "request": request.model_dump()}
     rows = [{"header": {}}] + [{"pair_id": pair_id, **row} for pair_id in ("p0", "p1")]
@@ -67,7 +68,9 @@ def test_requests_become_questions_about_a_video(asked, tmp_path, layout):
 
 
 def test_two_videos_are_refused(asked, tmp_path):
-    target = write_requests(tmp_path, query=ShownClip(("ab" + "0" * 62,), (0.0,), 1.0))
+    target = write_requests(
+        tmp_path, query=Video(sha256=("ab" + "0" * 62,), times_s=(0.0,), duration_s=1.0)
+    )
     assert len(target.sha256) == 3
     with pytest.raises(SystemExit, match="caption"):
         next(asked["unanswered"](tmp_path, tmp_path / "answers.jsonl"))

@@ -7,9 +7,8 @@ import pytest
 from chat_server import after, chat_server, completion, cut, failing, ok, sent, value
 
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.ledger import FINAL
-from baselines.vlm.prompts import ShownClip, retrieval_request
-from baselines.vlm.records import Frames, Reply
+from baselines.vlm.prompts import retrieval_request
+from baselines.vlm.records import FINAL, Frames, Reply, Video
 from baselines.vlm.remote import RemoteRunner
 from vid2vidmr.errors import UserError
 
@@ -26,8 +25,8 @@ def frames(tmp_path) -> Frames:
 
 
 def request(i: int = 0):
-    target = ShownClip(("t0", "t1"), (0.0, 0.5 + i), 10.0 + i)
-    return retrieval_request(ShownClip(("q0",), (0.0,), 1.0), target, CONFIG)
+    target = Video(sha256=("t0", "t1"), times_s=(0.0, 0.5 + i), duration_s=10.0 + i)
+    return retrieval_request(Video(sha256=("q0",), times_s=(0.0,), duration_s=1.0), target, CONFIG)
 
 
 def asked(
@@ -166,7 +165,7 @@ def test_the_native_layout_is_not_for_servers(frames):
     from dataclasses import replace
 
     config = replace(CONFIG, layout="native")
-    clip = ShownClip(("t0",), (0.0,), 10.0)
+    clip = Video(sha256=("t0",), times_s=(0.0,), duration_s=10.0)
     with chat_server(lambda body, n: "x") as server:
         runner = RemoteRunner(server.url, "served", frames)
         with pytest.raises(UserError, match="native layout runs only where"):

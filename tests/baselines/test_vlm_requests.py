@@ -14,7 +14,6 @@ from baselines.vlm.config import VlmConfig
 from baselines.vlm.prompts import (
     EXAMPLE,
     WORDINGS,
-    ShownClip,
     caption_request,
     retrieval_request,
     variation,
@@ -26,8 +25,8 @@ from vid2vidmr.experiments.predict import prediction_header
 from vid2vidmr.methods.load import method_class
 from vid2vidmr.video import sample as video
 
-QUERY = ShownClip(("q0", "q1"), (0.0, 0.5), 1.0)
-TARGET = ShownClip(("t0", "t1", "t2"), (0.0, 12.5, 25.0), 30.0)
+QUERY = Video(sha256=("q0", "q1"), times_s=(0.0, 0.5), duration_s=1.0)
+TARGET = Video(sha256=("t0", "t1", "t2"), times_s=(0.0, 12.5, 25.0), duration_s=30.0)
 CONFIG = VlmConfig(model="any")
 
 
@@ -162,7 +161,11 @@ def test_no_request_names_an_id_a_path_or_a_class(name, protocol, tmp_path, monk
 
     def show(clips, frames, size):
         return {
-            (clip, n): ShownClip(tuple(rng.bytes(32).hex() for _ in range(3)), (0.0, 0.5, 1.0), 9.0)
+            (clip, n): Video(
+                sha256=tuple(rng.bytes(32).hex() for _ in range(3)),
+                times_s=(0.0, 0.5, 1.0),
+                duration_s=9.0,
+            )
             for clip, n in clips
         }
 

@@ -128,9 +128,9 @@ def test_a_class_of_a_file_is_a_method_without_installing(
     (result,) = [
         each
         for each in json.loads(ran.out)["results"]
-        if each["method"] == "start" and each["protocol"] == "official"
+        if (each["header"]["method"], each["header"]["protocol"]) == ("start", "official")
     ]
-    assert result["kind"] == "untrained" and result["preset"] == "default"
+    assert result["kind"] == "untrained" and result["header"]["preset"] == "default"
     (predictions,) = Path("runs/minimatch/start").glob("*/official/predictions.jsonl")
     assert json.loads(predictions.read_text().splitlines()[0])["header"]["method"] == "start"
     assert "start" in method_names()  # as long as this process lives

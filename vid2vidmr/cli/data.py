@@ -84,8 +84,8 @@ def features(
     if captions is not None:
         for option in ["--shard"] * bool(part) + ["--engine ray"] * (engine is Where.ray):
             raise UserError(f"{option} is of videos: leave it out with --captions.")
+        from vid2vidmr.contract import DEFAULT_ENCODER
         from vid2vidmr.features.captions import encode_captions
-        from vid2vidmr.features.load import DEFAULT_ENCODER
 
         typer.echo(encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1])
         return

@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from vid2vidmr.cli.data import Built
 from vid2vidmr.cli.output import AsJson, count, print_json
 
-if TYPE_CHECKING:
-    from vid2vidmr.data.dataset import Dataset
-
-
-class Format(StrEnum):
-    """Formats of other projects that pairs can be written in."""
-
-    qvhighlights = "qvhighlights"
-
 
 class LayoutName(StrEnum):
-    """Projects whose folders a data set can be written in (`vid2vidmr.publish.layouts.LAYOUTS`)."""
+    """Projects whose folders a data set can be written in (`vid2vidmr.publish.export.LAYOUTS`)."""
 
     moment_detr = "moment-detr"
     univtg = "univtg"
@@ -36,7 +27,6 @@ def export(
         str | None,
         typer.Option(help="train, val or test (default: test; with --layout, all)."),
     ] = None,
-    format: Annotated[Format, typer.Option(help="Format to write.")] = Format.qvhighlights,
     layout: Annotated[
         LayoutName | None,
         typer.Option(help="Write features too, in the folders that another project reads."),
@@ -55,51 +45,29 @@ def export(
     """
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
-    from vid2vidmr.publish.qvhighlights import export_qvhighlights
-
-    built = load_dataset(dataset)
-    if layout is not None:
-        _export_layout(built, layout, features, captions, split, out, as_json)
-        return
-    if features is not None or captions:
-        raise UserError("--features and --captions are of --layout: add it, or leave them out.")
-    pairs = built.pairs(split or "test")
-    export_qvhighlights(pairs, out)
-    if as_json:
-        print_json({"path": str(out), "format": format.value, "pairs": len(pairs)})
-    else:
-        typer.echo(f"{count(len(pairs))} {pairs.split} pairs written to {out}.")
-
-
-def _export_layout(
-    built: Dataset,
-    layout: LayoutName,
-    features: str | None,
-    captions: bool,
-    split: str | None,
-    out: Path,
-    as_json: bool,
-) -> None:
     from vid2vidmr.features.captions import open_captions
     from vid2vidmr.features.store import open_features
-    from vid2vidmr.publish.layouts import export_layout
+    from vid2vidmr.publish.export import export_annotations, export_layout
 
+    built = load_dataset(dataset)
+    if layout is None:
+        if features is not None or captions:
+            raise UserError("--features and --captions are of --layout: add it, or leave them out.")
+        pairs = built.pairs(split or "test")
+        export_annotations(pairs, out)
+        if as_json:
+            print_json({"path": str(out), "pairs": len(pairs)})
+        else:
+            typer.echo(f"{count(len(pairs))} {pairs.split} pairs written to {out}.")
+        return
     encoder = features or built.info.default_encoder
     store = open_features(built, encoder)
     texts = open_captions(built, encoder) if captions else None
-    splits = None if split is None else [split]
-    found = export_layout(built, layout.value, store, out, splits, texts)
+    found = export_layout(built, layout.value, store, out, split and [split], texts)
     if as_json:
-        print_json(
-            {
-                "path": str(out),
-                "layout": layout.value,
-                "encoder": encoder,
-                "pairs": found.written,
-                "left_out": found.left_out,
-                "annotations": {s: str(path) for s, path in found.files.items()},
-            }
-        )
+        files = {name: str(path) for name, path in found.files.items()}
+        said = {"path": str(out), "layout": layout.value, "encoder": encoder, "annotations": files}
+        print_json(said | {"pairs": found.written, "left_out": found.left_out})
         return
     for name, path in found.files.items():
         missing = found.left_out[name]
@@ -142,19 +110,14 @@ def push(
     if to is None and out is None:
         raise UserError("Say where: --to USER/NAME on the Hub, or --out DIR to write it only.")
     built = load_dataset(dataset)
-    published = write_published(built, out or built.path / "published", features, licence, to)
-    url = None if to is None else push_dataset(published, to, private)
+    folder = out or built.path / "published"
+    files = write_published(built, folder, features, licence, to)
+    url = None if to is None else push_dataset(folder, files, to, private)
     if as_json:
-        print_json(
-            {
-                "path": str(published.folder),
-                "files": published.files,
-                "fingerprint": built.fingerprint,
-                "url": url,
-            }
-        )
+        said = {"path": str(folder), "files": files, "fingerprint": built.fingerprint, "url": url}
+        print_json(said)
         return
     typer.echo(
-        f"{built.name} is written to {published.folder} (fingerprint {built.fingerprint})"
+        f"{built.name} is written to {folder} (fingerprint {built.fingerprint})"
         + (f" and pushed to {url}." if url else "; nothing was sent.")
     )

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vid2vidmr.contract import TEXT
+from vid2vidmr.contract import DEFAULT_ENCODER, TEXT
 from vid2vidmr.errors import DataError, FeatureError
-from vid2vidmr.features.load import DEFAULT_ENCODER
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import file_sha256, read_jsonl

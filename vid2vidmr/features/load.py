@@ -17,7 +17,6 @@ from vid2vidmr.features.encoder import Encoder, VideolessEncoder
 from vid2vidmr.registry import registered, registered_names
 
 Loader = Callable[[str, torch.device], Encoder | VideolessEncoder]
-DEFAULT_ENCODER = "clip-vit-b32"
 
 
 def encoder_loader(name: str) -> Loader:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vid2vidmr.data.dataset import Dataset
@@ -11,6 +12,8 @@ from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
+    from huggingface_hub import DatasetCardData
+
     from vid2vidmr.contract import FeatureContract
 
 LICENCES = {
@@ -23,6 +26,8 @@ LICENCES = {
 }
 """How a licence begins in `DatasetInfo.licence`, to its id on the Hub and its address."""
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+TABLES = {"pairs": PAIR_COLUMNS, "moments": MOMENT_COLUMNS, "videos": VIDEO_COLUMNS}
+"""The configs of `datasets.load_dataset`, the default first."""
 
 
 def licence_of(text: str) -> tuple[str, str]:
@@ -39,11 +44,10 @@ def dataset_card(
     contracts: Mapping[str, FeatureContract],
     repository: str | None,
 ) -> str:
-    """Write the card.
+    """Fill in ``card.md``.
 
     Parameters
     ----------
-    dataset : Dataset
     licence : str
         Of the annotations.
     contracts : mapping of str to FeatureContract
@@ -51,13 +55,35 @@ def dataset_card(
     repository : str or None
         Where it is published, ``user/name``.
     """
+    from huggingface_hub import DatasetCard
+
+    simulated = any(contract.simulated for contract in contracts.values())
+    card = DatasetCard.from_template(
+        _metadata(dataset, licence, simulated),
+        template_path=str(Path(__file__).with_name("card.md")),
+        info=dataset.info,
+        counts=dataset.counts,
+        splits=dataset.splits,
+        options=dataset.options,
+        fingerprint=dataset.fingerprint,
+        licence=licence,
+        contracts=contracts,
+        simulated=simulated,
+        registered=dataset.name in registered_names("dataset"),
+        repository=repository or "USER/NAME",
+    )
+    return f"{card}\n"
+
+
+def _metadata(dataset: Dataset, licence: str, simulated: bool) -> DatasetCardData:
     from huggingface_hub import DatasetCardData
 
-    info, counts = dataset.info, dataset.counts
+    info = dataset.info
     number, _ = licence_of(licence)
-    pairs = sum(counts["pairs"].values())
-    simulated = any(contract.simulated for contract in contracts.values())
-    data = DatasetCardData(
+    pairs = sum(dataset.counts["pairs"].values())
+    files = {name: [{"split": name, "path": f"{name}.parquet"}] for name in TABLES}
+    files["pairs"] = [{"split": s, "path": f"pairs/{s}.parquet"} for s in dataset.splits]
+    return DatasetCardData(
         pretty_name=info.title,
         license=number,
         license_name=re.sub(r"\W+", "-", licence).strip("-").lower() if number == "other" else None,
@@ -72,116 +98,18 @@ def dataset_card(
         ],
         configs=[
             {
-                "config_name": "pairs",
-                "default": True,
-                "data_files": [{"split": s, "path": f"pairs/{s}.parquet"} for s in dataset.splits],
-            },
-            *(
-                {
-                    "config_name": name,
-                    "data_files": [{"split": name, "path": f"{name}.parquet"}],
-                }
-                for name in ("moments", "videos")
-            ),
+                "config_name": name,
+                **({"default": True} if name == "pairs" else {}),
+                "data_files": files[name],
+            }
+            for name in TABLES
         ],
         dataset_info=[
             {"config_name": name, "features": [_feature(column) for column in columns]}
-            for name, columns in (
-                ("pairs", PAIR_COLUMNS),
-                ("moments", MOMENT_COLUMNS),
-                ("videos", VIDEO_COLUMNS),
-            )
+            for name, columns in TABLES.items()
         ],
     )
-    text = _text(dataset, licence, contracts, repository or "USER/NAME")
-    return f"---\n{data.to_yaml()}\n---\n{text}"
 
 
 def _feature(column: str) -> dict[str, str]:
     return {"name": column, "dtype": "float64" if column.endswith("_s") else "string"}
-
-
-def _text(
-    dataset: Dataset,
-    licence: str,
-    contracts: Mapping[str, FeatureContract],
-    repository: str,
-) -> str:
-    info, counts = dataset.info, dataset.counts
-    warnings = []
-    if info.synthetic:
-        warnings.append(
-            "**Synthetic**: rendered or made up by a program. Scores on it compare methods with "
-            "each other and say nothing about real video."
-        )
-    if any(contract.simulated for contract in contracts.values()):
-        warnings.append(
-            "**Simulated features**: made from the annotations, no video was looked at. They "
-            "exercise training; scores with them belong on no leaderboard of real video."
-        )
-    if licence_of(licence)[0] == "other":
-        warnings.append(
-            f'**Licence**: "{licence}". No licence that lets others pass the annotations on is '
-            "known; ask those who made them before you do."
-        )
-    rows = "\n".join(
-        f"| {split} | {counts['pairs'][split]:,} | {counts['classes'].get(split, 0)} |"
-        for split in dataset.splits
-    )
-    options = ", ".join(f"{name} {value}" for name, value in dataset.options.items()) or "none"
-    made = "".join(
-        f"- `{folder}`: {c.encoder}, {c.dim} numbers a frame, {c.sampling}, {c.preprocessing}"
-        + (", **simulated**\n" if c.simulated else "\n")
-        for folder, c in contracts.items()
-    )
-    warned = "".join(f"> {warning}\n\n" for warning in warnings)
-    named = info.name in registered_names("dataset")
-    built = f"`vid2vidmr build {info.name}`" if named else "Built with `vid2vidmr`"
-    here = "the videos" if contracts else "the videos, and features of them"
-    return f"""
-# {info.title}
-
-{warned}Pairs for video-to-video moment retrieval: a query shows a moment, and the moment of the
-same class is to be found in the target.
-
-| split | pairs | classes |
-|---|---:|---:|
-{rows}
-
-{counts["moments"]:,} moments in {counts["videos"]:,} videos. Fingerprint, the hash of what decides
-a score: `{dataset.fingerprint}`.
-
-## Source and licence
-
-- Source: {info.source}
-- Licence of the annotations: {licence}. It does not cover the videos.
-- Citation: {info.citation}
-
-## How it was made
-
-{built}, version {info.version} of the data set, options: {options}.
-Its metadata for machines are in `croissant.json`.
-
-## What is here
-
-- `pairs/*.parquet`: `pair_id, query_id, target_id`, the last two are moments
-- `moments.parquet`: a moment's class and split, its reference clip in the video
-  (`clip_start_s, clip_end_s`), the moment in that clip (`start_s, end_s`), seconds
-- `videos.parquet`: ids, lengths and SHA-256 of the videos, where they are known
-{made}
-**Not here**: {here}. Videos come from their source, under its terms.
-
-## How to use it
-
-```python
-import datasets
-
-pairs = datasets.load_dataset("{repository}", "pairs")
-moments = datasets.load_dataset("{repository}", "moments")["moments"]
-```
-
-```sh
-hf download {repository} --repo-type dataset --local-dir data/{info.name}
-vid2vidmr bench --dataset data/{info.name} --methods centre,prior
-```
-"""

@@ -10,31 +10,11 @@ from typing import Any
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.files import file_sha256
 
-_TERMS = (
-    "citeAs", "column", "dataBiases", "dataCollection", "extract", "field", "fileProperty",
-    "fileObject", "fileSet", "format", "includes", "isLiveDataset", "jsonPath", "key", "md5",
-    "parentField", "path", "personalSensitiveInformation", "recordSet", "references", "regex",
-    "repeated", "replace", "separator", "source", "subField", "transform",
-)  # fmt: skip
-CONTEXT: dict[str, Any] = {
-    "@language": "en",
-    "@vocab": "https://schema.org/",
-    "sc": "https://schema.org/",
-    "cr": "http://mlcommons.org/croissant/",
-    "rai": "http://mlcommons.org/croissant/RAI/",
-    "dct": "http://purl.org/dc/terms/",
-    "conformsTo": "dct:conformsTo",
-    "data": {"@id": "cr:data", "@type": "@json"},
-    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
-    "examples": {"@id": "cr:examples", "@type": "@json"},
-    **{term: f"cr:{term}" for term in _TERMS},
-}
-"""The context that the specification gives in its appendix."""
-
 _FORMS = {
     ".json": "application/json",
     ".jsonl": "application/jsonlines",
     ".bin": "application/octet-stream",
+    ".parquet": "application/x-parquet",
 }
 
 
@@ -46,11 +26,10 @@ def croissant(
     licence: str,
     url: str | None,
 ) -> dict[str, Any]:
-    """Describe the files of a folder.
+    """Describe the files of a folder, in JSON-LD.
 
     Parameters
     ----------
-    dataset : Dataset
     folder : Path
         Where the files lie.
     tables : mapping of str to tuple of str
@@ -61,64 +40,50 @@ def croissant(
         Its address, or its name where there is none.
     url : str or None
         Where the data set is published.
-
-    Returns
-    -------
-    dict
-        JSON-LD.
     """
+    import mlcroissant as mlc
+
     info = dataset.info
     built = datetime.fromtimestamp((dataset.path / "dataset.json").stat().st_mtime, UTC)
-    return {
-        "@context": CONTEXT,
-        "@type": "sc:Dataset",
-        "conformsTo": "http://mlcommons.org/croissant/1.0",
-        "name": info.name,
-        "description": f"{info.title}. Fingerprint {dataset.fingerprint}. Source: {info.source}",
-        "alternateName": info.title,
-        "license": licence,
-        **({"url": url} if url else {}),
-        "citeAs": info.citation,
-        "creator": {"@type": "sc:Organization", "name": info.source},
-        "datePublished": built.date().isoformat(),
-        "version": f"{info.version}.0.0" if info.version.isdigit() else info.version,
-        "keywords": ["video-moment-retrieval", *["synthetic"] * info.synthetic],
-        "isLiveDataset": False,
-        "distribution": [
-            *(_file(folder, name, "application/x-parquet") for name in tables),
-            *(_file(folder, name, _FORMS.get(Path(name).suffix, "text/plain")) for name in others),
-        ],
-        "recordSet": [_records(name, columns) for name, columns in tables.items()],
-    }
+    files = [
+        mlc.FileObject(
+            id=name,
+            name=name,
+            content_url=name,
+            content_size=f"{(folder / name).stat().st_size} B",
+            encoding_formats=[_FORMS.get(Path(name).suffix, "text/plain")],
+            sha256=file_sha256(folder / name),
+        )
+        for name in (*tables, *others)
+    ]
+    metadata = mlc.Metadata(
+        name=info.name,
+        description=f"{info.title}. Fingerprint {dataset.fingerprint}. Source: {info.source}",
+        license=[licence],
+        url=url,
+        cite_as=info.citation,
+        creators=[mlc.Organization(name=info.source)],
+        date_published=built.date(),
+        version=f"{info.version}.0.0" if info.version.isdigit() else info.version,
+        keywords=["video-moment-retrieval", *["synthetic"] * info.synthetic],
+        distribution=files,
+        record_sets=[_records(name, columns) for name, columns in tables.items()],
+    )
+    found: dict[str, Any] = metadata.to_json()
+    return found
 
 
-def _file(folder: Path, name: str, form: str) -> dict[str, Any]:
-    return {
-        "@type": "cr:FileObject",
-        "@id": name,
-        "name": name,
-        "contentUrl": name,
-        "contentSize": f"{(folder / name).stat().st_size} B",
-        "encodingFormat": form,
-        "sha256": file_sha256(folder / name),
-    }
+def _records(name: str, columns: tuple[str, ...]) -> Any:
+    import mlcroissant as mlc
 
-
-def _records(name: str, columns: tuple[str, ...]) -> dict[str, Any]:
     of = name.removesuffix(".parquet").replace("/", "_")
-    return {
-        "@type": "cr:RecordSet",
-        "@id": of,
-        "name": of,
-        "key": {"@id": f"{of}/{columns[0]}"},
-        "field": [
-            {
-                "@type": "cr:Field",
-                "@id": f"{of}/{column}",
-                "name": column,
-                "dataType": "sc:Float" if column.endswith("_s") else "sc:Text",
-                "source": {"fileObject": {"@id": name}, "extract": {"column": column}},
-            }
-            for column in columns
-        ],
-    }
+    fields = [
+        mlc.Field(
+            id=f"{of}/{column}",
+            name=column,
+            data_types=[mlc.DataType.FLOAT if column.endswith("_s") else mlc.DataType.TEXT],
+            source=mlc.Source(file_object=name, extract=mlc.Extract(column=column)),
+        )
+        for column in columns
+    ]
+    return mlc.RecordSet(id=of, name=of, key=f"{of}/{columns[0]}", fields=fields)

@@ -5,30 +5,20 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.errors import HubError, UserError
-from vid2vidmr.features.store import FILES, FeatureStore, open_features
+from vid2vidmr.features.store import FILES, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
-from vid2vidmr.publish.card import dataset_card, licence_of
+from vid2vidmr.publish.card import TABLES, dataset_card, licence_of
 from vid2vidmr.publish.croissant import croissant
 from vid2vidmr.registry import registered_names
 
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-
-
-@dataclass(frozen=True)
-class Published:
-    """A folder as it is, or is to be, on the Hub: its path and its files, relative to it."""
-
-    folder: Path
-    files: list[str]
 
 
 def write_published(
@@ -37,15 +27,14 @@ def write_published(
     encoder: str | None = None,
     licence: str | None = None,
     repository: str | None = None,
-) -> Published:
+) -> list[str]:
     """Write the folder: tables, card, Croissant metadata; videos stay where they are.
 
     It is a data set folder too: `vid2vidmr.load_dataset` opens it, with the same fingerprint.
+    Gives its files, relative to it.
 
     Parameters
     ----------
-    dataset : Dataset
-    out : Path
     encoder : str, optional
         Add the features of this encoder.
     licence : str, optional
@@ -64,42 +53,31 @@ def write_published(
         raise UserError(f"{out} is the data set itself: choose another folder with --out.")
     licence = licence or dataset.info.licence
     store = open_features(dataset, encoder) if encoder else None
-    videos = dataset.videos.assign(path=None, status="missing")
-    tables = {
-        **{
-            f"pairs/{split}.parquet": (dataset.pair_ids(split), PAIR_COLUMNS)
-            for split in dataset.splits
-        },
-        "moments.parquet": (dataset.moments, MOMENT_COLUMNS),
-        "videos.parquet": (videos, VIDEO_COLUMNS),
-    }
-    for name, (table, columns) in tables.items():
-        _write_table(out / name, table, columns)
+    tables = {f"pairs/{split}.parquet": dataset.pair_ids(split) for split in dataset.splits}
+    tables["moments.parquet"] = dataset.moments
+    tables["videos.parquet"] = dataset.videos.assign(path=None, status="missing")
+    columns = {name: TABLES[re.split(r"[/.]", name)[0]] for name in tables}
+    for name, table in tables.items():
+        _write_table(out / name, table, columns[name])
     others = ["dataset.json"]
-    described = {**read_json(dataset.path / "dataset.json"), "licence": licence}
-    write_json(out / "dataset.json", described)
-    notice = (
-        dataset_builder(dataset.name).notice
-        if dataset.name in registered_names("dataset")
-        else None
-    )
-    if notice is not None:
+    write_json(out / others[0], read_json(dataset.path / others[0]) | {"licence": licence})
+    named = dataset.name in registered_names("dataset")
+    if named and (notice := dataset_builder(dataset.name).notice) is not None:
         others.append("NOTICE")
         _take(notice, out / "NOTICE")
     contracts = {}
     if store is not None:
         folder = f"features/{store.path.name}"
         contracts[folder] = store.contract
-        others += _take_store(store, out, folder)
+        for name in FILES:
+            others.append(f"{folder}/{name}")
+            _take(store.path / name, out / folder / name)
     write_text(out / "README.md", dataset_card(dataset, licence, contracts, repository))
     known = re.search(r"https?://[^\s;,]+", dataset.info.source)
     url = f"https://huggingface.co/datasets/{repository}" if repository else known and known[0]
-    columns_of = {name: columns for name, (_, columns) in tables.items()}
-    write_json(
-        out / "croissant.json",
-        croissant(dataset, out, columns_of, others, licence_of(licence)[1], url),
-    )
-    return Published(out, [*tables, *others, "README.md", "croissant.json"])
+    metadata = croissant(dataset, out, columns, others, licence_of(licence)[1], url)
+    write_json(out / "croissant.json", metadata)
+    return [*tables, *others, "README.md", "croissant.json"]
 
 
 def _write_table(path: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> None:
@@ -124,21 +102,11 @@ def _take(source: Path, path: Path) -> None:
             shutil.copyfile(source, temporary)
 
 
-def _take_store(store: FeatureStore, out: Path, folder: str) -> list[str]:
-    for name in FILES:
-        _take(store.path / name, out / folder / name)
-    return [f"{folder}/{name}" for name in FILES]
-
-
-def push_dataset(published: Published, repository: str, private: bool = False) -> str:
-    """Upload a folder into a data set repository, making it where there is none.
+def push_dataset(folder: Path, files: list[str], repository: str, private: bool = False) -> str:
+    """Upload files of a folder into a data set repository, made where there is none.
 
     Files that are there already are not sent again, so an upload that was cut off continues.
-
-    Returns
-    -------
-    str
-        Its address.
+    Gives the address of the repository.
 
     Raises
     ------
@@ -156,8 +124,8 @@ def push_dataset(published: Published, repository: str, private: bool = False) -
         api.upload_folder(
             repo_id=repository,
             repo_type="dataset",
-            folder_path=published.folder,
-            allow_patterns=published.files,
+            folder_path=folder,
+            allow_patterns=files,
             commit_message="vid2vidmr push",
         )
         return str(url)
@@ -171,4 +139,4 @@ def push_dataset(published: Published, repository: str, private: bool = False) -
         else:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             todo = f"{reason}; run the same command again, it continues"
-        raise HubError(f"{published.folder} cannot be pushed to {repository}: {todo}.") from None
+        raise HubError(f"{folder} cannot be pushed to {repository}: {todo}.") from None

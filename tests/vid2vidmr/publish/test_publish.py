@@ -52,10 +52,10 @@ def test_up_to_the_hub_and_down_again(dataset: Dataset, hub: LocalHub, tmp_path:
     from huggingface_hub import snapshot_download
 
     published = write_published(dataset, tmp_path / "out", ENCODER, repository=REPOSITORY)
-    url = push_dataset(published, REPOSITORY)
+    url = push_dataset(tmp_path / "out", published, REPOSITORY)
     assert url.endswith("datasets/someone/moments")
     names = {path.partition("/main/")[2] for path in hub.files}
-    assert names == set(published.files)
+    assert names == set(published)
     assert not any(name.endswith(".mp4") for name in names)
 
     folder = Path(snapshot_download(REPOSITORY, repo_type="dataset"))
@@ -142,14 +142,15 @@ def test_copyright_notices_go_with_the_annotations(tmp_path: Path) -> None:
 
     built = SportsMoments().build(tmp_path / "built")
     published = write_published(built, tmp_path / "out", repository=REPOSITORY)
-    assert "NOTICE" in published.files
+    assert "NOTICE" in published
     assert "Permission is hereby granted" in (tmp_path / "out" / "NOTICE").read_text()
 
 
 def test_croissant_is_valid_and_reads_the_tables(
     dataset: Dataset, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    mlcroissant = pytest.importorskip("mlcroissant")
+    import mlcroissant
+
     write_published(dataset, tmp_path, ENCODER, repository=REPOSITORY)
     with caplog.at_level(logging.WARNING):
         found = mlcroissant.Dataset(jsonld=tmp_path / "croissant.json")
@@ -169,6 +170,13 @@ def test_croissant_is_valid_and_reads_the_tables(
     assert f"features/{ENCODER}/features.bin" in files
 
 
+def test_the_same_data_set_gives_the_same_bytes(dataset: Dataset, tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    files = write_published(dataset, first, ENCODER, repository=REPOSITORY)
+    assert write_published(dataset, second, ENCODER, repository=REPOSITORY) == files
+    assert all((first / name).read_bytes() == (second / name).read_bytes() for name in files)
+
+
 def test_an_upload_that_was_cut_off_continues(
     dataset: Dataset, hub: LocalHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -176,17 +184,18 @@ def test_an_upload_that_was_cut_off_continues(
     published = write_published(dataset, tmp_path / "out", repository=REPOSITORY)
     hub.uploads_left = 2
     with pytest.raises(HubError, match="run the same command again, it continues"):
-        push_dataset(published, REPOSITORY)
+        push_dataset(tmp_path / "out", published, REPOSITORY)
     assert len(hub.objects) == 2 and not hub.files  # no half of a commit
     arrived = set(hub.objects)
     hub.uploads_left = -1
     hub.requests.clear()
     published = write_published(dataset, tmp_path / "out", repository=REPOSITORY)
-    push_dataset(published, REPOSITORY)
+    push_dataset(tmp_path / "out", published, REPOSITORY)
     assert not arrived & {path.removeprefix("/objects/") for path in uploads(hub)}
-    assert {path.partition("/main/")[2] for path in hub.files} == set(published.files)
+    assert {path.partition("/main/")[2] for path in hub.files} == set(published)
     hub.requests.clear()
-    push_dataset(write_published(dataset, tmp_path / "out", repository=REPOSITORY), REPOSITORY)
+    published = write_published(dataset, tmp_path / "out", repository=REPOSITORY)
+    push_dataset(tmp_path / "out", published, REPOSITORY)
     assert uploads(hub) == []
 
 
@@ -207,10 +216,10 @@ def test_refusals_are_one_clear_line(
 def test_no_hub_and_bad_names(dataset: Dataset, hub: LocalHub, cli, tmp_path: Path) -> None:
     published = write_published(dataset, tmp_path / "out")
     with pytest.raises(UserError, match="expected USER/NAME"):
-        push_dataset(published, "nobody")
+        push_dataset(tmp_path / "out", published, "nobody")
     hub.stop()
     with pytest.raises(HubError, match="cannot be pushed to someone/moments") as caught:
-        push_dataset(published, REPOSITORY)
+        push_dataset(tmp_path / "out", published, REPOSITORY)
     assert "\n" not in str(caught.value)
     with pytest.raises(UserError, match="is the data set itself"):
         write_published(dataset, dataset.path)

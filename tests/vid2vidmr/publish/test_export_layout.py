@@ -14,7 +14,7 @@ from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.features.writer import FeatureWriter
-from vid2vidmr.publish.layouts import LAYOUTS, export_layout
+from vid2vidmr.publish.export import LAYOUTS, export_layout
 
 ENCODER, CLIP_S = "efficientnet-lite0", 2
 DOCUMENTED = {

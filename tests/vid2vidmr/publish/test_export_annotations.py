@@ -5,7 +5,7 @@ import json
 import pytest
 from toy import toy_pairs
 
-from vid2vidmr.publish.qvhighlights import export_qvhighlights, relevant_clips
+from vid2vidmr.publish.export import export_annotations, relevant_clips
 
 
 def read(path):
@@ -14,7 +14,7 @@ def read(path):
 
 def test_every_pair_is_a_line(tmp_path):
     pairs = toy_pairs(12)
-    export_qvhighlights(pairs, tmp_path / "out" / "train.jsonl")
+    export_annotations(pairs, tmp_path / "out" / "train.jsonl")
     rows = read(tmp_path / "out" / "train.jsonl")
     assert [row["qid"] for row in rows] == pairs.table["pair_id"].tolist()
     for row, pair in zip(rows, pairs, strict=True):
@@ -35,13 +35,13 @@ def test_every_pair_is_a_line(tmp_path):
 def test_pairs_that_share_a_query_keep_distinct_ids(tmp_path):
     pairs = toy_pairs(4)
     pairs.table["query_id"] = "q0"
-    export_qvhighlights(pairs, tmp_path / "train.jsonl")
+    export_annotations(pairs, tmp_path / "train.jsonl")
     assert len({row["qid"] for row in read(tmp_path / "train.jsonl")}) == 4
 
 
 def test_windows_move_with_the_cut(tmp_path):
     pairs = toy_pairs(20).under("recropped", 1)
-    export_qvhighlights(pairs, tmp_path / "train.jsonl")
+    export_annotations(pairs, tmp_path / "train.jsonl")
     rows = read(tmp_path / "train.jsonl")
     assert any(row["duration"] < 40 for row in rows)
     for row in rows:
