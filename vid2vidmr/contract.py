@@ -38,7 +38,6 @@ class FeatureContract(Record):
         Length of a feature.
     sampling : str
         Which frames: ``t = 0, 2, 4, ... s``.
-    preprocessing, decoder, dtype : str
     simulated : bool
         True if no video was looked at.
     """

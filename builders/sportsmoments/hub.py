@@ -38,7 +38,6 @@ class HubConfig:
 
     Attributes
     ----------
-    repository : str
     rows : mapping of str to str
         Split to the pattern of the CSV file with its pairs.
     clip : str
@@ -109,7 +108,6 @@ class HubFiles:
         are deleted once all their clips are there.
     options : DownloadOptions
         Only `parallel` applies.
-    config : HubConfig
 
     Raises
     ------

@@ -80,7 +80,6 @@ def build_dataset(
 
     Parameters
     ----------
-    name : str
     out : str or Path, optional
         By default where `vid2vidmr.load_dataset` finds it by its name.
     options : mapping of str to value, optional

@@ -58,7 +58,6 @@ class Dataset:
 
     Attributes
     ----------
-    path : Path
     repository : str or None
         Of the Hub, where `path` is its snapshot in the cache.
     """

@@ -77,7 +77,6 @@ def evaluate(
     ----------
     predictions : iterable of Prediction
         In any order.
-    pairs : PairSet
     resamples : int
         Resamples of the bootstrap over query videos and target videos; 0 for no intervals.
     seed : int

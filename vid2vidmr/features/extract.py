@@ -95,7 +95,6 @@ def extract_shard(
     ----------
     dataset, encoder, device, engine
         As of `extract_features`; an encoder of frames.
-    shard : Shard
 
     Returns
     -------
@@ -167,7 +166,6 @@ def extract_files(
     ----------
     files : mapping of str to Path or None
         Video id to file, None where there is none.
-    encoder : Encoder
     folder : Path
         The store.
     of : str

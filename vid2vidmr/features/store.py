@@ -49,7 +49,6 @@ class MemoryFeatures:
 
     Parameters
     ----------
-    contract : FeatureContract
     videos : mapping of str to ndarray, (n, dim)
         Video id to features, one row every 2 s.
 
