@@ -105,6 +105,24 @@ class FeatureSource(Protocol):
         """
         ...
 
+    def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:
+        """Features of a query that is a part of a video, (n, dim) float32, n >= 1.
+
+        A query is a trimmed clip: row k is the frame on screen at ``start_s + 2 k``, wherever the
+        grid of its video lies.
+        """
+        ...
+
+
+def on_grid(start_s: float) -> bool:
+    """Whether a query that begins there has its frames on the grid of its video."""
+    return abs(start_s / STEP_S - round(start_s / STEP_S)) < 1e-6
+
+
+def clips_of(start_s: float, end_s: float) -> int:
+    """Rows of a window, at least 1; 1e-6: 8.2 - 2.2 is a hair above 6, no reason for a fourth."""
+    return max(1, math.ceil((end_s - start_s) / STEP_S - 1e-6))
+
 
 class CaptionSource(FeatureSource, Protocol):
     """Features of captions, by query moment instead of video: one row a token."""
@@ -118,8 +136,7 @@ def grid_rows(total: int, video_id: str, start_s: float, end_s: float | None) ->
         return slice(0, total)
     first = math.floor(start_s / STEP_S + 0.5)
     end_s = total * STEP_S if end_s is None else end_s
-    # 1e-6: 8.2 - 2.2 is a hair above 6, which must not cost a fourth row.
-    n = max(1, math.ceil((end_s - start_s) / STEP_S - 1e-6))
+    n = clips_of(start_s, end_s)
     last = first + n
     if first < 0 or first > total or last > total + MAX_MISSING_ROWS:
         raise FeatureError(

@@ -188,6 +188,19 @@ class Dataset:
         pairs = PairSet.join(table, self.moments, self.videos, split, features)
         return replace(pairs, captions=captions)
 
+    def queries(self) -> dict[str, dict[float, float]]:
+        """Queries that are parts of videos: video id to start and (latest) end, seconds."""
+        asked = {id_ for split in self.splits for id_ in self.pair_ids(split)["query_id"].unique()}
+        moments = self.moments[self.moments["moment_id"].isin(asked)].dropna(subset=["start_s"])
+        found: dict[str, dict[float, float]] = {}
+        for video, clip, start, end in zip(
+            moments["video_id"], moments["clip_start_s"], moments["start_s"], moments["end_s"],
+            strict=True,
+        ):  # fmt: skip
+            of_video = found.setdefault(video, {})
+            of_video[clip + start] = max(clip + end, of_video.get(clip + start, 0.0))
+        return found
+
     def video_path(self, video_id: str) -> Path | None:
         """Path of a video file, None where there is none."""
         if video_id not in self._video_rows:

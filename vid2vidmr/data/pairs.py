@@ -173,7 +173,11 @@ class PairSet:
             if self.captions is None:
                 raise FeatureError("These pairs have no captions: pass their features to `pairs`.")
             return self.captions.rows(self._columns["query_id"][i])
-        return self.seen(self._rows(i, "query_video", "query_start_s", "query_end_s"))
+        features, columns = self._source(), self._columns
+        video, start_s = columns["query_video"][i], float(columns["query_start_s"][i])
+        if np.isnan(start_s):
+            return self.seen(features.rows(video))
+        return self.seen(features.query_rows(video, start_s, float(columns["query_end_s"][i])))
 
     def seen(self, rows: np.ndarray) -> np.ndarray:
         """Give what is seen of a query's frames (n, dim): all, or the middle one, (1, dim)."""
@@ -199,16 +203,14 @@ class PairSet:
 
     def target_features(self, i: int) -> np.ndarray:
         """Features of the target of pair `i`, (M, dim), M >= 1; row k is at 2 k seconds."""
-        return self._rows(i, "target_video", "clip_start_s", "clip_end_s")
+        features, columns = self._source(), self._columns
+        start_s, end_s = float(columns["clip_start_s"][i]), float(columns["clip_end_s"][i])
+        return features.rows(columns["target_video"][i], start_s, end_s)
 
-    def _rows(self, i: int, video: str, start: str, end: str) -> np.ndarray:
+    def _source(self) -> FeatureSource:
         if self.features is None:
             raise FeatureError("These pairs have no features: pass a feature store to `pairs`.")
-        columns = self._columns
-        video_id, start_s = columns[video][i], float(columns[start][i])
-        if np.isnan(start_s):
-            return self.features.rows(video_id)
-        return self.features.rows(video_id, start_s, float(columns[end][i]))
+        return self.features
 
     @cached_property
     def _columns(self) -> dict[str, np.ndarray]:

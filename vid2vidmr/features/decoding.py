@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,17 @@ Prepare = Callable[[np.ndarray], np.ndarray]
 Size = Callable[[int, int], tuple[int, int]]
 
 
+class Sampled(NamedTuple):
+    """A video file, and at which times beside the grid it is sampled, seconds."""
+
+    path: Path
+    at_s: tuple[float, ...] = ()
+
+
 def prepared_batches(
-    path: Path, prepare: Prepare, size: Size | None, batch: int
+    video: Sampled, prepare: Prepare, size: Size | None, batch: int
 ) -> Iterator[np.ndarray]:
-    """Yield what a network takes of a video, (b, ...) with b at most `batch`, a row every 2 s.
+    """Yield what a network takes of a video's samples, (b, ...) with b at most `batch`.
 
     Parameters
     ----------
@@ -35,7 +42,8 @@ def prepared_batches(
     VideoError
         If the file cannot be read to its end.
     """
-    frames = (prepare(frame) for _, frame in sample_frames(path, threads=1, size=size))
+    samples = sample_frames(video.path, at_s=video.at_s, threads=1, size=size)
+    frames = (prepare(frame) for _, frame in samples)
     while part := list(islice(frames, batch)):
         yield np.stack(part)
 
@@ -60,7 +68,7 @@ class Decoder(AbstractContextManager["Decoder"]):
         theirs.close()  # so that reading ends when the process does
         self._asked = 0
 
-    def batches(self, path: Path) -> Iterator[np.ndarray]:
+    def batches(self, video: Sampled) -> Iterator[np.ndarray]:
         """Yield the batches of a video, see `prepared_batches`.
 
         Raises
@@ -72,7 +80,7 @@ class Decoder(AbstractContextManager["Decoder"]):
         """
         self._asked += 1
         try:
-            self._connection.send((self._asked, path))
+            self._connection.send((self._asked, video))
             while True:
                 asked, found = self._connection.recv()
                 if asked != self._asked:  # of a video that nobody took to its end
@@ -104,9 +112,9 @@ def _serve(connection: Any, prepare: Prepare, size: Size | None, batch: int) -> 
             getattr(sys.modules[library], setting)(1)
     with suppress(EOFError, OSError):
         while True:
-            asked, path = connection.recv()
+            asked, video = connection.recv()
             try:
-                for part in prepared_batches(path, prepare, size, batch):
+                for part in prepared_batches(video, prepare, size, batch):
                     connection.send((asked, part))
                 connection.send((asked, None))
             except VideoError as error:

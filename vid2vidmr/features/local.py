@@ -16,7 +16,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import torch
 
-from vid2vidmr.features.decoding import Decoder, prepared_batches
+from vid2vidmr.features.decoding import Decoder, Sampled, prepared_batches
 from vid2vidmr.features.encoder import Encoder
 
 Work = TypeVar("Work")
@@ -27,14 +27,14 @@ class Engine(Protocol):
     """Where videos are encoded."""
 
     def __call__(
-        self, todo: list[tuple[str, Path]], encoder: Encoder, /
+        self, todo: list[tuple[str, Sampled]], encoder: Encoder, /
     ) -> Generator[tuple[str, Future[np.ndarray]]]:
-        """Yield each video and its features, (n, dim) float32, in the order of `todo`."""
+        """Yield each video and the features of its samples, (n, dim), in the order of `todo`."""
         ...
 
 
 def encode_here(
-    todo: list[tuple[str, Path]], encoder: Encoder, decoders: int | None = None
+    todo: list[tuple[str, Sampled]], encoder: Encoder, decoders: int | None = None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
     """Encode files with all of this machine, see `Engine`.
 
@@ -50,14 +50,14 @@ def encode_here(
     if decoders is None:
         decoders = 0 if encoder.device.type == "cpu" or len(todo) == 1 else _cores() - 1
     if decoders == 0:
-        yield from side_by_side(todo, lambda path, stop: encode_video(path, encoder, stop))
+        yield from side_by_side(todo, lambda video, stop: encode_samples(video, encoder, stop))
         return
     free: SimpleQueue[Decoder] = SimpleQueue()
 
-    def encode(path: Path, stop: Event) -> np.ndarray:
+    def encode(video: Sampled, stop: Event) -> np.ndarray:
         decoder = free.get()
         try:
-            return _encode(decoder.batches(path), encoder, stop)
+            return _encode(decoder.batches(video), encoder, stop)
         finally:
             free.put(decoder)
 
@@ -68,8 +68,19 @@ def encode_here(
         yield from side_by_side(todo, encode, decoders)
 
 
-def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.ndarray:
+def encode_video(path: Path, encoder: Encoder) -> np.ndarray:
     """Features of a video file, (n, dim) float32, one row every 2 s.
+
+    Raises
+    ------
+    VideoError
+        If the file cannot be read to its end.
+    """
+    return encode_samples(Sampled(path), encoder)
+
+
+def encode_samples(video: Sampled, encoder: Encoder, stop: Event | None = None) -> np.ndarray:
+    """Features of a video's samples, (n, dim) float32; when they are says `sample_times`.
 
     Parameters
     ----------
@@ -81,7 +92,7 @@ def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.
     VideoError
         If the file cannot be read to its end.
     """
-    batches = prepared_batches(path, encoder.prepare, encoder.size, encoder.batch)
+    batches = prepared_batches(video, encoder.prepare, encoder.size, encoder.batch)
     return _encode(batches, encoder, stop)
 
 

@@ -18,11 +18,12 @@ import numpy as np
 
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.errors import FeatureError, UserError, VideoError
+from vid2vidmr.features.decoding import Sampled
 from vid2vidmr.features.encoder import Encoder
 
 
 def encode_on_ray(
-    todo: list[tuple[str, Path]], encoder: Encoder, device: str | None = None
+    todo: list[tuple[str, Sampled]], encoder: Encoder, device: str | None = None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
     """Encode files on a Ray cluster, see `vid2vidmr.features.local.Engine`.
 
@@ -68,7 +69,7 @@ def encode_on_ray(
 
 
 def _encode(
-    ray: Any, todo: list[tuple[str, Path]], encoder: Encoder, device: str | None
+    ray: Any, todo: list[tuple[str, Sampled]], encoder: Encoder, device: str | None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
     has = ray.cluster_resources()
     on_gpus = has.get("GPU", 0) >= 1 and (device is None or device.startswith("cuda"))
@@ -80,7 +81,8 @@ def _encode(
     workers = max(1, min(len(todo), int(has.get("GPU" if on_gpus else "CPU", 1))))
     # A block a video: what is done arrives, and is stored, at once.
     videos = ray.data.from_items(
-        [{"path": str(path.resolve())} for _, path in todo], override_num_blocks=len(todo)
+        [{"path": str(video.path.resolve()), "at_s": [*video.at_s]} for _, video in todo],
+        override_num_blocks=len(todo),
     )
     videos.context.execution_options.preserve_order = True
     videos.context.enable_progress_bars = False
@@ -91,16 +93,16 @@ def _encode(
         num_cpus=1,
         num_gpus=1 if on_gpus else 0,
     )
-    for (video, path), row in zip(todo, encoded.iter_rows(), strict=True):
+    for (video_id, video), row in zip(todo, encoded.iter_rows(), strict=True):
         if row["refused"]:
             raise UserError(row["refused"])  # not of this video: the run ends
         future: Future[np.ndarray] = Future()
         if row["failed"]:
-            future.set_exception(VideoError(row["failed"].replace(row["path"], str(path))))
+            future.set_exception(VideoError(row["failed"].replace(row["path"], str(video.path))))
         else:
             rows = np.frombuffer(row["rows"], np.float32)
             future.set_result(rows.reshape(-1, encoder.dim))
-        yield video, future
+        yield video_id, future
 
 
 class Worker:
@@ -135,12 +137,13 @@ class Worker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Encode the video at ``row["path"]``."""
-        from vid2vidmr.features.local import encode_video
+        from vid2vidmr.features.local import encode_samples
 
         done = row | {"refused": self.refused, "failed": "", "rows": b""}
         if not self.refused:
             try:
-                done["rows"] = encode_video(Path(row["path"]), self.encoder).tobytes()
+                video = Sampled(Path(row["path"]), tuple(row["at_s"]))
+                done["rows"] = encode_samples(video, self.encoder).tobytes()
             except (VideoError, FeatureError) as error:
                 done["failed"] = str(error)
         return done

@@ -4,7 +4,8 @@ A store is a folder::
 
     contract.json    how the features were made (`FeatureContract`)
     features.bin     the rows of all videos, one after another, (rows, dim), little endian
-    index.jsonl      one line a video, in the order of the rows: video_id, rows
+    index.jsonl      one line a video, in the order of the rows: video_id, rows; and one a query
+                     that does not begin on its video's grid, with its start_s in the video
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import ValidationError
 
-from vid2vidmr.contract import STEP_S, FeatureContract, grid_rows
+from vid2vidmr.contract import STEP_S, FeatureContract, clips_of, grid_rows, on_grid
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import read_json
@@ -26,20 +27,29 @@ FILES = ("contract.json", "index.jsonl", "features.bin")
 """What a store is made of."""
 
 
-def require_finite(rows: np.ndarray, video_id: str, where: str, todo: str) -> None:
+Key = str | tuple[str, float]
+"""Of what is stored: a video, or of a query its video and start in seconds."""
+
+
+def named(key: Key) -> str:
+    """Name a video or a query in a sentence."""
+    return f"video {key!r}" if isinstance(key, str) else f"the query at {key[1]:g} s of {key[0]!r}"
+
+
+def require_finite(rows: np.ndarray, key: Key, where: str, todo: str) -> None:
     """Refuse NaN and infinity; `todo` ends the message."""
     if not np.isfinite(rows).all():
         raise FeatureError(
-            f"The features of video {video_id!r}{where} hold NaN or infinity, finite numbers were "
+            f"The features of {named(key)}{where} hold NaN or infinity, finite numbers were "
             f"expected: {todo}."
         )
 
 
-def require_shape(rows: np.ndarray, dim: int, video_id: str) -> None:
+def require_shape(rows: np.ndarray, dim: int, key: Key) -> None:
     """Refuse arrays that are not (n, dim) with n >= 1."""
     if rows.ndim != 2 or rows.shape[1] != dim or len(rows) == 0:
         raise FeatureError(
-            f"The features of video {video_id!r} have the shape {rows.shape}; expected (n, {dim}) "
+            f"The features of {named(key)} have the shape {rows.shape}; expected (n, {dim}) "
             "with n >= 1: check the encoder."
         )
 
@@ -75,6 +85,13 @@ class MemoryFeatures:
             raise FeatureError(f"There are no features of video {video_id!r} in memory.")
         return video[grid_rows(len(video), video_id, start_s, end_s)]
 
+    def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:
+        """Features of a query, see `FeatureSource.query_rows`.
+
+        There are rows on the grid only: a query that begins elsewhere takes the nearest.
+        """
+        return self.rows(video_id, start_s, end_s)
+
 
 class FeatureStore:
     """Features of many videos in a folder, read through a memory map.
@@ -103,17 +120,18 @@ class FeatureStore:
             if total
             else np.empty(shape, dtype)
         )
-        self._seen: set[str] = set()
+        self._seen: set[Key] = set()
 
     @property
     def video_ids(self) -> list[str]:
         """The videos that have features, in the order of the rows."""
-        return list(self._spans)
+        return [key for key in self._spans if isinstance(key, str)]
 
     @property
     def durations_s(self) -> dict[str, float]:
         """Seconds that the rows of each video cover."""
-        return {video: STEP_S * (end - first) for video, (first, end) in self._spans.items()}
+        spans = {video: self._spans[video] for video in self.video_ids}
+        return {video: STEP_S * (end - first) for video, (first, end) in spans.items()}
 
     def __reduce__(self) -> tuple[type[FeatureStore], tuple[Path]]:
         return FeatureStore, (self.path,)  # data loader workers map the file themselves
@@ -122,7 +140,7 @@ class FeatureStore:
         return video_id in self._spans
 
     def __len__(self) -> int:
-        return len(self._spans)
+        return len(self.video_ids)
 
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Features of a window of a video, see `FeatureSource.rows`.
@@ -133,10 +151,28 @@ class FeatureStore:
             If the video has no features here, the window lies outside of it, or the features hold
             NaN or infinity (looked at when a video is first read).
         """
-        video = self._video(video_id)
-        if video_id not in self._seen:
-            self._verify(video_id, video)
+        video = self.stored(video_id)
         rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)].astype(np.float32)
+        return rows
+
+    def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:
+        """Features of a query, see `FeatureSource.query_rows`.
+
+        Raises
+        ------
+        FeatureError
+            As of `rows`.
+        """
+        if on_grid(start_s):
+            return self.rows(video_id, start_s, end_s)
+        rows = self.stored((video_id, start_s))[: clips_of(start_s, end_s)]
+        return rows.astype(np.float32)
+
+    def stored(self, key: Key) -> np.ndarray:
+        """All rows of a video's grid or of a query (of the latest end), as they are stored."""
+        rows = self._video(key)
+        if key not in self._seen:
+            self._verify(key, rows)
         return rows
 
     def verify(self) -> None:
@@ -147,22 +183,22 @@ class FeatureStore:
         FeatureError
             If the features of a video hold NaN or infinity.
         """
-        for video_id in self._spans:
-            self._verify(video_id, self._video(video_id))
+        for key in self._spans:
+            self._verify(key, self._video(key))
 
-    def _video(self, video_id: str) -> np.ndarray:
-        span = self._spans.get(video_id)
+    def _video(self, key: Key) -> np.ndarray:
+        span = self._spans.get(key)
         if span is None:
             raise FeatureError(
-                f"{self.path} has no features of video {video_id!r}: run `vid2vidmr features` "
-                "again, it adds what is missing and lists what it cannot read."
+                f"{self.path} has no features of {named(key)}: run `vid2vidmr features` again, it "
+                "adds what is missing and lists what it cannot read."
             )
         return self._rows[span[0] : span[1]]
 
-    def _verify(self, video_id: str, video: np.ndarray) -> None:
+    def _verify(self, key: Key, rows: np.ndarray) -> None:
         todo = "delete the folder and run `vid2vidmr features` again"
-        require_finite(video, video_id, f" in {self.path}", todo)
-        self._seen.add(video_id)
+        require_finite(rows, key, f" in {self.path}", todo)
+        self._seen.add(key)
 
 
 def read_contract(path: Path) -> FeatureContract:
@@ -182,17 +218,19 @@ def read_contract(path: Path) -> FeatureContract:
         ) from None
 
 
-def read_index(path: Path, contract: FeatureContract) -> tuple[dict[str, tuple[int, int]], int]:
-    """Video id to (first row, end row), and the number of rows; ignores a half-written line."""
+def read_index(path: Path, contract: FeatureContract) -> tuple[dict[Key, tuple[int, int]], int]:
+    """Key to (first row, end row), and the number of rows; ignores a half-written line."""
     redo = "delete the folder and run `vid2vidmr features` again"
-    spans: dict[str, tuple[int, int]] = {}
+    spans: dict[Key, tuple[int, int]] = {}
     total = 0
     index = path / "index.jsonl"
     text = index.read_text(encoding="utf-8") if index.exists() else ""
     for line in text[: text.rfind("\n") + 1].splitlines():
         try:
             entry = json.loads(line)
-            spans[entry["video_id"]] = (total, total + entry["rows"])
+            video, start_s = entry["video_id"], entry.get("start_s")
+            key = video if start_s is None else (video, start_s)
+            spans[key] = (total, total + entry["rows"])
             total += entry["rows"]
         except (ValueError, KeyError, TypeError):
             raise FeatureError(

@@ -13,7 +13,14 @@ from filelock import FileLock, Timeout
 
 from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError
-from vid2vidmr.features.store import read_contract, read_index, require_finite, require_shape
+from vid2vidmr.features.store import (
+    Key,
+    named,
+    read_contract,
+    read_index,
+    require_finite,
+    require_shape,
+)
 from vid2vidmr.files import write_json
 
 
@@ -35,8 +42,8 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
 
     Attributes
     ----------
-    video_ids : set of str
-        The videos that are complete.
+    keys : set of Key
+        The videos and queries that are complete.
 
     Raises
     ------
@@ -71,19 +78,19 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         else:
             write_json(self.path / "contract.json", self.contract.model_dump())
         spans, total = read_index(self.path, self.contract)
-        self.video_ids = set(spans)
+        self.keys = set(spans)
         return total
 
     @property
     def _row_bytes(self) -> int:
         return self.contract.dim * np.dtype(self.contract.dtype).itemsize
 
-    def append(self, video_id: str, rows: np.ndarray) -> None:
-        """Add a video.
+    def append(self, key: Key, rows: np.ndarray) -> None:
+        """Add a video, or a query.
 
         Parameters
         ----------
-        video_id : str
+        key : Key
             Not yet in the store.
         rows : ndarray, (n, dim)
             One row every 2 s, n >= 1; rounded to the contract's dtype.
@@ -94,16 +101,17 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
             If the video is there already, the shape is wrong, or a value is not finite (in the
             contract's dtype).
         """
-        if video_id in self.video_ids:
-            raise FeatureError(f"{self.path} already has features of video {video_id!r}.")
-        require_shape(rows, self.contract.dim, video_id)
+        if key in self.keys:
+            raise FeatureError(f"{self.path} already has features of {named(key)}.")
+        require_shape(rows, self.contract.dim, key)
         with np.errstate(over="ignore"):  # overflow is reported by require_finite
             stored = rows.astype(np.dtype(self.contract.dtype).newbyteorder("<"))
-        require_finite(stored, video_id, "", "check the encoder and its precision")
-        line = json.dumps({"video_id": video_id, "rows": len(rows)}, ensure_ascii=False) + "\n"
+        require_finite(stored, key, "", "check the encoder and its precision")
+        of = {"video_id": key} if isinstance(key, str) else {"video_id": key[0], "start_s": key[1]}
+        line = json.dumps({**of, "rows": len(rows)}, ensure_ascii=False) + "\n"
         _write_through(self._data, stored.tobytes())
         _write_through(self._index, line.encode())
-        self.video_ids.add(video_id)
+        self.keys.add(key)
 
     def __exit__(self, *_: object) -> None:
         os.close(self._data)
@@ -111,14 +119,14 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         self._lock.release()
 
 
-def is_complete(path: Path, contract: FeatureContract, videos: Iterable[str]) -> bool:
-    """Tell whether a store made in one way has all of the videos: there is nothing to write.
+def is_complete(path: Path, contract: FeatureContract, keys: Iterable[Key]) -> bool:
+    """Tell whether a store made in one way has all of the keys: there is nothing to write.
 
     Whoever finds it so can leave the store to other processes that read it.
     """
     if not (path / "contract.json").exists() or differences(read_contract(path), contract):
         return False
-    return read_index(path, contract)[0].keys() >= set(videos)
+    return read_index(path, contract)[0].keys() >= set(keys)
 
 
 def lock_store(path: Path) -> FileLock:

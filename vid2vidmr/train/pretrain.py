@@ -53,8 +53,14 @@ class JoinedFeatures:
 
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Features of a window of a video or clip, see `FeatureSource.rows`."""
-        source = self.clips if video_id in self.clip_ids else self.videos
-        return source.rows(video_id, start_s, end_s)
+        return self._source(video_id).rows(video_id, start_s, end_s)
+
+    def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:
+        """Features of a query, see `FeatureSource.query_rows`."""
+        return self._source(video_id).query_rows(video_id, start_s, end_s)
+
+    def _source(self, video_id: str) -> FeatureSource:
+        return self.clips if video_id in self.clip_ids else self.videos
 
 
 def pretrain(

@@ -32,7 +32,13 @@ class ProjectedFeatures:
             projected.flags.writeable = False
             return projected
 
-        self._video = video
+        @lru_cache(maxsize=65_536)  # 128 components of 12 s queries: 200 MB
+        def query(video_id: str, start_s: float, end_s: float) -> np.ndarray:
+            projected: np.ndarray = (source.query_rows(video_id, start_s, end_s) - mean) @ basis
+            projected.flags.writeable = False
+            return projected
+
+        self._video, self._query = video, query
 
     def __reduce__(self) -> tuple[type[ProjectedFeatures], tuple[Any, ...]]:
         return ProjectedFeatures, self._parts  # data loader workers keep videos of their own
@@ -42,6 +48,10 @@ class ProjectedFeatures:
         video = self._video(video_id)
         rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)]
         return rows
+
+    def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:
+        """Rows of a query, projected; read only."""
+        return self._query(video_id, start_s, end_s)
 
 
 def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,10 @@ from vid2vidmr.video.packets import Samples, frames_shown, open_video, read_pack
 if TYPE_CHECKING:
     import av
 
-SAMPLING = "the last frame with time <= t, for t = 0, 2, 4, ... s after the first frame"
+SAMPLING = (
+    "the last frame with time <= t, for t = 0, 2, 4, ... s after the first frame; "
+    "of a query, after its own start"
+)
 DECODER = "PyAV, frames to rgb24 by swscale"
 
 
@@ -92,6 +96,12 @@ def sample_frames(
         while time < source.end:
             yield float(time), picture(shown)
             time = next(times)
+
+
+def sample_times(count: int, step_s: float = 2.0, at_s: Iterable[float] = ()) -> list[float]:
+    """Times of the first `count` samples that `sample_frames` yields."""
+    others = sorted(microseconds(time) for time in at_s)
+    return [float(time) for time in islice(Samples(Fraction(step_s), others), count)]
 
 
 def microseconds(seconds: float) -> Fraction:
