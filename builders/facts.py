@@ -72,7 +72,6 @@ def print_contents(
 
     Parameters
     ----------
-    dataset : Dataset
     origin : str
         Where video files come from that are not here.
     missing : sequence of (str, str)

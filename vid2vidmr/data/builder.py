@@ -78,8 +78,6 @@ def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None
 
     Parameters
     ----------
-    name : str
-    out : Path
     options : mapping of str to value, optional
         Those of `builder_options`, as values or as text; None is not given.
 

@@ -24,7 +24,6 @@ class Option:
     ----------
     type : type
         As annotated; text where nothing is.
-    default : object
     help : str
         One line, what the docstring says.
     """
@@ -75,7 +74,6 @@ def options_of(made_by: Callable[..., Any], section: str = "Parameters") -> dict
 
     Parameters
     ----------
-    made_by : callable
     section : str
         Of its docstring (NumPy's style), where the parameters are told.
     """

@@ -28,7 +28,6 @@ def with_files(videos: pd.DataFrame, folder: Path) -> pd.DataFrame:
     videos : DataFrame
         With the columns `vid2vidmr.data.info.VIDEO_COLUMNS`. `duration_s` is left as it is: it is
         what the annotations say.
-    folder : Path
     """
     states = read_states(folder)
     changed = {name: videos[name].tolist() for name in ("path", "sha256", "status")}

@@ -80,7 +80,6 @@ def encode_captions(
 
     Parameters
     ----------
-    dataset : Dataset
     path : Path
         See `read_captions`.
     encoder_name : str or TextEncoder
@@ -161,7 +160,6 @@ def open_captions(dataset: Dataset, encoder: str) -> FeatureStore:
 
     Parameters
     ----------
-    dataset : Dataset
     encoder : str
         Of the frames that they are used with.
 

@@ -76,7 +76,6 @@ def open_clip_model(
         Of the encoder, for messages.
     model_name, pretrained : str
         See `open_clip_name`.
-    device : torch.device
     """
     import open_clip
 

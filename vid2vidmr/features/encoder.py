@@ -27,14 +27,12 @@ class Encoder:
 
     Attributes
     ----------
-    name : str
     dim : int
         Length of a feature.
     weights_sha256 : str
         Hash of the weights themselves, whatever file format they came in.
     preprocessing : str
         What happens to a frame before the network sees it.
-    device : torch.device
     prepare : callable
         Frame (height, width, 3) uint8 RGB to what the network takes, as an array; cheap enough to
         run beside decoding. It can be pickled, for `vid2vidmr.features.decoding`.

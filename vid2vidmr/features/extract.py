@@ -41,7 +41,6 @@ def extract_features(
 
     Parameters
     ----------
-    dataset : Dataset
     encoder_name : str or Encoder or VideolessEncoder
         See `vid2vidmr.features.load`; one that needs no video looks at no file.
     out : Path, optional
@@ -87,7 +86,6 @@ def extract_shard(
     ----------
     dataset, encoder_name, device, engine
         As of `extract_features`; an encoder of frames.
-    shard : Shard
 
     Returns
     -------
@@ -160,7 +158,6 @@ def extract_files(
     ----------
     files : mapping of str to Path or None
         Video id to file, None where there is none.
-    encoder : Encoder
     folder : Path
         The store.
     of : str

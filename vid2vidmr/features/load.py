@@ -37,7 +37,6 @@ def find_encoder(name: str, device: str | torch.device | None = None) -> Encoder
 
     Parameters
     ----------
-    name : str
     device : str or torch.device, optional
         See `pick_device`.
 

@@ -118,8 +118,6 @@ class Simulation:
 
         Parameters
         ----------
-        video_id : str
-        duration_s : float
         moments : iterable of (start_s, end_s, label)
             In seconds of the video.
         """

@@ -49,7 +49,6 @@ class MemoryFeatures:
 
     Parameters
     ----------
-    contract : FeatureContract
     videos : mapping of str to ndarray, (n, dim)
         Video id to features, one row every 2 s.
 
@@ -140,17 +139,6 @@ class FeatureStore:
         rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)].astype(np.float32)
         return rows
 
-    def verify(self) -> None:
-        """Read everything once.
-
-        Raises
-        ------
-        FeatureError
-            If the features of a video hold NaN or infinity.
-        """
-        for video_id in self._spans:
-            self._verify(video_id, self._video(video_id))
-
     def _video(self, video_id: str) -> np.ndarray:
         span = self._spans.get(video_id)
         if span is None:
@@ -220,7 +208,6 @@ def open_features(dataset: Dataset, encoder: str) -> FeatureStore:
 
     Parameters
     ----------
-    dataset : Dataset
     encoder : str
         Name of the encoder, for example ``clip-vit-b32``.
 

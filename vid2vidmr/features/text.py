@@ -35,7 +35,6 @@ class TextEncoder:
         That of the encoder of frames, and ``-text``.
     dim : int
         Length of a feature.
-    weights_sha256, preprocessing : str
     longest : int
         Tokens of the longest text, start and end included; what is longer is cut off.
     tokens : callable

@@ -41,7 +41,6 @@ class Source:
 
     Attributes
     ----------
-    path : str or Path
     container, stream
         PyAV's.
     start : Fraction or None
