@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,35 @@ from vid2vidmr.records import Prediction
 from vid2vidmr.windows import ranked
 
 
+@dataclass(frozen=True)
+class MatchConfig:
+    """Config of both.
+
+    Attributes
+    ----------
+    overlap : float
+        IoU above which the worse of two windows is left out.
+    windows : int
+        Windows a pair, at most.
+    """
+
+    overlap: float = 0.7
+    windows: int = 10
+
+
 class FrameMatch(Method):
     """Matches frames by the cosine of centred features.
 
     Features of one encoder share a large common part, which makes all cosines alike. It is taken
     off before they are compared: the mean over the train targets after `fit`, else the mean over
     the target at hand.
-
-    The config has ``overlap`` (IoU above which the worse of two windows is left out) and
-    ``windows`` (at most so many a pair).
     """
 
-    encoder_contract: FeatureContract | None = None
-    """Features that `fit` saw; None before."""
+    config: MatchConfig
 
     _mean: np.ndarray | None = None
 
-    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
+    def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
         """Take the mean over the train targets; nothing else is learned, val is not read."""
         distinct = train.table[["target_video", "clip_start_s", "clip_end_s"]].drop_duplicates()
         total, count = 0.0, 0
@@ -42,7 +55,7 @@ class FrameMatch(Method):
         self._mean = (total / count).astype(np.float32)
         assert train.features is not None  # target_features has read them
         self.encoder_contract = train.features.contract
-        self.save(folder)
+        super().fit(train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield ranked windows for every pair."""

@@ -125,14 +125,14 @@ def cpu_seconds(*sides: Callable[[], object]) -> list[float]:
 
 def main() -> None:
     pairs, predictions = make_pairs()
-    ours = {n: i.value for n, i in evaluate(pairs, predictions, resamples=0).metrics.items()}
+    ours = {n: i.value for n, i in evaluate(predictions, pairs, resamples=0).metrics.items()}
     plain = plain_evaluate(pairs, predictions)
     for name, value in plain.items():
         assert abs(value - ours[name]) < 1e-9, (name, value, ours[name])
 
-    windows = rank_windows(pairs, predictions).windows
+    windows = rank_windows(predictions, pairs).windows
     truth = pairs.table[["start_s", "end_s"]].to_numpy()[:, None]
-    first = evaluate(pairs, predictions, resamples=0)
+    first = evaluate(predictions, pairs, resamples=0)
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 5, (METHODS, PAIRS))
     methods = {
@@ -143,8 +143,8 @@ def main() -> None:
         lambda: published_evaluate(pairs, predictions),
         lambda: plain_evaluate(pairs, predictions),
         lambda: per_pair_metrics(windows, truth),
-        lambda: evaluate(pairs, predictions, resamples=0),
-        lambda: evaluate(pairs, predictions, resamples=1000),
+        lambda: evaluate(predictions, pairs, resamples=0),
+        lambda: evaluate(predictions, pairs, resamples=1000),
         lambda: paired_difference(methods["0"], methods["1"], resamples=1000),
         lambda: rank_bands(methods),
     )

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from vid2vidmr.data.dataset import load_dataset
-from vid2vidmr.evaluation.bootstrap import LEVEL, intervals, resampled_means
+from vid2vidmr.evaluation.bootstrap import PERCENTILES, intervals, resampled_means
 from vid2vidmr.evaluation.significance import two_sided
 from vid2vidmr.evaluation.variance import Deviations, cluster_sums
 
@@ -111,7 +111,7 @@ def inside(low: np.ndarray, high: np.ndarray, truth: float) -> float:
 
 def naive(values: np.ndarray, truth: float) -> float:
     """Every pair for itself, as if no two shared anything."""
-    reach = ndtri(LEVEL[1] / 100) * values.std(axis=0, ddof=1) / len(values) ** 0.5
+    reach = ndtri(PERCENTILES[1] / 100) * values.std(axis=0, ddof=1) / len(values) ** 0.5
     mean = values.mean(axis=0)
     return inside(mean - reach, mean + reach, truth)
 
@@ -123,7 +123,7 @@ def one_way(values: np.ndarray, layout: Layout, truth: float) -> float:
     queries = int(cluster.max()) + 1
     sums = cluster_sums(values - mean, cluster, queries)
     error = np.sqrt(queries / (queries - 1) * (sums**2).sum(axis=0)) / len(values)
-    reach = ndtri(LEVEL[1] / 100) * error
+    reach = ndtri(PERCENTILES[1] / 100) * error
     return inside(mean - reach, mean + reach, truth)
 
 
@@ -132,7 +132,7 @@ def pigeonhole(
 ) -> float:
     """Percentiles of the two-way bootstrap as they are."""
     samples = resampled_means(values, *layout, resamples=resamples, seed=seed)
-    return inside(*np.nanpercentile(samples, LEVEL, axis=0), truth)
+    return inside(*np.nanpercentile(samples, PERCENTILES, axis=0), truth)
 
 
 def ours(

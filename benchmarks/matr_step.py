@@ -251,7 +251,7 @@ def start(console: Console, dataset: Dataset) -> None:
 
     store = open_features(dataset, "simulated")
     train = row("train pairs", lambda: dataset.pairs("train", store))
-    val = row("val pairs, recropped", lambda: dataset.pairs("val", store).recropped())
+    val = row("val pairs, recropped", lambda: dataset.pairs("val", store).under("recropped"))
     row("128 principal components", lambda: principal_components(train, 128))
     config = replace(Matr.presets["best"], epochs=1, pairs_per_epoch=640)
     samples = row("samples", lambda: TrainingSamples(train, config, 0, 0))

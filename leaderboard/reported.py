@@ -22,7 +22,6 @@ class ReportedRow(Record):
 
     Attributes
     ----------
-    method : str
     group : str
         Part of the table, such as ``text-vmr``.
     variant : str or None
@@ -66,21 +65,6 @@ def reported_rows() -> list[ReportedRow]:
             if row[key] is not None
         ]
     return rows
-
-
-def impossible_rows(rows: list[ReportedRow]) -> list[tuple[ReportedRow, str]]:
-    """Find rows whose metrics contradict each other, such as ``mIoU < 0.5 R1@0.5``.
-
-    Parameters
-    ----------
-    rows : list of ReportedRow
-
-    Returns
-    -------
-    list of (ReportedRow, str)
-        The row and a sentence that says why, see `vid2vidmr.evaluation.broken_bounds`.
-    """
-    return [(row, reason) for row in rows for reason in broken_bounds(row.metrics)]
 
 
 class Contradiction(Record):

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 from pydantic import ValidationError
 
 from leaderboard.strict import gunzip, parse_predictions, read_record
-from leaderboard.submission import Run, Submission, require_card, submission_id
+from leaderboard.submission import (
+    Submission,
+    require_alike,
+    require_board,
+    require_card,
+    submission_id,
+)
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.fingerprint import fingerprint as fingerprint_of
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
-from vid2vidmr.evaluation.predictions import PredictionHeader, check_header
-from vid2vidmr.records import Prediction
+from vid2vidmr.evaluation.predictions import PredictionHeader
+from vid2vidmr.evaluation.results import Result, scores_of
+from vid2vidmr.records import fault
 
 HOME = Path(__file__).parent
 SUBMISSIONS = HOME / "submissions"
@@ -44,10 +52,12 @@ def read_submission(folder: Path) -> Submission:
     try:
         found = Submission.model_validate(read_record(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']}.") from None
+        raise DataError(f"{path}: {fault(error)}.") from None
     require_card(found.card, path)
+    for run in found.runs:
+        require_alike(found.header, run.header, path)
+        if run.kind != found.card.kind:
+            raise DataError(f"{path}: a run is {run.kind}, its card says {found.card.kind}.")
     if (found.dataset, found.id) != (folder.parent.name, folder.name):
         raise DataError(f"{path} says it is {found.dataset}/{found.id}: it lies in {folder}.")
     if found.id != submission_id(found.card):
@@ -62,19 +72,6 @@ def submission_folders(root: Path) -> list[Path]:
     found = [path for path in root.glob("*") if not path.name.startswith(".")]
     inner = [sub for path in found if _is_folder(path) for sub in path.glob("*")]
     return sorted([path for path in found if not _is_folder(path)] + inner)
-
-
-def read_submissions(root: Path = SUBMISSIONS) -> list[tuple[Submission, Path]]:
-    """All submissions with their folders."""
-    return [(read_submission(folder), folder) for folder in submission_folders(root)]
-
-
-def read_run_predictions(folder: Path, run: Run) -> tuple[PredictionHeader, list[Prediction]]:
-    """Predictions of a run."""
-    if Path(run.predictions).name != run.predictions:
-        raise DataError(f"{folder}: {run.predictions!r} is not the name of a file beside it.")
-    path = folder / run.predictions
-    return parse_predictions(gunzip(path), path)
 
 
 def board_dataset(name: str, fingerprint: str) -> Dataset:
@@ -122,22 +119,39 @@ def require_own_tables(dataset: Dataset) -> None:
         )
 
 
-def run_pairs(dataset: Dataset, header: PredictionHeader) -> PairSet:
-    """Pairs that predictions were made for.
+def rescore(
+    run: Result, folder: Path, pairs_of: Callable[[PredictionHeader], PairSet]
+) -> tuple[Result, Evaluation]:
+    """Score the predictions of a run again.
+
+    Parameters
+    ----------
+    run : Result
+        As the submission states it.
+    folder : Path
+        Of the submission.
+    pairs_of : callable
+        Gives the pairs that a header names.
 
     Raises
     ------
     DataError
-        If they were made for other ones.
+        If the predictions are not those that were submitted, or were made for something else than
+        the submission states.
     """
-    cut = header.protocol.removesuffix(WRONG_QUERIES)
-    pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
-    if cut != header.protocol:
-        pairs = pairs.wrong_queries()
-    check_header(header, dataset, pairs, header.protocol_seed)
-    return pairs
-
-
-def score(pairs: PairSet, predictions: list[Prediction]) -> Evaluation:
-    """Score with the intervals that boards show."""
-    return evaluate(pairs, predictions, resamples=1000, seed=0)
+    path = folder / run.predictions
+    if path.name != run.predictions:
+        raise DataError(f"{run.predictions!r} is not the name of a file beside the submission.")
+    data = gunzip(path)
+    if hashlib.sha256(data).hexdigest() != run.predictions_sha256:
+        raise DataError("the predictions are not those that were submitted (another hash).")
+    header, predictions = parse_predictions(data, path)
+    stated = run.header.model_dump()
+    for field, value in header.model_dump().items():
+        if value != stated[field]:
+            raise DataError(
+                f"{field} is {value!r} in the predictions, {stated[field]!r} beside them."
+            )
+    require_board(header, path)
+    evaluation = evaluate(predictions, pairs_of(header))
+    return run.model_copy(update=scores_of(evaluation)), evaluation

@@ -12,10 +12,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import Field
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.records import Interval, Kind, Record, Split
+from vid2vidmr.evaluation.predictions import PredictionHeader
+from vid2vidmr.evaluation.results import Result
+from vid2vidmr.records import Kind, Record
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,59}")
 LINK = re.compile(r"https?://[^\s\"'\\]{3,300}")
@@ -30,18 +34,14 @@ class Card(Record):
         Row of the table, such as ``matr@best``.
     title : str
         A line on what it is.
-    kind : {"bias", "untrained", "trained"}
     authors, paper, code, licence : str or None
         Links are http or https.
     trained_on : str or None
         All that its weights have seen.
-    encoder : str or None
-    parameters : int or None
     contamination : {"yes", "no", "unknown"}
         Whether test videos or their annotations were in what it was trained on.
     contamination_source : str or None
         Where this is known from.
-    notes : str or None
     """
 
     name: str
@@ -81,44 +81,6 @@ def require_card(card: Card, path: Path) -> None:
             raise DataError(f"{path}: {field} is not an http or https address.")
 
 
-class Run(Record):
-    """One predictions file, and what the evaluator made of it.
-
-    Attributes
-    ----------
-    protocol : str
-        ``official``, ``recropped``, or one of them with ``, wrong queries``.
-    seed : int
-    preset : str or None
-    config : dict
-    predictions : str
-        File name beside the submission.
-    predictions_sha256 : str
-        Of the uncompressed file.
-    coverage : float
-    invalid : dict of str to int
-    metrics : dict of str to Interval
-        Percent, recomputed when submitted; `verify` computes them again.
-    versions, commit, hardware, time_s, details
-        As the submitter's result says; nobody can check them here.
-    """
-
-    protocol: str
-    seed: int
-    preset: str | None
-    config: dict[str, Any]
-    predictions: str
-    predictions_sha256: str
-    coverage: float
-    invalid: dict[str, int]
-    metrics: dict[str, Interval]
-    versions: dict[str, str] | None = None
-    commit: str | None = None
-    hardware: str | None = None
-    time_s: dict[str, float] | None = None
-    details: dict[str, float | str | None] | None = None
-
-
 class Submission(Record):
     """One method on one split of one data set.
 
@@ -128,22 +90,59 @@ class Submission(Record):
         Name of its folder: letters, digits, ``.``, ``_`` and ``-``.
     submitted : str
         Date, ISO 8601.
-    dataset, dataset_fingerprint : str
-    synthetic, simulated : bool
-        Rendered videos; features made without a video. Boards keep such submissions apart.
-    split : {"train", "val", "test"}
-    pairs : int
-    card : Card
-    runs : tuple of Run
+    runs : tuple of Result
+        One a predictions file. The hash is that of the uncompressed file; scores are computed here,
+        what made a run is taken over as the submitter's result says.
     """
 
     id: str
     submitted: str
-    dataset: str
-    dataset_fingerprint: str
-    synthetic: bool
-    simulated: bool
-    split: Split
-    pairs: int
     card: Card
-    runs: tuple[Run, ...]
+    runs: tuple[Result, ...] = Field(min_length=1)
+
+    @property
+    def header(self) -> PredictionHeader:
+        """That of the first run; what `require_alike` names is so in all."""
+        return self.runs[0].header
+
+    @property
+    def dataset(self) -> str:
+        """Registered name."""
+        return self.header.dataset
+
+
+def require_alike(first: PredictionHeader, header: PredictionHeader, where: Path) -> None:
+    """Refuse runs of several methods, configs or splits in one submission.
+
+    Raises
+    ------
+    DataError
+    """
+    for what in (
+        "method", "preset", "config", "dataset", "dataset_fingerprint", "split", "encoder",
+    ):  # fmt: skip
+        if getattr(first, what) != getattr(header, what):
+            raise DataError(
+                f"{where} has another {what.replace('_', ' ')} than the first file: a submission "
+                "is one method with one config on one split."
+            )
+
+
+def require_board(header: PredictionHeader, where: Path) -> None:
+    """Refuse predictions that no board shows.
+
+    Raises
+    ------
+    DataError
+    """
+    if header.simulated:
+        raise DataError(
+            f"{where}: features were simulated; such predictions say nothing about a method on "
+            "video and stand on no board."
+        )
+    if header.split == "train":
+        raise DataError(f"{where}: these are train pairs; boards show test (or val).")
+    if header.protocol.seed != 0:
+        raise DataError(f"{where}: boards have the cuts of protocol seed 0.")
+    if header.protocol.subset:
+        raise DataError(f"{where}: boards have all pairs of a split, these are of a subset.")

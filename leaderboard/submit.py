@@ -3,33 +3,44 @@
 from __future__ import annotations
 
 import datetime as dt
-import gzip
 import hashlib
 import json
 import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from leaderboard.store import FILE, SUBMISSIONS, board_dataset, run_pairs, score
+from leaderboard.store import FILE, SUBMISSIONS, board_dataset
 from leaderboard.strict import (
     MAX_BYTES,
     MAX_RECORD_BYTES,
     decode,
+    gunzip,
     parse_predictions,
     read_bytes,
     read_record,
     require_plain,
 )
-from leaderboard.submission import Card, Run, Submission, require_card, submission_id
+from leaderboard.submission import (
+    Card,
+    Submission,
+    require_alike,
+    require_board,
+    require_card,
+    submission_id,
+)
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation import evaluate
 from vid2vidmr.evaluation.metrics import AP_WINDOWS
-from vid2vidmr.evaluation.predictions import PredictionHeader
+from vid2vidmr.evaluation.predictions import write_predictions
+from vid2vidmr.evaluation.results import Result, predicted_pairs, scores_of
 from vid2vidmr.progress import progress
-from vid2vidmr.records import Prediction, Result
+from vid2vidmr.records import Kind, Prediction, fault
 
 MAX_RUNS = 100
 TEMPLATE = """\
@@ -68,11 +79,8 @@ def read_card(path: Path) -> Card:
             value["contamination"] = "yes" if value["contamination"] else "no"  # YAML's yes and no
         card = Card.model_validate(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
-        else:
-            reason = str(error).splitlines()[0] if str(error) else "nested too deeply"
+        said = str(error).splitlines() or ["nested too deeply"]
+        reason = fault(error) if isinstance(error, ValidationError) else said[0]
         raise DataError(
             f"{path} is no card ({reason}): see `vid2vidmr submit --template`."
         ) from None
@@ -115,58 +123,54 @@ def submit(
     files = [file for path in predictions for file in _files(path)]
     if not files or len(files) > MAX_RUNS:
         raise DataError(f"There are {len(files)} predictions files: expected 1 to {MAX_RUNS}.")
-    runs: dict[str, tuple[Run, bytes]] = {}
-    datasets: dict[tuple[str, str], Dataset] = {}
-    first: PredictionHeader | None = None
-    pairs = 0
-    with progress(f"Checking {described.name}", len(files)) as bar:
-        for file in files:
-            header, run, data, pairs = _checked(file, datasets)
-            first = first or header
-            _require_alike(first, header, file)
-            if run.predictions in runs:
-                raise DataError(f"{file}: {run.protocol}, seed {run.seed} comes twice.")
-            runs[run.predictions] = run, data
-            bar.advance()
-    assert first is not None
-    dataset = datasets[first.dataset, first.dataset_fingerprint]
-    submission = Submission(
-        id=submission_id(described),
-        submitted=dt.datetime.now(dt.UTC).date().isoformat(),
-        dataset=dataset.name,
-        dataset_fingerprint=dataset.fingerprint,
-        synthetic=dataset.info.synthetic,
-        simulated=False,
-        split=first.split,
-        pairs=pairs,
-        card=described,
-        runs=tuple(run for _, (run, _) in sorted(runs.items())),
-    )
+    with tempfile.TemporaryDirectory() as work:
+        runs: dict[str, Result] = {}
+        datasets: dict[tuple[str, str], Dataset] = {}
+        with progress(f"Checking {described.name}", len(files)) as bar:
+            for file in files:
+                run = _checked(file, described.kind, datasets, Path(work))
+                require_alike(next(iter(runs.values()), run).header, run.header, file)
+                if run.predictions in runs:
+                    header = run.header
+                    raise DataError(f"{file}: {header.protocol}, seed {header.seed} comes twice.")
+                runs[run.predictions] = run
+                bar.advance()
+        submission = Submission(
+            id=submission_id(described),
+            submitted=dt.datetime.now(dt.UTC).date().isoformat(),
+            card=described,
+            runs=tuple(run for _, run in sorted(runs.items())),
+        )
+        _write_record(submission, Path(work) / FILE)
+        folder = root / submission.dataset / submission.id
+        if folder.exists() and not replace:
+            raise DataError(f"{folder} exists: choose another name, or pass --replace.")
+        _place(Path(work), folder)
+    return folder
+
+
+def _write_record(submission: Submission, path: Path) -> None:
     record = submission.model_dump(mode="json")
-    require_plain(record, str(card))
+    require_plain(record, submission.card.name)
     text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     if len(text.encode()) > MAX_RECORD_BYTES:
-        raise DataError(f"The record of {described.name} exceeds {MAX_RECORD_BYTES:,} bytes.")
-    folder = root / dataset.name / submission.id
-    if folder.exists() and not replace:
-        raise DataError(f"{folder} exists: choose another name, or pass --replace.")
-    beside = folder.with_name(f".tmp-{folder.name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+        raise DataError(f"The record of {submission.card.name} exceeds {MAX_RECORD_BYTES:,} bytes.")
+    path.write_text(text, encoding="utf-8")
+
+
+def _place(work: Path, folder: Path) -> None:
+    """Make a folder of what is in `work`, all of it or nothing; an older one goes."""
+    beside, old = (folder.with_name(f".{what}-{folder.name}") for what in ("tmp", "old"))
+    for left in (beside, old):
+        shutil.rmtree(left, ignore_errors=True)
     try:
-        (beside / FILE).write_text(text, encoding="utf-8")
-        for name, (_, data) in runs.items():
-            (beside / name).write_bytes(gzip.compress(data, mtime=0))
-        old = folder.with_name(f".old-{folder.name}")
-        shutil.rmtree(old, ignore_errors=True)
+        shutil.copytree(work, beside)
         if folder.exists():
             folder.rename(old)
         beside.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise
-    return folder
+    finally:
+        for left in (beside, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def _files(path: Path) -> list[Path]:
@@ -183,24 +187,15 @@ def _files(path: Path) -> list[Path]:
 
 
 def _checked(
-    file: Path, datasets: dict[tuple[str, str], Dataset]
-) -> tuple[PredictionHeader, Run, bytes, int]:
-    """Check a predictions file and score it: header, run, bytes to store, number of pairs."""
+    file: Path, kind: Kind, datasets: dict[tuple[str, str], Dataset], work: Path
+) -> Result:
+    """Check a predictions file, leave in `work` what is stored of it, and score that."""
     header, predictions = parse_predictions(read_bytes(file, MAX_BYTES), file)
-    if header.simulated:
-        raise DataError(
-            f"{file}: features were simulated; such predictions say nothing about a method on "
-            "video and stand on no board."
-        )
-    if header.split == "train":
-        raise DataError(f"{file}: these are train pairs; boards show test (or val).")
-    if header.protocol_seed != 0:
-        raise DataError(f"{file}: boards have the cuts of protocol seed 0.")
+    require_board(header, file)
     asked = header.dataset, header.dataset_fingerprint
     if asked not in datasets:  # its tables are hashed
         datasets[asked] = board_dataset(*asked)
-    dataset = datasets[asked]
-    pairs = run_pairs(dataset, header)
+    pairs = predicted_pairs(header, datasets[asked])
     answered = {prediction.pair_id for prediction in predictions}
     if missing := [p for p in pairs.table["pair_id"] if p not in answered]:
         raise DataError(
@@ -214,70 +209,30 @@ def _checked(
         )
         for prediction in predictions
     ]
-    data = _as_bytes(header, kept)
-    # Score what is stored: numbers are rounded there.
-    _, stored = parse_predictions(data, file)
-    evaluation = score(pairs, stored)
-    claims = _claims(file)
-    slug = header.protocol.replace(", ", "-").replace(" ", "-")
-    run = Run(
-        protocol=header.protocol,
-        seed=header.seed,
-        preset=header.preset,
-        config=header.config,
-        predictions=f"{slug}-seed{header.seed}.jsonl.gz",
+    stored = work / f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
+    write_predictions(stored, header, kept)
+    data = gunzip(stored)
+    evaluation = evaluate(parse_predictions(data, file)[1], pairs)
+    return Result(
+        header=header,
+        kind=kind,
+        **scores_of(evaluation),
+        predictions=stored.name,
         predictions_sha256=hashlib.sha256(data).hexdigest(),
-        coverage=evaluation.coverage,
-        invalid=evaluation.invalid,
-        metrics=evaluation.metrics,
-        versions=claims and claims.versions,
-        commit=claims and claims.commit,
-        hardware=claims and claims.hardware,
-        time_s=claims and claims.time_s,
-        details=(claims and claims.details) or None,
+        **_claims(file),
     )
-    return header, run, data, len(pairs)
 
 
-def _as_bytes(header: PredictionHeader, predictions: list[Prediction]) -> bytes:
-    lines = [{"header": header.model_dump(mode="json")}]
-    lines += [
-        {
-            "pair_id": p.pair_id,
-            "windows": [[round(s, 3), round(e, 3), round(x, 6)] for s, e, x in p.windows],
-        }
-        for p in predictions
-    ]
-    text = "".join(
-        json.dumps(line, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
-        for line in lines
-    )
-    return text.encode()
-
-
-def _claims(file: Path) -> Result | None:
+def _claims(file: Path) -> dict[str, Any]:
     """Read the result beside a predictions file, which says how it was made."""
     path = file.with_name("result.json")
     if not path.exists():
-        return None
+        return {}
     try:
-        return Result.model_validate(read_record(path))
+        claims = Result.model_validate(read_record(path))
     except ValidationError as error:
-        raise DataError(f"{path} is not a result: {error.errors()[0]['msg']}.") from None
-
-
-def _require_alike(first: PredictionHeader, header: PredictionHeader, file: Path) -> None:
-    for what in (
-        "method",
-        "preset",
-        "config",
-        "dataset",
-        "dataset_fingerprint",
-        "split",
-        "encoder",
-    ):
-        if getattr(first, what) != getattr(header, what):
-            raise DataError(
-                f"{file} has another {what.replace('_', ' ')} than the first file: a submission is "
-                "one method with one config on one split."
-            )
+        raise DataError(f"{path} is not a result ({fault(error)}).") from None
+    return {
+        name: getattr(claims, name)
+        for name in ("trained_with", "predicted_with", "time_s", "details")
+    }

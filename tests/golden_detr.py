@@ -37,7 +37,7 @@ class Case:
         config, dim, weights = read(part(tensors, "param/"), about["config"])
         if hasattr(config, "official_mask"):
             config = replace(config, official_mask=True)
-        model = build(config, about["config"]["v_feat_dim"], dim).eval()
+        model = build(config, dim).eval()
         model.load_state_dict(weights)
         spans = [tensors[f"target/span_labels_{b}"] for b in range(len(tensors["input/src_vid"]))]
         lengths = torch.tensor([len(s) for s in spans])

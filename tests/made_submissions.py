@@ -11,6 +11,7 @@ import numpy as np
 from leaderboard.submit import submit
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import UserError
 
 
@@ -47,13 +48,13 @@ def add_submission(
             sets = [right]
             if wrong:
                 with suppress(UserError):  # one class
-                    sets.append(right.wrong_queries())
+                    sets.append(right.under(WRONG_QUERIES))
             for number, pairs in enumerate(sets):
                 found = windows_of(pairs, shift + 2 * number, seed)
                 files.append(work / f"{protocol}-{seed}-{number}.jsonl")
                 header = {
                     "method": name, "seed": seed, "dataset": dataset.name, "split": "test",
-                    "dataset_fingerprint": dataset.fingerprint, "protocol": pairs.protocol,
+                    "dataset_fingerprint": dataset.fingerprint, "protocol": str(pairs.protocol),
                     "config": {"shift": shift},
                 }  # fmt: skip
                 lines = [{"header": header}] + [

@@ -4,11 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.train.batch import PairSamples, Sample, collate
@@ -30,34 +29,23 @@ def toy_pairs(count: int, seed: int = 0, classes: int = 4, rows: int = 20) -> Pa
     """Pairs whose query and ground truth show the same script among noise."""
     rng = np.random.default_rng(seed)
     scripts = rng.standard_normal((classes, 5, CONTRACT.dim))
-    videos, table = {}, []
+    videos, starts, labels = {}, [], np.arange(count) % classes
     for i in range(count):
-        label = i % classes
+        label = labels[i]
         moment = scripts[label] + 0.2 * rng.standard_normal(scripts[label].shape)
         target = rng.standard_normal((rows, CONTRACT.dim))
         start = int(rng.integers(0, rows - len(moment) + 1))
         target[start : start + len(moment)] = moment
         videos[f"q{i}"] = scripts[label] + 0.2 * rng.standard_normal(scripts[label].shape)
         videos[f"t{i}"] = target
-        table.append(
-            {
-                "pair_id": f"pair{i}",
-                "label": f"class{label}",
-                "query_id": f"q{i}",
-                "target_id": f"t{i}",
-                "query_video": f"q{i}",
-                "query_source": f"q{i}",
-                "query_start_s": 0.0,
-                "query_end_s": 2.0 * len(moment),
-                "target_video": f"t{i}",
-                "target_source": f"t{i}",
-                "clip_start_s": 0.0,
-                "clip_end_s": 2.0 * rows,
-                "start_s": 2.0 * start,
-                "end_s": 2.0 * (start + len(moment)),
-            }
-        )
-    return PairSet(pd.DataFrame(table), "train", features=MemoryFeatures(CONTRACT, videos))
+        starts.append(start)
+    start_s, length_s = 2.0 * np.array(starts), 2.0 * scripts.shape[1]
+    table = pair_table(
+        [f"pair{i}" for i in range(count)], *([f"{of}{i}" for i in range(count)] for of in "qt"),
+        query_s=(0.0, length_s), clip_s=(0.0, 2.0 * rows), truth_s=(start_s, start_s + length_s),
+        label=[f"class{label}" for label in labels],
+    )  # fmt: skip
+    return PairSet(table, "train", features=MemoryFeatures(CONTRACT, videos))
 
 
 def mixed_samples() -> list[Sample]:

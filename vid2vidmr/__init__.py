@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vid2vidmr.errors import UserError
     from vid2vidmr.evaluation.evaluate import evaluate
     from vid2vidmr.evaluation.predictions import read_predictions
+    from vid2vidmr.evaluation.results import Result
     from vid2vidmr.experiments.ablate import ablate
     from vid2vidmr.experiments.bench import bench
     from vid2vidmr.experiments.tune import tune
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from vid2vidmr.methods.info import MethodInfo
     from vid2vidmr.methods.load import load_method
     from vid2vidmr.methods.neural import NeuralMethod
-    from vid2vidmr.records import Moment, Pair, Prediction, Result
+    from vid2vidmr.records import Moment, Pair, Prediction
     from vid2vidmr.train.config import TrainingConfig
 
 __version__ = "0.1.0"
@@ -63,7 +64,7 @@ _HOMES = {
     "Moment": "records",
     "Pair": "records",
     "Prediction": "records",
-    "Result": "records",
+    "Result": "evaluation.results",
     "UserError": "errors",
 }
 __all__ = [  # noqa: RUF022 (in the order of the data flow, as in _HOMES)

@@ -1,16 +1,24 @@
-"""Writing files so that a reader never sees half of one, and reading them with clear errors."""
+"""Writing files so that a reader never sees half of one, and reading them with clear errors.
+
+Files of a repository of the Hugging Face Hub are fetched here, too.
+"""
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from vid2vidmr.errors import DataError
+from vid2vidmr.errors import DataError, HubError
+
+_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_PROBE_S = 10.0  # the hub's own client retries for a minute before it says that there is no network
 
 
 @contextmanager
@@ -47,10 +55,14 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
-    """Write one JSON value a line, atomically."""
-    with replacing(path) as temporary, temporary.open("w", encoding="utf-8") as file:
+    """Write one JSON value a line, atomically; compressed if the name ends with ``.gz``."""
+    with replacing(path) as temporary, ExitStack() as opened:
+        file: Any = opened.enter_context(temporary.open("wb"))
+        if path.suffix == ".gz":  # without name and time: the same rows are the same bytes
+            file = opened.enter_context(gzip.GzipFile("", "wb", fileobj=file, mtime=0))
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n")
+            line = json.dumps(row, ensure_ascii=False, separators=(",", ":")) + "\n"
+            file.write(line.encode())
 
 
 def read_json(path: Path) -> Any:
@@ -70,15 +82,16 @@ def read_json(path: Path) -> Any:
 
 
 def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
-    """Yield (line number, value) for every line that is not blank.
+    """Yield (line number, value) for every line that is not blank; ``.gz`` is uncompressed.
 
     Raises
     ------
     DataError
         If the file is missing or a line is not JSON.
     """
+    opened = gzip.open if path.suffix == ".gz" else open
     try:
-        file = path.open(encoding="utf-8")
+        file = opened(path, "rt", encoding="utf-8")
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
     number = 0
@@ -93,9 +106,70 @@ def read_jsonl(path: Path) -> Iterator[tuple[int, Any]]:
             ) from None
         except UnicodeDecodeError as error:
             raise DataError(f"{path} is not UTF-8 text after line {number}: {error}.") from None
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{path} is damaged after line {number}: {error}.") from None
 
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_repository(name: str | Path) -> bool:
+    """Tell whether a name could be that of a repository of the Hub: ``user/name``."""
+    return _REPOSITORY.fullmatch(str(name)) is not None
+
+
+def fetch_repository(
+    name: str, files: list[str], kind: str = "model", revision: str | None = None
+) -> Path:
+    """Fetch files of a repository of the Hub into the cache, and give their folder there.
+
+    Without a network, what was fetched before is taken.
+
+    Parameters
+    ----------
+    name : str
+        ``user/name``.
+    files : list of str
+        Names or patterns of the files; one that fits nothing is no error.
+    kind : {"model", "dataset"}
+    revision : str, optional
+        Branch, tag or commit.
+
+    Raises
+    ------
+    HubError
+        If there is no such repository, or it cannot be fetched.
+    """
+    import huggingface_hub as hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    try:
+        hub.HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=_PROBE_S)
+        offline = False
+    except HfHubHTTPError as error:  # the hub's answer: the cache is not asked
+        raise hub_error(f"There is no folder {name}, and no such repository", error) from None
+    except Exception:  # the clients below raise errors of many kinds where there is no network
+        offline = True
+    try:
+        return Path(
+            hub.snapshot_download(
+                name,
+                repo_type=kind,
+                revision=revision,
+                allow_patterns=files,
+                local_files_only=offline,
+            )
+        )
+    except Exception as error:
+        raise hub_error(
+            f"There is no folder {name}, and the repository cannot be fetched", error
+        ) from None
+
+
+def hub_error(what: str, error: Exception) -> HubError:
+    """Say in one line what a client of the Hub could not do."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return HubError(f"{what} ({reason}): check the name, the network and `hf auth whoami`.")

@@ -1,13 +1,13 @@
-"""The records of the benchmark: what a moment, a pair, a prediction and a result are.
+"""The records of the benchmark: what a moment, a pair and a prediction are.
 
 Seconds are floats named ``*_s``; windows are half-open ``[start_s, end_s)``.
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
@@ -19,6 +19,12 @@ class Record(BaseModel):
     """Base of all records: immutable, unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def fault(error: ValidationError, whole: str = "the file") -> str:
+    """Say in a line what is wrong with a record: the field, or `whole`, and why."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
 
 
 class Moment(Record):
@@ -70,7 +76,6 @@ class Pair(Record):
         Ground truth, seconds from the target's start.
     label : str
         The class shared by query and ground truth.
-    split : {"train", "val", "test"}
     """
 
     pair_id: str
@@ -95,7 +100,6 @@ class Prediction(Record):
 
     Attributes
     ----------
-    pair_id : str
     windows : tuple of (start_s, end_s, score)
         Seconds from the target's start, best first.
     """
@@ -111,35 +115,11 @@ class Interval(Record):
     low: float | None = None
     high: float | None = None
 
-
-class Result(Record):
-    """The score of one method, one seed, on one split under one protocol.
-
-    Beside every result lie the predictions it was computed from (`predictions` is the file name,
-    `predictions_sha256` its hash), so that anyone can derive the numbers again. `simulated` is
-    True if the features were: such a result belongs on no leaderboard of real video. `details` is
-    what a method says of itself, see `Method.details`.
-    """
-
-    method: str
-    kind: Kind
-    preset: str | None
-    config: dict[str, Any]
-    seed: int
-    dataset: str
-    dataset_fingerprint: str
-    split: Split
-    protocol: str
-    encoder: str | None
-    simulated: bool = False
-    pairs: int
-    coverage: float
-    invalid: dict[str, int]
-    metrics: dict[str, Interval]
-    predictions: str
-    predictions_sha256: str
-    versions: dict[str, str]
-    commit: str | None
-    hardware: str
-    time_s: dict[str, float]
-    details: dict[str, float | str | None] = Field(default_factory=dict)
+    def text(self, *, signed: bool = False, short: bool = False) -> str:
+        """``43.3 [39.1, 47.0]``, short ``43.3 [39, 47]``; no brackets without an interval."""
+        sign = "+" if signed else ""
+        text = f"{self.value:{sign}z.1f}"
+        if self.low is None or self.high is None:
+            return text
+        digits = f"{sign}z.{0 if short else 1}f"
+        return f"{text} [{self.low:{digits}}, {self.high:{digits}}]"

@@ -7,11 +7,18 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.cg_detr.config import CgDetrConfig
-from vid2vidmr.methods.detr.losses import Targets, set_prediction, with_total
+from vid2vidmr.methods.detr.losses import Targets, set_prediction, targets, with_total
 from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
+from vid2vidmr.train.batch import Batch
 
 
-def losses(
+def losses(outputs: dict[str, Tensor], batch: Batch, config: CgDetrConfig) -> dict[str, Tensor]:
+    """Losses of a batch, see `losses_against`."""
+    group = None if config.same_class_negatives else batch.group
+    return losses_against(outputs, targets(batch, config.max_target), config, group)
+
+
+def losses_against(
     outputs: dict[str, Tensor],
     targets: Targets,
     config: CgDetrConfig,
@@ -22,10 +29,8 @@ def losses(
     Parameters
     ----------
     outputs : dict
-        Of `CgDetrModel.outputs` with negatives; without the moments, the losses that need them
+        Of `Model.outputs` with negatives; without the moments, the losses that need them
         are 0.
-    targets : Targets
-    config : CgDetrConfig
     group : Tensor, (B,), optional
         Pairs of one group are not contrasted with each other; None contrasts all.
 

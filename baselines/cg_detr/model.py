@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from baselines.cg_detr.config import CgDetrConfig
 from vid2vidmr.methods.detr.losses import has_negative, moment_clips
 from vid2vidmr.methods.detr.model import DabDetrModel
-from vid2vidmr.nn import Encoder, Projection, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.projection import Projection
+from vid2vidmr.nn.transformer import Encoder
 from vid2vidmr.train.batch import Batch
 
 QUERY, TARGET = 0, 1
@@ -37,13 +39,13 @@ class Rows(NamedTuple):
         return Rows(torch.cat([x, self.x], dim=1), mask, torch.cat([pos, self.pos], dim=1))
 
 
-class CgDetrModel(DabDetrModel):
+class Model(DabDetrModel):
     """Maps a batch to Q spans with class logits, and a saliency for every target clip.
 
     Parameters as in `DetrModel`.
     """
 
-    def __init__(self, config: CgDetrConfig, target_dim: int, query_dim: int) -> None:
+    def __init__(self, config: CgDetrConfig, dim: int) -> None:
         c = config
         rest = c.ff, c.dropout, "prelu", c.drop_path
         blocks = {
@@ -51,12 +53,12 @@ class CgDetrModel(DabDetrModel):
             "t2v_encoder": CrossEncoder(c.t2v_layers, c.d, c.heads, *rest, projected=False),
             "encoder": Encoder(c.encoder_layers, c.d, c.heads, *rest),
         }
-        super().__init__(config, target_dim, query_dim, blocks, c.drop_path)
+        super().__init__(config, dim, blocks, c.drop_path)
         self.scls_encoder = Encoder(c.sentence_layers, c.d, c.token_heads, *rest)
         self.txtproj_encoder = Encoder(c.dummy_layers, c.d, c.token_heads, *rest)
         self.token_type_embeddings = nn.Embedding(2, c.d)
         # The published model has this one too, though nothing uses it.
-        self.txt_proj_linear = Projection(query_dim, c.d, 1, c.input_dropout)[0]
+        self.txt_proj_linear = Projection(dim, c.d, 1, c.input_dropout)[0]
         self.global_rep_token = nn.Parameter(torch.randn(c.prompts, c.d))
         self.global_rep_pos = nn.Parameter(torch.randn(1, c.d))
         self.moment_rep_token = nn.Parameter(torch.randn(c.d))
@@ -85,17 +87,14 @@ class CgDetrModel(DabDetrModel):
         negative: Tensor | None = None,
         relevant: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Predict from prepared inputs.
+        """Predict from prepared inputs, see `Inputs`.
 
         Parameters
         ----------
-        target, query : Tensor, (B, M, target_dim) and (B, N, query_dim)
-        target_mask, query_mask : Tensor, (B, M) and (B, N)
-            True where valid.
         negative : Tensor, (B,), bool, optional
             Targets to be read with the query of the next pair too, the last one with the first's.
         relevant : Tensor, (B, M), bool, optional
-            True for the clips of the moment.
+            Clips of the moment.
 
         Returns
         -------
@@ -105,16 +104,15 @@ class CgDetrModel(DabDetrModel):
             ``aux_outputs.{i}.*``; ``saliency_scores`` (B, M); ``t2vattnvalues`` (B, M), attention
             of clips to the query; ``cate_attn_weights`` (B, M, D + N), to dummies and query;
             ``dummy_tokens`` (B, D, d), ``global_rep_tokens`` (P, d), ``video_mask`` (B, M),
-            ``txt_mask`` (B, D + N). With `negative`: ``real_neg_mask`` (B,) and, of the K rows in
-            which it is true, if any, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M),
-            ``src_txt_mask_neg`` (K, D + N). With `relevant`: see `summaries`.
+            ``txt_mask`` (B, D + N). With `negative`: itself as ``real_neg_mask`` and, of its K true
+            rows, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M), ``src_txt_mask_neg``
+            (K, D + N). With `relevant`: see `summaries`.
         """
         kind = self.token_type_embeddings.weight
         t = self.input_txt_proj(query) + kind[QUERY]  # (B, N, d)
         text = Rows(t, query_mask, self.query_position(t))
         v = self.input_vid_proj(target) + kind[TARGET]  # (B, M, d)
         video = Rows(v, target_mask, sine_position(target_mask, self.config.d))
-
         guarded = text.after(self.dummy_rep_token, self.dummy_rep_pos)
         dummies = self.txtproj_encoder(*guarded)[:, : self.config.dummies]  # (B, D, d)
         keys = text.after(dummies, self.dummy_rep_pos)  # (B, D + N, d)
@@ -131,12 +129,12 @@ class CgDetrModel(DabDetrModel):
         }
         if negative is not None:
             found["real_neg_mask"] = negative
-        if negative is not None and negative.any():
-            other = Rows(*(part.roll(-1, 0)[negative] for part in keys))
-            memory, token, weights = self.read(Rows(*(part[negative] for part in video)), other)
-            found["saliency_scores_neg"] = self.saliency(memory, token)
-            found["t2vattnvalues_neg"] = self.attention_to_query(weights, other.mask)
-            found["src_txt_mask_neg"] = other.mask
+            if negative.any():
+                other = Rows(*(part.roll(-1, 0)[negative] for part in keys))
+                memory, token, weights = self.read(Rows(*(part[negative] for part in video)), other)
+                found["saliency_scores_neg"] = self.saliency(memory, token)
+                found["t2vattnvalues_neg"] = self.attention_to_query(weights, other.mask)
+                found["src_txt_mask_neg"] = other.mask
         if relevant is not None:
             found |= self.summaries(video, text, dummies, relevant.bool())
         return found

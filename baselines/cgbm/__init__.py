@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -13,7 +12,7 @@ from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from vid2vidmr.train.batch import Batch
 
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 class Cgbm(NeuralMethod):
     """At each step of the target an LSTM reads how it matches what it attends to in the query."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="cgbm",
         title="CGBM: recurrent cross-gated bilinear matching",
         kind="trained",
@@ -29,23 +28,8 @@ class Cgbm(NeuralMethod):
         licence="own code; original MIT",
         deviations="any frame features instead of C3D; see baselines/cgbm/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    search: ClassVar[Mapping[str, Any]] = {**SEARCH, "weight_ends": (3.0, 10.0)}
-
-    def build_model(self, dim: int) -> nn.Module:
-        """Give an untrained model for features of length `dim`."""
-        from baselines.cgbm.model import CgbmModel
-
-        return CgbmModel(self.config, dim)
-
-    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """Give the one loss there is, ``loss``."""
-        from baselines.cgbm.model import step_loss, targets
-
-        label = targets(batch)
-        return {
-            "loss": step_loss(outputs["logits"], label, batch.target_mask, self.config.weight_ends)
-        }
+    presets: ClassVar = PRESETS
+    search: ClassVar = {**SEARCH, "weight_ends": (3.0, 10.0)}
 
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """Best windows after NMS, each with its (geometric mean) probability."""

@@ -1,4 +1,4 @@
-"""The network of cross-gated bilinear matching, and its loss.
+"""The network of cross-gated bilinear matching.
 
 Shapes: B batch, M target steps, N query steps, d hidden.
 """
@@ -9,17 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from baselines.cgbm.config import CgbmConfig
-from vid2vidmr.nn import normalise
-from vid2vidmr.nn.clips import clips_centred_in
+from vid2vidmr.nn.projection import normalise
 from vid2vidmr.train.batch import Batch
 
 
-class CgbmModel(nn.Module):
+class Model(nn.Module):
     """Says of every target clip whether the moment starts, ends, goes on there, or is elsewhere.
 
     Parameters
     ----------
-    config : CgbmConfig
     dim : int
         Length of a feature.
     """
@@ -114,31 +112,3 @@ def reversal(mask: Tensor) -> Tensor:
     """Row numbers that turn the valid rows of each sample round; padding stays; (B, M) int64."""
     rows = torch.arange(mask.shape[1], device=mask.device)
     return torch.where(mask, mask.sum(1, keepdim=True) - 1 - rows, rows)
-
-
-def targets(batch: Batch) -> Tensor:
-    """Label start, end, inside and outside at every clip, 0 or 1, (B, M, 4).
-
-    The moment is the clips whose centre lies in it, or the nearest.
-    """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask).int()
-    number = inside.cumsum(1) * inside  # 1, 2, ... along the moment
-    length = inside.sum(1, keepdim=True)
-    return torch.stack([number == 1, number == length, inside == 1, inside == 0], dim=-1).float()
-
-
-def step_loss(logits: Tensor, label: Tensor, mask: Tensor, weight_ends: float) -> Tensor:
-    """Cross-entropy with labels that share a probability of 1, mean over valid steps.
-
-    Parameters
-    ----------
-    logits, label : Tensor, (B, M, 4)
-        See `targets`.
-    mask : Tensor, (B, M), bool
-    weight_ends : float
-        Weight of steps at which the moment starts or ends.
-    """
-    share = label / label.sum(-1, keepdim=True)
-    entropy = -(share * logits.log_softmax(-1)).sum(-1)  # (B, M)
-    weight = torch.where(label[..., :2].any(-1), weight_ends, 1.0) * mask
-    return (entropy * weight).sum() / mask.sum()

@@ -15,7 +15,6 @@ def window_scores(log_p: np.ndarray, longest: int) -> np.ndarray:
     ----------
     log_p : ndarray, (M, >= 3)
         Log-probabilities of start, end and inside.
-    longest : int
 
     Returns
     -------
@@ -40,7 +39,6 @@ def best_windows(log_p: np.ndarray, duration_s: float, longest: int, nms: float)
     ----------
     log_p, longest
         As in `window_scores`.
-    duration_s, nms : float
 
     Returns
     -------

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from baselines.matching import FrameMatch
+from baselines.matching import FrameMatch, MatchConfig
 from vid2vidmr.alignment import subsequence_ends
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
-
-
-@dataclass(frozen=True)
-class DtwMatchConfig:
-    """Config of `DtwMatch`.
-
-    Attributes
-    ----------
-    overlap : float
-        IoU above which the worse of two windows is left out.
-    windows : int
-        Windows a pair, at most.
-    """
-
-    overlap: float = 0.7
-    windows: int = 10
 
 
 class DtwMatch(FrameMatch):
@@ -40,7 +23,7 @@ class DtwMatch(FrameMatch):
         licence="own",
         deviations="cost divided by length, features centred on the train mean",
     )
-    presets: ClassVar = {"default": DtwMatchConfig()}
+    presets: ClassVar = {"default": MatchConfig()}
 
     def candidates(
         self, cosines: np.ndarray, query_s: float, target_s: float

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from baselines.matr.ablations import ABLATIONS
 from baselines.matr.config import PRESETS
-from vid2vidmr.methods.ablation import Ablation
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 class Matr(NeuralMethod):
     """MATR with the wiring of the paper, or that of its published code."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="matr",
         title="MATR: encoder over target and query, alignment losses, decoder on the aligned span",
         kind="trained",
@@ -31,46 +29,27 @@ class Matr(NeuralMethod):
         licence="own code; original MIT",
         deviations="see baselines/matr/README.md; presets small and best are ours: wiring refined",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    ablations: ClassVar[Mapping[str, Ablation]] = ABLATIONS
-    search: ClassVar[Mapping[str, Any]] = {
+    presets: ClassVar = PRESETS
+    ablations: ClassVar = ABLATIONS
+    search: ClassVar = {
         **SEARCH,
         "encoder_layers": (1, 2, 3),
         "gamma": (0.05, 0.1, 0.2),
     }
 
-    @classmethod
-    def published(
-        cls, weights: dict[str, Tensor], options: dict[str, Any]
-    ) -> tuple[Any, int, dict[str, Tensor]]:
-        """Read a checkpoint of the published code, which becomes one of the released wiring."""
-        from baselines.matr.released_checkpoint import read
-
-        return read(weights, options)
-
     def build_model(self, dim: int) -> nn.Module:
-        """Give an untrained model for features of length `dim`."""
-        if self.config.wiring == "released":
-            from baselines.matr.released import ReleasedModel
-
-            return ReleasedModel(self.config, dim)
-        if self.config.wiring == "refined":
-            from baselines.matr.refined import RefinedModel
-
-            return RefinedModel(self.config, dim)
-        from baselines.matr.model import MatrModel
-
-        return MatrModel(self.config, dim)
+        """Give an untrained model of the config's wiring for features of length `dim`."""
+        wiring = self.config.wiring
+        model: nn.Module = self._part("model" if wiring == "paper" else wiring).Model(
+            self.config, dim
+        )
+        return model
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Foreground, boundary and alignment losses, and their weighted sum as ``loss``."""
-        if self.config.wiring == "released":
-            from baselines.matr import released_losses
-
-            return released_losses.losses(outputs, released_losses.targets(batch), self.config)
-        from baselines.matr.losses import losses
-
-        return losses(outputs, batch, self.config)
+        part = self._part("released_losses" if self.config.wiring == "released" else "losses")
+        found: dict[str, Tensor] = part.losses(outputs, batch, self.config)
+        return found
 
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a target clip, clamped, ranked by foreground probability, after NMS.

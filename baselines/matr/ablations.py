@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from vid2vidmr.methods.ablation import Ablation, Variant
+from vid2vidmr.methods.variants import Ablation, Variant
 
 REPORT = "iccv2025_matr"
+REPORTED = {"activitynet_vrl": "ANet", "sportsmoments": "Sports"}
 PRESET = "paper-small"
 
 
@@ -36,6 +37,7 @@ ABLATIONS = {
         "Table 2: alignment before and after fusion",
         REPORT,
         "table_2_dual_stage_alignment (no pretraining)",
+        REPORTED,
         PRESET,
         (
             _dual(False, False, "neither"),
@@ -48,6 +50,7 @@ ABLATIONS = {
         "Table 3: self-supervised pretraining",
         REPORT,
         "table_3_pretraining",
+        REPORTED,
         PRESET,
         (
             Variant("none", paper={"pretraining": False, "augmentation": False}),
@@ -74,6 +77,7 @@ ABLATIONS = {
         "Table 4: where the prediction comes from",
         REPORT,
         "table_4_prediction_source",
+        REPORTED,
         PRESET,
         (
             Variant(
@@ -93,6 +97,7 @@ ABLATIONS = {
         "Table 5: the alignment loss",
         REPORT,
         "table_5_alignment_method",
+        REPORTED,
         PRESET,
         (
             Variant("none", {"alignment": "none"}, paper={"alignment": "none"}),

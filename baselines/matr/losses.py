@@ -88,8 +88,6 @@ def alignment_loss(
     cost : Tensor, (B, M, N)
     inside : Tensor, (B, M), bool
         See `vid2vidmr.nn.clips.clips_centred_in`.
-    batch : Batch
-    config : MatrConfig
     rows : Tensor, (B, M + N, d), optional
         Target and query rows that the costs are of; only ``tcc`` needs them.
 

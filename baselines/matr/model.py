@@ -13,16 +13,10 @@ from torch import Tensor, nn
 from baselines.matr.config import MatrConfig
 from vid2vidmr.alignment import subsequence_segments
 from vid2vidmr.contract import STEP_S
-from vid2vidmr.nn import (
-    ConvHead,
-    Decoder,
-    Encoder,
-    Projection,
-    normalise,
-    sine_position,
-    with_endpoints,
-    xavier_init,
-)
+from vid2vidmr.nn.heads import ConvHead
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
+from vid2vidmr.nn.transformer import Decoder, Encoder, xavier_init
 from vid2vidmr.train.batch import Batch
 
 
@@ -31,12 +25,11 @@ def cosine_cost(target: Tensor, query: Tensor) -> Tensor:
     return 1 - F.normalize(target, dim=-1) @ F.normalize(query, dim=-1).transpose(1, 2)
 
 
-class MatrModel(nn.Module):
+class Model(nn.Module):
     """The network; see `forward` for its outputs.
 
     Parameters
     ----------
-    config : MatrConfig
     dim : int
         Length of a stored feature.
     """

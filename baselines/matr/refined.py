@@ -22,7 +22,9 @@ from baselines.matr.config import MatrConfig
 from baselines.matr.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
 from vid2vidmr.contract import STEP_S
-from vid2vidmr.nn import ConvHead, Encoder, sine_position, xavier_init
+from vid2vidmr.nn.heads import ConvHead
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.transformer import Encoder, xavier_init
 from vid2vidmr.train.batch import Batch
 
 CHANNELS = 6
@@ -32,12 +34,11 @@ FAR = 24.0
 REACH_S = 4.0
 
 
-class RefinedModel(nn.Module):
+class Model(nn.Module):
     """The network; see `forward` for its outputs.
 
     Parameters
     ----------
-    config : MatrConfig
     dim : int
         Length of a feature.
     """

@@ -17,11 +17,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from baselines.matr import model
 from baselines.matr.config import MatrConfig
-from baselines.matr.model import MatrModel
 from vid2vidmr.alignment import prob_dtw
-from vid2vidmr.nn import WeightedPool, normalise, with_endpoints
-from vid2vidmr.nn.clips import clip_windows, saliency
+from vid2vidmr.nn.clips import WeightedPool, clip_windows, saliency
+from vid2vidmr.nn.projection import normalise, with_endpoints
 from vid2vidmr.train.batch import Batch
 from vid2vidmr.windows import ranked
 
@@ -29,10 +29,11 @@ TEMPERATURE = 0.1
 """Of the softmax over target clips in the alignment cost."""
 
 
-class ReleasedModel(MatrModel):
+class Model(model.Model):
     """The network of the published code; projections, encoder and heads are the paper's wiring's.
 
-    Parameters as in `MatrModel`; parts of the config that only the paper's wiring has are ignored.
+    Parameters as in `baselines.matr.model.Model`; parts of the config that only the paper's wiring
+    has are ignored.
     """
 
     def __init__(self, config: MatrConfig, dim: int) -> None:

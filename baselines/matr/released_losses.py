@@ -30,7 +30,12 @@ def targets(batch: Batch) -> ClipTargets:
     return ClipTargets(mask, clip_times(mask), spans, inside, positive, ~inside)
 
 
-def losses(
+def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict[str, Tensor]:
+    """Losses of a batch, see `losses_against`."""
+    return losses_against(outputs, targets(batch), config)
+
+
+def losses_against(
     outputs: dict[str, Tensor], targets: ClipTargets, config: MatrConfig
 ) -> dict[str, Tensor]:
     """All losses and their weighted sum.
@@ -44,13 +49,7 @@ def losses(
     parts = clip_losses(outputs, targets)
     parts["pre"] = prob_alignment(outputs["vid_mem_proj"], outputs["txt_mem_proj_n"]).mean()
     parts["post"] = prob_alignment(outputs["vid_decoder"], outputs["txt_decoder"]).mean()
-    weights = {
-        "loss_b": config.weight_b,
-        "loss_g": config.weight_g,
-        "loss_f": config.weight_f,
-        "loss_s_inter": config.weight_s_inter,
-        "loss_s_intra": config.weight_s_intra,
-        "pre": config.weight_pre,
-        "post": config.weight_post,
-    }
-    return {**parts, "loss": torch.stack([weights[name] * x for name, x in parts.items()]).sum()}
+    weighted = [
+        getattr(config, f"weight_{name.removeprefix('loss_')}") * x for name, x in parts.items()
+    ]
+    return {**parts, "loss": torch.stack(weighted).sum()}

@@ -6,14 +6,20 @@ import torch
 from torch import Tensor
 
 from baselines.moment_detr.config import MomentDetrConfig
-from vid2vidmr.methods.detr.losses import Targets, set_prediction, with_total
+from vid2vidmr.methods.detr.losses import Targets, set_prediction, targets, with_total
 from vid2vidmr.nn.matcher import Matches
 from vid2vidmr.nn.saliency import margin_loss
+from vid2vidmr.train.batch import Batch
 
 TEMPERATURE = 0.07
 
 
-def losses(
+def losses(outputs: dict[str, Tensor], batch: Batch, config: MomentDetrConfig) -> dict[str, Tensor]:
+    """Losses of a batch, see `losses_against`."""
+    return losses_against(outputs, targets(batch, config.max_target), config)
+
+
+def losses_against(
     outputs: dict[str, Tensor], targets: Targets, config: MomentDetrConfig
 ) -> dict[str, Tensor]:
     """Losses of all decoder layers and their weighted sum.
@@ -43,7 +49,6 @@ def contrastive_align(queries: Tensor, rows: Tensor, matches: Matches) -> Tensor
     queries : Tensor, (B, Q, h)
     rows : Tensor, (B, N, h)
         Both of unit length. The published sum runs over padded rows too.
-    matches : Matches
     """
     logits = torch.einsum("bqh,bnh->bq", queries, rows) / TEMPERATURE
     matched = torch.zeros_like(logits, dtype=torch.bool)

@@ -12,17 +12,19 @@ from torch import Tensor, nn
 
 from baselines.moment_detr.config import MomentDetrConfig
 from vid2vidmr.methods.detr.model import DetrModel, by_layer
-from vid2vidmr.nn import MLP, Decoder, Encoder, sine_position, xavier_init
+from vid2vidmr.nn.heads import MLP
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.transformer import Decoder, Encoder, xavier_init
 
 
-class MomentDetrModel(DetrModel):
+class Model(DetrModel):
     """Maps a batch to Q spans with class logits, and a saliency for every target clip.
 
     Parameters as in `DetrModel`.
     """
 
-    def __init__(self, config: MomentDetrConfig, target_dim: int, query_dim: int) -> None:
-        super().__init__(config, target_dim, query_dim)
+    def __init__(self, config: MomentDetrConfig, dim: int) -> None:
+        super().__init__(config, dim)
         c = config
         self.transformer = nn.ModuleDict(
             {
@@ -44,13 +46,7 @@ class MomentDetrModel(DetrModel):
     def outputs(
         self, target: Tensor, target_mask: Tensor, query: Tensor, query_mask: Tensor
     ) -> dict[str, Tensor]:
-        """Predict from prepared inputs.
-
-        Parameters
-        ----------
-        target, query : Tensor, (B, M, target_dim) and (B, N, query_dim)
-        target_mask, query_mask : Tensor, (B, M) and (B, N)
-            True where valid.
+        """Predict from prepared inputs, see `Inputs`.
 
         Returns
         -------

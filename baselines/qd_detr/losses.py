@@ -6,11 +6,24 @@ import torch
 from torch import Tensor
 
 from baselines.qd_detr.config import QdDetrConfig
-from vid2vidmr.methods.detr.losses import Targets, set_prediction, with_total
+from vid2vidmr.methods.detr.losses import (
+    Targets,
+    has_negative,
+    set_prediction,
+    targets,
+    with_total,
+)
 from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
+from vid2vidmr.train.batch import Batch
 
 
-def losses(
+def losses(outputs: dict[str, Tensor], batch: Batch, config: QdDetrConfig) -> dict[str, Tensor]:
+    """Losses of a batch, see `losses_against`."""
+    negative = has_negative(batch.group, config.same_class_negatives)
+    return losses_against(outputs, targets(batch, config.max_target), negative, config)
+
+
+def losses_against(
     outputs: dict[str, Tensor], targets: Targets, negative: Tensor, config: QdDetrConfig
 ) -> dict[str, Tensor]:
     """Losses of all decoder layers and their weighted sum.
@@ -18,11 +31,9 @@ def losses(
     Parameters
     ----------
     outputs : dict
-        Of `QdDetrModel.outputs` with negatives.
-    targets : Targets
+        Of `Model.outputs` with negatives.
     negative : Tensor, (B,), bool
         True where the next pair's query is a negative.
-    config : QdDetrConfig
 
     Returns
     -------

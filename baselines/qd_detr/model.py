@@ -11,25 +11,26 @@ from torch import Tensor, nn
 
 from baselines.qd_detr.config import QdDetrConfig
 from vid2vidmr.methods.detr.model import DabDetrModel
-from vid2vidmr.nn import Encoder, sine_position
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
+from vid2vidmr.nn.positions import sine_position
+from vid2vidmr.nn.transformer import Encoder
 from vid2vidmr.train.batch import Batch
 
 
-class QdDetrModel(DabDetrModel):
+class Model(DabDetrModel):
     """Maps a batch to Q spans with class logits, and a saliency for every target clip.
 
     Parameters as in `DetrModel`.
     """
 
-    def __init__(self, config: QdDetrConfig, target_dim: int, query_dim: int) -> None:
+    def __init__(self, config: QdDetrConfig, dim: int) -> None:
         c = config
         size = c.d, c.heads, c.ff, c.dropout, "prelu"
         blocks = {
             "t2v_encoder": CrossEncoder(c.t2v_layers, *size),
             "encoder": Encoder(c.encoder_layers, *size),
         }
-        super().__init__(config, target_dim, query_dim, blocks)
+        super().__init__(config, dim, blocks)
         self.global_rep_token = nn.Parameter(torch.randn(c.d))
         self.global_rep_pos = nn.Parameter(torch.randn(c.d))
 
@@ -45,13 +46,10 @@ class QdDetrModel(DabDetrModel):
         query_mask: Tensor,
         negatives: bool = False,
     ) -> dict[str, Tensor]:
-        """Predict from prepared inputs.
+        """Predict from prepared inputs, see `Inputs`.
 
         Parameters
         ----------
-        target, query : Tensor, (B, M, target_dim) and (B, N, query_dim)
-        target_mask, query_mask : Tensor, (B, M) and (B, N)
-            True where valid.
         negatives : bool
             Also give each target the query of the next pair, and the last one that of the first.
 

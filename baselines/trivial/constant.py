@@ -80,7 +80,7 @@ class _Fitted(Method):
         super().__init__(config, seed)
         self._state: dict[str, Any] = {}
 
-    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
+    def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
         """Choose the windows.
 
         Raises
@@ -95,11 +95,12 @@ class _Fitted(Method):
         if len(train) > self.config.pairs:
             rng = np.random.default_rng(self.seed)
             train = train.take(np.sort(rng.choice(len(train), self.config.pairs, replace=False)))
-        protocols = PROTOCOLS if train.protocol == "official" else (train.protocol,)
+        here = train.protocol.cut
+        protocols = PROTOCOLS if here == "official" else (here,)
         candidates = np.concatenate([shares(self.centred), lengths(self.centred)])
         windows = {}
         for protocol in protocols:
-            under = train if train.protocol == protocol else train.under(protocol, self.seed)
+            under = train if protocol == here else train.under(protocol, self.seed)
             windows[protocol] = [
                 {"window": window, "train_iou": score}
                 for window, score in best_windows(
@@ -107,7 +108,7 @@ class _Fitted(Method):
                 )
             ]
         self._state = {"fitted_on": train.split, "pairs": len(train), "windows": windows}
-        self.save(folder)
+        super().fit(train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield the fitted windows, scored by their mean IoU on the pairs they were fitted on.
@@ -117,7 +118,7 @@ class _Fitted(Method):
         UserError
             If nothing was fitted under the protocol of `pairs`.
         """
-        protocol = pairs.protocol.partition(",")[0]  # wrong queries do not move the moments
+        protocol = pairs.protocol.cut  # wrong queries do not move the moments
         if protocol not in self._state.get("windows", {}):
             raise UserError(
                 f"{self.info.name} has not been fitted on {protocol} pairs: fit it first, with "

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from vid2vidmr.train.batch import Batch
 
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 class UniVtg(NeuralMethod):
     """Encoder over target and query; every target clip is foreground or not, and has a window."""
 
-    info: ClassVar[MethodInfo] = MethodInfo(
+    info = MethodInfo(
         name="univtg",
         title="UniVTG: foreground, window and saliency for every clip",
         kind="trained",
@@ -30,39 +29,14 @@ class UniVtg(NeuralMethod):
         licence="own code; original MIT",
         deviations="the query is a video; see baselines/univtg/README.md",
     )
-    presets: ClassVar[Mapping[str, Any]] = PRESETS
-    search: ClassVar[Mapping[str, Any]] = {
+    presets: ClassVar = PRESETS
+    search: ClassVar = {
         **SEARCH,
         "encoder_layers": (2, 3),
         "query_positions": (False, True),
         "drop_path": (0.0, 0.1),
         "weight_s_inter": (0.01, 0.1),
     }
-
-    @classmethod
-    def published(
-        cls, weights: dict[str, Tensor], options: dict[str, Any]
-    ) -> tuple[Any, int, dict[str, Tensor]]:
-        """Read a checkpoint of the published code."""
-        from baselines.univtg.published import read
-
-        return read(weights, options)
-
-    def build_model(self, dim: int) -> nn.Module:
-        """Give an untrained model for features of length `dim`."""
-        from baselines.univtg.model import UniVtgModel
-
-        # Two more for the temporal endpoints.
-        return UniVtgModel(self.config, target_dim=dim + 2, query_dim=dim)
-
-    def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
-        """Losses by their published names, and their weighted sum as ``loss``."""
-        from baselines.univtg.losses import losses, targets
-
-        apart = None
-        if not self.config.same_class_negatives:
-            apart = batch.group.unsqueeze(1) != batch.group
-        return losses(outputs, targets(batch), self.config, apart)
 
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """One window a target clip, clamped, ranked by the probability of foreground, after NMS."""

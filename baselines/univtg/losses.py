@@ -35,7 +35,13 @@ def targets(batch: Batch) -> ClipTargets:
     )
 
 
-def losses(
+def losses(outputs: dict[str, Tensor], batch: Batch, config: UniVtgConfig) -> dict[str, Tensor]:
+    """Losses of a batch, see `losses_against`."""
+    apart = None if config.same_class_negatives else batch.group.unsqueeze(1) != batch.group
+    return losses_against(outputs, targets(batch), config, apart)
+
+
+def losses_against(
     outputs: dict[str, Tensor],
     targets: ClipTargets,
     config: UniVtgConfig,
@@ -47,7 +53,6 @@ def losses(
     ----------
     outputs, targets, apart
         See `vid2vidmr.nn.clips.clip_losses`.
-    config : UniVtgConfig
     """
     named = clip_losses(outputs, targets, apart)
     total = sum(

@@ -10,36 +10,28 @@ import torch
 from torch import Tensor, nn
 
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.nn import (
-    ConvHead,
-    Encoder,
-    LearnedPosition,
-    Projection,
-    WeightedPool,
-    normalise,
-    sine_position,
-    with_endpoints,
-    xavier_init,
-)
-from vid2vidmr.nn.clips import saliency
+from vid2vidmr.nn.clips import WeightedPool, saliency
+from vid2vidmr.nn.heads import ConvHead
+from vid2vidmr.nn.positions import LearnedPosition, sine_position
+from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
+from vid2vidmr.nn.transformer import Encoder, xavier_init
 from vid2vidmr.train.batch import Batch
 
 
-class UniVtgModel(nn.Module):
+class Model(nn.Module):
     """Maps a batch to a probability of foreground, a window and a saliency for every target clip.
 
     Parameters
     ----------
-    config : UniVtgConfig
-    target_dim, query_dim : int
-        Row lengths of the inputs of `outputs`: the target's include two temporal endpoints.
+    dim : int
+        Length of a feature; the target's rows have two temporal endpoints beside.
     """
 
-    def __init__(self, config: UniVtgConfig, target_dim: int, query_dim: int) -> None:
+    def __init__(self, config: UniVtgConfig, dim: int) -> None:
         super().__init__()
         c = self.config = config
-        self.input_vid_proj = Projection(target_dim, c.d, c.input_layers, c.input_dropout)
-        self.input_txt_proj = Projection(query_dim, c.d, c.input_layers, c.input_dropout)
+        self.input_vid_proj = Projection(dim + 2, c.d, c.input_layers, c.input_dropout)
+        self.input_txt_proj = Projection(dim, c.d, c.input_layers, c.input_dropout)
         self.token_type_embeddings = nn.Embedding(2, c.d)  # query, target
         nn.init.normal_(self.token_type_embeddings.weight, std=0.02)
         self.txt_position_embed = LearnedPosition(c.position_table, c.d, c.input_dropout)
@@ -68,7 +60,7 @@ class UniVtgModel(nn.Module):
 
         Parameters
         ----------
-        target, query : Tensor, (B, M, target_dim) and (B, N, query_dim)
+        target, query : Tensor, (B, M, dim + 2) and (B, N, dim)
         target_mask, query_mask : Tensor, (B, M) and (B, N)
             True where valid.
 

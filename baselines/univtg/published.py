@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from baselines.univtg.config import PRESETS, UniVtgConfig
-from vid2vidmr.methods.published import clip_options, require_options
+from vid2vidmr.methods.published import clip_fields, require_options
 
 
 def read(
@@ -23,7 +23,7 @@ def read(
     preset = PRESETS["paper"]
     config = replace(
         preset,
-        **clip_options(options, preset.nms),
+        **clip_fields(options, preset.nms),
         input_layers=options["n_input_proj"],
         drop_path=options["droppath"],
         query_positions=options["use_txt_pos"],

@@ -7,28 +7,22 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from baselines.matching import FrameMatch
+from baselines.matching import FrameMatch, MatchConfig
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 
 
 @dataclass(frozen=True)
-class VideoMatchConfig:
+class VideoMatchConfig(MatchConfig):
     """Config of `VideoMatch`.
 
     Attributes
     ----------
     level : {"frame", "video"}
         Compare frame by frame, in order, or the means over query and window.
-    overlap : float
-        IoU above which the worse of two windows is left out.
-    windows : int
-        Windows a pair, at most.
     """
 
     level: Literal["frame", "video"] = "frame"
-    overlap: float = 0.7
-    windows: int = 10
 
 
 class VideoMatch(FrameMatch):
@@ -45,6 +39,7 @@ class VideoMatch(FrameMatch):
         licence="own",
         deviations="window of the query's length, features centred on the train mean",
     )
+    config: VideoMatchConfig
     presets: ClassVar = {
         "default": VideoMatchConfig(),
         "frame": VideoMatchConfig(),

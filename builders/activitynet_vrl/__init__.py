@@ -9,10 +9,10 @@ import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
 from vid2vidmr.data.builder import DatasetBuilder
+from vid2vidmr.data.choice import at_most, numbered_pairs
 from vid2vidmr.data.clips import cut_clips
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import SPLITS, DatasetInfo
-from vid2vidmr.data.pair_ids import at_most, pair_table
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.downloads import DownloadOptions, download_videos, with_files
 
@@ -85,7 +85,7 @@ class ActivityNetVRL(DatasetBuilder):
             out,
             self.info,
             moments,
-            {split: pair_table(*rows[split], ids[split], split) for split in SPLITS},
+            {split: numbered_pairs(*rows[split], ids[split], split) for split in SPLITS},
             with_files(released.videos, out),
             options=options,
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.choice import at_most, numbered_pairs
 from vid2vidmr.data.info import SPLITS
-from vid2vidmr.data.pair_ids import at_most, pair_table
 from vid2vidmr.errors import DataError
 
 SHARES = {"test": 0.2, "val": 0.1}
@@ -117,7 +117,7 @@ def custom_pairs(
         query, target = query[kept], target[kept]
         kept = at_most(most, query, np.zeros_like(query), rng)
         if len(kept):
-            tables[split] = pair_table(query[kept], target[kept], ids, split)
+            tables[split] = numbered_pairs(query[kept], target[kept], ids, split)
     if not tables:
         across = " in different videos" if cross_video_only else ""
         raise DataError(

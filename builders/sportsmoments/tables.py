@@ -11,7 +11,7 @@ import pandas as pd
 from builders.facts import missing_videos
 from builders.sportsmoments.matches import MatchIds, repair_match_ids, split_clip_ids
 from builders.sportsmoments.repack import ANNOTATIONS
-from vid2vidmr.data.pair_ids import pair_table
+from vid2vidmr.data.choice import numbered_pairs
 from vid2vidmr.errors import DataError
 
 SPLITS = ("val", "test")
@@ -75,7 +75,7 @@ class Released:
             codes, ids = pd.factorize(pd.concat([rows["query_id"], rows["reference_id"]]))
             query, target = codes.reshape(2, -1)
             digits = max(5, len(str(len(rows) - 1)))
-            tables[split] = pair_table(query, target, ids.to_numpy(), split, digits)
+            tables[split] = numbered_pairs(query, target, ids.to_numpy(), split, digits)
         return tables
 
     @cached_property

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from leaderboard.store import (
-    board_dataset,
-    read_submission,
-    run_pairs,
-    score,
-    submission_folders,
-)
-from leaderboard.strict import gunzip, parse_predictions
-from leaderboard.submission import Run, Submission
-from leaderboard.verify import header_differences
+from leaderboard.store import board_dataset, read_submission, rescore, submission_folders
+from leaderboard.submission import Submission
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import PROTOCOLS, WRONG_QUERIES
+from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation
+from vid2vidmr.evaluation.predictions import PredictionHeader
+from vid2vidmr.evaluation.results import Result, predicted_pairs
 from vid2vidmr.experiments.run import Scored
 from vid2vidmr.progress import progress
-from vid2vidmr.records import Interval, Result
 from vid2vidmr.tables import Row, Table, summarise_method, tabulate
 from vid2vidmr.tables.table import HEADLINE
 
@@ -36,34 +28,15 @@ THRESHOLDS = tuple(t / 100 for t in range(5, 100, 5))
 
 
 @dataclass(frozen=True)
-class Score:
-    """What the evaluator makes of one predictions file.
-
-    Attributes
-    ----------
-    run : Run
-    metrics : dict of str to Interval
-    coverage : float
-    invalid : dict of str to int
-    """
-
-    run: Run
-    metrics: dict[str, Interval]
-    coverage: float
-    invalid: dict[str, int]
-
-
-@dataclass(frozen=True)
 class Entry:
     """A submission on its board.
 
     Attributes
     ----------
-    submission : Submission
     row : Row
         Without ranks; those of a protocol are in its table.
-    scores : tuple of Score
-        One a predictions file, wrong queries too.
+    runs : tuple of Result
+        One a predictions file, wrong queries too, with the scores that the evaluator gives.
     curves : dict of str to list of float
         Protocol to R@1 at `THRESHOLDS`, percent, mean over seeds.
     lengths : dict of str to Breakdown
@@ -74,7 +47,7 @@ class Entry:
 
     submission: Submission
     row: Row
-    scores: tuple[Score, ...]
+    runs: tuple[Result, ...]
     curves: dict[str, list[float]]
     lengths: dict[str, Breakdown]
     cost_s: float | None
@@ -88,8 +61,6 @@ class Board:
     ----------
     slug : str
         Its name in addresses.
-    dataset : Dataset
-    split : str
     pairs : dict of str to PairSet
         Protocol to its pairs.
     entries : dict of str to Entry
@@ -119,7 +90,6 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
     ----------
     root : Path
         Folder of submissions.
-    found : callable
 
     Returns
     -------
@@ -138,7 +108,8 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
             name = f"{folder.parent.name}/{folder.name}"
             try:
                 submission = read_submission(folder)
-                key = submission.dataset, submission.dataset_fingerprint, submission.split
+                header = submission.header
+                key = header.dataset, header.dataset_fingerprint, header.split
                 if key[:2] in missing:
                     raise missing[key[:2]]
                 if key not in boards:
@@ -148,7 +119,7 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
                         missing[key[:2]] = error
                         raise
                     slugs = {board.slug for board in boards.values()}
-                    boards[key] = Board(_slug(*key, slugs), dataset, submission.split)
+                    boards[key] = Board(_slug(*key, slugs), dataset, header.split)
                 board = boards[key]
                 entry, mean = _score(submission, folder, board, found)
                 board.entries[entry.row.name] = entry
@@ -180,76 +151,35 @@ def _rank(board: Board, means: list[tuple[Row, dict[str, Evaluation]]]) -> None:
             )
 
 
-def _runs(
-    submission: Submission, folder: Path, board: Board
-) -> Iterator[tuple[Run, Result, Evaluation]]:
-    """Score every predictions file; what it says of itself must be what the submission states."""
-    for run in submission.runs:
-        if Path(run.predictions).name != run.predictions:
-            raise DataError(f"{folder}: {run.predictions!r} is not the name of a file beside it.")
-        data = gunzip(folder / run.predictions)
-        header, predictions = parse_predictions(data, folder / run.predictions)
-        differences = list(header_differences(submission, run, header))
-        if hashlib.sha256(data).hexdigest() != run.predictions_sha256:
-            differences.append("its hash is another.")
-        if differences:
-            raise DataError(
-                f"{run.predictions}: {differences[0]} See `vid2vidmr leaderboard verify`."
-            )
-        if run.protocol not in board.pairs:
-            board.pairs[run.protocol] = run_pairs(board.dataset, header)
-        evaluation = score(board.pairs[run.protocol], predictions)
-        result = Result(
-            method=submission.card.name,
-            kind=submission.card.kind,
-            encoder=header.encoder,
-            dataset=submission.dataset,
-            dataset_fingerprint=submission.dataset_fingerprint,
-            split=submission.split,
-            pairs=len(board.pairs[run.protocol]),
-            coverage=evaluation.coverage,
-            invalid=evaluation.invalid,
-            metrics=evaluation.metrics,
-            versions=run.versions or {},
-            hardware=run.hardware or "unknown",
-            time_s=run.time_s or {},
-            **run.model_dump(
-                include={
-                    "preset", "config", "seed", "protocol", "predictions", "predictions_sha256",
-                    "commit",
-                }
-            ),
-        )  # fmt: skip
-        yield run, result, evaluation
-
-
 def _score(
     submission: Submission, folder: Path, board: Board, found: Found
 ) -> tuple[Entry, dict[str, Evaluation]]:
-    if submission.simulated:
-        raise DataError("features were simulated: such submissions stand on no board.")
-    runs = list(_runs(submission, folder, board))
+    def pairs_of(header: PredictionHeader) -> PairSet:
+        name = str(header.protocol)
+        if name not in board.pairs:
+            board.pairs[name] = predicted_pairs(header, board.dataset)
+        return board.pairs[name]
+
+    runs = [rescore(run, folder, pairs_of) for run in submission.runs]
     wrong = {
-        (run.protocol.removesuffix(WRONG_QUERIES), run.seed): evaluation
-        for run, _, evaluation in runs
-        if run.protocol.endswith(WRONG_QUERIES)
+        (str(run.header.protocol.right), run.header.seed): evaluation
+        for run, evaluation in runs
+        if run.header.protocol.is_wrong
     }
     scored = [
-        Scored(result, evaluation, wrong.get((run.protocol, run.seed)))
-        for run, result, evaluation in runs
-        if not run.protocol.endswith(WRONG_QUERIES)
+        Scored(run, evaluation, wrong.get((str(run.header.protocol), run.header.seed)))
+        for run, evaluation in runs
+        if not run.header.protocol.is_wrong
     ]
     if not scored:
         raise DataError("it has wrong queries only: there is nothing to rank.")
     row, means = summarise_method(submission.card.name, scored)
-    costs = [sum(times.values()) for _, result, _ in runs if (times := result.time_s)]
+    row = replace(row, method=row.name)
+    costs = [sum(run.time_s.values()) for run, _ in runs if run.time_s]
     entry = Entry(
         submission=submission,
         row=row,
-        scores=tuple(
-            Score(run, evaluation.metrics, evaluation.coverage, evaluation.invalid)
-            for run, _, evaluation in runs
-        ),
+        runs=tuple(run for run, _ in runs),
         curves={
             protocol: [
                 float(100 * np.mean([s.evaluation.iou >= t for s in scored if _is(s, protocol)]))
@@ -258,7 +188,7 @@ def _score(
             for protocol in means
         },
         lengths={
-            protocol: breakdowns(board.pairs[protocol], mean, board.dataset.videos, 0, 0)[0]
+            protocol: breakdowns(board.pairs[protocol], mean, board.dataset.videos, 0)[0]
             for protocol, mean in means.items()
         },
         cost_s=sum(costs) / len(costs) if costs else None,
@@ -270,7 +200,7 @@ def _score(
 
 
 def _is(scored: Scored, protocol: str) -> bool:
-    return scored.result.protocol == protocol
+    return str(scored.result.header.protocol) == protocol
 
 
 def _headline(mean: Evaluation) -> Evaluation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import write_text
-from vid2vidmr.tables import to_csv, to_latex, to_markdown
+from vid2vidmr.tables import write_tables
 
 HERE = Path(__file__).parent
 MARK = "site.json"
@@ -47,8 +47,6 @@ class Built:
 
     Attributes
     ----------
-    out : Path
-    boards : list of Board
     not_shown : dict of str to str
         Submissions that could not be scored here, and why.
     videos : int
@@ -59,7 +57,6 @@ class Built:
     boards: list[Board]
     not_shown: dict[str, str]
     videos: int = 0
-    written: list[Path] = field(default_factory=list)
 
 
 def build_site(
@@ -102,10 +99,7 @@ def build_site(
             placed += len(here)
             for protocol, table in board.tables.items():
                 write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
-                name = beside / "boards" / board.slug / protocol
-                write_text(name.with_suffix(".md"), to_markdown(table))
-                write_text(name.with_suffix(".csv"), to_csv(table))
-                write_text(name.with_suffix(".tex"), to_latex(table))
+                write_tables(table, beside / "boards" / board.slug / protocol)
         write_pages(beside, boards, not_shown)
         shutil.copytree(HERE / "assets", beside / "assets")
         shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
@@ -118,7 +112,7 @@ def build_site(
         _move(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return Built(out, boards, not_shown, placed, sorted(out / name for name in [*entries, MARK]))
+    return Built(out, boards, not_shown, placed)
 
 
 def _require_ours(out: Path) -> None:

@@ -22,7 +22,6 @@ class Column:
 
     Attributes
     ----------
-    name : str
     shown : bool
         Before anyone chooses.
     phone : bool
@@ -43,14 +42,12 @@ class Cell:
 
     Attributes
     ----------
-    text : str
     order : str or float
         What it sorts by.
     best : bool
         No other method has a higher number.
     interval : Interval or None
         Is drawn.
-    href : str or None
     """
 
     text: str

@@ -47,7 +47,6 @@ def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) 
         The site.
     key : str
         ``BOARD/PROTOCOL``.
-    pairs : PairSet
     videos : mapping of str to str
         Video ids to addresses below `out`, of those that are here.
     """

@@ -5,22 +5,17 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leaderboard.reported import CONTRADICTIONS, flags, reported_rows
 from leaderboard.site import charts
 from leaderboard.site.boards import Board, Entry
 from leaderboard.site.columns import COLUMNS, METRICS, cells
-from leaderboard.site.data import CHUNK
-from vid2vidmr import __version__
-from vid2vidmr.analysis.wording import number
+from leaderboard.site.data import CHUNK, script_json
+from vid2vidmr.analysis.page import template as template_of
 from vid2vidmr.files import write_text
 from vid2vidmr.tables.table import HEADLINE
-
-if TYPE_CHECKING:
-    from jinja2 import Environment
 
 TITLE = "Video-to-video moment retrieval"
 
@@ -56,7 +51,6 @@ def _row(table: Any, entry: Entry) -> Any:
 
 def _write_submission(out: Path, board: Board, entry: Entry) -> None:
     submission = entry.submission
-    first = submission.runs[0]
     _write(
         out,
         f"submissions/{submission.dataset}/{submission.id}.html",
@@ -71,12 +65,13 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
         },
         metrics=METRICS,
         config=[
-            (key, json.dumps(value, ensure_ascii=False)) for key, value in first.config.items()
+            (key, json.dumps(value, ensure_ascii=False))
+            for key, value in submission.header.config.items()
         ],
         environment=_environment_of(entry),
         details=[
             (
-                f"{run.protocol}, seed {run.seed}",
+                f"{run.header.protocol}, seed {run.header.seed}",
                 [(k, v) for k, v in run.details.items() if v != ""],
             )
             for run in submission.runs
@@ -87,13 +82,13 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
 
 def _environment_of(entry: Entry) -> list[tuple[str, str]]:
     """List what the submitter says of how runs were made; several values stand side by side."""
-    runs = entry.submission.runs
-    facts: dict[str, list[str]] = {
-        "commit": [run.commit or "" for run in runs],
-        "hardware": [run.hardware or "" for run in runs],
-    }
-    for package in dict.fromkeys(name for run in runs for name in run.versions or {}):
-        facts[package] = [(run.versions or {}).get(package, "") for run in runs]
+    facts: dict[str, list[str]] = defaultdict(list)
+    for run in entry.runs:
+        for of, made in (("", run.predicted_with), ("training: ", run.trained_with)):
+            if made is not None:
+                said = {"commit": made.commit, "hardware": made.hardware, **made.versions}
+                for name, value in said.items():
+                    facts[of + name].append(value or "")
     return [
         (name, ", ".join(filter(None, dict.fromkeys(values))))
         for name, values in facts.items()
@@ -170,23 +165,6 @@ def _reported() -> dict[str, dict[str, Any]]:
 def _write(out: Path, name: str, **values: Any) -> None:
     template = name if "/" not in name else f"{name.split('/')[0].removesuffix('s')}.html"
     root = "../" * name.count("/")
-    text = _environment().get_template(template).render(root=root, page=name, **values)
+    page = template_of("leaderboard.site", template, data=script_json)
+    text = page.render(root=root, page=name, site_title=TITLE, HEADLINE=HEADLINE, **values)
     write_text(out / name, text)
-
-
-@cache
-def _environment() -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    from leaderboard.site.data import script_json
-
-    environment = Environment(
-        loader=PackageLoader("leaderboard.site"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"number": number, "data": script_json}
-    environment.globals |= {"version": __version__, "site_title": TITLE, "HEADLINE": HEADLINE}
-    return environment

@@ -7,14 +7,14 @@ import torch
 from golden_cases import check_gradients_and_one_step, close, golden_cases
 from golden_detr import Case
 
-from baselines.cg_detr.losses import losses
-from baselines.cg_detr.model import CgDetrModel
+from baselines.cg_detr.losses import losses_against
+from baselines.cg_detr.model import Model
 from baselines.cg_detr.published import read
 
 
 @pytest.fixture(params=golden_cases("cg_detr_*.safetensors"), ids=lambda path: path.stem)
 def case(request: pytest.FixtureRequest) -> Case:
-    return Case.read(request.param, read, CgDetrModel)
+    return Case.read(request.param, read, Model)
 
 
 def sources(case: Case) -> list[str]:
@@ -50,11 +50,11 @@ def test_golden_matching(case: Case) -> None:
 
 
 def test_golden_losses(case: Case) -> None:
-    case.check_losses(losses(run(case), case.targets, case.config))
+    case.check_losses(losses_against(run(case), case.targets, case.config))
 
 
 def test_golden_losses_without_moments(case: Case) -> None:
-    found = losses(run(case, relevant=False), case.targets, case.config)
+    found = losses_against(run(case, relevant=False), case.targets, case.config)
     for name, value in case.json["eval_no_targets"].items():
         assert found[name].item() == pytest.approx(value, rel=1e-4, abs=1e-6), name
 
@@ -62,7 +62,7 @@ def test_golden_losses_without_moments(case: Case) -> None:
 def test_golden_gradients_and_one_step(case: Case) -> None:
     check_gradients_and_one_step(
         case.model,
-        lambda: losses(run(case), case.targets, case.config)["loss"],
+        lambda: losses_against(run(case), case.targets, case.config)["loss"],
         case.json,
         noise=1e-5,
     )

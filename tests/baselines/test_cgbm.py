@@ -12,7 +12,8 @@ from toy import check_independence_of_the_batch, check_learning, mixed_samples
 
 from baselines.cgbm import Cgbm
 from baselines.cgbm.config import CgbmConfig
-from baselines.cgbm.model import Matching, step_loss, targets
+from baselines.cgbm.losses import step_loss, targets
+from baselines.cgbm.model import Matching
 from baselines.cgbm.windows import best_windows, window_scores
 from vid2vidmr.train.batch import collate
 

@@ -2,13 +2,12 @@
 
 import cv2
 import numpy as np
-import pandas as pd
 import pytest
 from coded_video import constant_rate, write_video
 
 from baselines.dtw_match import DtwMatch
 from baselines.video_match import VideoMatch
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.retrieve import retrieve
@@ -94,14 +93,9 @@ def pairs(made):
         for path in [target, *excerpts]
     }
     ids = [path.stem for path in excerpts]
-    table = pd.DataFrame(
-        {
-            "pair_id": ids, "label": "", "query_id": ids, "target_id": "target",
-            "query_video": ids, "query_source": ids, "query_start_s": 0.0,
-            "query_end_s": float(EXCERPT_S), "target_video": "target", "target_source": "target",
-            "clip_start_s": 0.0, "clip_end_s": float(TARGET_S), "start_s": starts,
-            "end_s": starts + EXCERPT_S,
-        }
+    table = pair_table(
+        ids, ids, "target", query_s=(0.0, float(EXCERPT_S)), clip_s=(0.0, float(TARGET_S)),
+        truth_s=(starts, starts + EXCERPT_S),
     )  # fmt: skip
     return PairSet(table, "test", features=MemoryFeatures(encoder.contract, videos))
 

@@ -10,7 +10,7 @@ from toy import mixed_samples, toy_pairs
 from baselines.matr import Matr
 from baselines.matr.config import Alignment, MatrConfig
 from baselines.matr.losses import alignment_loss
-from baselines.matr.model import MatrModel, aligned_segment
+from baselines.matr.model import Model, aligned_segment
 from vid2vidmr.errors import UnknownNameError
 from vid2vidmr.nn.clips import clips_centred_in
 from vid2vidmr.train.batch import Batch, PairSamples, collate
@@ -27,7 +27,7 @@ def mixed_batch() -> Batch:
 
 def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
     torch.manual_seed(0)
-    model = MatrModel(PAPER, 16).eval()
+    model = Model(PAPER, 16).eval()
     batch = mixed_batch()
     together = model(batch)
     for i in range(len(batch)):

@@ -10,13 +10,13 @@ from golden_cases import golden_cases
 from safetensors.torch import load_file
 
 from baselines.matr import Matr
-from baselines.matr.model import MatrModel, cosine_cost
+from baselines.matr.model import Model, cosine_cost
 from vid2vidmr.alignment import dtw
 
 CASES = golden_cases("matr_*.safetensors")
 
 
-def load(path: Path) -> tuple[dict, dict, MatrModel]:
+def load(path: Path) -> tuple[dict, dict, Model]:
     tensors, case = load_file(path), json.loads(path.with_suffix(".json").read_text())
     given = case["config"]
     config = replace(
@@ -29,7 +29,7 @@ def load(path: Path) -> tuple[dict, dict, MatrModel]:
         queries=given["num_queries"],
         query_positions=False,  # the published encoder has none
     )
-    model = MatrModel(config, given["t_feat_dim"]).eval()
+    model = Model(config, given["t_feat_dim"]).eval()
     weights = {key[2:]: value for key, value in tensors.items() if key.startswith("w.")}
     weights["query_embed.weight"] = tensors["extra.query_embed10"]
     missing = model.load_state_dict(weights, strict=False).missing_keys

@@ -7,7 +7,7 @@ from toy import toy_pairs
 
 from baselines.matr import Matr
 from baselines.matr.proposals import covering_segments
-from baselines.matr.refined import REACH_S, RefinedModel
+from baselines.matr.refined import REACH_S, Model
 from vid2vidmr.alignment import subsequence_dtw
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.train.batch import PairSamples, collate
@@ -17,7 +17,7 @@ BEST = replace(Matr.presets["best"], d=32, ff=32, epochs=1, components=None, emb
 
 def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
     torch.manual_seed(0)
-    model = RefinedModel(BEST, 16).eval()
+    model = Model(BEST, 16).eval()
     samples = [PairSamples(toy_pairs(3, seed=rows, rows=rows))[0] for rows in (20, 7, 33)]
     together = model(collate(samples))
     for i, sample in enumerate(samples):
@@ -29,7 +29,7 @@ def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
 
 def test_windows_stay_near_the_alignment_they_start_from() -> None:
     torch.manual_seed(0)
-    model = RefinedModel(BEST, 16).eval()
+    model = Model(BEST, 16).eval()
     batch = collate([PairSamples(toy_pairs(3, seed=5, rows=24))[0]])
     out = model(batch)
     segment, value = covering_segments(

@@ -17,9 +17,9 @@ from toy import CONTRACT, toy_pairs
 
 from baselines.matr import Matr
 from baselines.matr.config import MatrConfig
-from baselines.matr.released import ReleasedModel, prob_alignment, prob_cost, raw_windows
-from baselines.matr.released_checkpoint import UNUSED
-from baselines.matr.released_losses import losses, targets
+from baselines.matr.published import UNUSED
+from baselines.matr.released import Model, prob_alignment, prob_cost, raw_windows
+from baselines.matr.released_losses import losses_against, targets
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.published import import_checkpoint
@@ -37,7 +37,7 @@ class Case:
     tensors: dict[str, torch.Tensor]
     json: dict[str, Any]
     config: MatrConfig
-    model: ReleasedModel
+    model: Model
 
     def inputs(self, pair: int | None = None) -> tuple[torch.Tensor, ...]:
         """Target, its mask, query, its mask: of the padded batch or of one pair alone."""
@@ -84,7 +84,7 @@ def case(request: pytest.FixtureRequest) -> Case:
         weight_s_inter=given["s_loss_inter_coef"],
         weight_s_intra=given["s_loss_intra_coef"],
     )
-    model = ReleasedModel(config, given["t_feat_dim"]).eval()
+    model = Model(config, given["t_feat_dim"]).eval()
     weights = {key[2:]: value for key, value in tensors.items() if key.startswith("w.")}
     assert {k for k in weights if k.startswith(UNUSED)} == set(about["params_with_no_grad"])
     model.load_state_dict({k: v for k, v in weights.items() if not k.startswith(UNUSED)})
@@ -156,7 +156,7 @@ def test_golden_losses_and_gradients(case: Case) -> None:
     case.model.zero_grad()
     positive = case.tensors["tgt.saliency_pos_labels"][:, 0]
     wanted = targets(case.batch)._replace(positive=positive)
-    found = losses(case.model.outputs(*case.inputs()), wanted, case.config)
+    found = losses_against(case.model.outputs(*case.inputs()), wanted, case.config)
     names = {
         "pre": "align_pre_official_padded",
         "post": "align_post_official_padded",

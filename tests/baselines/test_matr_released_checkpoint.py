@@ -173,7 +173,7 @@ def test_checkpoints_of_another_method_are_refused(
     file = published_file(tmp_path / "model.ckpt", weights_of(golden[0]), golden[1]["config"])
     for method, message in (
         ("moment_detr", "no published checkpoint of moment_detr"),
-        ("video-match", "video-match has no weights to import"),
+        ("video-match", "video-match reads no published checkpoints"),
     ):
         ran = cli("import-checkpoint", method, file, "--out", tmp_path / "out")
         assert ran.code == 2

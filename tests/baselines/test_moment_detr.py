@@ -6,16 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 
 from baselines.moment_detr import MomentDetr
 from baselines.moment_detr.config import MomentDetrConfig
-from baselines.moment_detr.losses import contrastive_align, losses
-from baselines.moment_detr.model import MomentDetrModel
+from baselines.moment_detr.losses import contrastive_align, losses_against
+from baselines.moment_detr.model import Model
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.detr.losses import targets
@@ -55,32 +54,20 @@ def batch_of(lengths: list[int], windows_s: list[tuple[float, float]]) -> Batch:
 def synthetic_pairs(count: int = 8) -> PairSet:
     """Targets of random features, in which the query's features recur once."""
     rng = np.random.default_rng(0)
-    videos, rows = {}, []
+    videos, clips, first = {}, [], []
     for i in range(count):
         query = rng.standard_normal((4, DIM)).astype(np.float32)
-        clips = int(rng.integers(15, 25))
-        target = rng.standard_normal((clips, DIM)).astype(np.float32)
-        first = int(rng.integers(0, clips - 4))
-        target[first : first + 4] = query
+        clips.append(int(rng.integers(15, 25)))
+        target = rng.standard_normal((clips[-1], DIM)).astype(np.float32)
+        first.append(int(rng.integers(0, clips[-1] - 4)))
+        target[first[-1] : first[-1] + 4] = query
         videos |= {f"q{i}": query, f"t{i}": target}
-        rows.append(
-            {
-                "pair_id": f"p{i}",
-                "label": f"class {i % 3}",
-                "query_id": f"q{i}",
-                "target_id": f"t{i}",
-                "query_video": f"q{i}",
-                "target_video": f"t{i}",
-                "query_source": f"q{i}",
-                "target_source": f"t{i}",
-                "query_start_s": 0.0,
-                "query_end_s": 8.0,
-                "clip_start_s": 0.0,
-                "clip_end_s": 2.0 * clips,
-                "start_s": 2.0 * first,
-                "end_s": 2.0 * first + 8,
-            }
-        )
+    start = 2.0 * np.array(first)
+    table = pair_table(
+        *([f"{of}{i}" for i in range(count)] for of in "pqt"),
+        query_s=(0.0, 8.0), clip_s=(0.0, 2.0 * np.array(clips)), truth_s=(start, start + 8),
+        label=[f"class {i % 3}" for i in range(count)],
+    )  # fmt: skip
     contract = FeatureContract(
         encoder="random",
         weights_sha256="0" * 64,
@@ -91,7 +78,7 @@ def synthetic_pairs(count: int = 8) -> PairSet:
         dtype="float32",
         simulated=True,
     )
-    return PairSet(pd.DataFrame(rows), "train", features=MemoryFeatures(contract, videos))
+    return PairSet(table, "train", features=MemoryFeatures(contract, videos))
 
 
 def test_shapes_and_independence_of_the_batch() -> None:
@@ -167,7 +154,7 @@ def test_query_positions_let_the_model_see_the_order_of_the_query() -> None:
 
 def test_a_position_table_that_is_too_short_is_refused() -> None:
     with pytest.raises(UserError, match="position table"):
-        MomentDetrModel(replace(TINY, query_positions=True, max_query=33), DIM + 2, DIM)
+        Model(replace(TINY, query_positions=True, max_query=33), DIM)
 
 
 def test_contrastive_align_matches_its_formula() -> None:
@@ -183,7 +170,7 @@ def test_contrastive_loss_reaches_its_projections_on_every_layer() -> None:
     config = replace(TINY, contrastive=True)
     model = MomentDetr(config).build_model(DIM)
     batch = batch_of([12, 9], [(4.0, 9.0), (2.0, 6.0)])
-    found = losses(model(batch), targets(batch, 75), config)
+    found = losses_against(model(batch), targets(batch, 75), config)
     assert {"loss_contrastive_align", "loss_contrastive_align_0"} <= set(found)
     found["loss"].backward()
     assert model.contrastive_align_projection_query.weight.grad.abs().sum() > 0

@@ -7,14 +7,14 @@ import torch
 from golden_cases import check_gradients_and_one_step, close, golden_cases
 from golden_detr import Case
 
-from baselines.moment_detr.losses import losses
-from baselines.moment_detr.model import MomentDetrModel
+from baselines.moment_detr.losses import losses_against
+from baselines.moment_detr.model import Model
 from baselines.moment_detr.published import read
 
 
 @pytest.fixture(params=golden_cases("moment_detr_*.safetensors"), ids=lambda path: path.stem)
 def case(request: pytest.FixtureRequest) -> Case:
-    return Case.read(request.param, read, MomentDetrModel)
+    return Case.read(request.param, read, Model)
 
 
 def run(case: Case) -> dict[str, torch.Tensor]:
@@ -22,7 +22,7 @@ def run(case: Case) -> dict[str, torch.Tensor]:
 
 
 def losses_of(case: Case) -> dict[str, torch.Tensor]:
-    return losses(run(case), case.targets, case.config)
+    return losses_against(run(case), case.targets, case.config)
 
 
 def test_golden_outputs_of_the_padded_batch(case: Case) -> None:

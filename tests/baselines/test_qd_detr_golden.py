@@ -7,14 +7,14 @@ import torch
 from golden_cases import check_gradients_and_one_step, close, golden_cases
 from golden_detr import Case
 
-from baselines.qd_detr.losses import losses
-from baselines.qd_detr.model import QdDetrModel
+from baselines.qd_detr.losses import losses_against
+from baselines.qd_detr.model import Model
 from baselines.qd_detr.published import read
 
 
 @pytest.fixture(params=golden_cases("qd_detr_*.safetensors"), ids=lambda path: path.stem)
 def case(request: pytest.FixtureRequest) -> Case:
-    return Case.read(request.param, read, QdDetrModel)
+    return Case.read(request.param, read, Model)
 
 
 def run(case: Case) -> dict[str, torch.Tensor]:
@@ -23,7 +23,7 @@ def run(case: Case) -> dict[str, torch.Tensor]:
 
 def losses_of(case: Case) -> dict[str, torch.Tensor]:
     everyone = torch.ones(len(case.targets.windows), dtype=torch.bool)
-    return losses(run(case), case.targets, everyone, case.config)
+    return losses_against(run(case), case.targets, everyone, case.config)
 
 
 def test_golden_outputs_of_the_padded_batch(case: Case) -> None:

@@ -1,9 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from baselines.trivial import CentreWindow, FittedPrior, RandomWindow, WholeVideo
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.methods.load import method_class
@@ -18,20 +18,13 @@ def pair_set(n=200, split="train", place=None, length=None, seed=0):
     duration = rng.uniform(60, 150, n)
     share = np.full(n, length) if length else rng.uniform(0.05, 0.4, n)
     start = np.full(n, place) if place is not None else rng.random(n) * (1 - share)
-    table = pd.DataFrame(
-        {
-            "pair_id": [f"{split}-{i}" for i in range(n)],
-            "label": [f"c{i % 4}" for i in range(n)],
-            "query_video": [f"q{i % 17}" for i in range(n)],
-            "target_video": [f"t{i % 23}" for i in range(n)],
-            "query_start_s": 0.0,
-            "query_end_s": 8.0,
-            "clip_start_s": 10.0,
-            "clip_end_s": 10.0 + duration,
-            "start_s": start * duration,
-            "end_s": (start + share) * duration,
-        }
-    )
+    table = pair_table(
+        [f"{split}-{i}" for i in range(n)], [f"q{i % 17}" for i in range(n)],
+        [f"t{i % 23}" for i in range(n)],
+        query_s=(0.0, 8.0), clip_s=(10.0, 10.0 + duration),
+        truth_s=(start * duration, (start + share) * duration),
+        label=[f"c{i % 4}" for i in range(n)],
+    )  # fmt: skip
     return PairSet(table, split)
 
 
@@ -43,7 +36,7 @@ def test_windows_are_valid_ranked_and_survive_a_checkpoint(cls, protocol, tmp_pa
     test = pair_set(split="test", seed=1).under(protocol)
     predictions = list(method.predict(test))
     assert [p.pair_id for p in predictions] == test.table["pair_id"].tolist()
-    found = evaluate(test, predictions, resamples=0)
+    found = evaluate(predictions, test, resamples=0)
     assert found.coverage == 1
     assert sum(found.invalid.values()) == 0
     for prediction in predictions:
@@ -71,7 +64,7 @@ def test_random_windows_are_uniform_in_the_target():
 
 def test_whole_video_finds_the_share_of_the_moment():
     pairs = pair_set(length=0.25)
-    found = evaluate(pairs, WholeVideo().predict(pairs), resamples=0)
+    found = evaluate(WholeVideo().predict(pairs), pairs, resamples=0)
     assert found.metrics["mIoU"].value == pytest.approx(25.0)
 
 
@@ -80,11 +73,11 @@ def test_prior_finds_where_the_moments_are(tmp_path):
     method = FittedPrior()
     method.fit(train, train, tmp_path)
     assert method.state()["windows"]["official"][0]["window"] == [0.4, 0.5, 0.0, 0.0]
-    found = evaluate(test, method.predict(test), resamples=0)
+    found = evaluate(method.predict(test), test, resamples=0)
     assert found.metrics["mIoU"].value == pytest.approx(100.0)
     # On the recropped pairs the place is gone, and the prior with it.
     recropped = test.under("recropped")
-    again = evaluate(recropped, method.predict(recropped), resamples=0)
+    again = evaluate(method.predict(recropped), recropped, resamples=0)
     assert again.metrics["mIoU"].value < 50
 
 
@@ -128,4 +121,4 @@ def test_bias_rows_lose_nothing_with_wrong_queries(tmp_path):
     for cls in METHODS:
         method = cls()
         method.fit(pair_set(), pair_set(split="val"), tmp_path / cls.info.name)
-        assert list(method.predict(test)) == list(method.predict(test.wrong_queries()))
+        assert list(method.predict(test)) == list(method.predict(test.under(WRONG_QUERIES)))

@@ -22,8 +22,8 @@ from safetensors.torch import load_file
 
 from baselines.univtg import UniVtg
 from baselines.univtg.config import UniVtgConfig
-from baselines.univtg.losses import losses, targets
-from baselines.univtg.model import UniVtgModel
+from baselines.univtg.losses import losses_against, targets
+from baselines.univtg.model import Model
 from baselines.univtg.published import read
 from vid2vidmr.errors import DataError
 from vid2vidmr.methods.published import import_checkpoint
@@ -40,7 +40,7 @@ class Case:
     def __post_init__(self) -> None:
         self.given = part(self.tensors, "input/")
         given = self.json["config"]
-        self.model = UniVtgModel(self.config, given["v_feat_dim"], given["t_feat_dim"]).eval()
+        self.model = Model(self.config, given["t_feat_dim"]).eval()
         self.model.load_state_dict(part(self.tensors, "param/"))
 
     @property
@@ -63,7 +63,7 @@ class Case:
         )
 
     def losses(self) -> dict[str, torch.Tensor]:
-        return losses(self.run(), self.targets, self.config)
+        return losses_against(self.run(), self.targets, self.config)
 
 
 def load(path: Path, official: bool) -> Case:

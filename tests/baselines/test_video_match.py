@@ -1,10 +1,9 @@
 import numpy as np
-import pandas as pd
 import pytest
 
 from baselines.video_match import VideoMatch, VideoMatchConfig
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.load import load_method
@@ -18,18 +17,11 @@ CONTRACT = FeatureContract(
 
 def pair_set(videos, rows):
     """`rows`: (query video, its window or None, target video, its length)."""
-    table = pd.DataFrame(
-        [
-            {
-                "pair_id": f"p{i}", "label": "", "query_id": query, "target_id": target,
-                "query_video": query, "query_source": query, "target_video": target,
-                "target_source": target, "clip_start_s": 0.0, "clip_end_s": length,
-                "query_start_s": np.nan if window is None else window[0],
-                "query_end_s": np.nan if window is None else window[1],
-                "start_s": 0.0, "end_s": length,
-            }
-            for i, (query, window, target, length) in enumerate(rows)
-        ]
+    query, window, target, length = zip(*rows, strict=True)
+    start, end = np.array([(np.nan, np.nan) if w is None else w for w in window], float).T
+    table = pair_table(
+        [f"p{i}" for i in range(len(rows))], query, target, query_s=(start, end),
+        clip_s=(0.0, length), truth_s=(0.0, length),
     )  # fmt: skip
     return PairSet(table, "test", features=MemoryFeatures(CONTRACT, videos))
 

@@ -67,7 +67,7 @@ def results(name="vlm-user-model") -> dict[str, dict]:
     found = {}
     for path in Path("runs", name).glob("*/*/result.json"):
         result = json.loads(path.read_text())
-        found[result["protocol"]] = result
+        found[result["header"]["protocol"]] = result
     return found
 
 
@@ -104,7 +104,7 @@ def test_noise_scores_as_random_does(cli, data, home, monkeypatch):
     with chat_server(noise) as server:
         ran = bench(cli, data, server, monkeypatch, "--protocol", "official", "--json")
     assert ran.code == 0, ran.err
-    rows = {r["method"]: r["metrics"]["mIoU"] for r in json.loads(ran.out)["results"]}
+    rows = {r["header"]["method"]: r["metrics"]["mIoU"] for r in json.loads(ran.out)["results"]}
     # Both are noise, on 50 pairs of 12 videos: their intervals overlap.
     assert rows["random"]["low"] < rows[METHOD]["high"]
     assert rows[METHOD]["low"] < rows["random"]["high"] < 50
@@ -147,8 +147,8 @@ def test_seeds_ask_in_other_words(cli, data, home, monkeypatch):
     assert ran.code == 0, ran.err
     # Seeds 1 and 6 ask in the same words, but the target comes first.
     assert len({text.partition("]")[2] or text for text in said}) == 2
-    seeds = {json.loads(p.read_text())["seed"]: json.loads(p.read_text())["details"]["order"]
-             for p in Path("runs").glob("vlm*/*/official/result.json")}  # fmt: skip
+    read = [json.loads(p.read_text()) for p in Path("runs").glob("vlm*/*/official/result.json")]
+    seeds = {result["header"]["seed"]: result["details"]["order"] for result in read}
     assert seeds == {0: "query-first", 1: "query-first", 6: "target-first"}
     assert " sd" in ran.out
 

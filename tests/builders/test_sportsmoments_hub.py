@@ -144,7 +144,7 @@ def test_everything_is_found_wherever_it_lies(
     ]  # fmt: skip
     manifest = read_manifest(out / "availability.json", built)
     assert manifest.available == good
-    assert len(manifest.restrict(built.pairs("train"))) == 3
+    assert len(built.pairs("train").under("official", only=manifest)) == 3
     [found] = [row for row in status(out) if row.state == "failed"]
     assert (found.reason, found.videos, found.retried) == ("not a video", 1, "never")
 

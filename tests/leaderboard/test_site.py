@@ -18,7 +18,7 @@ from made_submissions import add_submission
 from leaderboard.site import build_site
 from leaderboard.site.build import MARK
 from leaderboard.site.data import CHUNK, script_json
-from leaderboard.store import SUBMISSIONS, read_submissions
+from leaderboard.store import SUBMISSIONS, read_submission, submission_folders
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
@@ -103,7 +103,7 @@ def parsed(path: Path) -> Addresses:
 
 def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(ours):
     pages = list(ours.rglob("*.html"))
-    submissions = [submission for submission, _ in read_submissions()]
+    submissions = [read_submission(folder) for folder in submission_folders(SUBMISSIONS)]
     assert len(pages) == 3 + len({s.card.name for s in submissions}) + len(submissions) >= 37
     for page in pages:
         found = parsed(page)
@@ -124,7 +124,7 @@ def test_every_link_leads_somewhere_and_nothing_is_loaded_from_outside(ours):
 
 
 def test_numbers_are_those_of_the_predictions(ours):
-    submissions = [submission for submission, _ in read_submissions()]
+    submissions = [read_submission(folder) for folder in submission_folders(SUBMISSIONS)]
     found = {
         (dataset, row["method"]): [float(row[part]) for part in ("value", "low", "high")]
         for dataset in {submission.dataset for submission in submissions}
@@ -135,10 +135,10 @@ def test_numbers_are_those_of_the_predictions(ours):
         (submission.dataset, submission.card.name): run.metrics["mIoU"]
         for submission in submissions
         for run in submission.runs
-        if (run.protocol, run.seed) == ("official", 0)
+        if (str(run.header.protocol), run.header.seed) == ("official", 0)
     }
     assert found.keys() == stored.keys() and len(found) >= 21
-    alone = [s for s in submissions if {run.seed for run in s.runs} == {0}]
+    alone = [s for s in submissions if {run.header.seed for run in s.runs} == {0}]
     assert len(alone) >= 15
     for submission in alone:  # of several seeds the board has the mean
         name = submission.dataset, submission.card.name
@@ -203,7 +203,7 @@ def test_what_cannot_be_scored_is_listed_and_stops_nothing(home, tmp_path, cli):
     (cut / "official-seed0.jsonl.gz").write_bytes(b"no gzip")
     lying = add_submission(root, dataset, "lying")
     record = json.loads((lying / "submission.json").read_text())
-    record["runs"][0]["seed"] = 7
+    record["runs"][0]["header"]["seed"] = 7
     (lying / "submission.json").write_text(json.dumps(record))
     shutil.rmtree(home / "gone")
     ran = cli("leaderboard", "build", "--submissions", root, "--out", tmp_path / "out")

@@ -11,10 +11,11 @@ import pandas as pd
 import pytest
 
 from leaderboard import store, strict
-from leaderboard.store import board_dataset, read_run_predictions, read_submission
+from leaderboard.store import board_dataset, read_submission
 from leaderboard.submit import TEMPLATE, read_card, submit
 from leaderboard.verify import verify
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.predictions import read_predictions
 
 FINGERPRINT = "synthetic-ac89a22690d16400"
 CARD = "name: mine\ntitle: A method\nkind: untrained\n"
@@ -74,13 +75,13 @@ def refused(tmp_path, files, card, match):
 def test_a_submission_is_stored_and_verified(sent, pairs):
     folder, root = sent
     found = read_submission(folder)
-    assert (found.dataset, found.id, found.pairs) == ("minimatch", "mine", len(pairs))
-    assert found.synthetic
+    assert (found.dataset, found.id) == ("minimatch", "mine")
     (run,) = found.runs
+    assert run.pairs == len(pairs)
     assert 80 < run.metrics["mIoU"].value < 100
     assert run.metrics["mIoU"].low < run.metrics["mIoU"].value < run.metrics["mIoU"].high
-    stored, predictions = read_run_predictions(folder, run)
-    assert (stored.protocol, len(predictions)) == ("official", len(pairs))
+    stored, predictions = read_predictions(folder / run.predictions)
+    assert (stored, len(predictions)) == (run.header, len(pairs))
     assert verify(root) == (1, [])
 
 
@@ -272,11 +273,11 @@ def set_path(value):
 
 
 def set_seed(value):
-    value["runs"][0]["seed"] = 3
+    value["runs"][0]["header"]["seed"] = 3
 
 
 def set_pairs(value):
-    value["pairs"] = 1
+    value["runs"][0]["pairs"] = 1
 
 
 def set_name(value):

@@ -7,16 +7,18 @@ from numba import njit
 
 
 @njit(cache=True)
-def _accumulate(cost, free_start):  # type: ignore[no-untyped-def]
+def _accumulate(cost, free_start, drop):  # type: ignore[no-untyped-def]
+    """Costs of the best paths, where they start, and their last moves; `drop` may be empty."""
     rows, columns = cost.shape
     total = np.empty((rows, columns), np.float64)
     start = np.zeros((rows, columns), np.int64)
-    move = np.zeros((rows, columns), np.uint8)  # 0 start, 1 diagonal, 2 left (query), 3 up (target)
+    move = np.zeros((rows, columns), np.uint8)  # 0 start, 1 diagonal, 2 left, 3 up, 4 dropped
+    begin = 0.0  # all rows above are dropped
     for i in range(rows):
         for j in range(columns):
             best = np.inf
             if j == 0 and (i == 0 or free_start):
-                best, start[i, j] = 0.0, i
+                best, start[i, j] = begin, i
             if i > 0 and j > 0 and total[i - 1, j - 1] < best:
                 best, start[i, j], move[i, j] = total[i - 1, j - 1], start[i - 1, j - 1], 1
             if j > 0 and total[i, j - 1] < best:
@@ -24,7 +26,33 @@ def _accumulate(cost, free_start):  # type: ignore[no-untyped-def]
             if i > 0 and total[i - 1, j] < best:
                 best, start[i, j], move[i, j] = total[i - 1, j], start[i - 1, j], 3
             total[i, j] = best + cost[i, j]
+            if len(drop) and i > 0 and total[i - 1, j] + drop[i] < total[i, j]:
+                total[i, j], move[i, j] = total[i - 1, j] + drop[i], 4
+        if len(drop):
+            begin += drop[i]
     return total, start, move
+
+
+@njit(cache=True)
+def _path(cost, free_start, drop):  # type: ignore[no-untyped-def]
+    """Cost of the best path to the last cell, and its matches."""
+    total, _, move = _accumulate(cost, free_start, drop)
+    path = np.empty((cost.shape[0] + cost.shape[1], 2), np.int64)
+    i, j, length = cost.shape[0] - 1, cost.shape[1] - 1, 0
+    while True:
+        step = move[i, j]
+        if step != 4:
+            path[length, 0], path[length, 1] = i, j
+            length += 1
+        if step == 0:
+            return total[-1, -1], path[:length][::-1].copy()
+        if step != 2:
+            i -= 1
+        if step in (1, 2):
+            j -= 1
+
+
+NO_DROPS = np.empty(0)
 
 
 def _checked(cost: np.ndarray) -> np.ndarray:
@@ -48,13 +76,8 @@ def dtw(cost: np.ndarray) -> tuple[float, np.ndarray]:
     path : ndarray, (length, 2)
         The path; among equals the diagonal step is preferred.
     """
-    total, _, move = _accumulate(_checked(cost), False)
-    i, j = cost.shape[0] - 1, cost.shape[1] - 1
-    path = [(i, j)]
-    while move[i, j]:
-        i, j = i - (move[i, j] != 2), j - (move[i, j] != 3)
-        path.append((i, j))
-    return float(total[-1, -1]), np.array(path[::-1])
+    value, path = _path(_checked(cost), False, NO_DROPS)
+    return float(value), path
 
 
 def subsequence_ends(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -73,7 +96,7 @@ def subsequence_ends(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     starts : ndarray, (M,)
         First target row of that path.
     """
-    total, start, _ = _accumulate(_checked(cost), True)
+    total, start, _ = _accumulate(_checked(cost), True, NO_DROPS)
     return total[:, -1], start[:, -1]
 
 
@@ -82,7 +105,7 @@ def _segments(cost, m, n):  # type: ignore[no-untyped-def]
     found = np.zeros((len(cost), 2), np.int64)
     for b in range(len(cost)):
         if m[b] and n[b]:
-            total, start, _ = _accumulate(cost[b, : m[b], : n[b]], True)
+            total, start, _ = _accumulate(cost[b, : m[b], : n[b]], True, NO_DROPS)
             end = int(total[:, -1].argmin())
             found[b, 0], found[b, 1] = start[end, -1], end + 1
     return found
@@ -129,45 +152,8 @@ def drop_path(cost: np.ndarray, drop: float | np.ndarray) -> tuple[float, np.nda
     """
     cost = _checked(cost)
     drops = np.broadcast_to(np.asarray(drop, np.float64), len(cost)).copy()
-    value, path = _drop_path(cost, drops)
+    value, path = _path(cost, True, drops)
     return float(value), path
-
-
-@njit(cache=True)
-def _drop_path(cost, drop):  # type: ignore[no-untyped-def]
-    rows, columns = cost.shape
-    total = np.full((rows, columns), np.inf)
-    move = np.zeros((rows, columns), np.uint8)  # 0 start, 1 diagonal, 2 left, 3 up, 4 dropped
-    begin = 0.0
-    for i in range(rows):
-        for j in range(columns):
-            best = np.inf
-            if j == 0:
-                best = begin + cost[i, j]
-            if i > 0 and j > 0 and total[i - 1, j - 1] + cost[i, j] < best:
-                best, move[i, j] = total[i - 1, j - 1] + cost[i, j], 1
-            if j > 0 and total[i, j - 1] + cost[i, j] < best:
-                best, move[i, j] = total[i, j - 1] + cost[i, j], 2
-            if i > 0 and total[i - 1, j] + cost[i, j] < best:
-                best, move[i, j] = total[i - 1, j] + cost[i, j], 3
-            if i > 0 and total[i - 1, j] + drop[i] < best:
-                best, move[i, j] = total[i - 1, j] + drop[i], 4
-            total[i, j] = best
-        begin += drop[i]
-    path = np.empty((rows + columns, 2), np.int64)
-    i, j, length = rows - 1, columns - 1, 0
-    while True:
-        step = move[i, j]
-        if step != 4:
-            path[length, 0], path[length, 1] = i, j
-            length += 1
-        if step == 0:
-            break
-        if step != 2:
-            i -= 1
-        if step in (1, 2):
-            j -= 1
-    return total[rows - 1, columns - 1], path[:length][::-1].copy()
 
 
 def subsequence_dtw(cost: np.ndarray) -> tuple[float, int, int]:

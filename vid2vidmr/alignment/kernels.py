@@ -11,22 +11,11 @@ same for all recursions and needs no exponentials.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
 from numba import njit, types
-from numba.extending import intrinsic, overload, register_jitable
+from numba.extending import overload, register_jitable
 
 BIG = 1e15
 """Stands for infinity: its differences stay finite."""
-
-
-@intrinsic
-def _as_float32(context, bits):
-    """Read the bits of an int32 as a float32."""
-
-    def emit(_context, builder, _signature, arguments):
-        return builder.bitcast(arguments[0], ir.FloatType())
-
-    return types.float32(types.int32), emit
 
 
 @register_jitable
@@ -45,7 +34,7 @@ def _exp32(x):
     p = p * f + np.float32(0.5)
     p = p * f + np.float32(1)
     p = p * f + np.float32(1)
-    return p * _as_float32(np.int32((n + np.int32(127)) << np.int32(23)))
+    return p * np.int32((n + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
 @register_jitable

@@ -42,12 +42,17 @@ def both_lengths(
     return m, n
 
 
+def valid_cells(cost: Tensor, m: Tensor, n: Tensor) -> Tensor:
+    """Which cells (B, M, N) are no padding."""
+    rows, columns = (torch.arange(size, device=cost.device) for size in cost.shape[1:])
+    return (rows[:, None] < m[:, None, None]) & (columns < n[:, None, None])
+
+
 def prepared(cost: Tensor, m: Tensor, n: Tensor) -> Tensor:
     """Costs in at least float32 with zeros on padding."""
-    rows, columns = (torch.arange(size, device=cost.device) for size in cost.shape[1:])
-    valid = (rows[:, None] < m[:, None, None]) & (columns < n[:, None, None])  # (B, M, N)
     # Padding may hold anything, even NaN: zeros there keep the recursion finite, and no path of a
     # pair passes through its padding.
+    valid = valid_cells(cost, m, n)
     return torch.where(valid, cost, 0).to(torch.promote_types(cost.dtype, torch.float32))
 
 
@@ -83,11 +88,10 @@ def _ends_of_kernels(x: Tensor, n: Tensor, drop: Tensor | None) -> Any:
     columns = n.numpy()
     if drop is None:
         ends, shares = kernels.prob_forward(lanes, columns)
-        dropped = None
-    else:
-        by_row = drop.detach().T.contiguous().numpy()
-        ends, shares, dropped = kernels.drop_forward(lanes, by_row, columns)
-    return torch.from_numpy(ends).T, (shares, dropped, n)
+        return torch.from_numpy(ends).T, (shares, None, n)
+    by_row = drop.detach().T.contiguous().numpy()
+    ends, shares, dropped = kernels.drop_forward(lanes, by_row, columns)
+    return torch.from_numpy(ends).T, (shares, torch.from_numpy(dropped).permute(2, 0, 1), n)
 
 
 def _ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool) -> Any:
@@ -106,8 +110,16 @@ def _ends_of_diagonals(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, ke
     return totals.gather(2, column)[:, :, 0], (shares, dropped, n)
 
 
-def flow_back(kept: Any, seeds: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Gradient by the costs (B, M, N), and by the drop costs (B, M) where there are any.
+def end_shares(ends: Tensor, m: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
+    """Probability (B, M) that a free path ends at each row; the logits, -inf where none may end."""
+    may_end = valid_cells(ends[..., None], m, n)[..., 0]
+    logits = torch.where(may_end, -ends, -torch.inf)
+    shares = torch.softmax(torch.where(may_end.any(1, keepdim=True), logits, 0), dim=1)
+    return shares * may_end, logits
+
+
+def flow_back(kept: Any, seeds: Tensor) -> tuple[Tensor, Tensor]:
+    """How much of the seeds passes through each cell (B, M, N), and begins in each row (B, M).
 
     Parameters
     ----------
@@ -116,30 +128,21 @@ def flow_back(kept: Any, seeds: Tensor) -> tuple[Tensor, Tensor | None]:
     seeds : Tensor, (B, M)
         Gradient by the end values.
     """
-    shares, dropped, n = kept
+    shares, _, n = kept
     if isinstance(shares, Tensor):
         B, M = seeds.shape
         N = shares.shape[3]
         column = (n - 1).clamp(min=0)[:, None, None].expand(B, M, 1)
         at_ends = seeds.new_zeros(B, M, N).scatter_(2, column, seeds[:, :, None])
         flow = diagonals.backward(shares, at_ends)
-        begins = shares[0, :M, :, 0].T
+        begins = shares[0, :M, :, 0]
     else:
         from vid2vidmr.alignment import kernels
 
         lanes = kernels.backward(shares, seeds.T.contiguous().numpy(), n.numpy())
         flow = torch.from_numpy(lanes).permute(2, 0, 1)
-        if dropped is None:
-            return flow, None
-        begins = torch.from_numpy(shares[0, :, 0]).T
-        dropped = torch.from_numpy(dropped).permute(2, 0, 1)
-    if dropped is None:
-        return flow, None
-    by_drop = flow * dropped
-    # Whatever begins in a later row has dropped this one.
-    started = flow[:, :, 0] * begins
-    later = started.flip(1).cumsum(1).flip(1) - started
-    return flow - by_drop, by_drop.sum(2) + later
+        begins = torch.from_numpy(shares[0, :, 0])
+    return flow, flow[:, :, 0] * begins.T
 
 
 class PathValue(torch.autograd.Function):
@@ -159,18 +162,21 @@ class PathValue(torch.autograd.Function):
             last = (m - 1).clamp(min=0)[:, None]
             ctx.seeds = torch.zeros_like(ends).scatter_(1, last, (~empty).to(ends.dtype)[:, None])
             return torch.where(empty, 0, gamma * ends.gather(1, last)[:, 0])
-        rows = torch.arange(cost.shape[1], device=cost.device)
-        may_end = (rows < m[:, None]) & ~empty[:, None]
-        logits = torch.where(may_end, -ends, -torch.inf)
-        ctx.seeds = torch.softmax(torch.where(empty[:, None], 0, logits), dim=1) * may_end
+        ctx.seeds, logits = end_shares(ends, m, n)
         return torch.where(empty, 0, -gamma * torch.logsumexp(logits, dim=1))
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """See `flow_back`."""
-        by_cost, by_drop = flow_back(ctx.kept, ctx.seeds * grad[:, None])
-        return by_cost, by_drop, None, None, None, None
+        flow, started = flow_back(ctx.kept, ctx.seeds * grad[:, None])
+        dropped = ctx.kept[1]
+        if dropped is None:
+            return flow, None, None, None, None, None
+        by_drop = flow * dropped
+        # Whatever begins in a later row has dropped this one.
+        later = started.flip(1).cumsum(1).flip(1) - started
+        return flow - by_drop, by_drop.sum(2) + later, None, None, None, None
 
 
 class CompiledSoftValue(torch.autograd.Function):

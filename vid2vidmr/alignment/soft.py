@@ -66,7 +66,7 @@ def prob_dtw(
     Parameters and return value as `soft_dtw`.
     """
     m, n = paths.both_lengths(cost, target_lengths, query_lengths)
-    repeat = torch.where(m >= n, -(-m // n.clamp(min=1)), 1)
+    repeat = torch.where(m >= n, -(-m // n.clamp(min=1)), 1).clamp(min=1)
     columns = torch.arange(int((n * repeat).max()) if len(n) else 0, device=cost.device)
     source = (columns // repeat[:, None]).clamp(max=cost.shape[2] - 1)  # (B, R')
     repeated = cost.gather(2, source[:, None].expand(-1, cost.shape[1], -1))
@@ -120,10 +120,8 @@ def percentile_drop(
         The percentile over 100.
     """
     m, n = paths.both_lengths(cost, target_lengths, query_lengths)
-    work = paths.prepared(cost, m, n)
-    rows = torch.arange(cost.shape[1], device=cost.device) < m[:, None]
-    columns = torch.arange(cost.shape[2], device=cost.device) < n[:, None]
-    valid = rows[:, :, None] & columns[:, None]
+    work = cost.to(torch.promote_types(cost.dtype, torch.float32))
+    valid = paths.valid_cells(cost, m, n)
     return work.masked_fill(~valid, torch.nan).flatten(1).nanquantile(share, dim=1, keepdim=True)
 
 
@@ -147,9 +145,7 @@ def _value(
         return value.to(cost.dtype)
     work = paths.prepared(cost, m, n)
     if drop is not None:
-        drop = drop.to(work.dtype)
-        rows = torch.arange(work.shape[1], device=work.device)
-        drop = torch.where(rows < m[:, None], drop, 0)
+        drop = paths.prepared(drop[..., None], m, n)[..., 0].to(work.dtype)
     value = paths.PathValue.apply(work, drop, gamma, m, n, form)
     return value.to(cost.dtype)
 
@@ -182,18 +178,7 @@ def subsequence_posterior(
         _, _, start, end = paths.compiled_alignment(work, gamma, m, n, True, True)
         return start.to(cost.dtype), end.to(cost.dtype)
     work = paths.prepared(cost, m, n)
-    B, M, N = work.shape
-    # Read backwards, the start is the end.
-    rows = (m[:, None] - 1 - torch.arange(M, device=m.device)) % M
-    columns = (n[:, None] - 1 - torch.arange(N, device=n.device)) % N
-    backwards = work.gather(1, rows[:, :, None].expand(B, M, N))
-    backwards = backwards.gather(2, columns[:, None].expand(B, M, N))
-    valid = torch.arange(M, device=m.device) < m[:, None]
-    end, start = (
-        torch.softmax(
-            torch.where(valid, -paths.end_values(x / gamma, n, "free", None, False)[0], -torch.inf),
-            dim=1,
-        )
-        for x in (work, backwards)
-    )
-    return start.gather(1, rows).to(cost.dtype), end.to(cost.dtype)
+    ends, kept = paths.end_values(work / gamma, n, "free", None, True)
+    end, _ = paths.end_shares(ends, m, n)
+    _, start = paths.flow_back(kept, end)
+    return start.to(cost.dtype), end.to(cost.dtype)

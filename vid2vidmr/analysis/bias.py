@@ -9,9 +9,8 @@ import numpy as np
 
 from vid2vidmr.analysis.groups import METRICS
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation.bootstrap import intervals
-from vid2vidmr.evaluation.compare import paired_difference
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.paired import pair_intervals, paired_difference
 from vid2vidmr.records import Interval, Record
 from vid2vidmr.windows import temporal_iou
 
@@ -41,8 +40,6 @@ class Histogram(Record):
 
     Attributes
     ----------
-    name : str
-    bins : tuple of str
     truth, predicted : tuple of float
         Percent of the pairs, and of the valid first windows, in each bin.
     """
@@ -53,7 +50,7 @@ class Histogram(Record):
     predicted: tuple[float, ...]
 
 
-def sensitivity(right: Evaluation, wrong: Evaluation, resamples: int, seed: int) -> Sensitivity:
+def sensitivity(right: Evaluation, wrong: Evaluation, resamples: int) -> Sensitivity:
     """Compare a method with itself, asked with the right queries and with wrong ones.
 
     Raises
@@ -63,16 +60,9 @@ def sensitivity(right: Evaluation, wrong: Evaluation, resamples: int, seed: int)
     """
     if not right.per_pair.index.equals(wrong.per_pair.index):
         raise DataError("The runs with right and with wrong queries are not of the same pairs.")
-    lost = paired_difference(right, wrong, resamples=resamples, seed=seed)
+    lost = paired_difference(right, wrong, resamples=resamples)
     stays = temporal_iou(right.windows[:, 0], wrong.windows[:, 0]) > UNCHANGED_IOU
-    unchanged = intervals(
-        ["unchanged"],
-        100.0 * stays[:, None],
-        right.query_clusters,
-        right.target_clusters,
-        resamples,
-        seed,
-    )
+    unchanged = pair_intervals(right, ["unchanged"], 100.0 * stays[:, None], resamples)
     return Sensitivity(drop={name: lost[name] for name in METRICS}, **unchanged)
 
 

@@ -24,9 +24,9 @@ from collections.abc import Collection
 
 import numpy as np
 
-from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.evaluate import Evaluation
 from vid2vidmr.evaluation.metrics import per_pair_metrics
+from vid2vidmr.evaluation.paired import pair_intervals
 from vid2vidmr.records import Interval
 from vid2vidmr.windows import temporal_iou
 
@@ -116,23 +116,14 @@ def fixed(
     return mended
 
 
-def shares(
-    types: np.ndarray, evaluation: Evaluation, resamples: int, seed: int
-) -> dict[str, Interval]:
+def shares(types: np.ndarray, evaluation: Evaluation, resamples: int) -> dict[str, Interval]:
     """Share of the first windows that is of each of `FIRST_TYPES`, percent of the pairs."""
     columns = np.stack([types[:, 0] == TYPES.index(name) for name in FIRST_TYPES], axis=1)
-    return intervals(
-        list(FIRST_TYPES),
-        100.0 * columns,
-        evaluation.query_clusters,
-        evaluation.target_clusters,
-        resamples,
-        seed,
-    )
+    return pair_intervals(evaluation, FIRST_TYPES, 100.0 * columns, resamples)
 
 
 def gains(
-    types: np.ndarray, truth: np.ndarray, evaluation: Evaluation, resamples: int, seed: int
+    types: np.ndarray, truth: np.ndarray, evaluation: Evaluation, resamples: int
 ) -> dict[str, dict[str, Interval]]:
     """Points that every metric of `GAIN_METRICS` would gain by each of `FIXES` alone.
 
@@ -144,14 +135,7 @@ def gains(
         _metrics(fixed(evaluation.windows, truth, types, [fix]), truth) - now for fix in FIXES
     ]
     names = [f"{fix}/{metric}" for fix in FIXES for metric in GAIN_METRICS]
-    found = intervals(
-        names,
-        np.concatenate(values, axis=1),
-        evaluation.query_clusters,
-        evaluation.target_clusters,
-        resamples,
-        seed,
-    )
+    found = pair_intervals(evaluation, names, np.concatenate(values, axis=1), resamples)
     return {fix: {metric: found[f"{fix}/{metric}"] for metric in GAIN_METRICS} for fix in FIXES}
 
 

@@ -33,8 +33,6 @@ class Group(Record):
 
     Attributes
     ----------
-    name : str
-    pairs : int
     metrics : dict of str to Interval
         `METRICS`, percent; no intervals from fewer than 5 query videos or 5 target videos.
     """
@@ -60,18 +58,17 @@ class Breakdown(Record):
 
 
 def breakdowns(
-    pairs: PairSet, evaluation: Evaluation, videos: pd.DataFrame, resamples: int, seed: int
+    pairs: PairSet, evaluation: Evaluation, videos: pd.DataFrame, resamples: int
 ) -> tuple[Breakdown, ...]:
     """Split the score in every way this module knows.
 
     Parameters
     ----------
-    pairs : PairSet
     evaluation : Evaluation
         Of these pairs.
     videos : DataFrame
         Of the data set: lengths of queries that are whole files.
-    resamples, seed : int
+    resamples : int
         Of the bootstrap, for every group.
     """
     table, target = pairs.table, pairs.durations_s
@@ -94,7 +91,7 @@ def breakdowns(
         "source recording": pd.Series(same),
     }
     return tuple(
-        Breakdown(name=name, groups=_groups(key, evaluation, resamples, seed))
+        Breakdown(name=name, groups=_groups(key, evaluation, resamples))
         for name, key in keys.items()
     )
 
@@ -114,7 +111,7 @@ def _binned(
     return binned.cat.add_categories("unknown").fillna("unknown")
 
 
-def _groups(key: pd.Series, evaluation: Evaluation, resamples: int, seed: int) -> tuple[Group, ...]:
+def _groups(key: pd.Series, evaluation: Evaluation, resamples: int) -> tuple[Group, ...]:
     values = evaluation.per_pair[list(METRICS)].to_numpy()
     ordered = isinstance(key.dtype, pd.CategoricalDtype)
     names = list(key.cat.categories) if ordered else sorted(key.unique())
@@ -125,9 +122,7 @@ def _groups(key: pd.Series, evaluation: Evaluation, resamples: int, seed: int) -
             continue
         query, target = evaluation.query_clusters[rows], evaluation.target_clusters[rows]
         few = min(len(np.unique(query)), len(np.unique(target))) < MIN_VIDEOS
-        metrics = intervals(
-            list(METRICS), values[rows], query, target, 0 if few else resamples, seed
-        )
+        metrics = intervals(list(METRICS), values[rows], query, target, 0 if few else resamples)
         found.append(Group(name=name, pairs=len(rows), metrics=metrics))
     if not ordered:
         found.sort(key=lambda group: -group.metrics["mIoU"].value)

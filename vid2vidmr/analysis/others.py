@@ -19,7 +19,6 @@ def other_moments(pairs: PairSet, moments: pd.DataFrame) -> np.ndarray:
 
     Parameters
     ----------
-    pairs : PairSet
     moments : DataFrame
         Of the data set. Moments of the same video file count, whatever their class, where at least
         half of them lies in the target and their IoU with the truth is below 0.5.

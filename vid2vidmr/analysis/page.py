@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vid2vidmr import __version__
 from vid2vidmr.analysis.analyse import Analysis
@@ -17,15 +16,13 @@ from vid2vidmr.analysis.wording import (
     HISTOGRAM_TEXTS,
     TYPE_TEXTS,
     findings,
-    number,
     seconds,
-    subtitle,
     verdict,
 )
-from vid2vidmr.files import write_text
+from vid2vidmr.records import Interval
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from jinja2 import Environment, Template
 
 
 def analysis_page(analysis: Analysis) -> str:
@@ -34,65 +31,52 @@ def analysis_page(analysis: Analysis) -> str:
 
     from vid2vidmr.analysis import charts
 
-    return (
-        _environment()
-        .get_template("analysis.html")
-        .render(
-            analysis=analysis,
-            subtitle=subtitle(analysis),
-            findings=findings(analysis),
-            types=TYPES,
-            type_texts=TYPE_TEXTS,
-            fixes=FIXES,
-            fix_texts=FIX_TEXTS,
-            metrics=METRICS,
-            gain_metrics=GAIN_METRICS,
-            # Charts are our own SVG: what comes from data was escaped when it was written.
-            errors_chart=Markup(charts.errors(analysis.errors)),
-            gains_chart=Markup(charts.gains(analysis.gains)),
-            profile_chart=Markup(charts.profile(analysis.profile)),
-            breakdowns=[
-                (BREAKDOWN_TEXTS[found.name], found, Markup(charts.breakdown(found)))
-                for found in analysis.breakdowns
-            ],
-            histograms=[
-                (HISTOGRAM_TEXTS[found.name], found, Markup(charts.histogram(found)))
-                for found in analysis.histograms
-            ],
-        )
+    return template("vid2vidmr.analysis", "analysis.html", seconds=seconds).render(
+        analysis=analysis,
+        findings=findings(analysis),
+        types=TYPES,
+        type_texts=TYPE_TEXTS,
+        fixes=FIXES,
+        fix_texts=FIX_TEXTS,
+        metrics=METRICS,
+        gain_metrics=GAIN_METRICS,
+        # Charts are our own SVG: what comes from data was escaped when it was written.
+        errors_chart=Markup(charts.errors(analysis.errors)),
+        gains_chart=Markup(charts.gains(analysis.gains)),
+        profile_chart=Markup(charts.profile(analysis.profile)),
+        breakdowns=[
+            (BREAKDOWN_TEXTS[found.name], found, Markup(charts.breakdown(found)))
+            for found in analysis.breakdowns
+        ],
+        histograms=[
+            (HISTOGRAM_TEXTS[found.name], found, Markup(charts.histogram(found)))
+            for found in analysis.histograms
+        ],
     )
 
 
 def comparison_page(comparison: Comparison) -> str:
     """HTML of a comparison."""
-    return (
-        _environment()
-        .get_template("comparison.html")
-        .render(comparison=comparison, subtitle=subtitle(comparison), verdict=verdict(comparison))
-    )
+    page = template("vid2vidmr.analysis", "comparison.html", seconds=seconds)
+    return page.render(comparison=comparison, verdict=verdict(comparison))
 
 
-def write_analysis(analysis: Analysis, path: Path) -> None:
-    """Write the page of an analysis."""
-    write_text(path, analysis_page(analysis))
-
-
-def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write the page of a comparison."""
-    write_text(path, comparison_page(comparison))
+def template(package: str, name: str, **filters: Any) -> Template:
+    """Load a template of a package; values are escaped, names that are not there are errors."""
+    return _environment(package, tuple(filters.items())).get_template(name)
 
 
 @cache
-def _environment() -> Environment:
+def _environment(package: str, filters: tuple[tuple[str, Any], ...]) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
-        loader=PackageLoader("vid2vidmr.analysis"),
+        loader=PackageLoader(package),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "seconds": seconds}
+    environment.filters |= {"number": Interval.text, **dict(filters)}
     environment.globals["version"] = __version__
     return environment

@@ -14,14 +14,8 @@ from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions
 from vid2vidmr.evaluation.results import predicted_pairs, read_result
 from vid2vidmr.records import Prediction
 
-SAME = {
-    "data set": "dataset",
-    "fingerprint": "dataset_fingerprint",
-    "split": "split",
-    "protocol": "protocol",
-    "protocol seed": "protocol_seed",
-}
-"""What two headers must share to be compared, to the field that has it."""
+SAME = ("dataset", "dataset_fingerprint", "split", "protocol", "protocol_seed")
+"""What two headers must share to be compared."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +24,8 @@ class Run:
 
     Attributes
     ----------
-    header : PredictionHeader
-    dataset : Dataset
     pairs : PairSet
         Under the protocol they were made for.
-    evaluation : Evaluation
     wrong : Evaluation or None
         The same run with wrong queries, where `bench` left it in the folder beside.
     """
@@ -52,15 +43,15 @@ class Run:
         return f"{self.header.method}{preset}, seed {self.header.seed}"
 
 
-def open_run(path: Path, dataset: str | None = None) -> Run:
+def open_run(path: Path, dataset: str | Path | None = None) -> Run:
     """Open and score a run.
 
     Parameters
     ----------
     path : Path
         A result, whose predictions lie beside, or predictions (``.jsonl``) with a header.
-    dataset : str, optional
-        Name or folder of the data set; by default the name that the predictions give.
+    dataset : str or Path, optional
+        Name, folder or repository of the data set; by default the name that the predictions give.
 
     Raises
     ------
@@ -68,20 +59,22 @@ def open_run(path: Path, dataset: str | None = None) -> Run:
         If a file is not what it should be, or the data set is not that of the predictions.
     """
     run = _scored(_read(path), dataset)
-    protocol = run.header.protocol
-    beside = path.absolute().parent
-    other = beside.with_name(f"{beside.name}-wrong-queries") / path.name
-    if protocol.endswith(WRONG_QUERIES) or not other.exists():
+    right, beside = run.header.protocol, path.absolute().parent
+    if right.is_wrong:
+        return run
+    asked = right.then(WRONG_QUERIES)
+    other = beside.with_name(beside.name + asked.slug.removeprefix(right.slug)) / path.name
+    if not other.exists():
         return run
     wrong = _read(other)
-    if wrong[0] != run.header.model_copy(update={"protocol": protocol + WRONG_QUERIES}):
+    if wrong[0] != run.header.model_copy(update={"protocol": asked}):
         raise DataError(
             f"{other} is not of the same run as {path} with wrong queries: move one away."
         )
     return replace(run, wrong=_scored(wrong, str(run.dataset.path)).evaluation)
 
 
-def open_two(first: Path, second: Path, dataset: str | None = None) -> tuple[Run, Run]:
+def open_two(first: Path, second: Path, dataset: str | Path | None = None) -> tuple[Run, Run]:
     """Open two runs on the same pairs, as `open_run` does.
 
     Raises
@@ -90,19 +83,20 @@ def open_two(first: Path, second: Path, dataset: str | None = None) -> tuple[Run
         If they were made for different pairs, too: says what differs.
     """
     one, two = _read(first), _read(second)
-    for what, field in SAME.items():
-        a, b = getattr(one[0], field), getattr(two[0], field)
-        if a != b:
+    a, b = (read[0].model_dump() for read in (one, two))
+    for field in SAME:
+        if a[field] != b[field]:
             raise DataError(
-                f"{first} and {second} cannot be compared: their {what} differs, {a!r} and {b!r}; "
-                "expected two runs on the same pairs."
+                f"{first} and {second} cannot be compared: their {field.replace('_', ' ')} "
+                f"differs, {a[field]!r} and {b[field]!r}; expected two runs on the same pairs."
             )
     run = _scored(one, dataset)
     return run, _scored(two, str(run.dataset.path))
 
 
 def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
-    file = path if path.suffix == ".jsonl" else path.parent / read_result(path).predictions
+    given = path.name.endswith((".jsonl", ".jsonl.gz"))
+    file = path if given else path.parent / read_result(path).predictions
     header, predictions = read_predictions(file)
     if header is None:
         raise DataError(
@@ -112,8 +106,8 @@ def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
     return header, predictions
 
 
-def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | None) -> Run:
+def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | Path | None) -> Run:
     header, predictions = read
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)
-    return Run(header, built, pairs, evaluate(pairs, predictions))
+    return Run(header, built, pairs, evaluate(predictions, pairs))

@@ -18,9 +18,7 @@ from vid2vidmr.analysis.wording import (
     FIX_TEXTS,
     TYPE_TEXTS,
     findings,
-    number,
     seconds,
-    subtitle,
     verdict,
 )
 from vid2vidmr.records import Interval, Window
@@ -64,7 +62,7 @@ def analysis_lines(analysis: Analysis) -> Lines:
     """Everything of an analysis, top to bottom."""
     parts: list[RenderableType] = [
         Text(f"{analysis.name}: errors", style="bold"),
-        Text(subtitle(analysis)),
+        Text(analysis.subtitle),
         Text(""),
         *(Text(sentence) for sentence in findings(analysis)),
         _errors(analysis),
@@ -90,7 +88,7 @@ def analysis_lines(analysis: Analysis) -> Lines:
 def _errors(analysis: Analysis) -> Lines:
     grid = _grid("type", "", "%", "which is", left=("", "which is"), gap=1)
     for name, share in analysis.errors.items():
-        shown = number(share, short=True)
+        shown = share.text(short=True)
         grid.add_row(name, _bar(share.value), shown, Text(TYPE_TEXTS[name], style="dim"))
     return _titled("What first windows are", grid)
 
@@ -98,7 +96,7 @@ def _errors(analysis: Analysis) -> Lines:
 def _gains(analysis: Analysis) -> Lines:
     grid = _grid("mended", *GAIN_METRICS)
     for fix in FIXES:
-        numbers = [number(analysis.gains[fix][m], signed=True, short=True) for m in GAIN_METRICS]
+        numbers = [analysis.gains[fix][m].text(signed=True, short=True) for m in GAIN_METRICS]
         grid.add_row(fix, *numbers)
     how = "; ".join(f"{fix}: {text}" for fix, text in FIX_TEXTS.items())
     note = f"Windows of an error become the truth; {how}."
@@ -138,8 +136,8 @@ def _sensitivity(analysis: Analysis) -> Lines:
     assert analysis.sensitivity is not None
     grid = _grid("", "with its query", "points lost")
     for name, lost in analysis.sensitivity.drop.items():
-        grid.add_row(name, number(analysis.metrics[name]), number(lost))
-    stays = number(analysis.sensitivity.unchanged)
+        grid.add_row(name, analysis.metrics[name].text(), lost.text())
+    stays = analysis.sensitivity.unchanged.text()
     return _titled(
         "What a query of another class costs",
         grid,
@@ -167,13 +165,13 @@ def comparison_lines(comparison: Comparison) -> Lines:
         sure = sure and difference.low * difference.high > 0  # type: ignore[operator]
         grid.add_row(
             name,
-            *(number(metrics[name]) for metrics in comparison.metrics),
-            Text(number(difference, signed=True), style="bold" if sure else ""),
+            *(metrics[name].text() for metrics in comparison.metrics),
+            Text(difference.text(signed=True), style="bold" if sure else ""),
         )
     parts: list[RenderableType] = [
         Text(f"A: {a}", style="bold"),
         Text(f"B: {b}", style="bold"),
-        Text(subtitle(comparison)),
+        Text(comparison.subtitle),
         Text(""),
         grid,
         Text(""),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from vid2vidmr.records import Interval, Window
+from vid2vidmr.records import Window
 
 if TYPE_CHECKING:
     from vid2vidmr.analysis.analyse import Analysis
@@ -40,40 +40,6 @@ HISTOGRAM_TEXTS = {
     "position of the centre": "Where the window's centre lies in the target (0 start, 1 end)",
     "length": "Length of the window",
 }
-
-
-class _Scored(Protocol):
-    """What analyses and comparisons have in common."""
-
-    @property
-    def dataset(self) -> str: ...
-    @property
-    def split(self) -> str: ...
-    @property
-    def protocol(self) -> str: ...
-    @property
-    def synthetic(self) -> bool: ...
-    @property
-    def simulated(self) -> bool: ...
-    @property
-    def pairs(self) -> int: ...
-
-
-def subtitle(scored: _Scored) -> str:
-    """Name data set, split, protocol and number of pairs."""
-    marks = ["synthetic"] * scored.synthetic + ["simulated features"] * scored.simulated
-    mark = f" ({', '.join(marks)})" if marks else ""
-    return f"{scored.dataset}{mark}, {scored.split} split, {scored.protocol}, {scored.pairs} pairs"
-
-
-def number(found: Interval, *, signed: bool = False, short: bool = False) -> str:
-    """``43.3 [39.1, 47.0]``, short ``43.3 [39, 47]``; no brackets where there is no interval."""
-    sign = "+" if signed else ""
-    text = f"{found.value:{sign}z.1f}"
-    if found.low is None or found.high is None:
-        return text
-    digits = f"{sign}z.{0 if short else 1}f"
-    return f"{text} [{found.low:{digits}}, {found.high:{digits}}]"
 
 
 def seconds(window: Window | None) -> str:

@@ -9,15 +9,14 @@ import typer
 from typer.core import TyperGroup
 
 from vid2vidmr.cli import (
-    ablations,
     analyses,
     building,
     checkpoints,
     data,
+    experiments,
     methods,
     publishing,
     scores,
-    search,
 )
 from vid2vidmr.registry import registered, registered_names
 
@@ -46,7 +45,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     "Methods": {
         methods.methods: "vid2vidmr methods --json",
         methods.pretrain: "vid2vidmr pretrain matr --videos minimatch --out matr-pretrained",
-        search.tune: "vid2vidmr tune moment_detr --dataset minimatch --trials 8",
+        experiments.tune: "vid2vidmr tune moment_detr --dataset minimatch --trials 8",
         methods.train: "vid2vidmr train matr --dataset minimatch --seed 1 --out matr-1",
         methods.predict: (
             "vid2vidmr predict matr --dataset minimatch --checkpoint matr-1 --out matr.jsonl"
@@ -60,7 +59,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     },
     "Scores": {
         scores.bench: "vid2vidmr bench --dataset minimatch --methods matr,dtw-match --seeds 0,1,2",
-        ablations.ablate: "vid2vidmr ablate matr --table 2 --dataset minimatch --seeds 3",
+        experiments.ablate: "vid2vidmr ablate matr --table 2 --dataset minimatch --seeds 3",
         scores.evaluate: "vid2vidmr evaluate matr.jsonl --dataset minimatch",
         analyses.analyze: "vid2vidmr analyze runs/minimatch/matr/KEY-seed0/official/result.json",
         analyses.compare: "vid2vidmr compare matr.jsonl dtw.jsonl --top 5 --out compared.html",

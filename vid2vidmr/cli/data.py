@@ -26,7 +26,7 @@ Built = Annotated[
     str,
     typer.Argument(
         metavar="DATASET",
-        help="Name or folder of a built data set.",
+        help="Name, folder or Hub repository of a data set.",
         autocompletion=_registered("dataset"),
     ),
 ]

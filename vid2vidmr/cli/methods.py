@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,9 +12,12 @@ from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 from vid2vidmr.errors import UserError
 
 MethodName = Annotated[
-    str, typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`.")
+    str,
+    typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`; or ./FILE.py:CLASS."),
 ]
-DatasetOption = Annotated[str, typer.Option(help="Name or folder of a built data set.")]
+DatasetOption = Annotated[
+    str, typer.Option(help="Name or folder of a built data set, or Hub repository (user/name).")
+]
 EncoderOption = Annotated[
     str | None, typer.Option(help="Encoder of the features (default: the data set's own).")
 ]
@@ -185,17 +188,16 @@ def pretrain(
     from dataclasses import replace
 
     from vid2vidmr.methods.load import method_class, preset_config
-    from vid2vidmr.methods.neural import NeuralMethod
     from vid2vidmr.train.config import parse_augmentations
     from vid2vidmr.train.pretrain import pretrain
     from vid2vidmr.train.unlabelled import open_videos
 
     ways = parse_augmentations(augmentations)
     found = method_class(method)
-    if not issubclass(found, NeuralMethod):
+    if not found.has_weights:
         raise UserError(f"{method} is no network: choose a trained one, see `vid2vidmr methods`.")
     config = replace(preset_config(method, preset), augmentations=ways)
-    learner = found(config if noise is None else replace(config, noise=noise), seed)
+    learner: Any = found(config if noise is None else replace(config, noise=noise), seed)
     unlabelled = open_videos(videos, out / "features", encoder, split)
     pretrain(learner, unlabelled, out, augmented=0.5 if ways else 0.0, level=level.value)
     typer.echo(
@@ -225,7 +227,7 @@ def predict(
     built = load_dataset(dataset)
     loaded = load_method(method, checkpoint)
     features = Setting.source(built, loaded.info, encoder)
-    captions = query_captions(built, loaded.config, features)
+    captions = query_captions(built, loaded, features)
     pairs = built.pairs(split, features, captions).under(protocol)
     with progress(f"predict {method}", len(pairs)) as bar:
         write_run(loaded, built, pairs, out, bar)

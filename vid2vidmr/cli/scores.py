@@ -49,8 +49,8 @@ def bench(
     methods: Annotated[
         str,
         typer.Option(
-            help="Names with commas between, or all; name@preset for a preset of its own. Bias "
-            "rows always run."
+            help="Names with commas between, or all; name@preset for a preset of its own; "
+            "./FILE.py:CLASS for one that is not installed. Bias rows always run."
         ),
     ] = "all",
     seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
@@ -81,12 +81,10 @@ def bench(
     """
     from rich.console import Console
 
-    from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.run import runs_home
-    from vid2vidmr.methods.hub import checkpoint_folder
     from vid2vidmr.tables import summarise, to_rich, write_tables
 
     numbers = parsed_seeds(seeds)
@@ -101,14 +99,14 @@ def bench(
         preset=preset,
         encoder=encoder,
         split=split,
-        init=[checkpoint_folder(where) for where in init or ()],
-        only=None if only_available is None else read_manifest(only_available, built),
+        init=init or (),
+        only=only_available,
         say=lambda line: typer.echo(line, err=True),
     )
     written: list[Path] = []
     if scored:
         table = summarise(built, scored)
-        written = write_tables(table, folder)
+        written = write_tables(table, folder / ("table" if split == "test" else f"table-{split}"))
     if as_json:
         print_json(
             {
@@ -159,16 +157,16 @@ def evaluate(
     """
     from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.data.protocols import SUBSET
     from vid2vidmr.evaluation.results import evaluate_file, write_result
 
     built = load_dataset(dataset)
     only = None if only_available is None else read_manifest(only_available, built)
-    header, evaluation = evaluate_file(predictions, built, split, protocol, only)
+    header, pairs, evaluation = evaluate_file(predictions, built, split, protocol, only)
     written = None
     if header is not None:
         subset = "" if only is None else f".{only.subset}"
-        written = predictions.with_suffix(f"{subset}.result.json")
+        plain = predictions.with_suffix("") if predictions.suffix == ".gz" else predictions
+        written = plain.with_suffix(f"{subset}.result.json")
         write_result(header, evaluation, predictions, written)
     if as_json:
         value: dict[str, Any] = {
@@ -185,9 +183,9 @@ def evaluate(
         [name, f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
         for name, found in evaluation.metrics.items()
     ]
-    scored = protocol if only is None else f"{protocol}{SUBSET}{only.subset}"
-    who = f"{header.method}, {header.protocol}" if header else f"{predictions}, {scored}"
-    print_table(f"{who}: {len(evaluation.per_pair)} pairs", ["metric", "%", "95 %"], rows)
+    who = header.method if header else predictions
+    title = f"{who}, {pairs.protocol}: {len(pairs)} pairs"
+    print_table(title, ["metric", "%", "95 %"], rows)
     faults = ", ".join(f"{n} {what}" for what, n in evaluation.invalid.items() if n) or "none"
     typer.echo(f"coverage {100 * evaluation.coverage:.1f} %; invalid: {faults}")
     if written:

@@ -7,18 +7,13 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from pydantic import ValidationError
 
-from vid2vidmr.data.protocols import SUBSET
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_json
-from vid2vidmr.records import Record
-
-if TYPE_CHECKING:
-    from vid2vidmr.data.dataset import Dataset
-    from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.records import Record, fault
 
 NAME = "availability.json"
 
@@ -55,28 +50,17 @@ class Manifest(Record):
         """Name of the subset: manifests with the same videos have the same."""
         return hashlib.sha256("\x1f".join(sorted(self.available)).encode()).hexdigest()[:8]
 
-    def restrict(self, pairs: PairSet) -> PairSet:
-        """Keep the pairs whose two videos are here; the protocol's name says so.
 
-        Raises
-        ------
-        DataError
-            If none is left.
-        """
-        table = pairs.table
-        here = table["query_video"].isin(self.available) & table["target_video"].isin(
-            self.available
-        )
-        if not here.any():
-            raise DataError(
-                f"None of the {len(pairs)} {pairs.split} pairs has both videos in the manifest "
-                f"({len(self.available)} of {len(self.videos)} videos are available): there is "
-                "nothing to score."
-            )
-        return pairs.take(here.to_numpy()).named(f"{pairs.protocol}{SUBSET}{self.subset}")
+class _Built(Protocol):
+    """What a manifest says of a data set; the data set's own module has its pairs import this."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
 
 
-def new_manifest(dataset: Dataset, videos: Sequence[Availability]) -> Manifest:
+def new_manifest(dataset: _Built, videos: Sequence[Availability]) -> Manifest:
     """Date and hash the list of a data set's videos."""
     fields = {
         "dataset": dataset.name,
@@ -92,7 +76,7 @@ def _hash(fields: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def read_manifest(path: Path, dataset: Dataset) -> Manifest:
+def read_manifest(path: Path, dataset: _Built) -> Manifest:
     """Read a manifest, one's own or somebody else's.
 
     Raises
@@ -104,10 +88,8 @@ def read_manifest(path: Path, dataset: Dataset) -> Manifest:
     try:
         manifest = Manifest.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(
-            f"{path} is not an availability manifest ({field}: {first['msg']}): expected the "
+            f"{path} is not an availability manifest ({fault(error)}): expected the "
             f"{NAME} that a build with --download writes."
         ) from None
     if _hash({k: v for k, v in manifest.model_dump().items() if k != "sha256"}) != manifest.sha256:

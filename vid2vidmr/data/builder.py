@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, data_home
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.options import Option, described, is_plain, not_taken, options_of
 from vid2vidmr.registry import registered
@@ -73,11 +73,15 @@ def builder_options(builder: DatasetBuilder) -> dict[str, Option]:
     }
 
 
-def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None) -> Dataset:
+def build_dataset(
+    name: str, out: str | Path | None = None, options: Mapping[str, Any] | None = None
+) -> Dataset:
     """Build a registered data set into a folder.
 
     Parameters
     ----------
+    out : str or Path, optional
+        By default where `vid2vidmr.load_dataset` finds it by its name.
     options : mapping of str to value, optional
         Those of `builder_options`, as values or as text; None is not given.
 
@@ -87,7 +91,14 @@ def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None
         If there is no such data set.
     UserError
         If it does not take an option, or not such a value.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.build_dataset("minimatch").counts
+    >>> v.build_dataset("minimatch", "data/small", {"videos": 30})
     """
+    folder = data_home() / name if out is None else Path(out)
     builder = dataset_builder(name)
     taken = builder_options(builder)
     given = {k: v for k, v in (options or {}).items() if v is not None}
@@ -96,4 +107,4 @@ def build_dataset(name: str, out: Path, options: Mapping[str, Any] | None = None
             flag = Option(option, str, None, "").flag
             shown = f"{flag} {value}" if value is not True and is_plain(value) else flag
             raise not_taken(name, shown, (each.flag for each in taken.values()))
-    return builder.build(out, **{k: taken[k].typed(v) for k, v in given.items()})
+    return builder.build(folder, **{k: taken[k].typed(v) for k, v in given.items()})

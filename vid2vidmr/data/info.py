@@ -16,7 +16,6 @@ class DatasetInfo(Record):
 
     Attributes
     ----------
-    name, title, version, source, licence, citation : str
     synthetic : bool
         True for rendered or simulated data; marked in the fingerprint, kept apart in leaderboards.
     default_encoder : str

@@ -10,16 +10,64 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.data.protocols import PROTOCOLS, pair_stream, recrop_windows
-from vid2vidmr.errors import DataError, FeatureError, UserError
+from vid2vidmr.data.protocols import OFFICIAL, Protocol, subset_of
+from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.records import Pair, Split, Window
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import CaptionSource, FeatureSource
+    from vid2vidmr.data.availability import Manifest
 
 Query = Literal["video", "middle-frame", "text"]
 """What a method is given as the query: all frames, the middle one, or a caption's tokens."""
 QUERIES: tuple[Query, ...] = get_args(Query)
+
+
+def pair_table(
+    pair_id: Any,
+    query_video: Any,
+    target_video: Any,
+    *,
+    query_s: tuple[Any, Any],
+    clip_s: tuple[Any, Any],
+    truth_s: tuple[Any, Any],
+    label: Any = "",
+    ids: tuple[Any, Any] | None = None,
+    sources: tuple[Any, Any] | None = None,
+) -> pd.DataFrame:
+    """Make the table of a `PairSet`; all but the ids of pairs are (pairs,) or one for all.
+
+    Parameters
+    ----------
+    pair_id, query_video, target_video : array of str
+    query_s, clip_s, truth_s : (start, end)
+        Seconds: the query in its file (NaN: the whole file), the target in its file, and the ground
+        truth from the target's start.
+    label : array of str
+    ids, sources : (query, target), optional
+        Moments, and the recordings that the files come from; by default the names of the videos.
+    """
+    query_id, target_id = ids or (query_video, target_video)
+    query_source, target_source = sources or (query_video, target_video)
+    return pd.DataFrame(
+        {
+            "pair_id": pair_id,
+            "label": label,
+            "query_id": query_id,
+            "target_id": target_id,
+            "query_video": query_video,
+            "query_source": query_source,
+            "query_start_s": query_s[0],
+            "query_end_s": query_s[1],
+            "target_video": target_video,
+            "target_source": target_source,
+            "clip_start_s": clip_s[0],
+            "clip_end_s": clip_s[1],
+            "start_s": truth_s[0],
+            "end_s": truth_s[1],
+        },
+        copy=False,
+    )
 
 
 @dataclass(frozen=True)
@@ -29,15 +77,9 @@ class PairSet:
     Attributes
     ----------
     table : DataFrame
-        One row a pair: ``pair_id, label, query_id, target_id``; ``query_video, target_video`` and
-        ``query_source, target_source`` (the recordings the files come from);
-        ``query_start_s, query_end_s`` (the query in its file; NaN: the whole file);
-        ``clip_start_s, clip_end_s`` (the target in its file); ``start_s, end_s`` (ground truth,
-        seconds from the target's start).
-    split : {"train", "val", "test"}
-    protocol : str
-        ``official``, or the name of what was changed.
-    features : FeatureSource or None
+        One row a pair, see `pair_table`.
+    protocol : Protocol
+        What was changed of the pairs as they are annotated.
     query : {"video", "middle-frame", "text"}
         What `query_features` gives.
     captions : CaptionSource or None
@@ -46,7 +88,7 @@ class PairSet:
 
     table: pd.DataFrame
     split: Split
-    protocol: str = "official"
+    protocol: Protocol = OFFICIAL
     features: FeatureSource | None = None
     query: Query = "video"
     captions: CaptionSource | None = None
@@ -81,21 +123,16 @@ class PairSet:
             for name in ("clip_start_s", "clip_end_s", "start_s", "end_s")
         }
         start, end = (seconds["clip_start_s"] + seconds[name] for name in ("start_s", "end_s"))
-        table = pd.DataFrame(
-            {
-                "pair_id": pairs["pair_id"].array,
-                "label": codes["label"][target],
-                "query_id": codes["id"][query],
-                "target_id": codes["id"][target],
-                "query_video": codes["video"][query],
-                "query_source": codes["source"][query],
-                "query_start_s": start[query],
-                "query_end_s": end[query],
-                "target_video": codes["video"][target],
-                "target_source": codes["source"][target],
-                **{name: values[target] for name, values in seconds.items()},
-            },
-            copy=False,
+        table = pair_table(
+            pairs["pair_id"].array,
+            codes["video"][query],
+            codes["video"][target],
+            query_s=(start[query], end[query]),
+            clip_s=(seconds["clip_start_s"][target], seconds["clip_end_s"][target]),
+            truth_s=(seconds["start_s"][target], seconds["end_s"][target]),
+            label=codes["label"][target],
+            ids=(codes["id"][query], codes["id"][target]),
+            sources=(codes["source"][query], codes["source"][target]),
         )
         if table["start_s"].isna().any() or table["end_s"].isna().any():
             raise DataError(f"A target of the {split} pairs has no ground truth window.")
@@ -188,63 +225,41 @@ class PairSet:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows
         return replace(self, table=self.table.iloc[rows].reset_index(drop=True))
 
-    def named(self, protocol: str) -> PairSet:
-        """Give the same pairs under another name of their protocol: what was changed."""
-        return replace(self, protocol=protocol)
+    def under(
+        self, protocol: Protocol | str, seed: int | None = None, only: Manifest | None = None
+    ) -> PairSet:
+        """Give these pairs with what a protocol changes, after what was changed of them already.
 
-    def under(self, protocol: str, seed: int = 0) -> PairSet:
-        """Give the same pairs under a protocol of `PROTOCOLS`."""
-        if protocol == "official":
-            return self
-        if protocol == "recropped":
-            return self.recropped(seed)
-        raise UserError(f"Unknown protocol {protocol!r}: expected one of {', '.join(PROTOCOLS)}.")
-
-    def recropped(self, seed: int = 0) -> PairSet:
-        """Cut every target to a random sub-window that holds its moment.
-
-        The moment's relative position in the cut is uniform wherever the target has room for it,
-        and the cut is at least twice the moment and at least 30 s long where the target allows,
-        so that neither position nor context length tells where the moment is. Each pair has its
-        own random stream: the cut of a pair does not depend on which others are scored.
-
-        The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
-        """
-        table = self.table.copy()
-        uniform = np.stack([pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
-        cut_start, cut_end = recrop_windows(
-            table["start_s"].to_numpy(), table["end_s"].to_numpy(), self.durations_s, uniform
-        )
-        table["start_s"] -= cut_start
-        table["end_s"] -= cut_start
-        table["clip_end_s"] = table["clip_start_s"] + cut_end
-        table["clip_start_s"] += cut_start
-        return replace(self, table=table, protocol="recropped")
-
-    def wrong_queries(self, seed: int = 0) -> PairSet:
-        """Give every target the query of another class: what a method loses is what it used.
+        Parameters
+        ----------
+        protocol : Protocol or str
+            ``official`` (nothing), ``recropped``, or either with ``, wrong queries``.
+        seed : int, optional
+            Of the draws of a protocol given as text; by default 0, or that of these pairs.
+        only : Manifest, optional
+            The availability manifest that `protocol` names; if it names none, the pairs are
+            restricted to its videos, last, and their protocol says so.
 
         Raises
         ------
         UserError
-            If one class has more than half of the pairs, so that no such exchange exists.
+            If the protocol is unknown or these pairs cannot be changed so.
+        DataError
+            If no pair is left, or `only` is not the manifest that is named.
         """
-        labels = self.table["label"].to_numpy()
-        largest = int(self.table["label"].value_counts().iloc[0])
-        if 2 * largest > len(self):
-            raise UserError(
-                f"Queries of another class cannot be dealt out: one class has {largest} of the "
-                f"{len(self)} pairs, at most half was expected."
+        if isinstance(protocol, str):
+            protocol = Protocol.parse(protocol, self.protocol.seed if seed is None else seed)
+        if only is not None and protocol.subset is None:
+            protocol = protocol.then(subset_of(only))
+        both = self.protocol.then(protocol)
+        table = replace(protocol, seed=both.seed).apply(self.table, only)
+        if only is not None and table.empty:
+            raise DataError(
+                f"None of the {len(self)} {self.split} pairs has both videos in the manifest "
+                f"({len(only.available)} of {len(only.videos)} videos are available): there is "
+                "nothing to score."
             )
-        # In an order sorted by class, a roll by the largest class's size always changes the class.
-        order = np.lexsort((np.random.default_rng(seed).random(len(self)), labels))
-        donor = np.empty(len(self), dtype=int)
-        donor[order] = np.roll(order, largest)
-        table = self.table.copy()
-        columns = [column for column in table.columns if column.startswith("query_")]
-        for column in columns:
-            table[column] = table[column].array[donor]
-        return replace(self, table=table, protocol=f"{self.protocol}, wrong queries")
+        return self if both == self.protocol else replace(self, table=table, protocol=both)
 
 
 def _positions(ids: pd.Series, known: pd.Index, split: str) -> np.ndarray:

@@ -3,12 +3,168 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from vid2vidmr.contract import STEP_S
+from vid2vidmr.errors import DataError, UserError
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.availability import Manifest
 
 PROTOCOLS = ("official", "recropped")
+"""Targets as they are annotated, and cut at random around their moment."""
+_WRONG, _ONLY = "wrong queries", "only "
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What is changed of pairs, ``recropped, only 1a2b3c4d, wrong queries``.
+
+    Attributes
+    ----------
+    cut : {"official", "recropped"}
+    seed : int
+        Of all draws. The text does not have it: files say it in a field of its own.
+    changes : tuple of str
+        What is changed besides, in this order: ``only`` the pairs whose videos a manifest has, by
+        the name of its subset, and ``wrong queries``.
+    """
+
+    cut: str = "official"
+    seed: int = 0
+    changes: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, text: str, seed: int = 0) -> Protocol:
+        """Read what `str` gives.
+
+        Raises
+        ------
+        UserError
+            If it is not the text of a protocol.
+        """
+        cut, *changes = text.split(", ")
+        if cut not in PROTOCOLS or not all(
+            change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
+        ):
+            raise UserError(f"Unknown protocol {text!r}: expected one of {', '.join(PROTOCOLS)}.")
+        return cls(cut, seed, tuple(changes))
+
+    def __str__(self) -> str:
+        return ", ".join((self.cut, *self.changes))
+
+    @property
+    def slug(self) -> str:
+        """The text as a part of the name of a file or folder."""
+        return str(self).replace(", ", "-").replace(" ", "-")
+
+    @property
+    def subset(self) -> str | None:
+        """Name of the subset of the last manifest, see `Manifest.subset`."""
+        names = [change for change in self.changes if change.startswith(_ONLY)]
+        return names[-1].removeprefix(_ONLY) if names else None
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether queries are of other classes than their targets."""
+        return _WRONG in self.changes
+
+    @property
+    def right(self) -> Protocol:
+        """The same with the right queries."""
+        return Protocol(self.cut, self.seed, tuple(c for c in self.changes if c != _WRONG))
+
+    def then(self, later: Protocol) -> Protocol:
+        """Give both as one. The seed is that of the first, if it draws anything."""
+        if self.cut == later.cut == "recropped":
+            raise UserError("These pairs are recropped already: expected others to recrop.")
+        cut = self.cut if later.cut == "official" else later.cut
+        seed = later.seed if self.cut == "official" and not self.is_wrong else self.seed
+        return Protocol(cut, seed, (*self.changes, *later.changes))
+
+    def apply(self, table: pd.DataFrame, only: Manifest | None = None) -> pd.DataFrame:
+        """Change a table of pairs, see `vid2vidmr.data.pairs.PairSet.table`.
+
+        Raises
+        ------
+        DataError
+            If the pairs are those of another manifest than `only`.
+        UserError
+            If queries cannot be exchanged: one class has more than half of the pairs.
+        """
+        if self.cut == "recropped":
+            table = _recropped(table, self.seed)
+        for change in self.changes:
+            if change == _WRONG:
+                table = _wrong_queries(table, self.seed)
+            elif only is None or change != _ONLY + only.subset:
+                here = "none is given" if only is None else f"the one given has {only.subset}"
+                raise DataError(
+                    f"The protocol {self} has the pairs of one availability manifest, {here}: "
+                    "pass that manifest with --only-available."
+                )
+            else:
+                both = table["query_video"].isin(only.available)
+                both &= table["target_video"].isin(only.available)
+                table = table[both].reset_index(drop=True)
+        return table
+
+
+OFFICIAL = Protocol()
+WRONG_QUERIES = Protocol(changes=(_WRONG,))
+"""Every target has the query of another class: what a method loses is what it used."""
+
+
+def subset_of(only: Manifest) -> Protocol:
+    """Give the protocol that leaves the pairs whose two videos a manifest has."""
+    return Protocol(changes=(_ONLY + only.subset,))
+
+
+def _recropped(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Cut every target to a random sub-window that holds its moment.
+
+    The moment's relative position in the cut is uniform wherever the target has room for it,
+    and the cut is at least twice the moment and at least 30 s long where the target allows,
+    so that neither position nor context length tells where the moment is. Each pair has its
+    own random stream: the cut of a pair does not depend on which others are scored.
+
+    The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
+    """
+    table = table.copy()
+    uniform = np.stack([pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
+    durations_s = (table["clip_end_s"] - table["clip_start_s"]).to_numpy("float64")
+    cut_start, cut_end = recrop_windows(
+        table["start_s"].to_numpy(), table["end_s"].to_numpy(), durations_s, uniform
+    )
+    table["start_s"] -= cut_start
+    table["end_s"] -= cut_start
+    table["clip_end_s"] = table["clip_start_s"] + cut_end
+    table["clip_start_s"] += cut_start
+    return table
+
+
+def _wrong_queries(table: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Deal out the queries so that every target has one of another class."""
+    labels = table["label"].to_numpy()
+    largest = int(table["label"].value_counts().iloc[0])
+    if 2 * largest > len(table):
+        raise UserError(
+            f"Queries of another class cannot be dealt out: one class has {largest} of the "
+            f"{len(table)} pairs, at most half was expected."
+        )
+    # In an order sorted by class, a roll by the largest class's size always changes the class.
+    order = np.lexsort((np.random.default_rng(seed).random(len(table)), labels))
+    donor = np.empty(len(table), dtype=int)
+    donor[order] = np.roll(order, largest)
+    table = table.copy()
+    for column in [column for column in table.columns if column.startswith("query_")]:
+        table[column] = table[column].array[donor]
+    return table
 
 
 def pair_stream(seed: int, pair_id: str) -> np.random.Generator:
@@ -45,9 +201,3 @@ def recrop_windows(
     start = np.clip(start, np.maximum(0, end_s - length), np.minimum(start_s, duration_s - length))
     cut_end = np.minimum(start + length, duration_s)
     return STEP_S * np.floor(start / STEP_S), cut_end
-
-
-SUBSET = ", only "
-"""What a restriction appends to the name of a protocol, before the name of the subset."""
-WRONG_QUERIES = ", wrong queries"
-"""What `PairSet.wrong_queries` appends to the name of a protocol."""

@@ -1,18 +1,18 @@
 """One evaluator for every method: NumPy only, strict about what it is given.
 
-`evaluate` scores predictions; `compare` has differences between two runs and runs of several seeds;
+`evaluate` scores predictions; `paired` has differences between two runs and runs of several seeds;
 `significance` says which differences of a table are more than chance.
 """
 
 from vid2vidmr.evaluation.bounds import broken_bounds
-from vid2vidmr.evaluation.compare import (
+from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
+from vid2vidmr.evaluation.paired import (
     SeedSummary,
     combine_seeds,
     mean_evaluation,
     paired_difference,
     query_sensitivity,
 )
-from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
 from vid2vidmr.evaluation.ranking import Ranked, rank_windows
 from vid2vidmr.evaluation.significance import (
     PairedTest,

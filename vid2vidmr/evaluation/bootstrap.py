@@ -20,7 +20,7 @@ from scipy.special import expit, logit, ndtri, stdtrit
 from vid2vidmr.evaluation.variance import Deviations, cluster_sums
 from vid2vidmr.records import Interval
 
-LEVEL = (2.5, 97.5)
+PERCENTILES = (2.5, 97.5)
 """Percentiles of a 95 % interval."""
 _CHUNK_WEIGHTS = 4_000_000  # weights in memory at once, 32 MB
 
@@ -44,7 +44,6 @@ def resampled_means(
         Numbers per pair, one column a metric.
     query, target : ndarray of int, (P,)
         Number of each pair's query video and target video: equal numbers, equal videos.
-    resamples, seed : int
 
     Returns
     -------
@@ -80,7 +79,7 @@ def intervals(
     query: np.ndarray,
     target: np.ndarray,
     resamples: int,
-    seed: int,
+    seed: int = 0,
     *,
     signed: bool = False,
 ) -> dict[str, Interval]:
@@ -103,9 +102,9 @@ def intervals(
     error, degrees = Deviations.of(values, query, target).errors()
     samples = resampled_means(values, query, target, resamples, seed)
     samples = samples[~np.isnan(samples[:, 0])]
-    shape = np.percentile(samples, LEVEL, axis=0) - means
+    shape = np.percentile(samples, PERCENTILES, axis=0) - means
     with np.errstate(divide="ignore", invalid="ignore"):
-        size = error * stdtrit(degrees, LEVEL[1] / 100) / ndtri(LEVEL[1] / 100)
+        size = error * stdtrit(degrees, PERCENTILES[1] / 100) / ndtri(PERCENTILES[1] / 100)
         shape *= np.where(size > 0, size / samples.std(axis=0), 0.0)
         share = means / 100
         bounds = 100 * expit(logit(share) + shape / (100 * share * (1 - share)))

@@ -10,8 +10,25 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
+from pydantic import Field
+
+from vid2vidmr.records import Record
+
 PACKAGES = ("vid2vidmr", "numpy", "torch", "av", "opencv-python-headless", "numba", "scipy")
 """Packages whose version can change a number."""
+
+
+class Environment(Record):
+    """What code and machine made something; as far as it is known."""
+
+    commit: str | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    hardware: str | None = None
+
+
+def environment() -> Environment:
+    """Say what this process is."""
+    return Environment(commit=commit(), versions=versions(), hardware=hardware())
 
 
 def versions() -> dict[str, str]:

@@ -32,7 +32,6 @@ def recall(
         Overlap of the window of each rank with the best ground truth window.
     rank : int
         How many windows may be tried.
-    threshold : float
     strict : bool
         ``IoU > threshold`` (Feng et al. 2018) instead of ``>=``.
 

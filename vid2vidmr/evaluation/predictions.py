@@ -5,24 +5,28 @@ JSON Lines. The first line is the header, every other line one pair::
     {"header": {"method": "matr", "seed": 0, "dataset": "minimatch", ...}}
     {"pair_id": "test-000017", "windows": [[start_s, end_s, score], ...]}
 
-The form of QVHighlights (``qid``, ``pred_relevant_windows``, no header) is read too.
+Compressed where the name ends with ``.jsonl.gz``. The form of QVHighlights (``qid``,
+``pred_relevant_windows``, no header) is read too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
-from vid2vidmr.errors import DataError
+from vid2vidmr.data.protocols import OFFICIAL, Protocol
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import read_jsonl, write_jsonl
-from vid2vidmr.records import Prediction, Record, Split
-
-if TYPE_CHECKING:
-    from vid2vidmr.data.dataset import Dataset
-    from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.records import Prediction, Record, Split, fault
 
 SECONDS_DECIMALS = 4
 SCORE_DECIMALS = 6
@@ -35,17 +39,12 @@ class PredictionHeader(Record):
     ----------
     method : str
         Registered name.
-    preset : str or None
     config : dict
         The method's config, as JSON.
     seed : int
         Seed of the method.
-    dataset, dataset_fingerprint : str
-    split : {"train", "val", "test"}
-    protocol : str
-        One of `vid2vidmr.data.protocols.PROTOCOLS`.
-    protocol_seed : int
-        Seed of the protocol's cuts.
+    protocol : Protocol
+        In files its text, with its seed beside as ``protocol_seed``.
     encoder : str or None
         None for methods that look at no features.
     simulated : bool
@@ -59,10 +58,33 @@ class PredictionHeader(Record):
     dataset: str
     dataset_fingerprint: str
     split: Split
-    protocol: str = "official"
-    protocol_seed: int = 0
+    protocol: Protocol = OFFICIAL
     encoder: str | None = None
     simulated: bool = False
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_protocol(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or isinstance(value.get("protocol"), Protocol):
+            return value
+        value = dict(value)
+        text, seed = value.get("protocol", "official"), value.pop("protocol_seed", 0)
+        if not isinstance(text, str) or not isinstance(seed, int):
+            raise ValueError("protocol is a text and protocol_seed a whole number")
+        try:
+            value["protocol"] = Protocol.parse(text, seed)
+        except UserError as error:
+            raise ValueError(str(error)) from None
+        return value
+
+    @model_serializer(mode="wrap")
+    def _write_protocol(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written = {}
+        for name, value in handler(self).items():
+            written[name] = value
+            if name == "protocol":
+                written |= {name: str(self.protocol), "protocol_seed": self.protocol.seed}
+        return written
 
 
 def write_predictions(
@@ -90,7 +112,7 @@ def write_predictions(
     write_jsonl(path, lines())
 
 
-def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Prediction]]:
+def read_predictions(path: str | Path) -> tuple[PredictionHeader | None, list[Prediction]]:
     """Read a predictions file.
 
     Returns
@@ -103,7 +125,14 @@ def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Predicti
     ------
     DataError
         If the file is missing, a line is not JSON or not a prediction, or a pair comes twice.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> header, predictions = v.read_predictions("matr.jsonl")
+    >>> v.evaluate(predictions, v.load_dataset(header.dataset).pairs(header.split))
     """
+    path = Path(path)
     header: PredictionHeader | None = None
     predictions: list[Prediction] = []
     lines: dict[str, int] = {}
@@ -116,10 +145,8 @@ def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Predicti
                 continue
             prediction = Prediction.model_validate(_own_form(value))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the line"
             raise DataError(
-                f"{path}, line {number}: {where}: {first['msg']}; expected "
+                f"{path}, line {number}: {fault(error, 'the line')}; expected "
                 f'{{"pair_id": "...", "windows": [[start_s, end_s, score], ...]}}.'
             ) from None
         earlier = lines.setdefault(prediction.pair_id, number)
@@ -136,30 +163,3 @@ def _own_form(value: Any) -> Any:
     if isinstance(value, dict) and "qid" in value and "pair_id" not in value:
         return {"pair_id": str(value["qid"]), "windows": value.get("pred_relevant_windows")}
     return value
-
-
-def check_header(
-    header: PredictionHeader, dataset: Dataset, pairs: PairSet, protocol_seed: int = 0
-) -> None:
-    """Refuse predictions that were made for other pairs than those they are scored on.
-
-    Raises
-    ------
-    DataError
-        Says what differs.
-    """
-    rows: list[tuple[str, object, object]] = [
-        ("data set", header.dataset, dataset.name),
-        ("data set fingerprint", header.dataset_fingerprint, dataset.fingerprint),
-        ("split", header.split, pairs.split),
-        ("protocol", header.protocol, pairs.protocol),
-    ]
-    if pairs.protocol != "official":
-        rows.append(("protocol seed", header.protocol_seed, protocol_seed))
-    for what, made_for, scored_on in rows:
-        if made_for != scored_on:
-            raise DataError(
-                f"These predictions of {header.method} were made for the {what} {made_for!r}, they "
-                f"cannot be scored on {scored_on!r}: predict again, or score them on what they "
-                "were made for."
-            )

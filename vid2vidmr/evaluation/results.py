@@ -4,22 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vid2vidmr.data.availability import Manifest
-from vid2vidmr.data.protocols import SUBSET, WRONG_QUERIES
+from pydantic import Field, ValidationError
+
 from vid2vidmr.errors import DataError, UnknownNameError
-from vid2vidmr.evaluation.environment import commit, hardware, versions
+from vid2vidmr.evaluation.environment import Environment
+from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
+from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions
 from vid2vidmr.files import file_sha256, read_json, write_json
-from vid2vidmr.records import Result
+from vid2vidmr.records import Interval, Kind, Record, fault
 from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
+    from vid2vidmr.data.availability import Manifest
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet
-    from vid2vidmr.evaluation import Evaluation
-    from vid2vidmr.evaluation.predictions import PredictionHeader
-    from vid2vidmr.records import Kind
+
+
+class Training(Environment):
+    """What a checkpoint says of the training that made it: on what data, and where."""
+
+    dataset: str | None = None
+    dataset_fingerprint: str | None = None
+
+    @classmethod
+    def of(cls, provenance: Mapping[str, Any]) -> Training | None:
+        """Take it from a method's provenance; None where nothing was trained."""
+        known = {name: provenance[name] for name in cls.model_fields if name in provenance}
+        return cls.model_validate(known) if known else None
+
+
+class Result(Record):
+    """The score of one method, one seed, on one split under one protocol.
+
+    Attributes
+    ----------
+    header : PredictionHeader
+        What the predictions were made with and for.
+    coverage : float
+        Share of the pairs with a valid window, in [0, 1].
+    invalid : dict of str to int
+        See `vid2vidmr.evaluation.ranking.Ranked`.
+    metrics : dict of str to Interval
+        Percent.
+    predictions, predictions_sha256 : str
+        The file beside, and its hash: anyone can derive the numbers again.
+    trained_with, predicted_with : Training and Environment, or None
+        What made the checkpoint, and what made the predictions from it; None where it is not known
+        or there was no training.
+    details : dict
+        What a method says of itself, see `Method.details`.
+    """
+
+    header: PredictionHeader
+    kind: Kind
+    pairs: int
+    coverage: float
+    invalid: dict[str, int]
+    metrics: dict[str, Interval]
+    predictions: str
+    predictions_sha256: str
+    trained_with: Training | None = None
+    predicted_with: Environment | None = None
+    time_s: dict[str, float] = Field(default_factory=dict)
+    details: dict[str, float | str | None] = Field(default_factory=dict)
 
 
 def _kind(method: str) -> Kind:
@@ -30,13 +79,22 @@ def _kind(method: str) -> Kind:
         return "trained"  # predictions from elsewhere: the row that claims least for itself
 
 
+def scores_of(evaluation: Evaluation) -> dict[str, Any]:
+    """Give the fields of a `Result` that are computed from predictions."""
+    return {
+        "pairs": len(evaluation.per_pair),
+        "coverage": evaluation.coverage,
+        "invalid": evaluation.invalid,
+        "metrics": evaluation.metrics,
+    }
+
+
 def write_result(
     header: PredictionHeader,
     evaluation: Evaluation,
     predictions: Path,
     out: Path,
-    time_s: dict[str, float] | None = None,
-    details: Mapping[str, float | str | None] | None = None,
+    **made: Any,
 ) -> Result:
     """Write the result of a predictions file.
 
@@ -50,34 +108,16 @@ def write_result(
         The predictions file; the result names it and its hash.
     out : Path
         The JSON file to write.
-    time_s : dict of str to float, optional
-        How long the steps took, seconds.
-    details : mapping, optional
-        See `Method.details`.
+    **made
+        What is known of how they were made: the last fields of `Result`.
     """
     result = Result(
-        method=header.method,
+        header=header,
         kind=_kind(header.method),
-        preset=header.preset,
-        config=header.config,
-        seed=header.seed,
-        dataset=header.dataset,
-        dataset_fingerprint=header.dataset_fingerprint,
-        split=header.split,
-        protocol=header.protocol,
-        encoder=header.encoder,
-        simulated=header.simulated,
-        pairs=len(evaluation.per_pair),
-        coverage=evaluation.coverage,
-        invalid=evaluation.invalid,
-        metrics=evaluation.metrics,
+        **scores_of(evaluation),
         predictions=predictions.name,
         predictions_sha256=file_sha256(predictions),
-        versions=versions(),
-        commit=commit(),
-        hardware=hardware(),
-        time_s={name: round(seconds, 2) for name, seconds in (time_s or {}).items()},
-        details=dict(details or {}),
+        **made,
     )
     write_json(out, result.model_dump(mode="json"))
     return result
@@ -91,10 +131,16 @@ def read_result(path: Path) -> Result:
     DataError
         If the file is not a result, or its predictions are missing or have changed.
     """
+    value = read_json(path)
+    if isinstance(value, dict) and "header" not in value and "predictions" in value:
+        raise DataError(
+            f"{path} was written by another version: name {value['predictions']} beside it instead "
+            "(`vid2vidmr evaluate` scores it again)."
+        )
     try:
-        result = Result.model_validate(read_json(path))
-    except ValueError as error:
-        raise DataError(f"{path} is not a result: {error}.") from None
+        result = Result.model_validate(value)
+    except ValidationError as error:
+        raise DataError(f"{path} is not a result ({fault(error)}).") from None
     predictions = path.parent / result.predictions
     if not predictions.exists() or file_sha256(predictions) != result.predictions_sha256:
         raise DataError(
@@ -110,13 +156,11 @@ def evaluate_file(
     split: str = "test",
     protocol: str = "official",
     only: Manifest | None = None,
-) -> tuple[PredictionHeader | None, Evaluation]:
+) -> tuple[PredictionHeader | None, PairSet, Evaluation]:
     """Score a predictions file on a data set.
 
     Parameters
     ----------
-    path : Path
-    dataset : Dataset
     split, protocol : str
         Used only for files without a header (QVHighlights form).
     only : Manifest, optional
@@ -126,6 +170,8 @@ def evaluate_file(
     -------
     header : PredictionHeader or None
         Its protocol is the one that was scored: it names the subset, if `only` restricts it.
+    pairs : PairSet
+        Those that were scored.
     evaluation : Evaluation
 
     Raises
@@ -133,23 +179,16 @@ def evaluate_file(
     DataError
         If the predictions were made for something else.
     """
-    from vid2vidmr.evaluation import evaluate
-    from vid2vidmr.evaluation.predictions import read_predictions
-
     header, predictions = read_predictions(path)
     if header is None:
-        pairs = dataset.pairs(split).under(protocol)
+        pairs, made_for = dataset.pairs(split).under(protocol, only=only), protocol
     else:
-        pairs = predicted_pairs(header, dataset, only)
-        only = None if SUBSET in header.protocol else only
-    if only is not None:  # what was predicted for a pair does not depend on the other pairs
-        known = set(pairs.table["pair_id"])
-        pairs = only.restrict(pairs)
-        kept = set(pairs.table["pair_id"])
-        predictions = [p for p in predictions if p.pair_id in kept or p.pair_id not in known]
-    if header is not None:
+        pairs, made_for = predicted_pairs(header, dataset, only), str(header.protocol)
         header = header.model_copy(update={"protocol": pairs.protocol})
-    return header, evaluate(pairs, predictions)
+    if str(pairs.protocol) != made_for:  # what was predicted for a pair depends on no other
+        left_out = set(dataset.pair_ids(pairs.split)["pair_id"]) - set(pairs.table["pair_id"])
+        predictions = [p for p in predictions if p.pair_id not in left_out]
+    return header, pairs, evaluate(predictions, pairs)
 
 
 def predicted_pairs(
@@ -159,29 +198,22 @@ def predicted_pairs(
 
     Parameters
     ----------
-    header : PredictionHeader
-    dataset : Dataset
     only : Manifest, optional
-        The one whose subset the header names, if it does.
+        The one whose subset the header names; if it names none, the pairs are restricted to it.
 
     Raises
     ------
     DataError
         If they were made for another data set, or for a subset whose manifest is not given.
     """
-    from vid2vidmr.evaluation.predictions import check_header
-
-    # Its parts in the order in which they were applied: a cut, a subset, other queries.
-    made_for, wrong, _ = header.protocol.partition(WRONG_QUERIES)
-    cut, subset, _ = made_for.partition(SUBSET)
-    pairs = dataset.pairs(header.split).under(cut, header.protocol_seed)
-    if subset:
-        if only is None:
+    for what, made_for, scored_on in (
+        ("data set", header.dataset, dataset.name),
+        ("data set fingerprint", header.dataset_fingerprint, dataset.fingerprint),
+    ):
+        if made_for != scored_on:
             raise DataError(
-                f"These predictions of {header.method} were made for the pairs of one availability "
-                f"manifest ({header.protocol}): pass that manifest with --only-available."
+                f"These predictions of {header.method} were made for the {what} {made_for!r}, they "
+                f"cannot be scored on {scored_on!r}: predict again, or score them on what they "
+                "were made for."
             )
-        pairs = only.restrict(pairs)
-    pairs = pairs.wrong_queries() if wrong else pairs
-    check_header(header, dataset, pairs, header.protocol_seed)
-    return pairs
+    return dataset.pairs(header.split).under(header.protocol, only=only)

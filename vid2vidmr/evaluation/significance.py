@@ -9,8 +9,8 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation.compare import same_pairs
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.paired import same_pairs
 from vid2vidmr.evaluation.variance import Deviations
 
 LEVEL = 0.05
@@ -126,8 +126,6 @@ def rank_bands(
     ----------
     evaluations : mapping of str to Evaluation
         Rows of a table, scored on the same pairs; seeds averaged (`mean_evaluation`).
-    metric : str
-    level : float
 
     Returns
     -------
@@ -165,7 +163,6 @@ def detectable_difference(
     ----------
     evaluations : mapping of str to Evaluation
         At least two rows, scored on the same pairs.
-    metric : str
     power : float
         How likely.
     level : float

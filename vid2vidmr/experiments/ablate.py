@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import (
@@ -19,12 +19,11 @@ from vid2vidmr.evaluation import (
     mean_evaluation,
     paired_difference,
 )
-from vid2vidmr.experiments.parallel import fit_side_by_side, side_by_side
+from vid2vidmr.experiments.parallel import fit_all, run_all
 from vid2vidmr.experiments.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.features.extract import extract_features
-from vid2vidmr.methods.ablation import Ablation, Variant
 from vid2vidmr.methods.load import method_class, preset_config
-from vid2vidmr.methods.neural import NeuralMethod
+from vid2vidmr.methods.variants import Ablation, Variant
 from vid2vidmr.records import Interval
 from vid2vidmr.registry import registered
 from vid2vidmr.train.pretrain import Level, pretrain
@@ -37,7 +36,6 @@ class AblationRow:
 
     Attributes
     ----------
-    variant : Variant
     metrics : dict
         Protocol to metric to `SeedSummary`.
     difference : dict
@@ -71,12 +69,12 @@ class AblationResult:
 
 
 def ablate(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     method: str,
     table: str,
     *,
     preset: str | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: int | Sequence[int] = 3,
     runs: Path | None = None,
     encoder: str | None = None,
 ) -> AblationResult:
@@ -86,12 +84,14 @@ def ablate(
 
     Parameters
     ----------
-    dataset : Dataset
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
     method, table : str
         Registered name, and a key of its `Method.ablations`.
     preset : str, optional
         What the variants change, by default `Ablation.preset`.
-    seeds : sequence of int
+    seeds : int or sequence of int
+        How many, or which.
     runs : Path, optional
         Folder of runs, by default `vid2vidmr.experiments.run.runs_home`.
     encoder : str, optional
@@ -103,50 +103,26 @@ def ablate(
         If the method has no such table.
     UserError
         If the preset can be none of its variants.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.ablate("minimatch", "matr", "2").rows[0].metrics["official"]["mIoU"]
     """
-    ablation = find_ablation(method, table)
+    dataset = load_dataset(dataset)
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    cls = method_class(method)
+    if table not in cls.ablations:
+        raise UnknownNameError(f"table of {method}", table, cls.ablations)
+    ablation = cls.ablations[table]
     preset = preset or ablation.preset
-    encoder = encoder or dataset.info.default_encoder
-    features = extract_features(dataset, encoder)
+    features = extract_features(dataset, encoder or dataset.info.default_encoder)
     videos = Videos.of_dataset(dataset, features)
     folder = runs_home(dataset) if runs is None else runs
-    cls, base = method_class(method), preset_config(method, preset)
-    variants, left_out = _possible(ablation, base, videos)
-    homes: dict[tuple[str, int], Path] = {}
-    pretrainings = {}
-    fits = {}
-    for v, seed in product(variants, seeds):
-        setting = Setting(dataset, cls, replace(base, **v.changes), features)
-        if v.pretraining is not None:
-            fields = dict(v.pretraining)
-            share, level = fields.pop("augmented"), fields.pop("level", "features")
-            first = replace(setting, config=replace(base, **fields))
-            name = f"pretraining-{first.key}-{level}-augmented{share:g}-seed{seed}"
-            home = folder / method / name
-            homes[v.name, seed] = home
-            pretrainings[home] = (_pretrain, (cls, first.config, seed, videos, home, share, level))
-        fits[v.name, seed] = setting
-    todo = {home: job for home, job in pretrainings.items() if not is_checkpoint(home)}
-    _raise_first(side_by_side(todo, asked=len(pretrainings)))
-    fits = {key: replace(setting, init=homes.get(key)) for key, setting in fits.items()}
-    _raise_first(fit_side_by_side(fits, folder))
-    reported = registered("report", ablation.report)(ablation.table)
-    rows: list[AblationRow] = []
-    means: dict[str, Evaluation] = {}
-    for v in variants:
-        scored: dict[str, list[Evaluation]] = {protocol: [] for protocol in PROTOCOLS}
-        for seed in seeds:
-            setting = replace(fits[v.name, seed], decoding=v.decoding)
-            for run in setting.run(folder, seed, PROTOCOLS, sensitivity=False):
-                scored[run.result.protocol].append(run.evaluation)
-        difference = {}
-        for protocol, found in scored.items():
-            mean = mean_evaluation(found)
-            first_mean = means.setdefault(protocol, mean)
-            if rows:
-                difference[protocol] = paired_difference(mean, first_mean)["mIoU"]
-        metrics = {protocol: combine_seeds(found) for protocol, found in scored.items()}
-        rows.append(AblationRow(v, metrics, difference, _paper_row(reported, v.paper)))
+    base = Setting(dataset, cls, preset_config(method, preset), features)
+    variants, left_out = _possible(ablation, base.config, videos)
+    settings = _pretrained(variants, base, seeds, videos, folder)
+    _raise_first(fit_all(settings, folder))
     return AblationResult(
         ablation=ablation,
         method=method,
@@ -157,17 +133,9 @@ def ablate(
         contract=features.contract,
         pairs=len(dataset.pairs("test")),
         seeds=tuple(seeds),
-        rows=tuple(rows),
+        rows=tuple(_rows(ablation, variants, settings, seeds, folder)),
         left_out=left_out,
     )
-
-
-def find_ablation(method: str, table: str) -> Ablation:
-    """Look up a table of a method."""
-    tables = method_class(method).ablations
-    if table not in tables:
-        raise UnknownNameError(f"table of {method}", table, tables)
-    return tables[table]
 
 
 def _possible(
@@ -189,16 +157,57 @@ def _possible(
     return [v for v in ablation.variants if v.name not in left_out], left_out
 
 
+def _pretrained(
+    variants: Sequence[Variant], base: Setting, seeds: Sequence[int], videos: Videos, folder: Path
+) -> dict[tuple[str, int], Setting]:
+    """Pretrain what variants start from; give each variant's setting by its name and seed."""
+    settings, jobs = {}, {}
+    for v, seed in product(variants, seeds):
+        setting, init = replace(base, config=replace(base.config, **v.changes)), None
+        if v.pretraining is not None:
+            fields = dict(v.pretraining)
+            share, level = fields.pop("augmented"), fields.pop("level", "features")
+            first = replace(base, config=replace(base.config, **fields))
+            name = f"pretraining-{first.key}-{level}-augmented{share:g}-seed{seed}"
+            init = folder / first.method.info.name / name
+            jobs[init] = (_pretrain, (first, seed, videos, init, share, level))
+        settings[v.name, seed] = setting, init
+    todo = {home: job for home, job in jobs.items() if not is_checkpoint(home)}
+    _raise_first(run_all(todo, asked=len(jobs)))
+    return {key: replace(setting, init=init) for key, (setting, init) in settings.items()}
+
+
 def _pretrain(
-    cls: type[NeuralMethod],
-    config: Any,
-    seed: int,
-    videos: Videos,
-    folder: Path,
-    augmented: float,
-    level: Level,
+    setting: Setting, seed: int, videos: Videos, folder: Path, augmented: float, level: Level
 ) -> None:
-    pretrain(cls(config, seed), videos, folder, augmented=augmented, level=level)
+    learner: Any = setting.method(setting.config, seed)
+    pretrain(learner, videos, folder, augmented=augmented, level=level)
+
+
+def _rows(
+    ablation: Ablation,
+    variants: Sequence[Variant],
+    settings: Mapping[tuple[str, int], Setting],
+    seeds: Sequence[int],
+    folder: Path,
+) -> Iterator[AblationRow]:
+    """Predict and score all variants, each against the first."""
+    reported = registered("report", ablation.report)(ablation.table)
+    means: dict[str, Evaluation] = {}
+    for v in variants:
+        scored: dict[str, list[Evaluation]] = {protocol: [] for protocol in PROTOCOLS}
+        for seed in seeds:
+            setting = replace(settings[v.name, seed], decoding=v.decoding)
+            for run in setting.run(folder, seed, PROTOCOLS, sensitivity=False):
+                scored[str(run.result.header.protocol)].append(run.evaluation)
+        difference = {}
+        for protocol, found in scored.items():
+            mean = mean_evaluation(found)
+            first = means.setdefault(protocol, mean)
+            if v is not variants[0]:
+                difference[protocol] = paired_difference(mean, first)["mIoU"]
+        metrics = {protocol: combine_seeds(found) for protocol, found in scored.items()}
+        yield AblationRow(v, metrics, difference, _paper_row(reported, v.paper))
 
 
 def _raise_first(errors: Mapping[Any, Exception]) -> None:

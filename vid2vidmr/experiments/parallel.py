@@ -14,7 +14,7 @@ Key = TypeVar("Key", bound=Hashable)
 RunKey = TypeVar("RunKey", bound=tuple[Any, int])
 
 
-def side_by_side(
+def run_all(
     jobs: Mapping[Key, tuple[Callable[..., object], tuple[Any, ...]]], asked: int | None = None
 ) -> dict[Key, Exception]:
     """Call every job and give the errors of those that failed.
@@ -56,8 +56,8 @@ def side_by_side(
     return errors
 
 
-def fit_side_by_side(runs: Mapping[RunKey, Setting], folder: Path) -> dict[RunKey, Exception]:
-    """Train the runs that have no checkpoint yet, see `side_by_side`.
+def fit_all(runs: Mapping[RunKey, Setting], folder: Path) -> dict[RunKey, Exception]:
+    """Train the runs that have no checkpoint yet, see `run_all`.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def fit_side_by_side(runs: Mapping[RunKey, Setting], folder: Path) -> dict[RunKe
         for home, key in once.items()
         if not runs[key].is_fitted(folder, key[1])
     }
-    errors = side_by_side(jobs, asked=len(once))
+    errors = run_all(jobs, asked=len(once))
     return {key: errors[once[home]] for key, home in homes.items() if once[home] in errors}
 
 

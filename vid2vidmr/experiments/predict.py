@@ -12,8 +12,9 @@ from typing import Any
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.evaluation import Evaluation, evaluate
+from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
-from vid2vidmr.evaluation.results import write_result
+from vid2vidmr.evaluation.results import Training, write_result
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
@@ -69,9 +70,10 @@ def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: 
     write_predictions(out, header, counted())
 
 
-def _predict_and_score(
+def predict_and_score(
     method: Method, dataset: Dataset, pairs: PairSet, folder: Path, checkpoint: Path, bar: Bar
 ) -> Evaluation:
+    """Leave predictions and their result in a folder of a run."""
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
     write_run(method, dataset, pairs, predictions, bar)
@@ -82,7 +84,16 @@ def _predict_and_score(
     # Score what was written: a run that continues scores the same rounded numbers.
     header, read = read_predictions(predictions)
     assert header is not None
-    evaluation = evaluate(pairs, read)
-    result = folder / "result.json"
-    write_result(header, evaluation, predictions, result, time_s, method.details())
+    evaluation = evaluate(read, pairs)
+    learnt = type(method).fit is not Method.fit
+    write_result(
+        header,
+        evaluation,
+        predictions,
+        folder / "result.json",
+        trained_with=Training.of(method.provenance) if learnt else None,
+        predicted_with=environment(),
+        time_s={name: round(seconds, 2) for name, seconds in time_s.items()},
+        details=dict(method.details()),
+    )
     return evaluation

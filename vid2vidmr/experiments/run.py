@@ -7,7 +7,7 @@
     RUNS/METHOD/KEY-seed0/official-wrong-queries/    the same method, every query of another class
     RUNS/METHOD/KEY-seed0/recropped/ ...             of the test split; val-official/ ... of val
 
-KEY hashes all that decides a checkpoint but for the seed: data set, features, config, version.
+KEY hashes all that decides a checkpoint but for the seed: data set, features, config, code.
 """
 
 from __future__ import annotations
@@ -18,29 +18,29 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import Any, Self
 
-from vid2vidmr import __version__
 from vid2vidmr.contract import FeatureSource
 from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import read_predictions
-from vid2vidmr.evaluation.results import read_result
-from vid2vidmr.experiments.predict import _predict_and_score
+from vid2vidmr.evaluation.results import Result, read_result
+from vid2vidmr.experiments.code import code_hash
+from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
 from vid2vidmr.files import file_name, file_sha256, read_json, write_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.load import method_class, preset_config
-from vid2vidmr.methods.neural import WEIGHTS, NeuralMethod
+from vid2vidmr.methods.neural import WEIGHTS
 from vid2vidmr.progress import is_main_process, progress
-from vid2vidmr.records import Result
-from vid2vidmr.train.config import require_init
 
 
 def runs_home(dataset: Dataset) -> Path:
@@ -59,7 +59,6 @@ class Scored:
 
     Attributes
     ----------
-    result : Result
     evaluation : Evaluation
         The same score, pair by pair.
     wrong : Evaluation or None
@@ -93,9 +92,9 @@ class Setting:
     def __post_init__(self) -> None:
         """Refuse to start a method from a checkpoint that is not there or has no weights."""
         if self.init is None:
-            require_init(self.config, self.method.info.name)
+            self.method(self.config).require_init()
             return
-        if not issubclass(self.method, NeuralMethod):
+        if not self.method.has_weights:
             raise UserError(
                 f"{self.method.info.name} has no weights that could start from {self.init}: leave "
                 "--init away."
@@ -133,20 +132,20 @@ class Setting:
     @cached_property
     def captions(self) -> FeatureStore | None:
         """Captions of the data set, None for methods that do not ask by text."""
-        return query_captions(self.dataset, self.config, self.features)
+        return query_captions(self.dataset, self.method(self.config), self.features)
 
     def pairs(self, split: str, protocol: str = "official") -> PairSet:
         """Pairs of a split under a protocol, with all that the method may look at."""
-        pairs = self.dataset.pairs(split, self.features, self.captions).under(protocol)
-        return pairs if self.only is None else self.only.restrict(pairs)
+        pairs = self.dataset.pairs(split, self.features, self.captions)
+        return pairs.under(protocol, only=self.only)
 
     @cached_property
     def key(self) -> str:
-        """Hash of data set, features, captions, method, config, version and initial weights."""
+        """Hash of data set, features, captions, method, config, code and initial weights."""
         contract = self.features and self.features.contract.model_dump()
         decides = [
-            __version__, self.dataset.fingerprint, contract, self.method.info.name,
-            asdict(self.config),
+            self.dataset.fingerprint, contract, self.method.info.name,
+            asdict(self.config), code_hash(self.method),
         ]  # fmt: skip
         if self.init is not None:
             decides.append(file_sha256(self.init / WEIGHTS))
@@ -171,8 +170,13 @@ class Setting:
     def fitted(self, checkpoint: Path, seed: int, *, workers: int = 0, log: bool = False) -> Method:
         """Load the method from its checkpoint, after fitting it where there is none.
 
-        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice. Networks
-        take `workers` and `log`, see `vid2vidmr.train.trainer.fit`.
+        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice. `workers`
+        and `log`: see `Method.fit`.
+
+        Raises
+        ------
+        UserError
+            If the folder holds a checkpoint that was made otherwise, or by other code.
         """
         if not is_checkpoint(checkpoint):
             method, splits = self.method(self.config, seed), self.dataset.splits
@@ -184,19 +188,24 @@ class Setting:
             }
             if self.only is not None:
                 method.provenance["available"] = self.only.subset
+            method.provenance["run"] = self.key
             started = time.monotonic()
             if self.method.fit is Method.fit:
                 method.save(checkpoint)  # it learns nothing: it needs no train pairs
             else:
-                train = self.pairs("train" if "train" in splits else "val").named("official")
-                val = self.pairs("val" if "val" in splits else "train").named("official")
-                if isinstance(method, NeuralMethod):
-                    method.fit(train, val, checkpoint, self.init, workers=workers, log=log)
-                else:
-                    method.fit(train, val, checkpoint)
+                train = self.pairs("train" if "train" in splits else "val")
+                val = self.pairs("val" if "val" in splits else "train")
+                asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
+                method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
             if is_main_process():
                 write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
-        return self.method.load(checkpoint)
+        method = self.method.load(checkpoint)
+        if (method.provenance.get("run", self.key), method.seed) != (self.key, seed):
+            raise UserError(
+                f"{checkpoint} holds a checkpoint that other code, or another seed, config, data "
+                "or features made: choose another folder, or delete it to train again."
+            )
+        return method
 
     def run(
         self,
@@ -210,57 +219,51 @@ class Setting:
 
         With `sensitivity` also with queries of another class.
         """
-        name, kind = self.method.info.name, self.method.info.kind
-        checkpoint = self.checkpoint(runs, seed)
+        name = self.method.info.name
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
-        parts: dict[str, tuple[PairSet, PairSet | None]] = {}
-        for protocol in protocols:
-            pairs = self.pairs(split, protocol)
-            parts[pairs.protocol] = (
-                pairs,
-                _wrong_queries(pairs) if sensitivity and kind != "bias" else None,
-            )
-        todo = {
-            folder / _slug(pairs): pairs
-            for both in parts.values()
-            for pairs in both
-            if pairs is not None and not _is_complete(folder / _slug(pairs))
-        }
+        right = [self.pairs(split, protocol) for protocol in dict.fromkeys(protocols)]
+        asks = sensitivity and self.method.info.kind != "bias"
+        both = [(pairs, _wrong_queries(pairs) if asks else None) for pairs in right]
+        todo = [
+            pairs
+            for pairs in chain.from_iterable(both)
+            if pairs is not None and not _is_complete(_part(folder, pairs))
+        ]
         if todo:
+            checkpoint = self.checkpoint(runs, seed)
             method = self.fitted(checkpoint, seed)
             if self.decoding:
                 method.config = replace(method.config, **self.decoding)
-            with progress(f"predict {name}, seed {seed}", sum(map(len, todo.values()))) as bar:
-                for part, pairs in todo.items():
-                    score = _predict_and_score(method, self.dataset, pairs, part, checkpoint, bar)
-                    if pairs.protocol in parts:
+            with progress(f"predict {name}, seed {seed}", sum(map(len, todo))) as bar:
+                for pairs in todo:
+                    part = _part(folder, pairs)
+                    score = predict_and_score(method, self.dataset, pairs, part, checkpoint, bar)
+                    if not pairs.protocol.is_wrong:
                         bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
-        scored = []
-        for right, wrong in parts.values():
-            result, evaluation = _read(folder / _slug(right), right)
-            wrong_evaluation = _read(folder / _slug(wrong), wrong)[1] if wrong else None
-            scored.append(Scored(result, evaluation, wrong_evaluation))
-        return scored
+        return [
+            Scored(*_read(folder, right), None if wrong is None else _read(folder, wrong)[1])
+            for right, wrong in both
+        ]
 
 
 def query_captions(
-    dataset: Dataset, config: Any, features: FeatureSource | None
+    dataset: Dataset, method: Method, features: FeatureSource | None
 ) -> FeatureStore | None:
-    """Captions to use with the features, for a config that asks by text; else None.
+    """Captions to use with the features, for a method that asks by text; else None.
 
     Raises
     ------
     FeatureError
         If there are none.
     """
-    if features is None or getattr(config, "query", "video") != "text":
+    if features is None or method.query != "text":
         return None
     return open_captions(dataset, features.contract.encoder)
 
 
 def _wrong_queries(pairs: PairSet) -> PairSet | None:
     try:
-        return pairs.wrong_queries()
+        return pairs.under(WRONG_QUERIES)
     except UserError:  # one class has most of the pairs: nothing to exchange
         return None
 
@@ -271,11 +274,13 @@ def _is_complete(folder: Path) -> bool:
     return result.exists() and not read_json(result).get("details", {}).get("unanswered")
 
 
-def _slug(pairs: PairSet) -> str:
-    name = pairs.protocol.replace(", ", "-").replace(" ", "-")
-    return name if pairs.split == "test" else f"{pairs.split}-{name}"
+def _part(folder: Path, pairs: PairSet) -> Path:
+    """Where the predictions of pairs lie in the folder of a run."""
+    slug = pairs.protocol.slug
+    return folder / (slug if pairs.split == "test" else f"{pairs.split}-{slug}")
 
 
 def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
-    result = read_result(folder / "result.json")
-    return result, evaluate(pairs, read_predictions(folder / result.predictions)[1])
+    part = _part(folder, pairs)
+    result = read_result(part / "result.json")
+    return result, evaluate(read_predictions(part / result.predictions)[1], pairs)

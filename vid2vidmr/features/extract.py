@@ -13,7 +13,7 @@ from filelock import FileLock
 from rich.console import Console
 
 from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.encoder import Encoder, VideolessEncoder
 from vid2vidmr.features.fast import fidelity
@@ -27,8 +27,8 @@ from vid2vidmr.progress import progress
 
 
 def extract_features(
-    dataset: Dataset,
-    encoder_name: str | Encoder | VideolessEncoder,
+    dataset: Dataset | str | Path,
+    encoder: str | Encoder | VideolessEncoder | None = None,
     out: Path | None = None,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -41,8 +41,11 @@ def extract_features(
 
     Parameters
     ----------
-    encoder_name : str or Encoder or VideolessEncoder
-        See `vid2vidmr.features.load`; one that needs no video looks at no file.
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
+    encoder : str or Encoder or VideolessEncoder, optional
+        See `vid2vidmr.features.load`, by default that of the data set; one that needs no video
+        looks at no file.
     out : Path, optional
         Folder of the store; by default where `open_features` looks.
     device : str or torch.device, optional
@@ -60,8 +63,14 @@ def extract_features(
     ------
     FeatureError
         If no video could be encoded, or the store there was made differently.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.extract_features("minimatch", "efficientnet-lite0").path
     """
-    name = encoder_name
+    dataset = load_dataset(dataset)
+    name = encoder or dataset.info.default_encoder
     encoder = find_encoder(name, device) if isinstance(name, str) else name
     if encoder.needs_video is False:
         if engine is not encode_here:
@@ -75,7 +84,7 @@ def extract_features(
 
 def extract_shard(
     dataset: Dataset,
-    encoder_name: str | Encoder | VideolessEncoder,
+    encoder: str | Encoder | VideolessEncoder,
     shard: Shard,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -84,7 +93,7 @@ def extract_shard(
 
     Parameters
     ----------
-    dataset, encoder_name, device, engine
+    dataset, encoder, device, engine
         As of `extract_features`; an encoder of frames.
 
     Returns
@@ -98,8 +107,7 @@ def extract_shard(
     FeatureError
         If a store there was made differently, or another process writes this shard.
     """
-    name = encoder_name
-    encoder = find_encoder(name, device) if isinstance(name, str) else name
+    encoder = find_encoder(encoder, device) if isinstance(encoder, str) else encoder
     if encoder.needs_video is False:
         raise _of_videos("--shard", encoder.name)
     folder = feature_folder(dataset, encoder.name)

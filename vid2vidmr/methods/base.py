@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from vid2vidmr.errors import DataError
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import read_json, write_json, write_text
 from vid2vidmr.methods.hub import checkpoint_folder, model_card, push_checkpoint
 from vid2vidmr.methods.info import MethodInfo
@@ -16,10 +16,11 @@ from vid2vidmr.records import Prediction
 from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
+    from vid2vidmr.contract import FeatureContract
     from vid2vidmr.data.dataset import Dataset
-    from vid2vidmr.data.pairs import PairSet
-    from vid2vidmr.methods.ablation import Ablation
+    from vid2vidmr.data.pairs import PairSet, Query
     from vid2vidmr.methods.retrieve import Retrieval
+    from vid2vidmr.methods.variants import Ablation
 
 
 class Method(ABC):
@@ -34,9 +35,12 @@ class Method(ABC):
 
     Attributes
     ----------
+    encoder_contract : FeatureContract or None
+        How the features that it learned from were made; others are refused.
     provenance : dict
         What is known of the training, as JSON: data set, its fingerprint, whether it is synthetic
-        (or its features simulated), val score.
+        (or its features simulated), val score; commit, versions and hardware that it was made with
+        (of a checkpoint that is loaded, its own; ``commit`` None where nobody knows).
     """
 
     info: ClassVar[MethodInfo]
@@ -44,16 +48,65 @@ class Method(ABC):
     """Preset name to config (a frozen dataclass); the first is the default."""
     ablations: ClassVar[Mapping[str, Ablation]] = {}
     """Number of a table in the method's paper to what `vid2vidmr ablate` runs for it."""
+    search: ClassVar[Mapping[str, Sequence[Any]]] = {}
+    """Field of the config to the values that `vid2vidmr tune` draws from."""
+    has_weights: ClassVar[bool] = False
+    """Training can start from a checkpoint, and `vid2vidmr pretrain` leaves one."""
+
+    encoder_contract: FeatureContract | None = None
 
     def __init__(self, config: Any = None, seed: int = 0) -> None:
         self.config = next(iter(self.presets.values())) if config is None else config
         self.seed = seed
         self.provenance: dict[str, Any] = {}
 
-    def fit(self, train: PairSet, val: PairSet, folder: Path) -> None:
+    @property
+    def query(self) -> Query:
+        """What the query is."""
+        return "video"
+
+    @property
+    def needs_init(self) -> bool:
+        """Whether training starts from a checkpoint that the user gives."""
+        return False
+
+    def require_init(self) -> None:
+        """Refuse to train from nothing a method that `needs_init`."""
+        if self.needs_init:
+            name = self.info.name
+            raise UserError(
+                f"This preset of {name} starts from a trained checkpoint: run `vid2vidmr "
+                f"import-checkpoint {name} FILE --out FOLDER` on a published one, then pass --init "
+                "FOLDER."
+            )
+
+    @classmethod
+    def published(cls) -> Callable[..., tuple[Any, int, dict[str, Any]]] | None:
+        """Give what reads a checkpoint of the published code; None if nothing does.
+
+        It is called with weights by their published names and options of the training script by
+        name. It gives config, length of a feature, and weights by the names of our model; raises
+        `DataError` if the options describe another model, and `KeyError` with what is missing.
+        """
+        return None
+
+    def parameters(self, dim: int) -> int | None:
+        """Count the parameters of its network for features of length `dim`; None if it has none."""
+        return None
+
+    def fit(
+        self,
+        train: PairSet,
+        val: PairSet,
+        folder: Path,
+        *,
+        init: Path | None = None,
+        workers: int = 0,
+        log: bool = False,
+    ) -> None:
         """Learn from the train split and leave in `folder` what `load` needs.
 
-        Methods that learn nothing keep this: it only writes their config.
+        Methods that learn nothing keep this. Options come only if they are asked for.
 
         Parameters
         ----------
@@ -61,7 +114,22 @@ class Method(ABC):
             Val is for early stop and choice of the checkpoint, never for learning.
         folder : Path
             Checkpoint folder; a killed `fit` continues from what is in it.
+        init : Path, optional
+            Checkpoint folder to start from.
+        workers : int
+            Processes that prepare batches, beside this one.
+        log : bool
+            Write curves for TensorBoard into ``folder / "logs"``.
+
+        Raises
+        ------
+        UserError
+            If there is nothing that could start from `init`.
         """
+        if init is not None:
+            raise UserError(
+                f"{self.info.name} has no weights that could start from {init}: leave --init away."
+            )
         self.save(folder)
 
     def begin(self, dataset: Dataset, folder: Path) -> None:
@@ -98,7 +166,11 @@ class Method(ABC):
         return
 
     def save(self, folder: Path) -> None:
-        """Write ``method.json`` (name, config, seed, state) into `folder`."""
+        """Write ``method.json`` (name, config, seed, provenance, state) into `folder`."""
+        from vid2vidmr.evaluation.environment import environment
+
+        if "commit" not in self.provenance:
+            self.provenance |= environment().model_dump()
         value = {
             "method": self.info.name,
             "config": asdict(self.config),
@@ -127,7 +199,7 @@ class Method(ABC):
             method = cls(config_type(**value["config"]), value["seed"])
         except TypeError as error:
             raise DataError(f"{folder} was written by another version: {error}.") from None
-        method.provenance = value.get("provenance", {})
+        method.provenance = {"commit": None, **value.get("provenance", {})}
         method.restore(value["state"], folder)
         return method
 
@@ -136,7 +208,6 @@ class Method(ABC):
 
         Parameters
         ----------
-        folder : str or Path
         push_to : str, optional
             Repository of the Hub (``user/name``) to upload it to.
 

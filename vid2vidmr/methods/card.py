@@ -10,10 +10,7 @@ from typing import Any
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.load import method_class
-from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.records import Record
-
-_NONE_PUBLISHED = getattr(NeuralMethod.published, "__func__", None)
 
 
 class PresetCard(Record):
@@ -42,8 +39,6 @@ class MethodCard(Record):
 
     Attributes
     ----------
-    info : MethodInfo
-    trained_on : str
     imports_published : bool
         `vid2vidmr import-checkpoint` reads the checkpoints of the published code.
     dim : int
@@ -53,7 +48,6 @@ class MethodCard(Record):
         The first one is what the class takes by default.
     search : dict
         Field of the config to the values that `vid2vidmr tune` draws from.
-    readme : str or None
     """
 
     info: MethodInfo
@@ -81,16 +75,14 @@ def method_card(name: str, dim: int = 512) -> MethodCard:
         If there is no such method.
     """
     cls = method_class(name)
-    network = cls if issubclass(cls, NeuralMethod) else None
     readme = Path(inspect.getfile(cls)).with_name("README.md")
     return MethodCard(
         info=cls.info,
         trained_on=_trained_on(cls),
-        imports_published=network is not None
-        and getattr(network.published, "__func__", None) is not _NONE_PUBLISHED,
+        imports_published=cls.published() is not None,
         dim=dim,
         presets=_presets(cls, dim),
-        search={k: list(v) for k, v in network.search.items()} if network else {},
+        search={k: list(v) for k, v in cls.search.items()},
         readme=str(readme) if readme.exists() else None,
     )
 
@@ -101,7 +93,7 @@ def _trained_on(cls: type[Method]) -> str:
     if cls.fit is Method.fit:
         return "nothing"
     pairs = "the train pairs of the data set at hand"
-    if issubclass(cls, NeuralMethod):
+    if cls.has_weights:
         return f"{pairs}, on features of a pretrained encoder that is not trained further"
     return f"{pairs} (statistics, no network)"
 
@@ -117,25 +109,11 @@ def _presets(cls: type[Method], dim: int) -> dict[str, PresetCard]:
             found = {k: v for k, v in config.items() if v != configs[other][k]}
             if base is None or len(found) < len(fields):
                 base, fields = other, found
-        of_init = config.get("needs_init", False)
+        method = cls(cls.presets[name])
         cards[name] = PresetCard(
-            parameters=None if of_init else _parameters(cls, cls.presets[name], dim),
-            needs_init=of_init,
+            parameters=None if method.needs_init else method.parameters(dim),
+            needs_init=method.needs_init,
             base=base,
             fields=fields,
         )
     return cards
-
-
-def _parameters(cls: type[Method], config: Any, dim: int) -> int | None:
-    if not issubclass(cls, NeuralMethod):
-        return None
-    import torch
-
-    seen = config.components or dim
-    try:
-        with torch.device("meta"):  # shapes alone: even `paper` costs nothing
-            model = cls(config).build_model(seen)
-    except (NotImplementedError, RuntimeError):
-        model = cls(config).build_model(seen)
-    return sum(parameter.numel() for parameter in model.parameters())

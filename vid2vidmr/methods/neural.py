@@ -6,9 +6,12 @@ a model is built, so that methods can be listed without it.
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -21,12 +24,12 @@ from vid2vidmr.contract import (
     differences,
     require_contract,
 )
-from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.errors import DataError, FeatureError, UserError
+from vid2vidmr.data.pairs import PairSet, Query
+from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
-from vid2vidmr.train.config import TRAINING_FIELDS, from_init
+from vid2vidmr.train.config import TRAINING_FIELDS, TrainingConfig, from_init
 from vid2vidmr.train.projection import ProjectedFeatures
 
 if TYPE_CHECKING:
@@ -41,12 +44,15 @@ PROJECTION = ("feature_mean", "feature_basis")
 class NeuralMethod(Method):
     """A method that learns by gradient descent.
 
+    A class in the ``__init__.py`` of a package has its parts in modules beside it, imported when
+    they are needed: ``model.Model(config, dim)``, ``losses.losses(outputs, batch, config)`` and, if
+    checkpoints of published code can be read, ``published.read(weights, options)``, see
+    `Method.published`. One in a single file overrides `build_model`, `losses` and `published`.
+
     Attributes
     ----------
     model : nn.Module or None
         Maps a `Batch` to a dict of outputs; None until trained or loaded.
-    encoder_contract : FeatureContract or None
-        How the features it was trained on were made; others are refused.
     caption_contract : FeatureContract or None
         How the features of the captions it was trained on were made, where it asks by text; others
         are refused. Its `decoder` names the file of captions, which may be another one.
@@ -56,62 +62,69 @@ class NeuralMethod(Method):
         Hash of the weights that training started from; None if it started from nothing.
     """
 
-    search: ClassVar[Mapping[str, Sequence[Any]]] = {}
-    """Field of the config to the values that `vid2vidmr tune` draws from."""
+    has_weights: ClassVar[bool] = True
 
-    config: Any
+    config: TrainingConfig
 
     def __init__(self, config: Any = None, seed: int = 0) -> None:
         super().__init__(config, seed)
         self.model: nn.Module | None = None
-        self.encoder_contract: FeatureContract | None = None
         self.caption_contract: FeatureContract | None = None
         self.projection: tuple[np.ndarray, np.ndarray] | None = None
         self.init_sha256: str | None = None
 
-    @abstractmethod
+    @property
+    def query(self) -> Query:
+        """What the config asks by."""
+        return self.config.query
+
+    @property
+    def needs_init(self) -> bool:
+        """What the config says."""
+        return self.config.needs_init
+
+    @classmethod
+    def _part(cls, name: str) -> Any:
+        """Import a module of the package of the class, or of one that it inherits from."""
+        for home in (each.__module__ for each in cls.__mro__):
+            if hasattr(sys.modules.get(home), "__path__") and find_spec(f"{home}.{name}"):
+                return import_module(f"{home}.{name}")
+        raise NotImplementedError(
+            f"{cls.__name__} has no {name}: override what gives it, or put its class into a "
+            f"package with {name}.py."
+        )
+
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model for features of length `dim`."""
+        return self._part("model").Model(self.config, dim)  # type: ignore[no-any-return]
 
-    @abstractmethod
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Scalar losses; ``"loss"`` is the total to minimise."""
+        return self._part("losses").losses(outputs, batch, self.config)  # type: ignore[no-any-return]
 
     @abstractmethod
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
         """Ranked windows of every pair, each (k, 3): start_s, end_s, score, best first."""
 
     @classmethod
-    def published(
-        cls, weights: dict[str, Tensor], options: dict[str, Any]
-    ) -> tuple[Any, int, dict[str, Tensor]]:
-        """Read a checkpoint of the published code, for `vid2vidmr.methods.published`.
+    def published(cls) -> Callable[..., tuple[Any, int, dict[str, Tensor]]] | None:
+        """Give what reads a checkpoint of the published code; None if nothing does."""
+        try:
+            return cls._part("published").read  # type: ignore[no-any-return]
+        except NotImplementedError:
+            return None
 
-        Parameters
-        ----------
-        weights : dict of str to Tensor
-            By their published names.
-        options : dict
-            Options of the published training script.
+    def parameters(self, dim: int) -> int:
+        """Count the parameters of a model for features of length `dim`, principal or not."""
+        import torch
 
-        Returns
-        -------
-        config : dataclass
-        dim : int
-            Length of a stored feature.
-        weights : dict of str to Tensor
-            By the names of the model that `build_model` gives for them.
-
-        Raises
-        ------
-        DataError
-            If the options describe a model that this one cannot be.
-        KeyError
-            Names an option or a weight that is missing.
-        UserError
-            If the method reads no published checkpoints.
-        """
-        raise UserError(f"{cls.info.name} reads no published checkpoints.")
+        seen = self.config.components or dim
+        try:
+            with torch.device("meta"):  # shapes alone: even `paper` costs nothing
+                model = self.build_model(seen)
+        except (NotImplementedError, RuntimeError):
+            model = self.build_model(seen)
+        return sum(parameter.numel() for parameter in model.parameters())
 
     def prepare(
         self, contract: FeatureContract, projection: tuple[np.ndarray, np.ndarray] | None
@@ -134,7 +147,7 @@ class NeuralMethod(Method):
             about training alone.
         """
         other = type(self).load(folder)
-        if self.config.needs_init:
+        if self.needs_init:
             self.config = from_init(self.config, other.config)
         differing = "; ".join(
             f"{name} {value!r} instead of {getattr(self.config, name)!r}"
@@ -152,20 +165,11 @@ class NeuralMethod(Method):
         self.caption_contract = other.caption_contract
         self.init_sha256 = file_sha256(folder / WEIGHTS)
 
-    def fit(
-        self,
-        train: PairSet,
-        val: PairSet,
-        folder: Path,
-        init: Path | None = None,
-        *,
-        workers: int = 0,
-        log: bool = False,
-    ) -> None:
-        """Train and leave the best checkpoint by val mIoU in `folder`; see `training.fit`."""
+    def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
+        """Train and leave the best checkpoint by val mIoU, see `vid2vidmr.train.trainer.fit`."""
         from vid2vidmr.train.trainer import fit
 
-        fit(self, train, val, folder, init, workers=workers, log=log)
+        fit(self, train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield ranked windows for every pair."""
@@ -189,13 +193,13 @@ class NeuralMethod(Method):
             raise FeatureError(f"{self.info.name} needs features: run `vid2vidmr features` first.")
         if self.encoder_contract is not None:
             require_contract(features.contract, self.encoder_contract, self.info.name)
-        if self.config.query == "text":
+        if self.query == "text":
             pairs.require_captions()
             assert pairs.captions is not None
             self._require_tokens(pairs.captions.contract, features.contract)
         if self.projection is not None:
             features = ProjectedFeatures(features, *self.projection)
-        return replace(pairs, features=features, query=self.config.query)
+        return replace(pairs, features=features, query=self.query)
 
     def _require_tokens(self, tokens: FeatureContract, frames: FeatureContract) -> None:
         """Refuse captions of another encoder, and those that do not fit the frames."""

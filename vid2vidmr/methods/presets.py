@@ -52,10 +52,6 @@ def with_variants(presets: Mapping[str, Any]) -> dict[str, Any]:
     published checkpoint, which was trained on text and which the user gives. All but
     ``small-middle-frame`` change ``paper``.
 
-    Parameters
-    ----------
-    presets : mapping of str to TrainingConfig
-
     Returns
     -------
     dict

@@ -7,7 +7,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,25 +18,17 @@ from vid2vidmr.methods.load import method_class
 from vid2vidmr.methods.neural import NeuralMethod
 
 
-class Published(NamedTuple):
-    """What a published checkpoint holds.
+def read_published(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read a checkpoint ``{model, optimizer, lr_scheduler, epoch, opt}`` as `torch.save` left it.
 
-    Attributes
-    ----------
+    Only tensors, plain containers and `argparse.Namespace` (the options) are unpickled.
+
+    Returns
+    -------
     weights : dict of str to Tensor
         Without the ``module.`` prefix of parallel training.
     options : dict
         The options of the training script by name.
-    """
-
-    weights: dict[str, Tensor]
-    options: dict[str, Any]
-
-
-def read_published(path: Path) -> Published:
-    """Read a checkpoint ``{model, optimizer, lr_scheduler, epoch, opt}`` as `torch.save` left it.
-
-    Only tensors, plain containers and `argparse.Namespace` (the options) are unpickled.
 
     Raises
     ------
@@ -67,9 +59,7 @@ def read_published(path: Path) -> Published:
         raise DataError(f"{path} has no 'model' with its options 'opt': {expected}")
     if not all(isinstance(k, str) and isinstance(v, Tensor) for k, v in weights.items()):
         raise DataError(f"{path} has a 'model' that is not made of tensors: {expected}")
-    return Published(
-        {key.removeprefix("module."): value for key, value in weights.items()}, vars(options)
-    )
+    return {key.removeprefix("module."): value for key, value in weights.items()}, vars(options)
 
 
 def import_checkpoint(
@@ -97,14 +87,16 @@ def import_checkpoint(
         If the method reads no published checkpoints, or `out` holds a checkpoint already.
     """
     cls = method_class(name)
-    if not issubclass(cls, NeuralMethod):
-        raise UserError(f"{name} has no weights to import: name a trained method.")
+    read = cls.published()
+    if read is None:
+        raise UserError(f"{name} reads no published checkpoints: see `vid2vidmr methods show`.")
     if (out / "method.json").exists():
         raise UserError(f"{out} holds a checkpoint already: choose another folder.")
-    published = read_published(path)
+    given = read_published(path)
     try:
-        config, dim, weights = cls.published(*published)
-        method = cls(config)
+        config, dim, weights = read(*given)
+        method = cast("NeuralMethod", cls(config))
+        method.provenance = {"commit": None}  # it was trained elsewhere
         contract = FeatureContract(
             encoder=encoder,
             weights_sha256=UNKNOWN,
@@ -148,8 +140,8 @@ def require_options(options: Mapping[str, Any], **expected: Any) -> None:
             )
 
 
-def clip_options(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
-    """Fields of our configs that the published UniVTG and MATR have options for.
+def common_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
+    """Fields of our configs that all published training scripts have options for.
 
     Parameters
     ----------
@@ -166,12 +158,19 @@ def clip_options(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
         "encoder_layers": options["enc_layers"],
         "dropout": options["dropout"],
         "input_dropout": options["input_dropout"],
+        "nms": published if published >= 0 else nms,
+    }
+
+
+def clip_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
+    """As `common_fields`, with the weights of `vid2vidmr.nn.clips.clip_losses`."""
+    return {
+        **common_fields(options, nms),
         "weight_b": options["b_loss_coef"],
         "weight_g": options["g_loss_coef"],
         "weight_f": options["f_loss_coef"],
         "weight_s_inter": options["s_loss_inter_coef"],
         "weight_s_intra": options["s_loss_intra_coef"],
-        "nms": published if published >= 0 else nms,
     }
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
-import pandas as pd
 
-from vid2vidmr.contract import FeatureContract, require_contract
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.load import DEFAULT_ENCODER, load_encoder
@@ -36,7 +35,6 @@ class Retrieval(Record):
     ----------
     query, target : str
         The files.
-    method : str
     encoder : str or None
         None for methods that look at no video.
     duration_s : float
@@ -57,7 +55,11 @@ class Retriever(Protocol):
     """What `retrieve` needs of a method."""
 
     info: ClassVar[MethodInfo]
-    config: Any
+    encoder_contract: FeatureContract | None
+
+    @property
+    def query(self) -> str:
+        """What the query is."""
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield one prediction a pair."""
@@ -92,54 +94,49 @@ def retrieve(
     UserError
         If the method asks by captions.
     """
-    if getattr(method.config, "query", "video") == "text":
+    if method.query == "text":
         raise UserError(
             f"This {method.info.name} asks by captions, not by video files: train a preset whose "
             "query is a video, such as trained+V, or score captions with `vid2vidmr predict`."
         )
-    files = {"query": query, "target": target}
-    query_s, target_s = video_duration(query), video_duration(target)
-    features, encoder_name = None, None
+    files = {"query": Path(query), "target": Path(target)}
+    durations_s = {name: video_duration(path) for name, path in files.items()}
+    features = None
     if method.info.needs_features:
-        contract: FeatureContract | None = getattr(method, "encoder_contract", None)
-        if encoder is None:
-            encoder = contract.encoder if contract is not None else DEFAULT_ENCODER
-        if isinstance(encoder, str):
-            encoder = load_encoder(encoder)
-        if contract is not None:
-            require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
-        videos = {name: encode_video(Path(path), encoder) for name, path in files.items()}
-        features, encoder_name = MemoryFeatures(encoder.contract, videos), encoder.name
+        features = _encoded(method, files, encoder)
         # A header may promise more than there is to see; the rows are what was seen.
-        query_s = min(query_s, 2.0 * len(videos["query"]))
-        target_s = min(target_s, 2.0 * len(videos["target"]))
-    table = pd.DataFrame(
-        {
-            "pair_id": ["retrieve"],
-            "label": [""],
-            "query_id": ["query"],
-            "target_id": ["target"],
-            "query_video": ["query"],
-            "query_source": [str(query)],
-            "query_start_s": [0.0],
-            "query_end_s": [query_s],
-            "target_video": ["target"],
-            "target_source": [str(target)],
-            "clip_start_s": [0.0],
-            "clip_end_s": [target_s],
-            "start_s": [np.nan],  # to be found
-            "end_s": [np.nan],
+        durations_s = {
+            name: min(s, STEP_S * len(features.rows(name))) for name, s in durations_s.items()
         }
-    )
+    table = pair_table(
+        ["retrieve"], *files, query_s=(0.0, durations_s["query"]),
+        clip_s=(0.0, durations_s["target"]), truth_s=(np.nan, np.nan),
+        sources=(str(query), str(target)),
+    )  # fmt: skip
     prediction = next(iter(method.predict(PairSet(table, "test", features=features))))
     return Retrieval(
         query=str(query),
         target=str(target),
         method=method.info.name,
-        encoder=encoder_name,
-        duration_s=target_s,
+        encoder=None if features is None else features.contract.encoder,
+        duration_s=durations_s["target"],
         windows=tuple(
             RetrievedWindow(start_s=start, end_s=end, score=score)
             for start, end, score in prediction.windows[:top]
         ),
     )
+
+
+def _encoded(
+    method: Retriever, files: dict[str, Path], encoder: str | Encoder | None
+) -> MemoryFeatures:
+    """Encode files as the method expects it."""
+    contract = method.encoder_contract
+    if encoder is None:
+        encoder = DEFAULT_ENCODER if contract is None else contract.encoder
+    if isinstance(encoder, str):
+        encoder = load_encoder(encoder)
+    if contract is not None:
+        require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
+    videos = {name: encode_video(path, encoder) for name, path in files.items()}
+    return MemoryFeatures(encoder.contract, videos)

@@ -109,7 +109,6 @@ def clip_losses(
         ``pred_logits`` (B, M, 1), in spite of the name probabilities; ``pred_spans`` (B, M, 2)
         offsets from the clip's time to the window's start and end; ``saliency_scores`` (B, M);
         ``vid_mem_proj`` (B, M, d) and ``txt_mem_proj`` (B, 1, d) that saliency compares.
-    targets : ClipTargets
     apart : Tensor, (B, B), bool, optional
         See `saliency_contrasts`.
 
@@ -194,7 +193,6 @@ def ranked_clips(windows_s: Tensor, scores: Tensor, mask: Tensor, nms: float) ->
     ----------
     windows_s : Tensor, (B, M, 2)
     scores, mask : Tensor, (B, M)
-    nms : float
     """
     lengths = mask.sum(1).tolist()
     return [

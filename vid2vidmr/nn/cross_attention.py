@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vid2vidmr.nn.transformer import ACTIVATIONS, Activation, residual_dropout
+from vid2vidmr.nn.transformer import Activation, Layer
 
 
 class Attention(nn.Module):
@@ -77,7 +79,6 @@ def blocked_keys(rows_mask: Tensor, keys_mask: Tensor, heads: int, official: boo
     ----------
     rows_mask, keys_mask : Tensor, (B, L) and (B, N)
         True where valid.
-    heads : int
     official : bool
         Do as published.
 
@@ -92,11 +93,11 @@ def blocked_keys(rows_mask: Tensor, keys_mask: Tensor, heads: int, official: boo
     return padding | pairs.repeat(heads, 1, 1).view(len(pairs), heads, *pairs.shape[1:])
 
 
-class CrossLayer(nn.Module):
+class CrossLayer(Layer):
     """Rows read keys of another sequence: attention and feed-forward with residuals and LayerNorm.
 
-    The residual of the feed-forward is what was there before the first LayerNorm. Keys as of
-    `EncoderLayer`; parameters as in `EncoderLayer` and `Attention`.
+    The residual of the feed-forward is what was there before the first LayerNorm. Keys and
+    parameters as of `EncoderLayer`, `projected` as of `Attention`.
     """
 
     def __init__(
@@ -111,13 +112,7 @@ class CrossLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.self_attn = Attention(d, heads, dropout, projected)  # a published name
-        self.linear1 = nn.Linear(d, ff)
-        self.linear2 = nn.Linear(ff, d)
-        self.norm1 = nn.LayerNorm(d)
-        self.norm2 = nn.LayerNorm(d)
-        self.dropout = nn.Dropout(dropout)
-        self.residual = residual_dropout(dropout, drop_path)
-        self.activation = ACTIVATIONS[activation]()
+        self.add_feed_forward(d, ff, dropout, activation, drop_path)
 
     def forward(
         self, x: Tensor, pos: Tensor, k: Tensor, v: Tensor, blocked: Tensor | None = None
@@ -131,29 +126,18 @@ class CrossLayer(nn.Module):
         """
         attended, weights = self.self_attn(x + pos, k, v, blocked)
         x = x + self.residual(attended)
-        hidden = self.linear2(self.dropout(self.activation(self.linear1(self.norm1(x)))))
-        return self.norm2(x + self.residual(hidden)), weights
+        return self.norm2(x + self.feed_forward(self.norm1(x))), weights
 
 
 class CrossEncoder(nn.Module):
-    """Cross layers one after the other, keys ``layers.{i}.*``; parameters as in `CrossLayer`."""
+    """Cross layers one after the other, keys ``layers.{i}.*``.
 
-    def __init__(
-        self,
-        layers: int,
-        d: int,
-        heads: int,
-        ff: int,
-        dropout: float = 0.1,
-        activation: Activation = "prelu",
-        drop_path: float = 0.0,
-        projected: bool = True,
-    ) -> None:
+    Parameters after `layers` are those of `CrossLayer`.
+    """
+
+    def __init__(self, layers: int, *size: Any, **options: Any) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            CrossLayer(d, heads, ff, dropout, activation, drop_path, projected)
-            for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(CrossLayer(*size, **options) for _ in range(layers))
 
     def forward(
         self, x: Tensor, pos: Tensor, k: Tensor, v: Tensor, blocked: Tensor | None = None

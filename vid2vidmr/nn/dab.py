@@ -7,13 +7,14 @@ layer refines it.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from vid2vidmr.nn.cross_attention import Attention
 from vid2vidmr.nn.heads import MLP
-from vid2vidmr.nn.transformer import ACTIVATIONS, Activation, residual_dropout
+from vid2vidmr.nn.transformer import Activation, Layer
 
 
 def inverse_sigmoid(x: Tensor, eps: float = 1e-3) -> Tensor:
@@ -29,7 +30,7 @@ def sine_embedding(spans: Tensor, d: int) -> Tensor:
     return torch.stack([angle.sin(), angle.cos()], dim=-1).flatten(2)
 
 
-class DabDecoderLayer(nn.Module):
+class DabDecoderLayer(Layer):
     """Self-attention of the queries, cross-attention in which content and place are compared apart.
 
     Parameters as in `EncoderLayer`, and
@@ -45,9 +46,10 @@ class DabDecoderLayer(nn.Module):
         d: int,
         heads: int,
         ff: int,
-        dropout: float,
-        activation: Activation,
-        drop_path: float,
+        dropout: float = 0.1,
+        activation: Activation = "prelu",
+        drop_path: float = 0.0,
+        *,
         first: bool,
     ) -> None:
         super().__init__()
@@ -67,14 +69,7 @@ class DabDecoderLayer(nn.Module):
         self.ca_kpos_proj = nn.Linear(d, d)
         self.ca_v_proj = nn.Linear(d, d)
         self.cross_attn = Attention(d, heads, dropout)
-        self.linear1 = nn.Linear(d, ff)
-        self.linear2 = nn.Linear(ff, d)
-        self.norm1 = nn.LayerNorm(d)
-        self.norm2 = nn.LayerNorm(d)
-        self.norm3 = nn.LayerNorm(d)
-        self.dropout = nn.Dropout(dropout)
-        self.residual = residual_dropout(dropout, drop_path)
-        self.activation = ACTIVATIONS[activation]()
+        self.add_feed_forward(d, ff, dropout, activation, drop_path, norms=3)
 
     def forward(
         self, x: Tensor, pos: Tensor, sine: Tensor, memory: Tensor, mask: Tensor, memory_pos: Tensor
@@ -106,8 +101,7 @@ class DabDecoderLayer(nn.Module):
         blocked = ~mask.bool()[:, None, None]
         read = self.cross_attn(q, k, self.ca_v_proj(memory), blocked)[0]
         x = self.norm2(x + self.residual(read))
-        hidden = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        out: Tensor = self.norm3(x + self.residual(hidden))
+        out: Tensor = self.norm3(x + self.feed_forward(x))
         return out
 
     def _side_by_side(self, content: Tensor, place: Tensor) -> Tensor:
@@ -121,23 +115,13 @@ class DabDecoder(nn.Module):
 
     Keys ``layers.{i}.*``, ``norm.*``, ``ref_point_head.*`` (place of a span), ``query_scale.*``
     and ``ref_anchor_head.*`` (how place counts, by content), ``bbox_embed.*`` (how spans move).
-    Parameters as in `EncoderLayer`.
+    Parameters after `layers` are those of `DabDecoderLayer`.
     """
 
-    def __init__(
-        self,
-        layers: int,
-        d: int,
-        heads: int,
-        ff: int,
-        dropout: float = 0.1,
-        activation: Activation = "prelu",
-        drop_path: float = 0.0,
-    ) -> None:
+    def __init__(self, layers: int, d: int, *size: Any, **options: Any) -> None:
         super().__init__()
         self.layers = nn.ModuleList(
-            DabDecoderLayer(d, heads, ff, dropout, activation, drop_path, first=i == 0)
-            for i in range(layers)
+            DabDecoderLayer(d, *size, first=i == 0, **options) for i in range(layers)
         )
         self.norm = nn.LayerNorm(d)
         self.query_scale = MLP(d, d, d, layers=2)

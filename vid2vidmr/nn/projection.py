@@ -60,7 +60,6 @@ class Projection(nn.Sequential):
     ----------
     dim_in, d : int
         Length of a feature, hidden size.
-    layers : int
     dropout : float
         Before every linear map.
     """

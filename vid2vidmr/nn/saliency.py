@@ -79,8 +79,6 @@ def margin_loss(scores: Tensor, clips: ClipDraw, margin: float = 0.2) -> Tensor:
     Parameters
     ----------
     scores : Tensor, (B, M)
-    clips : ClipDraw
-    margin : float
     """
     positive, negative = scores.gather(1, clips.positive), scores.gather(1, clips.negative)
     hinge = (margin + negative - positive).clamp(min=0) * clips.valid.unsqueeze(1)

@@ -70,25 +70,60 @@ class DropPath(nn.Module):
         return x * kept / (1 - self.rate)
 
 
-def residual_dropout(dropout: float, drop_path: float) -> nn.Module:
-    """Give what a branch goes through before it is added: DropPath if asked for, else dropout."""
-    return DropPath(drop_path) if drop_path else nn.Dropout(dropout)
+class Layer(nn.Module):
+    """What every layer has after its attention: feed-forward, norms, residuals.
+
+    Keys ``linear1/2.*``, ``norm1/2.*`` (and ``norm3.*``); PReLU adds ``activation.weight``.
+    """
+
+    norm1: nn.LayerNorm
+    norm2: nn.LayerNorm
+    norm3: nn.LayerNorm
+
+    def add_feed_forward(
+        self,
+        d: int,
+        ff: int,
+        dropout: float,
+        activation: Activation,
+        drop_path: float = 0.0,
+        norms: int = 2,
+    ) -> None:
+        """Register the parts; after the attention, which is how checkpoints and draws are ordered.
+
+        Parameters
+        ----------
+        d, ff : int
+            Hidden size, size of the feed-forward layer.
+        activation : {"relu", "gelu", "prelu"}
+        drop_path : float
+            Above 0, residual branches are dropped as a whole, with this probability, in place of
+            `dropout` of their entries.
+        """
+        self.linear1 = nn.Linear(d, ff)
+        self.linear2 = nn.Linear(ff, d)
+        for i in range(norms):
+            setattr(self, f"norm{i + 1}", nn.LayerNorm(d))
+        self.dropout = nn.Dropout(dropout)
+        self.residual = DropPath(drop_path) if drop_path else nn.Dropout(dropout)
+        self.activation = ACTIVATIONS[activation]()
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """(..., d) -> (..., d), what is added to the residual."""
+        hidden = self.linear2(self.dropout(self.activation(self.linear1(x))))
+        added: Tensor = self.residual(hidden)
+        return added
 
 
-class EncoderLayer(nn.Module):
-    """Self-attention and feed-forward, each followed by residual and LayerNorm.
-
-    Keys ``self_attn.*``, ``linear1/2.*``, ``norm1/2.*``; PReLU adds ``activation.weight``.
+class EncoderLayer(Layer):
+    """Self-attention (keys ``self_attn.*``) and feed-forward, each with residual and LayerNorm.
 
     Parameters
     ----------
-    d, heads, ff : int
-        Hidden size, attention heads, size of the feed-forward layer.
-    dropout : float
-    activation : {"relu", "gelu", "prelu"}
-    drop_path : float
-        Above 0, residual branches are dropped as a whole, with this probability, in place of
-        `dropout` of their entries.
+    d, heads : int
+        Hidden size, attention heads.
+    ff, dropout, activation, drop_path
+        See `Layer.add_feed_forward`.
     """
 
     def __init__(
@@ -102,13 +137,7 @@ class EncoderLayer(nn.Module):
     ) -> None:
         super().__init__()
         self.self_attn = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
-        self.linear1 = nn.Linear(d, ff)
-        self.linear2 = nn.Linear(ff, d)
-        self.norm1 = nn.LayerNorm(d)
-        self.norm2 = nn.LayerNorm(d)
-        self.dropout = nn.Dropout(dropout)
-        self.residual = residual_dropout(dropout, drop_path)
-        self.activation = ACTIVATIONS[activation]()
+        self.add_feed_forward(d, ff, dropout, activation, drop_path)
 
     def forward(self, x: Tensor, mask: Tensor, pos: Tensor) -> Tensor:
         """Mix the rows of each sample.
@@ -126,28 +155,19 @@ class EncoderLayer(nn.Module):
         q = k = x + pos
         attended = self.self_attn(q, k, x, key_padding_mask=~mask.bool(), need_weights=False)[0]
         x = self.norm1(x + self.residual(attended))
-        hidden = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        out: Tensor = self.norm2(x + self.residual(hidden))
+        out: Tensor = self.norm2(x + self.feed_forward(x))
         return out
 
 
 class Encoder(nn.Module):
-    """Encoder layers one after the other, keys ``layers.{i}.*``; no final norm."""
+    """Encoder layers one after the other, keys ``layers.{i}.*``; no final norm.
 
-    def __init__(
-        self,
-        layers: int,
-        d: int,
-        heads: int,
-        ff: int,
-        dropout: float = 0.1,
-        activation: Activation = "relu",
-        drop_path: float = 0.0,
-    ) -> None:
+    Parameters after `layers` are those of `EncoderLayer`.
+    """
+
+    def __init__(self, layers: int, *size: Any, **options: Any) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            EncoderLayer(d, heads, ff, dropout, activation, drop_path) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(EncoderLayer(*size, **options) for _ in range(layers))
 
     def forward(self, x: Tensor, mask: Tensor, pos: Tensor) -> Tensor:
         """Shapes as in `EncoderLayer.forward`."""
@@ -156,11 +176,11 @@ class Encoder(nn.Module):
         return x
 
 
-class DecoderLayer(nn.Module):
+class DecoderLayer(Layer):
     """Self-attention of the queries, cross-attention to a memory, feed-forward.
 
-    Keys ``self_attn.*``, ``multihead_attn.*`` (cross-attention), ``linear1/2.*``, ``norm1/2/3.*``.
-    Parameters as in `EncoderLayer`.
+    Keys ``self_attn.*`` and ``multihead_attn.*`` (cross-attention). Parameters as in
+    `EncoderLayer`.
     """
 
     def __init__(
@@ -169,13 +189,7 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.self_attn = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
         self.multihead_attn = nn.MultiheadAttention(d, heads, dropout, batch_first=True)
-        self.linear1 = nn.Linear(d, ff)
-        self.linear2 = nn.Linear(ff, d)
-        self.norm1 = nn.LayerNorm(d)
-        self.norm2 = nn.LayerNorm(d)
-        self.norm3 = nn.LayerNorm(d)
-        self.dropout = nn.Dropout(dropout)
-        self.activation = ACTIVATIONS[activation]()
+        self.add_feed_forward(d, ff, dropout, activation, norms=3)
 
     def forward(
         self, x: Tensor, query_pos: Tensor, memory: Tensor, memory_mask: Tensor, memory_pos: Tensor
@@ -195,7 +209,7 @@ class DecoderLayer(nn.Module):
         Tensor, (B, Q, d)
         """
         q = k = x + query_pos
-        x = self.norm1(x + self.dropout(self.self_attn(q, k, x, need_weights=False)[0]))
+        x = self.norm1(x + self.residual(self.self_attn(q, k, x, need_weights=False)[0]))
         read = self.multihead_attn(
             x + query_pos,
             memory + memory_pos,
@@ -203,31 +217,21 @@ class DecoderLayer(nn.Module):
             key_padding_mask=~memory_mask.bool(),
             need_weights=False,
         )[0]
-        x = self.norm2(x + self.dropout(read))
-        hidden = self.linear2(self.dropout(self.activation(self.linear1(x))))
-        out: Tensor = self.norm3(x + self.dropout(hidden))
+        x = self.norm2(x + self.residual(read))
+        out: Tensor = self.norm3(x + self.feed_forward(x))
         return out
 
 
 class Decoder(nn.Module):
     """Decoder layers one after the other, one norm for the output of each.
 
-    Keys ``layers.{i}.*`` and ``norm.*``. The content of the queries starts at zero.
+    Keys ``layers.{i}.*`` and ``norm.*``. The content of the queries starts at zero. Parameters
+    after `layers` are those of `DecoderLayer`.
     """
 
-    def __init__(
-        self,
-        layers: int,
-        d: int,
-        heads: int,
-        ff: int,
-        dropout: float = 0.1,
-        activation: Activation = "relu",
-    ) -> None:
+    def __init__(self, layers: int, d: int, *size: Any, **options: Any) -> None:
         super().__init__()
-        self.layers = nn.ModuleList(
-            DecoderLayer(d, heads, ff, dropout, activation) for _ in range(layers)
-        )
+        self.layers = nn.ModuleList(DecoderLayer(d, *size, **options) for _ in range(layers))
         self.norm = nn.LayerNorm(d)
 
     def forward(

@@ -14,13 +14,12 @@ from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.errors import HubError, UserError
-from vid2vidmr.features.store import FeatureStore, open_features
+from vid2vidmr.features.store import FILES, FeatureStore, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
 from vid2vidmr.publish.card import dataset_card, licence_of
 from vid2vidmr.publish.croissant import croissant
 from vid2vidmr.registry import registered_names
 
-STORE = ("contract.json", "index.jsonl", "features.bin")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -126,9 +125,9 @@ def _take(source: Path, path: Path) -> None:
 
 
 def _take_store(store: FeatureStore, out: Path, folder: str) -> list[str]:
-    for name in STORE:
+    for name in FILES:
         _take(store.path / name, out / folder / name)
-    return [f"{folder}/{name}" for name in STORE]
+    return [f"{folder}/{name}" for name in FILES]
 
 
 def push_dataset(published: Published, repository: str, private: bool = False) -> str:

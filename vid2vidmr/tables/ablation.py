@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.experiments.ablate import AblationResult, AblationRow
-from vid2vidmr.files import write_text
-from vid2vidmr.records import Interval
+from vid2vidmr.methods.variants import Ablation
+from vid2vidmr.tables.files import markdown_table, write_all
 
 if TYPE_CHECKING:
     from rich.console import Group
 
 METRICS = ("mIoU", "R1@0.5")
-REPORTED = {"activitynet_vrl": "ANet", "sportsmoments": "Sports"}
 
 
 def heading(result: AblationResult) -> str:
@@ -32,56 +31,47 @@ def heading(result: AblationResult) -> str:
 
 def notes(result: AblationResult) -> str:
     """Say what a reader must know to read the numbers."""
+    theirs = " and ".join(f"{name} ({name[0]})" for name in result.ablation.reported.values())
     left_out = "".join(f"Left out: {name} ({why}) " for name, why in result.left_out.items())
     return (
         f"{left_out}Mean over seeds; in brackets 95 % intervals, bootstrap over query and target "
         "videos; sd between seeds; diff.: mIoU less that of the first row, pair by pair. The "
-        "paper's numbers (mIoU first) are of ActivityNet-VRL (A) and SportsMoments (S) with its "
-        "features: compare their order, not their values. "
-        f"Fingerprint {result.fingerprint}."
+        f"paper's numbers (mIoU first) are of {theirs} with its features: compare their order, not "
+        f"their values. Fingerprint {result.fingerprint}."
     )
 
 
-def _header() -> list[str]:
+def _header(ablation: Ablation) -> list[str]:
     ours = [
         f"{protocol} {name}"
         for protocol in PROTOCOLS
         for name in (METRICS[0], "sd", METRICS[1], "diff.")
     ]
-    return ["variant", *ours, *(f"paper: {name}" for name in REPORTED.values())]
+    return ["variant", *ours, *(f"paper: {name}" for name in ablation.reported.values())]
 
 
-def _bracketed(interval: Interval, digits: int) -> str:
-    assert interval.low is not None
-    assert interval.high is not None
-    bounds = f"[{interval.low:z.{digits}f}, {interval.high:z.{digits}f}]"
-    return f"{interval.value:z.1f} {bounds}"
-
-
-def _cells(row: AblationRow, digits: int = 1) -> list[str]:
+def _cells(result: AblationResult, row: AblationRow, *, short: bool = False) -> list[str]:
     cells = [row.variant.name]
     for protocol in PROTOCOLS:
         first, second = (row.metrics[protocol][name] for name in METRICS)
         difference = row.difference.get(protocol)
         sd = first.seed_sd
         cells += [
-            _bracketed(first.mean, digits),
+            first.mean.text(short=short),
             "" if sd is None else f"{sd:.1f}",
             f"{second.mean.value:.1f}",
-            "" if difference is None else _bracketed(difference, digits),
+            "" if difference is None else difference.text(short=short),
         ]
-    for name in REPORTED:
+    for name in result.ablation.reported:
         cells.append(" / ".join(f"{value:.1f}" for value in row.paper.get(name, [])))
     return cells
 
 
 def to_markdown(result: AblationResult) -> str:
     """Heading, table, notes."""
-    header = _header()
-    lines = [f"**{heading(result)}**", "", f"| {' | '.join(header)} |"]
-    lines.append(f"|---|{'---:|' * (len(header) - 1)}")
-    lines += [f"| {' | '.join(_cells(row))} |" for row in result.rows]
-    return "\n".join([*lines, "", notes(result), ""])
+    rows = (_cells(result, row) for row in result.rows)
+    table = markdown_table(_header(result.ablation), rows, texts=1)
+    return "\n".join([f"**{heading(result)}**", "", *table, "", notes(result), ""])
 
 
 def to_csv(result: AblationResult) -> str:
@@ -90,7 +80,7 @@ def to_csv(result: AblationResult) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(
         ["variant", "protocol", "metric", "value", "low", "high", "seed_sd", "seeds",
-         *(f"paper_{name}" for name in REPORTED)]
+         *(f"paper_{name}" for name in result.ablation.reported)]
     )  # fmt: skip
     for row in result.rows:
         for protocol in PROTOCOLS:
@@ -100,7 +90,7 @@ def to_csv(result: AblationResult) -> str:
                     row.paper[key][METRICS.index(name)]
                     if name in METRICS and key in row.paper
                     else ""
-                    for key in REPORTED
+                    for key in result.ablation.reported
                 ]
                 writer.writerow(
                     [row.variant.name, protocol, name, mean.value, mean.low, mean.high,
@@ -149,20 +139,16 @@ def to_rich(result: AblationResult) -> Group:
         grid.add_column(name, justify="right", no_wrap=True)
     grid.add_column("paper", justify="right", no_wrap=True)
     for row in result.rows:
-        name, *cells = _cells(row, digits=0)
+        name, *cells = _cells(result, row, short=True)
         both = ["\n".join(lines) for lines in zip(cells[:4], cells[4:8], strict=True)]
-        paper = [f"{name[0]} {row.paper[key][0]:.1f}" for key, name in REPORTED.items()
-                 if key in row.paper]  # fmt: skip
+        paper = [f"{name[0]} {row.paper[key][0]:.1f}" for key, name in
+                 result.ablation.reported.items() if key in row.paper]  # fmt: skip
         grid.add_row(name, "\n".join(PROTOCOLS), *both, "\n".join(paper))
     return Group(Text(heading(result), style="bold"), grid, Text(notes(result), style="dim"))
 
 
 def write_ablation(result: AblationResult, folder: Path) -> list[Path]:
     """Write ``ablation-METHOD-TABLE-PRESET.md`` and ``.csv`` into `folder`."""
-    written = []
     preset = Path(result.preset).stem  # it may be a file
-    for suffix, text in (("md", to_markdown(result)), ("csv", to_csv(result))):
-        name = f"ablation-{result.method}-{result.table}-{preset}.{suffix}"
-        written.append(folder / name)
-        write_text(written[-1], text)
-    return written
+    name = f"ablation-{result.method}-{result.table}-{preset}"
+    return write_all(folder / name, md=to_markdown(result), csv=to_csv(result))

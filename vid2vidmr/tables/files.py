@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from vid2vidmr.files import write_text
@@ -77,13 +77,20 @@ def to_markdown(table: Table) -> str:
         f"{protocol} {name}" for protocol in table.protocols for name in (*METRICS, "sens.", "rank")
     ]
     header = ["method", "kind", *heads, "seeds"]
-    lines = [f"**{table.title}**", "", f"| {' | '.join(header)} |"]
-    lines.append(f"|{'---|' * 2}{'---:|' * (len(header) - 2)}")
-    for row in table.rows:
-        cells = _cells(table, row, "**{}**".format, " sd {:.1f}".format)
-        lines.append(f"| {' | '.join([row.name, row.kind, *cells])} |")
-    lines += ["", *(f"- {text}" for text in (*table.verdicts, *table.notes)), ""]
-    return "\n".join(lines)
+    cells = [
+        [row.name, row.kind, *_cells(table, row, "**{}**".format, " sd {:.1f}".format)]
+        for row in table.rows
+    ]
+    said = [f"- {text}" for text in (*table.verdicts, *table.notes)]
+    title = f"**{table.title}**"
+    return "\n".join([title, "", *markdown_table(header, cells, texts=2), "", *said, ""])
+
+
+def markdown_table(header: list[str], rows: Iterable[list[str]], texts: int) -> list[str]:
+    """Give the lines of a table; its first `texts` columns are no numbers."""
+    lines = [f"| {' | '.join(cells)} |" for cells in (header, *rows)]
+    lines.insert(1, f"|{'---|' * texts}{'---:|' * (len(header) - texts)}")
+    return lines
 
 
 def _tex(text: str) -> str:
@@ -128,15 +135,14 @@ def to_latex(table: Table) -> str:
     )
 
 
-def write_tables(table: Table, folder: Path) -> list[Path]:
-    """Write ``table.md``, ``table.csv`` and ``table.tex`` into `folder` (val: ``table-val.*``)."""
-    written = []
-    name = "table" if table.split == "test" else f"table-{table.split}"
-    for suffix, text in [
-        ("md", to_markdown(table)),
-        ("csv", to_csv(table)),
-        ("tex", to_latex(table)),
-    ]:
-        written.append(folder / f"{name}.{suffix}")
-        write_text(written[-1], text)
+def write_tables(table: Table, path: Path) -> list[Path]:
+    """Write ``PATH.md``, ``PATH.csv`` and ``PATH.tex``."""
+    return write_all(path, md=to_markdown(table), csv=to_csv(table), tex=to_latex(table))
+
+
+def write_all(path: Path, **texts: str) -> list[Path]:
+    """Write a text for each ending."""
+    written = [path.with_name(f"{path.name}.{ending}") for ending in texts]
+    for file, text in zip(written, texts.values(), strict=True):
+        write_text(file, text)
     return written

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -23,36 +23,37 @@ if TYPE_CHECKING:
     from vid2vidmr.experiments.run import Scored
 
 
+_ROW = ("method", "preset", "config")
+"""What runs of a row share."""
+
+
 def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
     """Combine the seeds of every method, and order the rows.
 
     Parameters
     ----------
-    dataset : Dataset
     scored : sequence of Scored
         At least one, all of one split; runs of a method with a preset and config stand together.
     """
     groups = [
-        list(group)
-        for _, group in groupby(
-            scored, key=lambda run: (run.result.method, run.result.preset, run.result.config)
+        (first, list(group))
+        for first, group in groupby(
+            scored, key=lambda run: tuple(getattr(run.result.header, name) for name in _ROW)
         )
     ]
-    of_method = Counter(runs[0].result.method for runs in groups)
+    of_method = Counter(method for (method, *_), _ in groups)
     found = []
-    for runs in groups:
-        first = runs[0].result
-        several = of_method[first.method] > 1
-        name = f"{first.method}@{first.preset or 'custom'}" if several else first.method
+    for (method, preset, _), runs in groups:
+        name = f"{method}@{preset or 'custom'}" if of_method[method] > 1 else method
         found.append(summarise_method(name, runs))
-    result = scored[0].result
+    headers = [run.result.header for run in scored]
     return tabulate(
         dataset,
         found,
-        split=result.split,
-        pairs=result.pairs,
-        protocols=tuple(dict.fromkeys(run.result.protocol for run in scored)),
-        simulated=any(run.result.simulated for run in scored),
+        split=headers[0].split,
+        pairs=scored[0].result.pairs,
+        protocols=tuple(dict.fromkeys(str(header.protocol) for header in headers)),
+        simulated=any(header.simulated for header in headers),
     )
 
 
@@ -74,26 +75,23 @@ def summarise_method(name: str, runs: Sequence[Scored]) -> tuple[Row, dict[str, 
         Protocol to the mean over seeds, pair by pair.
     """
     first = runs[0].result
-    by_protocol = {
-        protocol: [run for run in runs if run.result.protocol == protocol]
-        for protocol in dict.fromkeys(run.result.protocol for run in runs)
-    }
+    by_protocol: dict[str, list[Scored]] = defaultdict(list)
+    for run in runs:
+        by_protocol[str(run.result.header.protocol)].append(run)
     means = {p: mean_evaluation([run.evaluation for run in rs]) for p, rs in by_protocol.items()}
+    wrong = {p: [r.wrong for r in rs if r.wrong is not None] for p, rs in by_protocol.items()}
     row = Row(
         name=name,
-        method=first.method,
+        method=first.header.method,
         kind=first.kind,
-        preset=first.preset,
-        encoder=first.encoder,
-        seeds=tuple(dict.fromkeys(run.result.seed for run in runs)),
+        preset=first.header.preset,
+        encoder=first.header.encoder,
+        seeds=tuple(dict.fromkeys(run.result.header.seed for run in runs)),
         metrics={p: combine_seeds([r.evaluation for r in rs]) for p, rs in by_protocol.items()},
         sensitivity={
-            protocol: query_sensitivity(
-                means[protocol],
-                mean_evaluation([run.wrong for run in runs if run.wrong is not None]),
-            )
-            for protocol, runs in by_protocol.items()
-            if all(run.wrong is not None for run in runs)
+            p: query_sensitivity(means[p], mean_evaluation(wrong[p]))
+            for p, rs in by_protocol.items()
+            if len(wrong[p]) == len(rs)
         },
         coverage={p: min(r.result.coverage for r in rs) for p, rs in by_protocol.items()},
     )
@@ -113,11 +111,8 @@ def tabulate(
 
     Parameters
     ----------
-    dataset : Dataset
     found : sequence of (Row, mapping)
         What `summarise_method` gives, names differ; of the means only the headline metric is used.
-    split : str
-    pairs : int
     protocols : tuple of str
         Every row has all of them.
     simulated : bool

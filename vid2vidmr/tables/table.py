@@ -21,10 +21,6 @@ class Row:
     name : str
         Method, with its preset (``matr@best``, ``matr@custom`` for a config of one's own) where
         several rows are of one method.
-    method : str
-    kind : {"bias", "untrained", "trained"}
-    preset, encoder : str or None
-    seeds : tuple of int
     metrics : dict
         Protocol to metric to its mean, interval and spread over seeds, percent.
     sensitivity : dict of str to Interval
@@ -60,14 +56,10 @@ class Table:
 
     Attributes
     ----------
-    dataset, fingerprint : str
     synthetic : bool
         The videos were rendered.
     simulated : bool
         The features of a row were made without a video.
-    split : str
-    pairs : int
-    protocols : tuple of str
     rows : tuple of Row
         Best headline metric first, bias rows last.
     detectable : dict of str to float

@@ -7,28 +7,18 @@ ways: reversed, with Gaussian noise, slowed down, sped up.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Self
 
 import numpy as np
 
 from vid2vidmr.contract import STEP_S
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import recrop_windows
 from vid2vidmr.errors import UnknownNameError
-
-if TYPE_CHECKING:
-    from vid2vidmr.train.batch import Sample
-    from vid2vidmr.train.config import TrainingConfig
-
-from copy import copy
-from typing import TYPE_CHECKING, Self
-
-from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.train.batch import PairSamples, Sample
-from vid2vidmr.train.config import AUGMENTATIONS, Augmentation
-
-if TYPE_CHECKING:
-    from vid2vidmr.train.config import TrainingConfig
+from vid2vidmr.train.config import AUGMENTATIONS, Augmentation, TrainingConfig
 
 
 def recropped(sample: Sample, rng: np.random.Generator) -> Sample:
@@ -124,7 +114,7 @@ def noisy(x: np.ndarray, rng: np.random.Generator, noise: float) -> np.ndarray:
 
 
 class TrainingSamples(PairSamples):
-    """Pairs of one epoch, changed at random as the config says (see `vid2vidmr.train.augment`).
+    """Pairs of one epoch, changed at random as the config says (see the functions above).
 
     A sample depends on (seed, epoch, i) only, so that a run that was killed and continued sees the
     same samples as one that was not.

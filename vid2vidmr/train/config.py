@@ -130,16 +130,6 @@ def from_init(config: Any, initial: Any) -> Any:
     return replace(initial, **{name: getattr(config, name) for name in TRAINING_FIELDS})
 
 
-def require_init(config: Any, name: str) -> None:
-    """Refuse to train a method from nothing where its config `needs_init`."""
-    if getattr(config, "needs_init", False):
-        raise UserError(
-            f"This preset of {name} starts from a trained checkpoint: run `vid2vidmr "
-            f"import-checkpoint {name} FILE --out FOLDER` on a published one, then pass --init "
-            "FOLDER."
-        )
-
-
 def parse_augmentations(names: str) -> tuple[Augmentation, ...]:
     """Read a comma-separated list of `AUGMENTATIONS`; an empty one is none.
 

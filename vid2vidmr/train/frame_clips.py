@@ -41,7 +41,6 @@ class FrameClip:
 
     Attributes
     ----------
-    clip_id : str
     start_s, end_s : float
         In the file.
     kind : str or None
@@ -93,7 +92,6 @@ def encoded_clips(
         With files.
     config : TrainingConfig
         Lengths of clips, share and ways of augmentation.
-    seed : int
     folder : Path
         Of the store of clips.
 
@@ -210,9 +208,6 @@ def encode_clips(
 
     Parameters
     ----------
-    path : Path
-    clips : sequence of FrameClip
-    encoder : Encoder
     stop : Event, optional
         Ends the work early once it is set; the rows are then worthless.
 

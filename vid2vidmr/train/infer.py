@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,10 +11,8 @@ from torch import nn
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
 from vid2vidmr.train.batch import PairSamples, collate
+from vid2vidmr.train.learner import Learner
 from vid2vidmr.windows import temporal_iou
-
-if TYPE_CHECKING:
-    from vid2vidmr.train.learner import Learner
 
 
 def predict(method: Learner, pairs: PairSet, batch_size: int = 64) -> Iterator[np.ndarray]:

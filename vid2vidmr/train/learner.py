@@ -13,14 +13,6 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.train.batch import Batch
 
 
-class Named(Protocol):
-    """What has a registered name."""
-
-    @property
-    def name(self) -> str:
-        """Registered name."""
-
-
 class Learner(Protocol):
     """A method that learns by gradient descent: see `vid2vidmr.methods.neural.NeuralMethod`."""
 
@@ -33,8 +25,11 @@ class Learner(Protocol):
     init_sha256: str | None
 
     @property
-    def info(self) -> Named:
+    def info(self) -> Any:
         """What is known of the method before it runs."""
+
+    def require_init(self) -> None:
+        """Refuse to train from nothing what starts from a checkpoint."""
 
     def prepare(
         self, contract: FeatureContract, projection: tuple[np.ndarray, np.ndarray] | None

@@ -13,7 +13,6 @@ class TrainingLog:
 
     Parameters
     ----------
-    folder : Path
     done : int
         Steps that are done: what an earlier, killed process wrote of later ones is dropped by
         TensorBoard.

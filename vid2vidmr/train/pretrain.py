@@ -11,22 +11,20 @@ import json
 from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from vid2vidmr.contract import STEP_S, FeatureContract, FeatureSource
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.progress import is_main_process
+from vid2vidmr.train.config import TrainingConfig
+from vid2vidmr.train.learner import Learner
 from vid2vidmr.train.unlabelled import Videos
-
-if TYPE_CHECKING:
-    from vid2vidmr.train.config import TrainingConfig
-    from vid2vidmr.train.learner import Learner
 
 Level = Literal["features", "frames"]
 LONGEST_S = 300.0
@@ -75,11 +73,9 @@ def pretrain(
 
     Parameters
     ----------
-    method : Learner
-    videos : Videos
     folder : Path
-        Start from it with ``method.fit(train, val, folder, init)``, or load it to predict without
-        any labelled pair (zero-shot).
+        Start from it with ``method.fit(train, val, folder, init=...)``, or load it to predict
+        without any labelled pair (zero-shot).
     augmented : float
         Share of clips that are augmented, each in one way of ``method.config.augmentations``. The
         paper adds one augmented copy to each clip: 0.5. Without augmentation: 0.
@@ -102,29 +98,39 @@ def pretrain(
     _claim(folder, method, config, videos, level, clips_per_target)
     if (folder / "method.json").exists():
         return
-    chosen, held_out = split_videos(videos, 3 * config.clip_s[0], method.seed)
+    train, val = _clips(videos, config, method.seed, level, clips_per_target, folder)
+    if level == "frames":  # they are clips already, and augmented
+        config = replace(config, self_supervised=0.0, augmented=0.0)
+    method.config = config
+    fit(method, train, val, folder)
+
+
+def _clips(
+    videos: Videos,
+    config: TrainingConfig,
+    seed: int,
+    level: Level,
+    clips_per_target: int,
+    folder: Path,
+) -> tuple[PairSet, PairSet]:
+    """Pairs to learn from, and fixed ones of the videos held out."""
+    chosen, held_out = split_videos(videos, 3 * config.clip_s[0], seed)
     targets, val_targets = (target_table(videos, ids) for ids in (chosen, held_out))
     repeats = -(-VAL_PAIRS // len(val_targets))
     if level == "features":
         # Every row is a clip of its own: few videos still fill an epoch.
         targets = _repeated(targets, -(-(config.pairs_per_epoch or 1) // len(targets)))
-        train = PairSet(targets, "train", "pretraining", videos.features)
-        val_pairs = PairSet(_repeated(val_targets, repeats), "val", "pretraining", videos.features)
-        val = fixed_clips(val_pairs, config, method.seed)
-    else:
-        from vid2vidmr.train.frame_clips import encoded_clips
+        train = PairSet(targets, "train", features=videos.features)
+        val_pairs = PairSet(_repeated(val_targets, repeats), "val", features=videos.features)
+        return train, fixed_clips(val_pairs, config, seed)
+    from vid2vidmr.train.frame_clips import encoded_clips
 
-        repeats = min(repeats, 4 * clips_per_target)  # they have to be encoded
-        tables = [(targets, clips_per_target), (val_targets, repeats)]
-        (train_clips, val_clips), store = encoded_clips(
-            tables, videos, config, method.seed, folder / "clips"
-        )
-        features = JoinedFeatures(videos.features, store, store)
-        train = PairSet(train_clips, "train", "pretraining", features)
-        val = PairSet(val_clips, "val", "pretraining", features)
-        config = replace(config, self_supervised=0.0, augmented=0.0)  # the clips are both already
-    method.config = config
-    fit(method, train, val, folder)
+    repeats = min(repeats, 4 * clips_per_target)  # they have to be encoded
+    tables = [(targets, clips_per_target), (val_targets, repeats)]
+    (train_clips, val_clips), store = encoded_clips(tables, videos, config, seed, folder / "clips")
+    features = JoinedFeatures(videos.features, store, store)
+    train = PairSet(train_clips, "train", features=features)
+    return train, PairSet(val_clips, "val", features=features)
 
 
 def _repeated(table: pd.DataFrame, times: int) -> pd.DataFrame:
@@ -194,24 +200,9 @@ def target_table(videos: Videos, ids: Sequence[str]) -> pd.DataFrame:
     start = part * length[video]
     end = np.minimum(start + length[video], durations[video])
     name = np.array(ids, dtype=object)[video]
-    return pd.DataFrame(
-        {
-            "pair_id": [f"{v}@{s:g}" for v, s in zip(name, start, strict=True)],
-            "label": "",
-            "query_id": name,
-            "target_id": name,
-            "query_video": name,
-            "query_source": name,
-            "query_start_s": start,
-            "query_end_s": end,
-            "target_video": name,
-            "target_source": name,
-            "clip_start_s": start,
-            "clip_end_s": end,
-            "start_s": 0.0,
-            "end_s": end - start,
-        }
-    )
+    pair_ids = [f"{v}@{s:g}" for v, s in zip(name, start, strict=True)]
+    whole = start, end
+    return pair_table(pair_ids, name, name, query_s=whole, clip_s=whole, truth_s=(0.0, end - start))
 
 
 def fixed_clips(targets: PairSet, config: TrainingConfig, seed: int) -> PairSet:

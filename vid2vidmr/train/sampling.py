@@ -23,7 +23,6 @@ def epoch_batches(
         Length of every target; looked at only with `buckets`.
     count : int
         Pairs an epoch; the last batch has what is left.
-    batch_size, seed, epoch : int
     buckets : bool
         Put pairs of similar length into a batch, which saves padding: the shuffled pairs are sorted
         within windows of `WINDOW` batches, and the batches are shuffled again.

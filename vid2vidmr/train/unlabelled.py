@@ -25,7 +25,6 @@ class Videos:
 
     Attributes
     ----------
-    features : FeatureSource
     durations_s : mapping of str to float
         Video id to length in seconds.
     files : mapping of str to Path
@@ -106,7 +105,6 @@ def open_videos(where: str, out: Path, encoder: str | None, split: str | None) -
 
     Parameters
     ----------
-    where : str
     out : Path
         Where features of a folder of videos go.
     encoder : str, optional

@@ -12,11 +12,14 @@ everything is decoded from there on. The frames are the same either way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from itertools import count, groupby
+from math import ceil, floor
 from pathlib import Path
 from typing import Any
 
@@ -116,11 +119,51 @@ def open_video(path: str | Path) -> Iterator[Source]:
         yield Source(path, container, pictures[0])
 
 
-def frames_shown(source: Source, step: Fraction) -> Iterator[Timed]:
+@dataclass(frozen=True)
+class Samples:
+    """Times of samples: the multiples of `step`, and `others`, sorted, in seconds."""
+
+    step: Fraction
+    others: Sequence[Fraction] = ()
+
+    def on_screen(self, times: list[int], end: int, base: Fraction) -> list[int]:
+        """Which frames are on screen at a sample's time.
+
+        Parameters
+        ----------
+        times : list of int
+            When the frames appear, in ticks of `base` seconds, sorted.
+        end : int
+            When the last one disappears.
+        base : Fraction
+
+        Returns
+        -------
+        list of int
+            Places in `times`.
+        """
+        ticks, over = (self.step / base).as_integer_ratio()
+        first, last = (bisect_left(self.others, time * base) for time in (times[0], end))
+        others = [floor(other / base) for other in self.others[first:last]]
+        wanted = []
+        for i, (time, after) in enumerate(zip(times, [*times[1:], end], strict=True)):
+            sample = -(-time * over // ticks)  # the first one not before the frame
+            nth = bisect_left(others, time)
+            if sample * ticks < after * over or (nth < len(others) and others[nth] < after):
+                wanted.append(i)
+        return wanted
+
+    def __iter__(self) -> Iterator[Fraction]:
+        """Yield all of them in order, each once, without end."""
+        merged = heapq.merge((k * self.step for k in count()), self.others)
+        return (time for time, _ in groupby(merged))
+
+
+def frames_shown(source: Source, samples: Samples) -> Iterator[Timed]:
     """Yield (seconds after the first frame, frame), and keep `source.end` up to date.
 
-    All frames that are on screen at a multiple of `step` are among them, in the order in which
-    they are shown, and possibly others.
+    All frames that are on screen at a sample's time are among them, in the order in which they are
+    shown, and possibly others.
 
     Raises
     ------
@@ -128,7 +171,7 @@ def frames_shown(source: Source, step: Fraction) -> Iterator[Timed]:
         If the file is damaged, or ends before the length that its header announces.
     """
     try:
-        yield from _of_groups(source, _groups(source, _packets(source)), step)
+        yield from _of_groups(source, _groups(source, _packets(source)), samples)
     except av.FFmpegError:
         raise _broken(source) from None
 
@@ -206,22 +249,22 @@ def _apart(before: Packets, group: Packets) -> bool:
 
 
 def _of_groups(
-    source: Source, groups: Iterator[tuple[Packets, bool]], step: Fraction
+    source: Source, groups: Iterator[tuple[Packets, bool]], samples: Samples
 ) -> Iterator[Timed]:
     waiting: Packets = []
     for packets, alone in groups:
         if waiting:
-            yield from _of_group(source, waiting, step, until=packets[0].pts)
+            yield from _of_group(source, waiting, samples, until=packets[0].pts)
         waiting = packets if alone else []
         if not alone:
             yield from _decoded(source, packets)
     if waiting:
-        yield from _of_group(source, waiting, step)
+        yield from _of_group(source, waiting, samples)
     yield from _decoded(source, [None])
 
 
 def _of_group(
-    source: Source, packets: Packets, step: Fraction, until: int | None = None
+    source: Source, packets: Packets, samples: Samples, until: int | None = None
 ) -> Iterator[Timed]:
     """Frames of a group that stands by itself; `until` is when the next one is shown, ticks."""
     base = source.stream.time_base
@@ -233,7 +276,7 @@ def _of_group(
     source.end = shown[-1].pts * base - source.start + (source.seconds(shown[-1]) or source.frame_s)
     start = round(source.start / base)
     end = ceil(source.end / base) if until is None else until - start
-    wanted = _on_screen([packet.pts - start for packet in shown], end, step / base)
+    wanted = samples.on_screen([packet.pts - start for packet in shown], end, base)
     times = {shown[i].pts for i in wanted}
     if 2 * len(times) > len(shown):  # most are wanted: leave none out, and hold none back
         yield from _alone(source, packets, {packet.pts for packet in packets})
@@ -245,17 +288,6 @@ def _of_group(
         yield from _alone(source, packets, {packet.pts for packet in packets})
         return
     yield from frames
-
-
-def _on_screen(times: list[int], end: int, step: Fraction) -> list[int]:
-    """Which frames are on screen at a multiple of `step`; all in ticks, `end` is the last one's."""
-    ticks, over = step.as_integer_ratio()
-    first = [-(-time * over // ticks) for time in times]  # the first sample not before the frame
-    return [
-        i
-        for i, (sample, after) in enumerate(zip(first, [*times[1:], end], strict=True))
-        if sample * ticks < after * over
-    ]
 
 
 def _alone(source: Source, packets: Packets, wanted: set[int]) -> Iterator[Timed]:

@@ -9,7 +9,7 @@ is before the end of the last frame, so a video of duration d has ``ceil(d / ste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vid2vidmr.errors import VideoError
-from vid2vidmr.video.packets import frames_shown, open_video, read_packets
+from vid2vidmr.video.packets import Samples, frames_shown, open_video, read_packets
 
 if TYPE_CHECKING:
     import av
@@ -30,10 +30,14 @@ def sample_frames(
     path: str | Path,
     step_s: float = 2.0,
     *,
+    at_s: Iterable[float] = (),
     threads: int = 0,
     size: Callable[[int, int], tuple[int, int]] | None = None,
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield the frame on screen every `step_s` seconds, decoding as little as that takes.
+
+    Times are exact to the microsecond: 12.04 s is frame 301 of 25 a second, though the float lies
+    before it.
 
     Parameters
     ----------
@@ -41,6 +45,8 @@ def sample_frames(
         Any file FFmpeg reads.
     step_s : float
         Seconds between samples; the first is at 0.
+    at_s : iterable of float
+        Further times to sample; those after the end are left out.
     threads : int
         Decoding threads; 0 lets FFmpeg choose. The frames do not depend on it.
     size : callable, optional
@@ -50,7 +56,7 @@ def sample_frames(
     Yields
     ------
     t_s : float
-        Time of the sample.
+        Time of the sample; they rise, and a time that is asked for twice comes once.
     frame : ndarray, (height, width, 3) uint8
         RGB.
 
@@ -62,8 +68,9 @@ def sample_frames(
         yielded before is right, but it is not the whole video. (MPEG-TS announces no length: one
         that was cut is a shorter video.)
     """
-    step = Fraction(step_s)
-    k = 0
+    samples = Samples(Fraction(step_s), sorted(microseconds(time) for time in at_s))
+    times = iter(samples)
+    time = next(times)
     shown: av.VideoFrame | None = None
 
     def picture(frame: av.VideoFrame) -> np.ndarray:
@@ -75,16 +82,21 @@ def sample_frames(
     with open_video(path) as source:
         source.stream.codec_context.thread_count = threads
         source.stream.thread_type = "AUTO" if threads != 1 else "NONE"
-        for time, frame in frames_shown(source, step):
-            while shown is not None and k * step < time:
-                yield float(k * step), picture(shown)
-                k += 1
+        for start, frame in frames_shown(source, samples):
+            while shown is not None and time < start:
+                yield float(time), picture(shown)
+                time = next(times)
             shown = frame
         if shown is None:
             raise VideoError(f"{path} has a video stream without a single frame: replace the file.")
-        while k * step < source.end:
-            yield float(k * step), picture(shown)
-            k += 1
+        while time < source.end:
+            yield float(time), picture(shown)
+            time = next(times)
+
+
+def microseconds(seconds: float) -> Fraction:
+    """Seconds as a whole number of microseconds."""
+    return Fraction(round(seconds * 1_000_000), 1_000_000)
 
 
 def video_duration(path: str | Path) -> float:

@@ -175,6 +175,17 @@ def test_drop_dtw_is_the_cheapest_way(cost: np.ndarray, drop: float) -> None:
     assert soft == pytest.approx(value, abs=5e-2)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_a_pair_without_clips_has_value_and_gradient_zero(form: str) -> None:
+    cost = torch.rand(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    value, gradient = value_and_gradient(
+        form, cost, torch.tensor([5, 0, 0]), torch.tensor([4, 0, 2])
+    )
+    assert (value[1:] == 0).all()
+    assert (gradient[1:] == 0).all()
+    assert gradient[0].any()
+
+
 def test_percentile_ignores_padding() -> None:
     cost = torch.rand(2, 6, 4)
     cost[1, 3:] = torch.nan

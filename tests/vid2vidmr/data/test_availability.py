@@ -11,6 +11,7 @@ from mini_dataset import INFO
 
 from vid2vidmr.data.availability import read_manifest
 from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.data.write import write_dataset, write_videos
 from vid2vidmr.downloads.dataset import write_manifest
 from vid2vidmr.errors import DataError
@@ -104,22 +105,22 @@ def test_manifests_that_are_refused(tmp_path: Path) -> None:
 def test_pairs_need_both_videos(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path)
     manifest = read_manifest(write_manifest(dataset), dataset)
-    kept = manifest.restrict(dataset.pairs("test"))
+    kept = dataset.pairs("test").under("official", only=manifest)
     gone = {"test8": "target", "test9": "target", "test10": "query", "test11": "query"}
     assert set(dataset.pairs("test").table["query_video"]) - set(kept.table["query_video"]) == set(
         gone
     )
-    assert kept.protocol == f"official, only {manifest.subset}"
+    assert str(kept.protocol) == f"official, only {manifest.subset}"
     few = small_dataset(tmp_path / "few", here=1)
     manifest = read_manifest(write_manifest(few), few)
     with pytest.raises(DataError, match="None of the 12 test pairs has both videos"):
-        manifest.restrict(few.pairs("test"))
+        few.pairs("test").under("official", only=manifest)
 
 
 def predictions(dataset: Dataset, path: Path, protocol: str = "official") -> Path:
     header = PredictionHeader(
         method="centre", dataset=dataset.name, dataset_fingerprint=dataset.fingerprint,
-        split="test", protocol=protocol,
+        split="test", protocol=Protocol.parse(protocol),
     )  # fmt: skip
     made = [
         Prediction(pair_id=pair.pair_id, windows=((10.0, 10.0 + 5 * (i + 1), 1.0),))
@@ -134,9 +135,9 @@ def test_predictions_of_all_pairs_are_scored_on_the_subset(tmp_path: Path, proto
     dataset = small_dataset(tmp_path)
     manifest = read_manifest(write_manifest(dataset), dataset)
     path = predictions(dataset, tmp_path / "p.jsonl", protocol)
-    _, whole = evaluate_file(path, dataset)
-    header, part = evaluate_file(path, dataset, only=manifest)
-    assert header is not None and header.protocol == f"{protocol}, only {manifest.subset}"
+    whole = evaluate_file(path, dataset)[-1]
+    header, _, part = evaluate_file(path, dataset, only=manifest)
+    assert header is not None and str(header.protocol) == f"{protocol}, only {manifest.subset}"
     assert len(whole.per_pair) == 12 and 1 <= len(part.per_pair) < 12
     assert part.per_pair.equals(whole.per_pair.loc[part.per_pair.index])
     assert part.coverage == 1.0
@@ -165,7 +166,7 @@ def test_bench_and_evaluate_say_which_subset(cli, tmp_path: Path) -> None:  # ty
     assert ran.code == 0, ran.err
     results = json.loads(ran.out)["results"]
     named = {f"{p}, only {manifest.subset}" for p in ("official", "recropped")}
-    assert {r["protocol"] for r in results} == named
+    assert {r["header"]["protocol"] for r in results} == named
     assert {r["pairs"] for r in results} == {8}
     assert {r["pairs"] for r in json.loads(whole.out)["results"]} == {12}  # runs stay apart
     assert json.loads(cli(*bench, "--json").out)["results"] == json.loads(whole.out)["results"]
@@ -186,6 +187,6 @@ def test_bench_and_evaluate_say_which_subset(cli, tmp_path: Path) -> None:  # ty
     assert scored.code == 0, scored.err
     assert f"centre, official, only {manifest.subset}: 8 pairs" in scored.out
     result = read_json(full.with_suffix(f".{manifest.subset}.result.json"))
-    assert result["protocol"] == f"official, only {manifest.subset}"
+    assert result["header"]["protocol"] == f"official, only {manifest.subset}"
     assert result["pairs"] == 8
-    assert read_json(full.parent / "result.json")["protocol"] == "official"
+    assert read_json(full.parent / "result.json")["header"]["protocol"] == "official"

@@ -170,7 +170,7 @@ def test_a_killed_rebuild_is_no_data_set(tmp_path, monkeypatch):
     def killed(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("vid2vidmr.data.dataset.write_json", killed)
+    monkeypatch.setattr("vid2vidmr.data.write.write_json", killed)
     with pytest.raises(KeyboardInterrupt):
         write_dataset(tmp_path, INFO, **changed("moments", 0, "label", "jump"))
     with pytest.raises(DataError, match="not a built data set"):

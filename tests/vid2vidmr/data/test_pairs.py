@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import kstest
 from toy import CONTRACT
 
-from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import recrop_windows
+from vid2vidmr.data.pairs import PairSet, pair_table
+from vid2vidmr.data.protocols import WRONG_QUERIES, Protocol, recrop_windows
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.features.store import MemoryFeatures
 
@@ -41,27 +41,11 @@ def pair_set(rows: list[tuple[float, float, float]], labels: list[str] | None = 
     """Pairs of (start, end, duration) in targets that start at 7.5 s of their file."""
     start, end, duration = np.array(rows, dtype=float).reshape(-1, 3).T
     names = [f"{i}" for i in range(len(rows))]
-    return PairSet(
-        pd.DataFrame(
-            {
-                "pair_id": names,
-                "label": ["wave"] * len(rows) if labels is None else labels,
-                "query_id": names,
-                "target_id": names,
-                "query_video": names,
-                "query_source": names,
-                "query_start_s": 0.0,
-                "query_end_s": 5.0,
-                "target_video": names,
-                "target_source": names,
-                "clip_start_s": 7.5,
-                "clip_end_s": 7.5 + duration,
-                "start_s": start,
-                "end_s": end,
-            }
-        ),
-        "test",
-    )
+    table = pair_table(
+        names, names, names, query_s=(0.0, 5.0), clip_s=(7.5, 7.5 + duration), truth_s=(start, end),
+        label="wave" if labels is None else labels,
+    )  # fmt: skip
+    return PairSet(table, "test")
 
 
 def test_join():
@@ -118,10 +102,35 @@ def test_take():
 def test_protocols_by_name():
     pairs = pair_set([(40, 50, 200)])
     assert pairs.under("official") is pairs
-    assert pairs.under("recropped", 3).protocol == "recropped"
-    pd.testing.assert_frame_equal(pairs.under("recropped", 3).table, pairs.recropped(3).table)
-    with pytest.raises(UserError, match="expected one of official, recropped"):
-        pairs.under("cropped")
+    assert pairs.under("recropped", 3).protocol == Protocol("recropped", 3)
+    for text in ("cropped", "official, wrong", "official, only me", "recropped,wrong queries", ""):
+        with pytest.raises(UserError, match="expected one of official, recropped"):
+            pairs.under(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["official", "recropped", "recropped, wrong queries", "official, only 0a1b2c3d, wrong queries",
+     "official, wrong queries, only 0a1b2c3d"],
+)  # fmt: skip
+def test_texts_of_protocols(text):
+    protocol = Protocol.parse(text, 4)
+    assert (str(protocol), protocol.seed) == (text, 4)
+    assert protocol.slug == text.replace(", ", "-").replace(" ", "-")
+    assert (protocol.subset is None, protocol.is_wrong) == ("only" not in text, "wrong" in text)
+    assert protocol.right == Protocol.parse(text.replace(", wrong queries", ""), 4)
+
+
+def test_protocols_one_after_the_other():
+    pairs = pair_set([(40, 50, 200), (10, 50, 200)], ["a", "b"]).under("recropped", 7)
+    both = pairs.under(WRONG_QUERIES)
+    assert both.protocol == Protocol.parse("recropped, wrong queries", 7)
+    at_once = pair_set([(40, 50, 200), (10, 50, 200)], ["a", "b"]).under(both.protocol)
+    pd.testing.assert_frame_equal(at_once.table, both.table)
+    with pytest.raises(UserError, match="recropped already"):
+        pairs.under("recropped")
+    with pytest.raises(DataError, match="pass that manifest with --only-available"):
+        pairs.under("official, only 0a1b2c3d")
 
 
 @st.composite
@@ -137,7 +146,7 @@ def moments(draw):
 @given(rows=st.lists(moments(), min_size=1, max_size=8), seed=st.integers(0, 1000))
 def test_recropped_targets(rows, seed):
     pairs = pair_set(rows)
-    before, after = pairs.table, pairs.recropped(seed).table
+    before, after = pairs.table, pairs.under("recropped", seed).table
     moment = before["end_s"] - before["start_s"]
     cut = after["clip_start_s"] - before["clip_start_s"]
     length = after["clip_end_s"] - after["clip_start_s"]
@@ -166,16 +175,16 @@ def test_a_cut_depends_on_no_other_pair(rows, data):
     pairs = pair_set(rows)
     chosen = data.draw(st.permutations(range(len(rows))))
     chosen = np.array(chosen[: data.draw(st.integers(1, len(rows)))])
-    alone = pairs.take(chosen).recropped(5).table
-    together = pairs.recropped(5).take(chosen).table
+    alone = pairs.take(chosen).under("recropped", 5).table
+    together = pairs.under("recropped", 5).take(chosen).table
     pd.testing.assert_frame_equal(alone, together)
 
 
 def test_cuts_differ_by_seed_and_repeat():
     pairs = pair_set([(95, 105, 200)] * 50)
-    first = pairs.recropped(0).table["clip_start_s"]
-    assert first.tolist() == pairs.recropped(0).table["clip_start_s"].tolist()
-    assert (first != pairs.recropped(1).table["clip_start_s"]).mean() > 0.8
+    first = pairs.under("recropped", 0).table["clip_start_s"]
+    assert first.tolist() == pairs.under("recropped", 0).table["clip_start_s"].tolist()
+    assert (first != pairs.under("recropped", 1).table["clip_start_s"]).mean() > 0.8
     assert first.nunique() > 20  # and by pair
 
 
@@ -189,13 +198,13 @@ def test_cuts_differ_by_seed_and_repeat():
     ],
 )
 def test_the_moment_lies_anywhere_in_the_cut_where_there_is_room(start, end, duration, tolerance):
-    after = pair_set([(start, end, duration)] * 4000).recropped(0)
+    after = pair_set([(start, end, duration)] * 4000).under("recropped", 0)
     position = after.table["start_s"] / (after.durations_s - (end - start))
     assert kstest(position, "uniform").statistic < tolerance
 
 
 def test_length_of_the_cut_varies():
-    length = pair_set([(1990.0, 2010.0, 4000.0)] * 2000).recropped(0).durations_s
+    length = pair_set([(1990.0, 2010.0, 4000.0)] * 2000).under("recropped", 0).durations_s
     assert length.min() < 200
     assert length.max() > 3000
 
@@ -214,9 +223,9 @@ def test_wrong_queries_are_of_another_class(labels, seed):
     pairs = pair_set([(10, 20, 100)] * len(labels), labels)
     if 2 * max(Counter(labels).values()) > len(labels):
         with pytest.raises(UserError, match="one class has"):
-            pairs.wrong_queries(seed)
+            pairs.under("official, wrong queries", seed)
         return
-    wrong = pairs.wrong_queries(seed).table
+    wrong = pairs.under("official, wrong queries", seed).table
     label_of = dict(zip(pairs.table["query_id"], labels, strict=True))
     assert all(label_of[q] != own for q, own in zip(wrong["query_id"], labels, strict=True))
     # Every query is used once and stays whole; targets stay.
@@ -228,7 +237,9 @@ def test_wrong_queries_are_of_another_class(labels, seed):
 
 def test_wrong_queries_differ_by_seed():
     pairs = pair_set([(10, 20, 100)] * 40, list("abcd") * 10)
-    first, second = (pairs.wrong_queries(seed).table["query_id"].tolist() for seed in (0, 1))
+    first, second = (
+        pairs.under("official, wrong queries", seed).table["query_id"].tolist() for seed in (0, 1)
+    )
     assert first != second
-    assert first == pairs.wrong_queries(0).table["query_id"].tolist()
-    assert pairs.wrong_queries(0).protocol == "official, wrong queries"
+    assert first == pairs.under("official, wrong queries", 0).table["query_id"].tolist()
+    assert pairs.under(WRONG_QUERIES).protocol == Protocol(changes=("wrong queries",))

@@ -15,6 +15,7 @@ from baselines.qd_detr import QdDetr
 from baselines.univtg import UniVtg
 from vid2vidmr.contract import TEXT, UNKNOWN, FeatureContract
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, UserError
 from vid2vidmr.experiments.predict import presets_of
 from vid2vidmr.features.store import MemoryFeatures
@@ -65,7 +66,7 @@ def test_a_caption_is_found_by_the_moment_and_goes_where_its_query_goes() -> Non
     pairs = replace(captioned(toy_pairs(8)), query="text")
     assert [len(pairs.query_features(i)) for i in range(4)] == [2, 3, 4, 2]
     assert pairs.captions is not None
-    for other in (pairs.wrong_queries(), pairs.recropped().take(np.array([5, 2]))):
+    for other in (pairs.under(WRONG_QUERIES), pairs.under("recropped").take(np.array([5, 2]))):
         for i, query in enumerate(other.table["query_id"]):
             np.testing.assert_array_equal(other.query_features(i), pairs.captions.rows(query))
     with pytest.raises(FeatureError, match="no captions"):
@@ -178,7 +179,7 @@ def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Pa
     zero = UniVtg(UniVtg.presets["zero-shot+T"])
     with pytest.raises(UserError, match=r"import-checkpoint univtg FILE --out FOLDER.*--init"):
         zero.fit(pairs, pairs, tmp_path / "zero")
-    zero.fit(pairs, pairs, tmp_path / "zero", tmp_path / "first")
+    zero.fit(pairs, pairs, tmp_path / "zero", init=tmp_path / "first")
     assert zero.config == replace(UniVtg.presets["zero-shot+T"], d=16, heads=2, ff=16,
                                   encoder_layers=1)  # fmt: skip
     assert "val_mIoU" not in zero.provenance
@@ -197,12 +198,14 @@ def test_a_preset_that_needs_it_takes_its_sizes_from_the_checkpoint(tmp_path: Pa
     pairs = replace(pairs, features=MemoryFeatures(real, videos))
     for preset, contract in (("zero-shot+T", WORDS), ("finetuned+V", None)):
         config = replace(UniVtg.presets[preset], epochs=0)
-        UniVtg(config).fit(pairs, pairs, tmp_path / preset, tmp_path / "published")
+        UniVtg(config).fit(pairs, pairs, tmp_path / preset, init=tmp_path / "published")
         back = UniVtg.load(tmp_path / preset)
         assert (back.encoder_contract, back.caption_contract) == (real, contract)
     # Any other preset still refuses another architecture.
     with pytest.raises(DataError, match="d 16 instead of 1024"):
-        UniVtg(UniVtg.presets["trained+T"]).fit(pairs, pairs, tmp_path / "x", tmp_path / "first")
+        UniVtg(UniVtg.presets["trained+T"]).fit(
+            pairs, pairs, tmp_path / "x", init=tmp_path / "first"
+        )
 
 
 def test_files_are_no_captions() -> None:

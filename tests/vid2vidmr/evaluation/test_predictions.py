@@ -1,17 +1,20 @@
+import gzip
 import json
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.predictions import (
     PredictionHeader,
-    check_header,
     read_predictions,
     write_predictions,
 )
+from vid2vidmr.evaluation.results import predicted_pairs
 from vid2vidmr.records import Prediction
 
 HEADER = PredictionHeader(
@@ -25,8 +28,6 @@ HEADER = PredictionHeader(
     encoder="efficientnet-lite0",
 )
 DATASET = SimpleNamespace(name="minimatch", fingerprint="synthetic-0123")
-PAIRS = SimpleNamespace(split="test", protocol="official")
-RECROPPED = SimpleNamespace(split="test", protocol="recropped")
 
 finite = st.floats(-1e4, 1e4)
 
@@ -114,26 +115,40 @@ def test_missing_file(tmp_path):
         read_predictions(tmp_path / "none.jsonl")
 
 
-def test_header_of_the_same_pairs_is_accepted():
-    check_header(HEADER, DATASET, PAIRS, protocol_seed=5)  # the official protocol has no seed
-    check_header(
-        HEADER.model_copy(update={"protocol": "recropped", "protocol_seed": 5}),
-        DATASET,
-        RECROPPED,
-        protocol_seed=5,
-    )
+def test_compressed_files_are_the_same_each_time(tmp_path):
+    path, plain = tmp_path / "p.jsonl.gz", tmp_path / "p.jsonl"
+    found = []
+    for _ in range(2):
+        write_predictions(path, HEADER, [Prediction(pair_id="x", windows=((1, 2, 0.5),))])
+        found.append(path.read_bytes())
+    write_predictions(plain, *read_predictions(path))
+    assert found[0] == found[1]
+    assert gzip.decompress(found[0]) == plain.read_bytes()
+    path.write_bytes(found[0][:-9])
+    with pytest.raises(DataError, match="is damaged after line"):
+        read_predictions(path)
+
+
+@pytest.mark.parametrize("protocol", ["official", "recropped, wrong queries"])
+def test_protocols_stand_in_files_as_text_and_seed(protocol):
+    made_for = Protocol.parse(protocol, 5)
+    header = HEADER.model_copy(update={"protocol": made_for})
+    written = header.model_dump(mode="json")
+    assert list(written)[6:9] == ["split", "protocol", "protocol_seed"]
+    assert (written["protocol"], written["protocol_seed"]) == (protocol, 5)
+    assert PredictionHeader.model_validate(written) == header
+    for wrong in ({"protocol": "cropped"}, {"protocol": 3}, {"protocol_seed": "x"}):
+        with pytest.raises(ValidationError, match="protocol"):
+            PredictionHeader.model_validate(written | wrong)
 
 
 @pytest.mark.parametrize(
-    ("change", "pairs", "message"),
+    ("change", "message"),
     [
-        ({"dataset": "sportsmoments"}, PAIRS, "data set 'sportsmoments'.*'minimatch'"),
-        ({"dataset_fingerprint": "f00"}, PAIRS, "fingerprint 'f00'"),
-        ({"split": "val"}, PAIRS, "split 'val'"),
-        ({}, RECROPPED, "protocol 'official'.*'recropped'"),
-        ({"protocol": "recropped", "protocol_seed": 1}, RECROPPED, "protocol seed 1"),
+        ({"dataset": "sportsmoments"}, "data set 'sportsmoments'.*'minimatch'"),
+        ({"dataset_fingerprint": "f00"}, "fingerprint 'f00'"),
     ],
 )
-def test_header_of_other_pairs_is_refused(change, pairs, message):
+def test_predictions_for_another_data_set_are_refused(change, message):
     with pytest.raises(DataError, match=message):
-        check_header(HEADER.model_copy(update=change), DATASET, pairs)
+        predicted_pairs(HEADER.model_copy(update=change), DATASET)

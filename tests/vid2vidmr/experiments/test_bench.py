@@ -16,7 +16,7 @@ from mini_dataset import mini_dataset
 from vid2vidmr import registry
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.experiments.bench import BIAS_ROWS, bench
+from vid2vidmr.experiments.bench import bench, bias_rows
 from vid2vidmr.experiments.run import Setting
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
@@ -91,12 +91,12 @@ def files(folder: Path) -> dict[str, Any]:
 def test_trained_methods_run_all_seeds_and_others_one(dataset: Dataset, tmp_path: Path) -> None:
     scored, failures = bench(dataset, ["wobble", "dtw-match"], runs=tmp_path, seeds=(0, 1, 2))
     assert not failures
-    ran = {(run.result.method, run.result.seed) for run in scored}
+    ran = {(run.result.header.method, run.result.header.seed) for run in scored}
     assert ran == {("wobble", 0), ("wobble", 1), ("wobble", 2), ("dtw-match", 0)} | {
-        (name, 0) for name in BIAS_ROWS
+        (name, 0) for name in bias_rows()
     }
     assert FITS == [("train", 0), ("train", 1), ("train", 2)]
-    assert {run.result.protocol for run in scored} == {"official", "recropped"}
+    assert {str(run.result.header.protocol) for run in scored} == {"official", "recropped"}
 
 
 def test_bias_rows_look_at_no_features_and_have_no_sensitivity(
@@ -104,8 +104,8 @@ def test_bias_rows_look_at_no_features_and_have_no_sensitivity(
 ) -> None:
     scored, _ = bench(dataset, ["wobble"], runs=tmp_path)
     for run in scored:
-        bias = run.result.method in BIAS_ROWS
-        assert (run.result.encoder is None) == bias
+        bias = run.result.header.method in bias_rows()
+        assert (run.result.header.encoder is None) == bias
         assert (run.wrong is None) == bias
 
 
@@ -134,10 +134,10 @@ def test_what_is_missing_is_made_again_and_the_same(dataset: Dataset, tmp_path: 
 
 
 def test_another_preset_is_another_run(dataset: Dataset, tmp_path: Path) -> None:
-    small, _ = bench(dataset, ["wobble"], runs=tmp_path, preset="small")
-    paper, _ = bench(dataset, ["wobble"], runs=tmp_path, preset="paper")
+    small, _ = bench(dataset, ["wobble"], runs=tmp_path, seeds=1, preset="small")
+    paper, _ = bench(dataset, ["wobble"], runs=tmp_path, seeds=1, preset="paper")
     assert FITS == [("train", 0), ("train", 0)]
-    assert small[0].result.preset == "small" and paper[0].result.preset == "paper"
+    assert small[0].result.header.preset == "small" and paper[0].result.header.preset == "paper"
     assert small[0].result.metrics != paper[0].result.metrics
 
 
@@ -181,18 +181,18 @@ def test_without_videos_the_bias_rows_are_shown_all_the_same(
     dataset = mini_dataset(tmp_path / "mini", {"a": None, "b": None, "c": None})
     scored, failures = bench(dataset, ["wobble"], runs=tmp_path / "runs")
     assert {failure.method for failure in failures} >= {"wobble"}
-    assert {run.result.method for run in scored} == {"random", "whole-video"}
+    assert {run.result.header.method for run in scored} == {"random", "whole-video"}
     # mini has test pairs only: what must be fitted says so instead of looking at test.
     assert {failure.method for failure in failures} == {"wobble", "centre", "prior"}
 
 
 def test_results_name_their_predictions(dataset: Dataset, tmp_path: Path) -> None:
-    bench(dataset, ["wobble"], runs=tmp_path)
+    bench(dataset, ["wobble"], runs=tmp_path, seeds=1)
     (path,) = tmp_path.glob("wobble/*/official/result.json")
     result = json.loads(path.read_text())
-    assert result["dataset_fingerprint"] == dataset.fingerprint
-    assert result["versions"]["numpy"] == np.__version__
+    assert result["header"]["dataset_fingerprint"] == dataset.fingerprint
+    assert result["predicted_with"]["versions"]["numpy"] == np.__version__
     (path.parent / result["predictions"]).write_text("{}")
-    scored, failures = bench(dataset, ["wobble"], runs=tmp_path)
+    scored, failures = bench(dataset, ["wobble"], runs=tmp_path, seeds=1)
     assert "does not belong to" in str(failures[0].error)
-    assert {run.result.method for run in scored} == set(BIAS_ROWS)
+    assert {run.result.header.method for run in scored} == set(bias_rows())

@@ -41,7 +41,7 @@ def dataset(tiny: Path, hub: LocalHub, monkeypatch: pytest.MonkeyPatch, tmp_path
     for name, config in with_variants({"paper": TINY, "small": TINY}).items():
         monkeypatch.setitem(UniVtg.presets, name, config)  # type: ignore[index]
     # In this process: starting others takes longer than all of the training.
-    monkeypatch.setattr(bench_module, "fit_side_by_side", lambda runs, folder: {})
+    monkeypatch.setattr(bench_module, "fit_all", lambda runs, folder: {})
     return load_dataset(shutil.copytree(tiny, tmp_path / "copy"))
 
 
@@ -87,7 +87,9 @@ def test_all_variants_come_to_one_table(cli: Cli, dataset: Dataset, tmp_path: Pa
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
     assert found["failures"] == []
-    results = {r["preset"]: r for r in found["results"] if r["method"] == "univtg"}
+    results = {
+        r["header"]["preset"]: r for r in found["results"] if r["header"]["method"] == "univtg"
+    }
     assert list(results) == presets == [
         "paper", "trained+V", "finetuned+V", "zero-shot+T", "trained+T", "finetuned+T",
         "middle-frame",
@@ -136,13 +138,13 @@ def test_presets_that_share_a_config_are_trained_once(
 
         def fitted(self) -> None: ...
 
-    def side_by_side(jobs: dict[Any, Any], asked: int) -> dict[Any, Exception]:
+    def run_all(jobs: dict[Any, Any], asked: int) -> dict[Any, Exception]:
         assert len(jobs) == asked == 2
         return {key: UserError("by design") for key in jobs if key[1] == 1}
 
-    monkeypatch.setattr(parallel, "side_by_side", side_by_side)
+    monkeypatch.setattr(parallel, "run_all", run_all)
     runs: Any = {(name, seed): Same() for name in ("paper", "trained+V") for seed in (0, 1)}
-    assert parallel.fit_side_by_side(runs, tmp_path).keys() == {("paper", 1), ("trained+V", 1)}
+    assert parallel.fit_all(runs, tmp_path).keys() == {("paper", 1), ("trained+V", 1)}
 
 
 def test_a_preset_that_is_not_there_is_refused_for_any_method(cli: Cli, tiny: Path) -> None:

@@ -228,7 +228,7 @@ def test_what_is_made_from_simulated_features_says_so(
         assert {row["simulated"] for row in csv.DictReader(file)} == {"True"}
     results = [read_result(path) for path in runs.rglob("result.json")]
     # Bias rows look at no features: their numbers are those of the real annotations.
-    assert all(result.simulated == (result.kind != "bias") for result in results)
+    assert all(result.header.simulated == (result.kind != "bias") for result in results)
     (header, *_) = next(runs.rglob("dtw-match/**/predictions.jsonl")).read_text().splitlines()
     assert json.loads(header)["header"]["simulated"] is True
 
@@ -237,4 +237,4 @@ def test_real_features_are_not_marked(tiny: Path, tmp_path: Path, cli: Callable[
     ran = cli("bench", "--dataset", "minimatch", "--methods", "dtw-match", "--out", tmp_path / "r")
     assert ran.code == 0, ran.err
     assert "simulated" not in ran.out
-    assert not any(read_result(p).simulated for p in (tmp_path / "r").rglob("result.json"))
+    assert not any(read_result(p).header.simulated for p in (tmp_path / "r").rglob("result.json"))

@@ -8,24 +8,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vid2vidmr.nn import (
-    MLP,
-    ConvHead,
-    Decoder,
-    DropPath,
-    Encoder,
-    LearnedPosition,
-    Projection,
-    WeightedPool,
-    normalise,
-    sine_position,
-    with_endpoints,
-    xavier_init,
-)
-from vid2vidmr.nn.clips import ClipTargets, clips_ending_in, saliency_contrasts
+from vid2vidmr.nn.clips import ClipTargets, WeightedPool, clips_ending_in, saliency_contrasts
+from vid2vidmr.nn.heads import MLP, ConvHead
 from vid2vidmr.nn.matcher import match, set_losses
+from vid2vidmr.nn.positions import LearnedPosition, sine_position
+from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
 from vid2vidmr.nn.saliency import ClipDraw, clips_inside, draw_clips, margin_loss
 from vid2vidmr.nn.spans import span_giou, span_iou, to_centre_width, to_start_end
+from vid2vidmr.nn.transformer import Decoder, DropPath, Encoder, xavier_init
 
 LENGTHS = (9, 4, 1)
 D = 16

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from vid2vidmr.nn import sine_position
 from vid2vidmr.nn.cross_attention import Attention, CrossEncoder, blocked_keys
 from vid2vidmr.nn.dab import DabDecoder, inverse_sigmoid, sine_embedding
+from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.saliency import negative_pair_loss, rank_loss
 
 LENGTHS = (9, 4, 1)

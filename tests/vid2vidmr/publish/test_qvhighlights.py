@@ -40,7 +40,7 @@ def test_pairs_that_share_a_query_keep_distinct_ids(tmp_path):
 
 
 def test_windows_move_with_the_cut(tmp_path):
-    pairs = toy_pairs(20).recropped(1)
+    pairs = toy_pairs(20).under("recropped", 1)
     export_qvhighlights(pairs, tmp_path / "train.jsonl")
     rows = read(tmp_path / "train.jsonl")
     assert any(row["duration"] < 40 for row in rows)

@@ -13,9 +13,12 @@ from rich.console import Console
 from toy import toy_pairs
 
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.evaluation import evaluate
+from vid2vidmr.evaluation.predictions import PredictionHeader
+from vid2vidmr.evaluation.results import Result, scores_of
 from vid2vidmr.experiments.run import Scored
-from vid2vidmr.records import Interval, Prediction, Result
+from vid2vidmr.records import Interval, Prediction
 from vid2vidmr.tables import (
     Row,
     Table,
@@ -43,14 +46,15 @@ def predictions(pairs: PairSet, spread_s: float, seed: int) -> list[Prediction]:
 def scored(
     method: str, kind: str, spread_s: float, seed: int, protocol: str, *, pairs: PairSet = PAIRS
 ) -> Scored:
-    evaluation = evaluate(pairs, predictions(pairs, spread_s, seed), resamples=200)
-    wrong = evaluate(pairs, predictions(pairs, 30.0, seed), resamples=200)
+    evaluation = evaluate(predictions(pairs, spread_s, seed), pairs, resamples=200)
+    wrong = evaluate(predictions(pairs, 30.0, seed), pairs, resamples=200)
+    header = PredictionHeader(
+        method=method, preset="small", seed=seed, dataset="mini", dataset_fingerprint="synthetic-0",
+        split="test", protocol=Protocol(protocol), encoder=None if kind == "bias" else "toy",
+    )  # fmt: skip
     result = Result(
-        method=method, kind=kind, preset="small", config={}, seed=seed, dataset="mini",
-        dataset_fingerprint="synthetic-0", split="test", protocol=protocol,
-        encoder=None if kind == "bias" else "toy", pairs=len(pairs), coverage=evaluation.coverage,
-        invalid=evaluation.invalid, metrics=evaluation.metrics, predictions="predictions.jsonl",
-        predictions_sha256="0", versions={}, commit=None, hardware="none", time_s={},
+        header=header, kind=kind, **scores_of(evaluation),
+        predictions="predictions.jsonl", predictions_sha256="0",
     )  # fmt: skip
     return Scored(result, evaluation, None if kind == "bias" else wrong)
 
@@ -179,7 +183,7 @@ def test_latex_columns_match_and_signs_are_escaped(table: Table) -> None:
 def test_low_coverage_is_said(tmp_path: Path) -> None:
     dataset = mini_dataset(tmp_path, {"a": None, "b": None})
     run = scored("random", "bias", 5.0, 0, "official")
-    half = evaluate(PAIRS, predictions(PAIRS, 5.0, 0)[:30], resamples=0)
+    half = evaluate(predictions(PAIRS, 5.0, 0)[:30], PAIRS, resamples=0)
     result = run.result.model_copy(update={"coverage": half.coverage})
     table = summarise(dataset, [Scored(result, half, None)])
     assert any("random 50.0 %" in note for note in table.notes)
@@ -189,7 +193,7 @@ def test_a_table_of_bias_rows_alone_is_written(tmp_path: Path) -> None:
     dataset = mini_dataset(tmp_path / "mini", {"a": None, "b": None})
     table = summarise(dataset, [scored("random", "bias", 5.0, 0, "official")])
     assert table.verdicts[0].startswith("official: best bias row random")
-    for path in write_tables(table, tmp_path):
+    for path in write_tables(table, tmp_path / "table"):
         assert path.stat().st_size > 0
     Console(file=io.StringIO(), width=80).print(to_rich(table, 80))
 

@@ -18,7 +18,7 @@ from toy_network import ToyNetwork
 from baselines.matr import Matr
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_sha256
-from vid2vidmr.train import trainer as training
+from vid2vidmr.train import loop as training
 
 SMALL = ToyNetwork.presets["small"]
 TESTS = Path(__file__).parents[2]
@@ -66,7 +66,7 @@ def test_micro_batches_have_the_gradient_of_the_whole_batch(tmp_path: Path) -> N
 LAUNCHED = """
 import sys
 from pathlib import Path
-from test_training_engine import MATR, trained
+from test_engine import MATR, trained
 from baselines.matr import Matr
 trained(Path(sys.argv[1]), MATR, Matr, log=True)
 """
@@ -131,7 +131,7 @@ def test_checkpoint_is_the_best_by_val_and_patience_ends_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scores = iter([0.1, 0.3, 0.2, 0.25, 0.9])
-    monkeypatch.setattr(training._Trainer, "validate", lambda self: next(scores))
+    monkeypatch.setattr(training.Loop, "validate", lambda self: next(scores))
     trained(tmp_path / "long", replace(SMALL, epochs=5, patience=2))
     assert next(scores) == 0.9  # two epochs without a better score: the fifth is not trained
     scores = iter([0.1, 0.3])
@@ -146,7 +146,7 @@ def test_state_of_another_run_is_refused(tmp_path: Path, monkeypatch: pytest.Mon
         raise KeyboardInterrupt
 
     monkeypatch.setattr(training, "SAVE_EVERY_S", 0.0)
-    monkeypatch.setattr(training._Trainer, "validate", stopped)
+    monkeypatch.setattr(training.Loop, "validate", stopped)
     with pytest.raises(KeyboardInterrupt):
         trained(tmp_path)
     with pytest.raises(UserError, match="another config, seed or data"):
@@ -159,8 +159,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from test_training_engine import SMALL, trained
-from vid2vidmr import training
+from test_engine import SMALL, trained
+from vid2vidmr.train import loop as training
 
 training.SAVE_EVERY_S = 0.0
 CONFIG = replace(

@@ -71,7 +71,7 @@ def test_zero_shot_learned_to_find_slowed_clips_of_videos_it_never_saw(tmp_path:
         config = replace(slow, epochs=6 if rate else 1, learning_rate=rate)
         pretrain(Matr(config), memory_videos(20), tmp_path / name, augmented=1.0)
         predictions = list(v.load_method("matr", tmp_path / name).predict(unseen))
-        scores[name] = evaluate(unseen, predictions).metrics["mIoU"].value
+        scores[name] = evaluate(predictions, unseen).metrics["mIoU"].value
     assert scores["untrained"] < 98.5 < 99.5 < scores["learned"]
 
 
@@ -94,7 +94,7 @@ def test_training_starts_from_the_weights_and_the_projection(tmp_path: Path) -> 
     start = Matr.load(tmp_path / "pretrained")
     frozen = replace(SMALL, epochs=1, learning_rate=0.0, weight_decay=0.0)
     train, val = toy_pairs(16), toy_pairs(4)
-    Matr(frozen).fit(train, val, tmp_path / "same", tmp_path / "pretrained")
+    Matr(frozen).fit(train, val, tmp_path / "same", init=tmp_path / "pretrained")
     same = Matr.load(tmp_path / "same")
     assert same.init_sha256 == weights(tmp_path / "pretrained")
     assert start.model is not None and same.model is not None
@@ -102,7 +102,7 @@ def test_training_starts_from_the_weights_and_the_projection(tmp_path: Path) -> 
         np.testing.assert_array_equal(value.numpy(), same.model.state_dict()[key].numpy(), key)
     assert start.projection is not None and same.projection is not None
     np.testing.assert_array_equal(start.projection[1], same.projection[1])
-    Matr(SMALL).fit(train, val, tmp_path / "from", tmp_path / "pretrained")
+    Matr(SMALL).fit(train, val, tmp_path / "from", init=tmp_path / "pretrained")
     Matr(SMALL).fit(train, val, tmp_path / "nothing")
     assert weights(tmp_path / "from") != weights(tmp_path / "nothing")
 
@@ -113,7 +113,7 @@ def test_another_architecture_is_refused(tmp_path: Path, change: dict[str, objec
     ((name, value),) = change.items()
     with pytest.raises(DataError, match=rf"{name} .* instead of {value}") as refused:
         Matr(replace(SMALL, **change)).fit(
-            toy_pairs(8), toy_pairs(4), tmp_path / "out", tmp_path / "pretrained"
+            toy_pairs(8), toy_pairs(4), tmp_path / "out", init=tmp_path / "pretrained"
         )
     assert "\n" not in str(refused.value)
 

@@ -9,8 +9,8 @@ import pytest
 from coded_video import constant_rate, write_video
 
 from vid2vidmr.video import packets as decode
-from vid2vidmr.video.packets import frames_shown, open_video
-from vid2vidmr.video.sample import sample_frames
+from vid2vidmr.video.packets import Samples, frames_shown, open_video
+from vid2vidmr.video.sample import microseconds, sample_frames
 
 X264 = {"preset": "medium", "threads": "1"}
 
@@ -26,7 +26,7 @@ def moving(count: int, seed: int = 0):
         yield frame
 
 
-def reference(path, step_s=2.0):
+def reference(path, step_s=2.0, at_s=()):
     """Decode everything, and pick by the rule."""
     with av.open(str(path)) as container:
         frames = [
@@ -35,16 +35,18 @@ def reference(path, step_s=2.0):
         ]
     start = frames[0][0]
     times = [time - start for time, _ in frames]
-    k, found, step = 0, [], Fraction(step_s)
-    while k * step <= times[-1]:
-        found.append(frames[max(i for i, time in enumerate(times) if time <= k * step)][1])
-        k += 1
-    return found
+    step = Fraction(step_s)
+    wanted = {k * step for k in range(int(times[-1] / step) + 1)} | {microseconds(t) for t in at_s}
+    return [
+        frames[max(i for i, time in enumerate(times) if time <= sample)][1]
+        for sample in sorted(wanted)
+        if sample <= times[-1]
+    ]
 
 
-def check(path, step_s=2.0):
-    expected = reference(path, step_s)
-    found = [frame for _, frame in sample_frames(path, step_s, threads=1)]
+def check(path, step_s=2.0, at_s=()):
+    expected = reference(path, step_s, at_s)
+    found = [frame for _, frame in sample_frames(path, step_s, at_s=at_s, threads=1)]
     assert len(found) in (len(expected), len(expected) + 1)  # a last frame may last past a sample
     for one, other in zip(found, expected, strict=False):
         np.testing.assert_array_equal(one, other)
@@ -65,7 +67,7 @@ def decoded(monkeypatch):
     def run(path, step_s=2.0):
         counts.append(0)
         with open_video(path) as source:
-            passed = len(list(frames_shown(source, Fraction(step_s))))
+            passed = len(list(frames_shown(source, Samples(Fraction(step_s)))))
         return counts[-1], passed
 
     return run
@@ -106,6 +108,7 @@ def test_frames_are_those_of_a_full_decode(tmp_path, codec, suffix, options, cap
     capfd.readouterr()  # encoders talk
     check(path)
     check(path, 0.5)
+    check(path, at_s=(0.04, 3.2, 5.2, 2.0, 7.12, 3.2, 99.0))
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])

@@ -118,7 +118,6 @@ def with_total(
     ----------
     losses : dict of scalar Tensor
         Those of `set_prediction`, ``loss_saliency`` and the method's own.
-    config : DetrConfig
     **weights : float
         Of the method's own losses, with or without the suffix of a layer.
     """

@@ -44,9 +44,8 @@ class DetrModel(nn.Module):
 
     Parameters
     ----------
-    config : DetrConfig
-    target_dim, query_dim : int
-        Row lengths of the inputs of `outputs`: the target's include two temporal endpoints.
+    dim : int
+        Length of a feature; the target's rows have two temporal endpoints beside.
 
     Raises
     ------
@@ -54,7 +53,7 @@ class DetrModel(nn.Module):
         If queries may be longer than the table of their positions.
     """
 
-    def __init__(self, config: DetrConfig, target_dim: int, query_dim: int) -> None:
+    def __init__(self, config: DetrConfig, dim: int) -> None:
         super().__init__()
         if config.query_positions and config.max_query > config.position_table:
             raise UserError(
@@ -63,8 +62,8 @@ class DetrModel(nn.Module):
             )
         self.config: Any = config  # of the subclass's own type
         c = config
-        self.input_vid_proj = Projection(target_dim, c.d, c.input_layers, c.input_dropout)
-        self.input_txt_proj = Projection(query_dim, c.d, c.input_layers, c.input_dropout)
+        self.input_vid_proj = Projection(dim + 2, c.d, c.input_layers, c.input_dropout)
+        self.input_txt_proj = Projection(dim, c.d, c.input_layers, c.input_dropout)
         self.txt_position_embed = LearnedPosition(c.position_table, c.d, c.input_dropout)
 
     @abstractmethod
@@ -108,12 +107,11 @@ class DabDetrModel(DetrModel):
     def __init__(
         self,
         config: DetrConfig,
-        target_dim: int,
-        query_dim: int,
+        dim: int,
         blocks: Mapping[str, nn.Module],
         drop_path: float = 0.0,
     ) -> None:
-        super().__init__(config, target_dim, query_dim)
+        super().__init__(config, dim)
         c = config
         decoder = DabDecoder(c.decoder_layers, c.d, c.heads, c.ff, c.dropout, "prelu", drop_path)
         self.transformer = nn.ModuleDict({**blocks, "decoder": decoder})

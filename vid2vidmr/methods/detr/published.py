@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from vid2vidmr.methods.detr.config import DetrConfig
-from vid2vidmr.methods.published import require_options
+from vid2vidmr.methods.published import common_fields, require_options
 
 
 def count_layers(weights: Mapping[str, Tensor], block: str) -> int:
@@ -30,17 +30,11 @@ def published_fields(weights: Mapping[str, Tensor], options: Mapping[str, Any]) 
         Names an option or a weight that is missing.
     """
     require_options(options, pre_norm=False, position_embedding="sine", span_loss_type="l1")
-    nms = options.get("nms_thd", -1)  # negative is none
     return {
-        "d": options["hidden_dim"],
-        "heads": options["nheads"],
-        "ff": options["dim_feedforward"],
-        "encoder_layers": options["enc_layers"],
+        **common_fields(options, DetrConfig.nms),
         "decoder_layers": options["dec_layers"],
         "input_layers": options["n_input_proj"],
         "queries": options["num_queries"],
-        "dropout": options["dropout"],
-        "input_dropout": options["input_dropout"],
         "max_target": options["max_v_l"],
         "max_query": options["max_q_l"],
         "query_positions": options["use_txt_pos"],
@@ -50,5 +44,4 @@ def published_fields(weights: Mapping[str, Tensor], options: Mapping[str, Any]) 
         "weight_label": options["label_loss_coef"],
         "weight_saliency": options["lw_saliency"],
         "background": options["eos_coef"],
-        "nms": nms if nms >= 0 else DetrConfig.nms,
     }

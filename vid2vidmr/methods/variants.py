@@ -1,7 +1,4 @@
-"""What an ablation is: a table of a paper as variants of a method's config.
-
-A method names its tables in `Method.ablations`; `vid2vidmr.experiments.ablate` runs them.
-"""
+"""Variants of a method's config that make up a table of its paper, see `Method.ablations`."""
 
 from __future__ import annotations
 
@@ -16,7 +13,6 @@ class Variant:
 
     Attributes
     ----------
-    name : str
     changes : mapping
         Fields of the config that it is trained with.
     decoding : mapping
@@ -42,10 +38,11 @@ class Ablation:
 
     Attributes
     ----------
-    title : str
     report, table : str
         Registered report of the paper (entry points ``vid2vidmr.reports``), and the table's name in
         it.
+    reported : mapping of str to str
+        Data sets of the paper, as rows of the report name them, to the headings of their columns.
     preset : str
         What the variants change, if nobody says otherwise.
     variants : tuple of Variant
@@ -55,5 +52,6 @@ class Ablation:
     title: str
     report: str
     table: str
+    reported: Mapping[str, str]
     preset: str
     variants: tuple[Variant, ...]

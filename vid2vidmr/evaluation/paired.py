@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +23,6 @@ class SeedSummary(Record):
         Mean over the seeds. Its interval is the sampling error: what other videos would change.
     seed_sd : float or None
         Standard deviation between seeds: what another seed would change. None for one seed.
-    seeds : int
     """
 
     mean: Interval
@@ -63,15 +63,21 @@ def same_pairs(
     return values
 
 
-def _intervals(
-    over: Evaluation, values: np.ndarray, resamples: int, seed: int, *, signed: bool = False
+def pair_intervals(
+    over: Evaluation,
+    names: Iterable[Any],
+    values: np.ndarray,
+    resamples: int,
+    *,
+    signed: bool = False,
 ) -> dict[str, Interval]:
-    names, clusters = list(over.per_pair.columns), (over.query_clusters, over.target_clusters)
-    return intervals(names, values, *clusters, resamples, seed, signed=signed)
+    """Means of numbers a pair, (P, C), with intervals, see `intervals`; `over` has the videos."""
+    clusters = over.query_clusters, over.target_clusters
+    return intervals(list(names), values, *clusters, resamples, signed=signed)
 
 
 def paired_difference(
-    first: Evaluation, second: Evaluation, *, resamples: int = 1000, seed: int = 0
+    first: Evaluation, second: Evaluation, *, resamples: int = 1000
 ) -> dict[str, Interval]:
     """Every metric of `first` minus that of `second`, in percentage points.
 
@@ -84,12 +90,10 @@ def paired_difference(
         If they were not scored on the same pairs.
     """
     a, b = same_pairs([first, second])
-    return _intervals(first, a - b, resamples, seed, signed=True)
+    return pair_intervals(first, first.per_pair.columns, a - b, resamples, signed=True)
 
 
-def query_sensitivity(
-    right: Evaluation, wrong: Evaluation, *, resamples: int = 1000, seed: int = 0
-) -> Interval:
+def query_sensitivity(right: Evaluation, wrong: Evaluation, *, resamples: int = 1000) -> Interval:
     """Drop in mIoU when every query is replaced by one of another class, percentage points.
 
     A method that uses its query loses most of its score, a position prior loses nothing.
@@ -97,9 +101,9 @@ def query_sensitivity(
     Parameters
     ----------
     right, wrong : Evaluation
-        The same method on `pairs` and on ``pairs.wrong_queries()``.
+        The same method on `pairs` and on ``pairs.under(WRONG_QUERIES)``.
     """
-    return paired_difference(right, wrong, resamples=resamples, seed=seed)["mIoU"]
+    return paired_difference(right, wrong, resamples=resamples)["mIoU"]
 
 
 def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
@@ -111,7 +115,7 @@ def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def combine_seeds(
-    evaluations: Sequence[Evaluation], *, resamples: int = 1000, seed: int = 0
+    evaluations: Sequence[Evaluation], *, resamples: int = 1000
 ) -> dict[str, SeedSummary]:
     """Mean and spread of every metric over the seeds of one method.
 
@@ -123,7 +127,8 @@ def combine_seeds(
     if not evaluations:
         raise DataError("There are no runs to combine: expected at least one seed.")
     values = np.stack(same_pairs(evaluations))  # (seeds, pairs, metrics)
-    means = _intervals(evaluations[0], values.mean(axis=0), resamples, seed)
+    first = evaluations[0]
+    means = pair_intervals(first, first.per_pair.columns, values.mean(axis=0), resamples)
     spread = values.mean(axis=1).std(axis=0, ddof=1) if len(values) > 1 else None
     return {
         name: SeedSummary(

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from baselines.matr.config import PRESETS, MatrConfig
-from vid2vidmr.methods.published import clip_options, require_options
+from vid2vidmr.methods.published import clip_fields, require_options
 
 UNUSED = (
     "transformer.decoder.",
@@ -38,7 +38,7 @@ def read(
         span_loss_type="l1",
     )
     preset = PRESETS["released"]
-    config = replace(preset, **clip_options(options, preset.nms))
+    config = replace(preset, **clip_fields(options, preset.nms))
     dim = len(weights["input_txt_proj.0.LayerNorm.weight"])
     used = {name: value for name, value in weights.items() if not name.startswith(UNUSED)}
     return config, dim, used

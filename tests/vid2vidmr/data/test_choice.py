@@ -5,15 +5,15 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from vid2vidmr.data.choice import at_most, numbered_pairs
 from vid2vidmr.data.dataset import load_dataset
-from vid2vidmr.data.pair_ids import at_most, pair_table
 
 
 def test_ids_number_the_rows() -> None:
     ids = np.array(["a", "b", "c"])
-    table = pair_table(np.array([0, 2]), np.array([1, 0]), ids, "val", digits=3)
+    table = numbered_pairs(np.array([0, 2]), np.array([1, 0]), ids, "val", digits=3)
     assert table.astype(str).values.tolist() == [["val-000", "a", "b"], ["val-001", "c", "a"]]
-    many = pair_table(np.zeros(123_456, int), np.ones(123_456, int), ids, "train")["pair_id"]
+    many = numbered_pairs(np.zeros(123_456, int), np.ones(123_456, int), ids, "train")["pair_id"]
     assert many.tolist() == [f"train-{i:06d}" for i in range(123_456)]
 
 

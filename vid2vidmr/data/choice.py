@@ -1,4 +1,4 @@
-"""Tables of pairs from the positions of their moments, and hard limits on how many a class has.
+"""Which pairs a data set has: tables of ids from positions of moments, and limits on a class.
 
 Positions are integers and ids categories, so that 750,000 pairs take a second and a few megabytes.
 """
@@ -11,7 +11,7 @@ import pandas as pd
 _PART = 50_000
 
 
-def pair_table(
+def numbered_pairs(
     query: np.ndarray, target: np.ndarray, ids: np.ndarray, split: str, digits: int | None = None
 ) -> pd.DataFrame:
     """Table of pairs with ids that number its rows, ``train-000042``.
@@ -22,7 +22,6 @@ def pair_table(
         Positions in `ids`.
     ids : ndarray of str, (moments,)
         Moment ids, each once.
-    split : str
     digits : int, optional
         Of the numbers; by default as many as the number of pairs has.
 
@@ -58,12 +57,10 @@ def at_most(
 
     Parameters
     ----------
-    most : int
     query : ndarray of int, (pairs,)
         The query of each pair.
     group : ndarray of int, (pairs,)
         What the limit is of, such as the class.
-    rng : Generator
 
     Returns
     -------
