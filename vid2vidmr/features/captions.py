@@ -123,10 +123,10 @@ def encode_captions(
         for first in range(0, len(known), BATCH):
             # A batch is encoded whole or not at all: the numbers depend a little on its size.
             some = known[first : first + BATCH]
-            if not writer.video_ids.issuperset(some):
+            if not writer.keys.issuperset(some):
                 encoded = encoder.encode([captions[moment] for moment in some])
                 for moment, rows in zip(some, encoded, strict=True):
-                    if moment not in writer.video_ids:
+                    if moment not in writer.keys:
                         writer.append(moment, rows)
             bar.advance(len(some))
     return FeatureStore(folder), _summary(dataset, captions, known, encoder, folder)

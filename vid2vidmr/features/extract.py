@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
 from itertools import islice
 from pathlib import Path
@@ -15,12 +15,14 @@ from rich.console import Console
 from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
+from vid2vidmr.features.decoding import Sampled
 from vid2vidmr.features.encoder import Encoder, VideolessEncoder
 from vid2vidmr.features.fast import fidelity
 from vid2vidmr.features.load import find_encoder, load_encoder
 from vid2vidmr.features.local import Engine, encode_here
+from vid2vidmr.features.queries import Queries, query_times, split_samples, stored_keys
 from vid2vidmr.features.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
-from vid2vidmr.features.store import FeatureStore, feature_folder
+from vid2vidmr.features.store import FeatureStore, Key, feature_folder
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.progress import progress
@@ -78,8 +80,9 @@ def extract_features(
         return encoder.extract(dataset, out)
     folder = feature_folder(dataset, encoder.name) if out is None else out
     return extract_files(
-        _files(dataset), encoder, folder, dataset.name, _durations_s(dataset), engine
-    )
+        _files(dataset), encoder, folder, dataset.name, _durations_s(dataset), engine,
+        dataset.queries(),
+    )  # fmt: skip
 
 
 def extract_shard(
@@ -113,22 +116,27 @@ def extract_shard(
     folder = feature_folder(dataset, encoder.name)
     durations_s = _durations_s(dataset)
     present = {video: path for video, path in _files(dataset).items() if path is not None}
+    queries = dataset.queries()
     share = shard.share({video: durations_s[video] for video in present})
     own = shard.folder(folder)
     with FeatureWriter(own, encoder.contract) as writer:
-        before = len(writer.video_ids)
-        whole = FeatureStore(folder).video_ids if (folder / "contract.json").exists() else []
-        lacking = share - {*whole}
-        todo = {video: path for video, path in present.items() if video in lacking}
-        failed = _encode_missing(writer, todo, durations_s, encoder, engine, Encoded())
-        report(own, len(writer.video_ids), len(writer.video_ids) - before, failed, 0)
+        before = _videos(writer.keys)
+        whole = FeatureStore(folder) if (folder / "contract.json").exists() else ()
+        todo = {
+            video: path
+            for video, path in present.items()
+            if video in share and any(key not in whole for key in stored_keys(video, queries))
+        }
+        failed = _encode_missing(writer, todo, queries, durations_s, encoder, engine, Encoded())
+        done = _videos(writer.keys)
+        report(own, done, done - before, failed, 0)
     # One after another: of two that end at the same time, the second sees what the first did.
     with FileLock(folder.with_name(f".{folder.name}.shards.lock")):
-        missing = missing_in(present, folder)
+        missing = missing_in(present, queries, folder)
         if not missing:
             with suppress(StoreBusyError):  # that process will come here when it ends
                 return extract_files(
-                    _files(dataset), encoder, folder, dataset.name, durations_s, engine
+                    _files(dataset), encoder, folder, dataset.name, durations_s, engine, queries
                 )
     _console().print(
         f"Shard {shard} is done. The last shard writes the store: {len(missing)} of "
@@ -157,6 +165,7 @@ def extract_files(
     of: str,
     durations_s: Mapping[str, float] | None = None,
     engine: Engine = encode_here,
+    queries: Queries | None = None,
 ) -> FeatureStore:
     """Encode the files that have no features in `folder` yet, as `extract_features` does.
 
@@ -174,24 +183,30 @@ def extract_files(
         How long the videos should be; files that are clearly shorter are refused.
     engine : Engine
         Where to encode.
+    queries : mapping, optional
+        See `vid2vidmr.data.dataset.Dataset.queries`: they are sampled from their own start.
 
     Raises
     ------
     FeatureError
         If no video could be encoded, or the store there was made differently.
     """
+    queries = queries or {}
     present = {video: path for video, path in files.items() if path is not None}
     failed: dict[str, str] = {}
-    if is_complete(folder, encoder.contract, present) and not shards_folder(folder).exists():
-        before = done = len(FeatureStore(folder).video_ids)
+    keys = [key for video in present for key in stored_keys(video, queries)]
+    if is_complete(folder, encoder.contract, keys) and not shards_folder(folder).exists():
+        before = done = len(FeatureStore(folder))
     else:
         with (
             FeatureWriter(folder, encoder.contract) as writer,
             taken_shards(folder, encoder.contract) as shards,
         ):
-            before = len(writer.video_ids)
-            failed = _encode_missing(writer, present, durations_s or {}, encoder, engine, shards)
-            done = len(writer.video_ids)
+            before = _videos(writer.keys)
+            failed = _encode_missing(
+                writer, present, queries, durations_s or {}, encoder, engine, shards
+            )
+            done = _videos(writer.keys)
     if done and encoder.reference is not None:
         _measure_fidelity(
             folder, encoder, encoder.reference, [p for v, p in present.items() if v not in failed]
@@ -206,26 +221,38 @@ def extract_files(
 def _encode_missing(
     writer: FeatureWriter,
     files: Mapping[str, Path],
+    queries: Queries,
     durations_s: Mapping[str, float],
     encoder: Encoder,
     engine: Engine,
     shards: Encoded,
 ) -> dict[str, str]:
-    """Append the files that a store lacks, in order; give what failed and why."""
+    """Append what a store lacks of the files, in order; give what failed and why."""
     failed: dict[str, str] = {}
     frames, start = 0, time.monotonic()
-    todo = {video: path for video, path in files.items() if video not in writer.video_ids}
-    work = [(video, path) for video, path in todo.items() if video not in shards]
+    keys = {video: stored_keys(video, queries) for video in files}
+    todo = {video: path for video, path in files.items() if not writer.keys.issuperset(keys[video])}
+    work = [
+        (video, Sampled(path, query_times(queries.get(video, {}))))
+        for video, path in todo.items()
+        if not all(key in shards for key in keys[video])
+    ]
+    encoding = {video for video, _ in work}
     with (
         progress(f"Features {encoder.name}", len(todo)) as bar,
         closing(engine(work, encoder)) as encoded,
     ):
         for video, path in todo.items():
             try:
-                rows = shards.rows(video) if video in shards else next(encoded)[1].result()
-                _require_length(path, len(rows), durations_s.get(video))
-                writer.append(video, rows)
-                frames += len(rows)
+                if video in encoding:
+                    parts = split_samples(video, queries.get(video, {}), next(encoded)[1].result())
+                else:
+                    parts = {key: shards.rows(key) for key in keys[video]}
+                _require_length(path, len(parts[video]), durations_s.get(video))
+                for key in keys[video]:
+                    if key not in writer.keys:
+                        writer.append(key, parts[key])
+                        frames += len(parts[key])
             except (VideoError, FeatureError) as error:
                 failed[video] = str(error)
             rate = frames / (time.monotonic() - start)
@@ -255,6 +282,10 @@ def _require_length(path: Path, rows: int, duration_s: float | None) -> None:
             f"{path} ends at {STEP_S * rows:.0f} s, the data set says {duration_s:.1f} s: download "
             "it again."
         )
+
+
+def _videos(keys: Iterable[Key]) -> int:
+    return sum(isinstance(key, str) for key in keys)
 
 
 def _console() -> Console:

@@ -21,7 +21,8 @@ import numpy as np
 
 from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.features.store import FeatureStore
+from vid2vidmr.features.queries import Queries, stored_keys
+from vid2vidmr.features.store import FeatureStore, Key
 from vid2vidmr.features.writer import lock_store
 from vid2vidmr.files import read_json
 
@@ -85,19 +86,19 @@ def shards_folder(store: Path) -> Path:
 
 @dataclass
 class Encoded:
-    """What the shards of a store hold: videos in stores, and the reasons of those that failed."""
+    """What the shards of a store hold, in stores, and the reasons of the videos that failed."""
 
-    videos: dict[str, FeatureStore] = field(default_factory=dict)
+    stores: dict[Key, FeatureStore] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
-    def __contains__(self, video: object) -> bool:
-        return video in self.videos or video in self.failed
+    def __contains__(self, key: object) -> bool:
+        return key in self.stores or (key[0] if isinstance(key, tuple) else key) in self.failed
 
-    def rows(self, video: str) -> np.ndarray:
-        """Features of a video, (n, dim); VideoError if a shard could not read it."""
-        if video in self.videos:
-            return self.videos[video].rows(video)
-        raise VideoError(self.failed[video])
+    def rows(self, key: Key) -> np.ndarray:
+        """Features of a video or query, (n, dim); VideoError if a shard could not read it."""
+        if key in self.stores:
+            return self.stores[key].stored(key)
+        raise VideoError(self.failed[key if isinstance(key, str) else key[0]])
 
 
 def read_shards(store: Path) -> Encoded:
@@ -107,7 +108,7 @@ def read_shards(store: Path) -> Encoded:
         if not (folder / "contract.json").exists():  # its deletion was killed
             continue
         shard = FeatureStore(folder)
-        found.videos |= dict.fromkeys(shard.video_ids, shard)
+        found.stores |= dict.fromkeys(shard.keys, shard)
         if (folder / "failed.json").exists():
             found.failed |= read_json(folder / "failed.json")
     return found
@@ -129,7 +130,7 @@ def taken_shards(store: Path, contract: FeatureContract) -> Iterator[Encoded]:
         for folder in folders:
             locks.callback(lock_store(folder).release)
         found = read_shards(store)
-        for shard in found.videos.values():
+        for shard in found.stores.values():
             if differing := differences(shard.contract, contract):
                 raise FeatureError(
                     f"The shard {shard.path} has {differing}, its features cannot be used: delete "
@@ -146,11 +147,15 @@ def taken_shards(store: Path, contract: FeatureContract) -> Iterator[Encoded]:
         shards_folder(store).rmdir()
 
 
-def missing_in(videos: Iterable[str], store: Path) -> list[str]:
+def missing_in(videos: Iterable[str], queries: Queries, store: Path) -> list[str]:
     """Give the videos that neither a store nor its shards account for."""
     shards = read_shards(store)
     whole = FeatureStore(store) if (store / "contract.json").exists() else ()
-    return [video for video in videos if video not in shards and video not in whole]
+    return [
+        video
+        for video in videos
+        if any(key not in shards and key not in whole for key in stored_keys(video, queries))
+    ]
 
 
 def _folders(store: Path) -> list[Path]:

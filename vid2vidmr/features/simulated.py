@@ -29,7 +29,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,10 +40,11 @@ import pandas as pd
 
 from vid2vidmr.contract import DTYPE, STEP_S, FeatureContract
 from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.features.queries import query_times, split_samples, stored_keys
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter, is_complete
 from vid2vidmr.progress import progress
-from vid2vidmr.video.sample import SAMPLING
+from vid2vidmr.video.sample import SAMPLING, sample_times
 
 MODEL_VERSION = 1
 """Part of the contract: features of another version of this model are refused."""
@@ -112,26 +113,41 @@ class Simulation:
         )
 
     def features(
-        self, video_id: str, duration_s: float, moments: Iterable[tuple[float, float, str]]
+        self,
+        video_id: str,
+        duration_s: float,
+        moments: Iterable[tuple[float, float, str]],
+        at_s: Sequence[float] = (),
     ) -> np.ndarray:
-        """Features of a video, (n, dim) float32, one row every 2 s.
+        """Features of a video, (n, dim) float32, one row every 2 s and at each of `at_s`.
 
         Parameters
         ----------
         moments : iterable of (start_s, end_s, label)
             In seconds of the video.
+        at_s : sequence of float
+            Further times; they change no row of the grid.
         """
         rng = self._stream("video", video_id)
-        times = np.arange(0, max(duration_s, STEP_S), STEP_S)
+        grid = np.arange(0, max(duration_s, STEP_S), STEP_S)
+        others = {round(time, 6) for time in at_s if time < max(duration_s, STEP_S)} - {*grid}
+        times = np.array(sample_times(len(grid) + len(others), STEP_S, at_s))
+        on_grid = times % STEP_S == 0
         moments = sorted(moments)
         own = self._pool + self.offset * _points(rng, *self._pool.shape)
         shots = np.zeros((len(times), self.shot_dims))
-        self._paint_outside(rng, times, shots, own, [label for *_, label in moments])
+        self._paint_outside(rng, times, grid[-1], shots, own, [label for *_, label in moments])
         for start_s, end_s, label in moments:
             script, shares = self._script(label)
             self._paint(rng, times, shots, start_s, end_s, own[script], shares)
-        latents = np.concatenate([shots, self._nuisance(rng, len(times))], axis=1)
-        noise = rng.standard_normal((len(times), self.dim), np.float32)
+        walks = self._nuisance(rng, len(grid)).T
+        nuisance = np.stack([np.interp(times, grid, walk) for walk in walks], axis=1)
+        latents = np.concatenate([shots, nuisance], axis=1)
+        noise = np.empty((len(times), self.dim), np.float32)
+        noise[on_grid] = rng.standard_normal((len(grid), self.dim), np.float32)
+        for i in np.flatnonzero(~on_grid):
+            own_rng = self._stream("noise", video_id, f"{times[i]:.6f}")
+            noise[i] = own_rng.standard_normal(self.dim, np.float32)
         # Not `@`: BLAS gives other last bits on other machines, and has to wake its threads.
         mixed = np.einsum("nk,kd->nd", latents.astype(np.float32), self._mixing[:-1])
         rows = mixed + self._mixing[-1] + self.noise / math.sqrt(self.dim) * noise
@@ -156,18 +172,25 @@ class Simulation:
             If the store there was made differently.
         """
         folder = feature_folder(dataset, self.name) if out is None else out
-        if is_complete(folder, self.contract, dataset.videos["video_id"]):
+        queries = dataset.queries()
+        keys = {video: stored_keys(video, queries) for video in dataset.videos["video_id"]}
+        if is_complete(folder, self.contract, (key for some in keys.values() for key in some)):
             return FeatureStore(folder)
         moments = dataset.moments.set_index("video_id")
-        of_video = {str(video): rows for video, rows in moments.groupby(level=0)}
+        shown_in = {str(video): rows for video, rows in moments.groupby(level=0)}
         rows = dataset.videos[["video_id", "duration_s"]].itertuples(index=False)
         with FeatureWriter(folder, self.contract) as writer:
-            todo = [(video, length) for video, length in rows if video not in writer.video_ids]
+            todo = [(v, length) for v, length in rows if not writer.keys.issuperset(keys[v])]
             with progress(f"Features {self.name}", len(todo)) as bar:
                 for video, length in todo:
-                    annotated = of_video.get(video, moments.iloc[:0])
+                    annotated = shown_in.get(video, moments.iloc[:0])
                     duration_s, shown = self._timeline(video, length, annotated)
-                    writer.append(video, self.features(video, duration_s, shown))
+                    of_video = queries.get(video, {})
+                    made = self.features(video, duration_s, shown, query_times(of_video))
+                    parts = split_samples(video, of_video, made)
+                    for key in keys[video]:
+                        if key not in writer.keys:
+                            writer.append(key, parts[key])
                     bar.advance()
         return FeatureStore(folder)
 
@@ -235,6 +258,7 @@ class Simulation:
         self,
         rng: np.random.Generator,
         times: np.ndarray,
+        last_s: float,
         shots: np.ndarray,
         own: np.ndarray,
         labels: list[str],
@@ -242,7 +266,7 @@ class Simulation:
         """Fill the video with places and distractors; moments are painted over them."""
         places = _points(rng, self.places, self.shot_dims)
         start_s = 0.0
-        while start_s <= times[-1]:
+        while start_s <= last_s:
             end_s = start_s + rng.uniform(*self.cut_s)
             if rng.random() < self.distractors:
                 script, shares = self._draw_script(rng)

@@ -123,6 +123,11 @@ class FeatureStore:
         self._seen: set[Key] = set()
 
     @property
+    def keys(self) -> list[Key]:
+        """Videos and queries that have features, in the order of the rows."""
+        return list(self._spans)
+
+    @property
     def video_ids(self) -> list[str]:
         """The videos that have features, in the order of the rows."""
         return [key for key in self._spans if isinstance(key, str)]
@@ -174,17 +179,6 @@ class FeatureStore:
         if key not in self._seen:
             self._verify(key, rows)
         return rows
-
-    def verify(self) -> None:
-        """Read everything once.
-
-        Raises
-        ------
-        FeatureError
-            If the features of a video hold NaN or infinity.
-        """
-        for key in self._spans:
-            self._verify(key, self._video(key))
 
     def _video(self, key: Key) -> np.ndarray:
         span = self._spans.get(key)

@@ -179,12 +179,12 @@ def _encode(
         return encode_clips(videos.files[video], todo[video], encoder, stop)
 
     with FeatureWriter(folder, contract) as writer:
-        before = len(writer.video_ids)
+        before = len(writer.keys)
         todo = {
             video: missing
             for video, drawn in clips.items()
             if video in videos.files
-            and (missing := [clip for clip in drawn if clip.clip_id not in writer.video_ids])
+            and (missing := [clip for clip in drawn if clip.clip_id not in writer.keys])
         }
         with (
             progress(f"Clips {encoder.name}", len(todo)) as bar,
@@ -197,7 +197,7 @@ def _encode(
                 except (VideoError, FeatureError) as error:
                     failed[video] = str(error)
                 bar.advance(1, f"{len(failed)} failed")
-        done = len(writer.video_ids)
+        done = len(writer.keys)
     report(folder, done, done - before, failed, len(clips.keys() - videos.files.keys()))
 
 

@@ -99,7 +99,7 @@ def sample_frames(
 
 
 def sample_times(count: int, step_s: float = 2.0, at_s: Iterable[float] = ()) -> list[float]:
-    """Times of the first `count` samples that `sample_frames` yields."""
+    """List the times of the first `count` samples that `sample_frames` yields."""
     others = sorted(microseconds(time) for time in at_s)
     return [float(time) for time in islice(Samples(Fraction(step_s), others), count)]
 
