@@ -113,14 +113,14 @@ def published_evaluate(pairs: PairSet, predictions: list[Prediction]) -> dict[st
 
 def main() -> None:
     pairs, predictions = make_pairs()
-    ours = {n: i.value for n, i in evaluate(pairs, predictions, resamples=0).metrics.items()}
+    ours = {n: i.value for n, i in evaluate(predictions, pairs, resamples=0).metrics.items()}
     plain = plain_evaluate(pairs, predictions)
     for name, value in plain.items():
         assert abs(value - ours[name]) < 1e-9, (name, value, ours[name])
 
-    windows = rank_windows(pairs, predictions).windows
+    windows = rank_windows(predictions, pairs).windows
     truth = pairs.table[["start_s", "end_s"]].to_numpy()[:, None]
-    first = evaluate(pairs, predictions, resamples=0)
+    first = evaluate(predictions, pairs, resamples=0)
     rng = np.random.default_rng(0)
     noise = rng.normal(0, 5, (METHODS, PAIRS))
     methods = {
@@ -139,8 +139,8 @@ def main() -> None:
     lists: dict[str, Callable[[], object]] = {
         "published (Moment-DETR's form)": lambda: published_evaluate(pairs, predictions),
         "plain, pair by pair": lambda: plain_evaluate(pairs, predictions),
-        "`evaluate`, 1,000 resamples": lambda: evaluate(pairs, predictions, resamples=1000),
-        "`evaluate`, no intervals": lambda: evaluate(pairs, predictions, resamples=0),
+        "`evaluate`, 1,000 resamples": lambda: evaluate(predictions, pairs, resamples=1000),
+        "`evaluate`, no intervals": lambda: evaluate(predictions, pairs, resamples=0),
         "of it the metrics, from ranked arrays": lambda: per_pair_metrics(windows, truth),
     }
     tests = f"`rank_bands`, {METHODS} methods, {METHODS * (METHODS - 1) // 2} tests"

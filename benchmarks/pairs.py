@@ -22,7 +22,7 @@ import pyarrow.compute
 import pyarrow.parquet  # noqa: F401  (imports are no part of what is measured)
 from measure import ROUNDS, cpu_s, in_process, peak_mb, print_table
 
-from builders.own.pairs import own_pairs
+from builders.custom.pairs import custom_pairs
 from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.pairs import PairSet
@@ -100,7 +100,7 @@ def write(folder: Path, each: int, limit: int | None) -> int:
             "status": "missing",
         }
     )
-    pairs = own_pairs(table, False, 0, limit)
+    pairs = custom_pairs(table, False, 0, limit)
     return int(write_dataset(folder, INFO, table, pairs, videos).counts["pairs"]["train"])
 
 

@@ -1,12 +1,14 @@
-"""Facts that a builder verifies against the annotations, and the report that a build prints."""
+"""What builders share: facts verified against annotations, and the report of a build."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vid2vidmr.errors import DataError
+from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.files import read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +39,7 @@ class Fact:
 
 
 def check_facts(title: str, facts: Sequence[Fact]) -> None:
-    """Print the facts as a table and refuse annotations that differ.
-
-    Parameters
-    ----------
-    title : str
-        Heading of the table.
-    facts : sequence of Fact
+    """Print the facts as a table under a title and refuse annotations that differ.
 
     Raises
     ------
@@ -68,17 +64,18 @@ def check_facts(title: str, facts: Sequence[Fact]) -> None:
 
 def print_contents(
     dataset: Dataset,
-    missing: Sequence[tuple[str, str]],
+    origin: str,
+    missing: Sequence[tuple[str, str]] = (),
     notes: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Print what a build holds, what it lacks, and what is odd about it.
 
     Parameters
     ----------
-    dataset : Dataset
-        The data set that was built.
+    origin : str
+        Where video files come from that are not here.
     missing : sequence of (str, str)
-        What is not there, and where it is to come from.
+        What else is not there, and where it is to come from.
     notes : sequence of (str, str)
         What is odd, and what became of it.
     """
@@ -89,7 +86,9 @@ def print_contents(
     for split, pairs in dataset.counts["pairs"].items():
         table.add_row(f"{split} pairs", f"[green]{_text(pairs)}[/]")
     table.add_row("moments", f"[green]{_text(dataset.counts['moments'])}[/]")
-    for what, state in missing:
+    gone = int(dataset.videos["path"].isna().sum())
+    files = f"{gone:,} of {len(dataset.videos):,}; {origin}: --download"
+    for what, state in [*missing, *[("video files", files)] * bool(gone)]:
         table.add_row(what, f"[yellow]missing[/]: {state}")
     for what, state in notes:
         table.add_row(what, state)
@@ -100,31 +99,30 @@ def print_contents(
 def missing_videos(
     video_id: pd.Series, source_id: pd.Series, duration_s: pd.Series
 ) -> pd.DataFrame:
-    """Table of videos of which no file is here yet.
+    """Table of videos (`vid2vidmr.data.info.VIDEO_COLUMNS`) of which no file is here yet.
 
-    Parameters
-    ----------
-    video_id, source_id : Series of str
-    duration_s : Series of float
-        Seconds, NaN where not known.
-
-    Returns
-    -------
-    DataFrame
-        With the columns `vid2vidmr.data.info.VIDEO_COLUMNS`, status ``missing``.
+    `duration_s` is NaN where it is not known.
     """
     import pandas as pd
 
+    none = pd.Series(None, index=video_id.index, dtype="str")
     return pd.DataFrame(
         {
             "video_id": video_id,
             "source_id": source_id,
-            "path": pd.Series(None, index=video_id.index, dtype="str"),
+            "path": none,
             "duration_s": duration_s,
-            "sha256": pd.Series(None, index=video_id.index, dtype="str"),
+            "sha256": none,
             "status": "missing",
         }
     )
+
+
+def require_folder_of(name: str, out: Path) -> None:
+    """Refuse to build into the folder of another data set."""
+    path = out / "dataset.json"
+    if path.exists() and (found := read_json(path).get("name")) != name:
+        raise UserError(f"{out} holds the data set {found}: choose another folder with --out.")
 
 
 def _text(value: object) -> str:

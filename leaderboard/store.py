@@ -25,6 +25,7 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.evaluation.results import Result, scores_of
+from vid2vidmr.records import fault
 
 HOME = Path(__file__).parent
 SUBMISSIONS = HOME / "submissions"
@@ -51,9 +52,7 @@ def read_submission(folder: Path) -> Submission:
     try:
         found = Submission.model_validate(read_record(path))
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{path}: {place}: {first['msg']}.") from None
+        raise DataError(f"{path}: {fault(error)}.") from None
     require_card(found.card, path)
     for run in found.runs:
         require_alike(found.header, run.header, path)
@@ -154,5 +153,5 @@ def rescore(
                 f"{field} is {value!r} in the predictions, {stated[field]!r} beside them."
             )
     require_board(header, path)
-    evaluation = evaluate(pairs_of(header), predictions)
+    evaluation = evaluate(predictions, pairs_of(header))
     return run.model_copy(update=scores_of(evaluation)), evaluation

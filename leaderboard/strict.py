@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.predictions import PredictionHeader
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import Prediction, fault
 
 MAX_BYTES = 128 * 2**20
 """Of a predictions file, uncompressed: ten thousand pairs with two hundred windows each."""
@@ -161,9 +161,7 @@ def parse_predictions(data: bytes, where: Path) -> tuple[PredictionHeader, list[
         header = PredictionHeader.model_validate(values[0]["header"])
         predictions = [Prediction.model_validate(value) for value in values[1:]]
     except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise DataError(f"{where}: {place or 'a line'}: {first['msg']}.") from None
+        raise DataError(f"{where}: {fault(error, 'a line')}.") from None
     for prediction in predictions:
         require_plain(prediction.pair_id, f"{where}, a pair's id")
         if len(prediction.windows) > MAX_WINDOWS:

@@ -40,7 +40,7 @@ from vid2vidmr.evaluation.metrics import AP_WINDOWS
 from vid2vidmr.evaluation.predictions import write_predictions
 from vid2vidmr.evaluation.results import Result, predicted_pairs, scores_of
 from vid2vidmr.progress import progress
-from vid2vidmr.records import Kind, Prediction
+from vid2vidmr.records import Kind, Prediction, fault
 
 MAX_RUNS = 100
 TEMPLATE = """\
@@ -79,11 +79,8 @@ def read_card(path: Path) -> Card:
             value["contamination"] = "yes" if value["contamination"] else "no"  # YAML's yes and no
         card = Card.model_validate(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        if isinstance(error, ValidationError):
-            first = error.errors()[0]
-            reason = f"{'.'.join(map(str, first['loc'])) or 'the file'}: {first['msg']}"
-        else:
-            reason = str(error).splitlines()[0] if str(error) else "nested too deeply"
+        said = str(error).splitlines() or ["nested too deeply"]
+        reason = fault(error) if isinstance(error, ValidationError) else said[0]
         raise DataError(
             f"{path} is no card ({reason}): see `vid2vidmr submit --template`."
         ) from None
@@ -144,17 +141,21 @@ def submit(
             card=described,
             runs=tuple(run for _, run in sorted(runs.items())),
         )
-        record = submission.model_dump(mode="json")
-        require_plain(record, str(card))
-        text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-        if len(text.encode()) > MAX_RECORD_BYTES:
-            raise DataError(f"The record of {described.name} exceeds {MAX_RECORD_BYTES:,} bytes.")
-        (Path(work) / FILE).write_text(text, encoding="utf-8")
+        _write_record(submission, Path(work) / FILE)
         folder = root / submission.dataset / submission.id
         if folder.exists() and not replace:
             raise DataError(f"{folder} exists: choose another name, or pass --replace.")
         _place(Path(work), folder)
     return folder
+
+
+def _write_record(submission: Submission, path: Path) -> None:
+    record = submission.model_dump(mode="json")
+    require_plain(record, submission.card.name)
+    text = json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if len(text.encode()) > MAX_RECORD_BYTES:
+        raise DataError(f"The record of {submission.card.name} exceeds {MAX_RECORD_BYTES:,} bytes.")
+    path.write_text(text, encoding="utf-8")
 
 
 def _place(work: Path, folder: Path) -> None:
@@ -211,7 +212,7 @@ def _checked(
     stored = work / f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
     write_predictions(stored, header, kept)
     data = gunzip(stored)
-    evaluation = evaluate(pairs, parse_predictions(data, file)[1])
+    evaluation = evaluate(parse_predictions(data, file)[1], pairs)
     return Result(
         header=header,
         kind=kind,
@@ -230,7 +231,7 @@ def _claims(file: Path) -> dict[str, Any]:
     try:
         claims = Result.model_validate(read_record(path))
     except ValidationError as error:
-        raise DataError(f"{path} is not a result: {error.errors()[0]['msg']}.") from None
+        raise DataError(f"{path} is not a result ({fault(error)}).") from None
     return {
         name: getattr(claims, name)
         for name in ("trained_with", "predicted_with", "time_s", "details")

@@ -17,6 +17,8 @@ STEP_S = 2.0
 """Seconds a clip, the step of the feature grid (one frame at t = 0, 2, 4, ...)."""
 MAX_MISSING_ROWS = 2
 """So many rows may a file be shorter than its annotations say."""
+DEFAULT_ENCODER = "clip-vit-b32"
+"""The paper's; for videos of no data set."""
 TEXT = "-text"
 """Ends the encoder's name in contracts of captions: they are no features of frames."""
 UNKNOWN = "unknown"
@@ -36,7 +38,6 @@ class FeatureContract(Record):
         Length of a feature.
     sampling : str
         Which frames: ``t = 0, 2, 4, ... s``.
-    preprocessing, decoder, dtype : str
     simulated : bool
         True if no video was looked at.
     """

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
@@ -19,6 +19,12 @@ class Record(BaseModel):
     """Base of all records: immutable, unknown fields are errors."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+def fault(error: ValidationError, whole: str = "the file") -> str:
+    """Say in a line what is wrong with a record: the field, or `whole`, and why."""
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
 
 
 class Moment(Record):

@@ -40,7 +40,6 @@ def ranked(windows: np.ndarray, scores: np.ndarray, threshold: float, top: int =
     scores : ndarray, (n,)
     threshold : float
         As in `nms_1d`.
-    top : int
 
     Returns
     -------

@@ -31,7 +31,6 @@ class CgDetrConfig(DetrConfig):
         Probability that a residual branch is dropped.
     weight_attention : float
         Of what attention to the query adds to the saliency loss.
-    weight_align, weight_distill, weight_orthogonal : float
     official_mask : bool
         Mask padding as the published code does, see `vid2vidmr.nn.cross_attention.blocked_keys`.
     same_class_negatives : bool

@@ -27,7 +27,6 @@ class MatrConfig(TrainingConfig):
         Hidden size, attention heads, feed-forward size.
     encoder_layers, decoder_layers, queries : int
         k, k and l of the paper.
-    dropout, input_dropout : float
     query_positions : bool
         Sine positions for the query; without them the encoder cannot see its order.
     alignment : {"posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"}

@@ -63,7 +63,7 @@ class Vlm(Method):
         """Failures by reason, leniency, frames, tokens, cost, contamination; the strict mIoU."""
         row = outcome.details(self._found, self.config, self.model.contamination(self.dataset.name))
         strict = evaluate(
-            self._pairs, [one.prediction(strict=True) for one in self._found], resamples=0
+            [one.prediction(strict=True) for one in self._found], self._pairs, resamples=0
         )
         wording, order = variation(self.seed, self.config.order)
         return row | {

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import NonNegativeInt, PositiveInt
 
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.choice import at_most, numbered_pairs
+from vid2vidmr.data.clips import cut_clips
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import SPLITS, DatasetInfo
 from vid2vidmr.data.write import write_dataset
-from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
+from vid2vidmr.downloads import DownloadOptions, download_videos, with_files
 
 
 class ActivityNetVRL(DatasetBuilder):
@@ -40,17 +42,20 @@ class ActivityNetVRL(DatasetBuilder):
         self,
         out: Path,
         *,
-        seed: int | None = None,
-        max_pairs_per_class: int | None = None,
+        seed: NonNegativeInt = 0,
+        max_pairs_per_class: PositiveInt | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
     ) -> Dataset:
         """Build the annotations into `out`, and fetch the videos if `download` says how.
 
-        Sub-videos are windows of the videos; `cut` writes them as files, too.
-
-        `max_pairs_per_class` limits train pairs, drawn with the seed and evenly over the queries.
-        Val and test have one target a query: theirs are fixed.
+        Parameters
+        ----------
+        seed : int
+            Of the targets of val and test.
+        max_pairs_per_class : int, optional
+            Hard limit on the train pairs of a class, drawn with the seed and evenly over the
+            queries. Val and test have one target a query: theirs are fixed.
 
         Raises
         ------
@@ -62,7 +67,6 @@ class ActivityNetVRL(DatasetBuilder):
         from builders.activitynet_vrl.verify import facts
         from builders.facts import check_facts, print_contents
 
-        seed = 0 if seed is None else seed
         released = read_released()
         moments = released.moments
         ids = {s: moments.loc[moments["split"] == s, "moment_id"].to_numpy() for s in SPLITS}
@@ -86,31 +90,10 @@ class ActivityNetVRL(DatasetBuilder):
             options=options,
         )
         if download is not None:
-            known = released.videos["duration_s"].notna()
-            wanted = [
-                Wanted(video_id, download.url(video_id), duration_s if is_known else None)
-                for video_id, duration_s, is_known in zip(
-                    released.videos["video_id"], released.videos["duration_s"], known, strict=True
-                )
-            ]
-            download_videos(dataset, wanted, download)
-            dataset = Dataset(out)
+            dataset = download_videos(dataset, download)
         if cut:
-            from vid2vidmr.data.clips import cut_clips
-
             cut_clips(dataset)
-        unknown = released.videos["duration_s"].isna()
-        gone = int(dataset.videos["path"].isna().sum())
-        where = f"{gone:,} of {len(dataset.videos):,}; from YouTube, many are gone: --download"
-        print_contents(
-            dataset,
-            [
-                *[("video files", where)] * bool(gone),
-                (
-                    "durations",
-                    f"{unknown.sum()} of {len(released.videos):,} videos: their seconds assume 30 "
-                    "frames a second",
-                ),
-            ],
-        )
+        unknown = int(released.videos["duration_s"].isna().sum())
+        seconds = f"{unknown} of {len(released.videos):,} videos: theirs assume 30 frames a second"
+        print_contents(dataset, "from YouTube, many are gone", [("durations", seconds)])
         return dataset

@@ -53,7 +53,6 @@ def draw_targets(
         What `candidates` gives.
     ids : ndarray of str, (items,)
         Moment ids.
-    seed : int
 
     Returns
     -------

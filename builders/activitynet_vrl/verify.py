@@ -23,7 +23,6 @@ def facts(released: Released, pairs: dict[str, tuple[np.ndarray, np.ndarray]]) -
 
     Parameters
     ----------
-    released : Released
     pairs : dict of str to (ndarray, ndarray)
         Split to the positions of queries and targets among its items.
     """

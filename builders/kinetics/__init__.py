@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from pydantic import NonNegativeInt, PositiveInt
 
-from builders.facts import missing_videos, print_contents
-from builders.own.build import require_own_folder
+from builders.facts import missing_videos, print_contents, require_folder_of
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
-from vid2vidmr.downloads import DownloadOptions, Wanted, download_videos, with_files
+from vid2vidmr.downloads import DownloadOptions, download_videos, with_files
 from vid2vidmr.errors import DataError, UserError
 
 COLUMNS = ("youtube_id", "time_start", "time_end")
@@ -44,21 +44,18 @@ class Kinetics(DatasetBuilder):
         out: Path,
         *,
         moments: Path | None = None,
-        videos: int | None = None,
-        seed: int | None = None,
+        videos: PositiveInt | None = None,
+        seed: NonNegativeInt = 0,
         download: DownloadOptions | None = None,
     ) -> Dataset:
         """Build a list into `out`; see `DatasetBuilder.build`.
 
         Parameters
         ----------
-        out : Path
         moments : Path
             The list, CSV.
         videos : int, optional
-            So many of its videos, drawn with `seed`.
-        seed : int, optional
-        download : DownloadOptions, optional
+            So many of its videos, drawn with the seed.
 
         Raises
         ------
@@ -72,28 +69,22 @@ class Kinetics(DatasetBuilder):
                 "kinetics needs its list, which is not part of this package: vid2vidmr build "
                 "kinetics train.csv --download"
             )
-        require_own_folder(out, self.info.name)
+        require_folder_of(self.info.name, out)
         table, unusable = read_list(moments)
         if videos is not None:
             ids = table["video_id"].unique()
-            drawn = np.random.default_rng(seed or 0).permutation(len(ids))[:videos]
+            drawn = np.random.default_rng(seed).permutation(len(ids))[:videos]
             table = table[table["video_id"].isin(ids[drawn])].reset_index(drop=True)
         ids = table["video_id"].drop_duplicates()
         missing = missing_videos(ids, ids, pd.Series(float("nan"), ids.index))
         dataset = write_dataset(
-            out, self.info, table, {}, with_files(missing, out), options={"seed": seed or 0}
+            out, self.info, table, {}, with_files(missing, out), options={"seed": seed}
         )
         if download is not None:
-            wanted = [Wanted(video, download.url(video)) for video in ids]
-            download_videos(dataset, wanted, download)
-            dataset = Dataset(out)
-        gone = int(dataset.videos["path"].isna().sum())
-        print_contents(
-            dataset,
-            [("video files", f"{gone:,} of {len(ids):,}; from YouTube: --download")] * bool(gone),
-            [(f"{unusable:,} rows", "repeated, or without a YouTube id; left out")]
-            * bool(unusable),
-        )
+            dataset = download_videos(dataset, download)
+        why = "repeated, or without a YouTube id; left out"
+        notes = [(f"{unusable:,} rows", why)] * bool(unusable)
+        print_contents(dataset, "from YouTube", notes=notes)
         return dataset
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pandas as pd
+from pydantic import NonNegativeInt, PositiveInt
 
 from builders.minimatch.config import SPLITS, VERSION, MinimatchConfig
 from builders.minimatch.pairs import pair_up
@@ -24,7 +25,13 @@ RECIPE = "minimatch.json"  # what the videos in a folder were rendered from
 
 
 class Minimatch(DatasetBuilder):
-    """Renders minimatch; `config` changes its difficulty, for experiments."""
+    """Renders videos and annotations; nothing is downloaded.
+
+    Parameters
+    ----------
+    config : MinimatchConfig, optional
+        Changes the difficulty, for experiments.
+    """
 
     info = DatasetInfo(
         name="minimatch",
@@ -45,19 +52,15 @@ class Minimatch(DatasetBuilder):
         out: Path,
         *,
         videos: int | None = None,
-        seed: int | None = None,
-        workers: int | None = None,
+        seed: NonNegativeInt | None = None,
+        workers: PositiveInt | None = None,
     ) -> Dataset:
         """Render the videos that are missing in `out` and write the tables.
 
         Parameters
         ----------
-        out : Path
-            The data set folder. A killed build continues when called again.
         videos : int, optional
-            Number of videos of all splits together, shared out as in the default.
-        seed : int, optional
-            Seed of every draw.
+            Number of videos of all splits together (default: 136).
         workers : int, optional
             Processes that render; by default one a core. Any number gives the same bytes.
 
@@ -67,8 +70,6 @@ class Minimatch(DatasetBuilder):
             If there are too few videos, or `out` holds videos of another seed or recipe.
         """
         config = self.config if seed is None else replace(self.config, seed=seed)
-        if config.seed < 0:
-            raise UserError(f"The seed of minimatch is {config.seed}: pass 0 or a larger number.")
         config = config if videos is None else config.sized(videos)
         out = Path(out)
         _claim(out, config)

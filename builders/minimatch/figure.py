@@ -65,7 +65,6 @@ def draw_figure(
 
     Parameters
     ----------
-    c : Canvas
     foot : Point
         Ground below the person.
     height : float

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+
+from builders.facts import check_facts, print_contents, require_folder_of
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
-from vid2vidmr.data.write import write_dataset, write_videos
-from vid2vidmr.downloads import DownloadOptions, read_states, with_files
-from vid2vidmr.downloads.dataset import write_manifest
+from vid2vidmr.data.write import write_dataset
+from vid2vidmr.downloads import DownloadOptions, note_arrived, with_files, write_manifest
 from vid2vidmr.errors import UserError
 
 
@@ -40,11 +42,11 @@ class SportsMoments(DatasetBuilder):
         out: Path,
         *,
         moments: Path | None = None,
-        seed: int | None = None,
-        margin: float | None = None,
+        seed: NonNegativeInt | None = None,
+        margin: NonNegativeFloat | None = None,
         cross_video_only: bool = False,
         distractors: bool = False,
-        max_pairs_per_class: int | None = None,
+        max_pairs_per_class: PositiveInt | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
     ) -> Dataset:
@@ -52,14 +54,19 @@ class SportsMoments(DatasetBuilder):
 
         Parameters
         ----------
-        out : Path
         moments : Path, optional
-            CSV file of moments of the matches (``youtube_id, class, start, end``). Without it, the
-            released annotations are built.
-        seed, margin, cross_video_only, distractors, max_pairs_per_class, cut
-            Only with `moments`; see `builders.own.Custom.build`.
+            CSV file of moments of the matches (youtube_id, class, start, end); without it, the
+            released annotations are built, and only --download applies.
+        seed : int, optional
+            Of the pairs that are drawn.
+        margin : float, optional
+            Seconds of the match that a target keeps around its moment (default: 46).
+        cross_video_only : bool
+            No pairs within one match.
+        distractors : bool
+            Keep other moments of the class in a target, as wrong answers.
         download : DownloadOptions, optional
-            Fetch the released clips and CSV files from the Hub; with `moments`, the matches.
+            Fetch the released clips and CSV files from the Hub; with MOMENTS, the matches.
 
         Raises
         ------
@@ -68,30 +75,28 @@ class SportsMoments(DatasetBuilder):
         DataError
             If the annotations are not as released.
         """
-        from builders.own.build import require_own_folder
-
-        require_own_folder(out, self.info.name if moments is None else "sportsmoments-own")
+        require_folder_of(self.info.name if moments is None else "sportsmoments-own", out)
         if moments is not None:
-            from builders.sportsmoments.own import build_from_matches
+            from builders.custom.build import Choices
+            from builders.sportsmoments.custom import build_from_matches
 
-            return build_from_matches(
-                out, self.info, moments, seed or 0, margin, cross_video_only, distractors,
-                max_pairs_per_class, download, cut,
-            )  # fmt: skip
-        for option, value in (
-            ("--seed", seed), ("--margin", margin), ("--cross-video-only", cross_video_only),
-            ("--distractors", distractors), ("--max-pairs-per-class", max_pairs_per_class),
-            ("--cut", cut),
-        ):  # fmt: skip
+            own = Choices(
+                seed or 0, margin, "class", cross_video_only, distractors, max_pairs_per_class
+            )
+            return build_from_matches(out, self.info, moments, own, download, cut)
+        given = {
+            "seed": seed, "margin": margin, "cross-video-only": cross_video_only,
+            "distractors": distractors, "max-pairs-per-class": max_pairs_per_class, "cut": cut,
+        }  # fmt: skip
+        for option, value in given.items():
             if value is not None and value is not False:
                 raise UserError(
-                    f"{option} does not apply to sportsmoments as it was released: leave it out, "
+                    f"--{option} does not apply to sportsmoments as it was released: leave it out, "
                     "or give moments of your own."
                 )
         return self._released(out, download)
 
     def _released(self, out: Path, download: DownloadOptions | None) -> Dataset:
-        from builders.facts import check_facts, print_contents
         from builders.sportsmoments.tables import Released, read_released, with_hub_rows
         from builders.sportsmoments.verify import facts
 
@@ -114,24 +119,18 @@ class SportsMoments(DatasetBuilder):
             try:
                 found = hub.fetch_clips(lengths.to_dict())
             finally:  # also where the run is stopped
-                write_videos(out, with_files(dataset.videos, out))
-                write_manifest(Dataset(out), read_states(out))
+                dataset = note_arrived(dataset)
             if found.rows.keys() - dataset.splits:  # they lay in an archive
                 known, notes, dataset = write()
-                write_manifest(dataset, read_states(out))
+                write_manifest(dataset)
             if found.unknown:
                 notes.append((f"{len(found.unknown)} files not recognised", "listed in hub.json"))
             if extra := found.clips - set(known.moments["video_id"]):
                 notes.append((f"{len(extra):,} more clips are here", "no pair names them"))
-            dataset = Dataset(out)
-        gone = int(dataset.videos["path"].isna().sum())
-        on_the_hub = "on the Hugging Face Hub, dataset yogeshiitj/SportsMoment: --download"
-        missing = []
-        if "train" not in dataset.splits:
-            missing.append(("train pairs", f"train.csv (about 750,000 pairs) is {on_the_hub}"))
-        if gone:
-            missing.append(("clip files", f"{gone:,} of {len(dataset.videos):,}; {on_the_hub}"))
+        hub = "on the Hugging Face Hub, dataset yogeshiitj/SportsMoment"
+        rows = f"train.csv (about 750,000 pairs) is {hub}: --download"
+        missing = [("train pairs", rows)] * ("train" not in dataset.splits)
         for damaged in known.matches.unresolved:
             notes.append(("a match id", f"{damaged} is damaged in vids.txt, no file explains it"))
-        print_contents(dataset, missing, notes)
+        print_contents(dataset, hub, missing, notes)
         return dataset

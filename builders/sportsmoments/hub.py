@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from builders.sportsmoments.hub_file import fetch_hub_file
 from vid2vidmr.downloads import DownloadOptions, DownloadStore, FetchError, Reason, retried
 from vid2vidmr.downloads.fetch import checked
-from vid2vidmr.downloads.hub_file import fetch_hub_file
 from vid2vidmr.downloads.reasons import DISK_FULL
 from vid2vidmr.errors import DataError, HubError, UserError
 from vid2vidmr.files import read_json, replacing, write_json
@@ -38,7 +38,6 @@ class HubConfig:
 
     Attributes
     ----------
-    repository : str
     rows : mapping of str to str
         Split to the pattern of the CSV file with its pairs.
     clip : str
@@ -109,7 +108,6 @@ class HubFiles:
         are deleted once all their clips are there.
     options : DownloadOptions
         Only `parallel` applies.
-    config : HubConfig
 
     Raises
     ------

@@ -188,7 +188,7 @@ def _score(
             for protocol in means
         },
         lengths={
-            protocol: breakdowns(board.pairs[protocol], mean, board.dataset.videos, 0, 0)[0]
+            protocol: breakdowns(board.pairs[protocol], mean, board.dataset.videos, 0)[0]
             for protocol, mean in means.items()
         },
         cost_s=sum(costs) / len(costs) if costs else None,

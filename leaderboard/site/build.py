@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +57,6 @@ class Built:
     boards: list[Board]
     not_shown: dict[str, str]
     videos: int = 0
-    written: list[Path] = field(default_factory=list)
 
 
 def build_site(
@@ -113,7 +112,7 @@ def build_site(
         _move(beside, out)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
-    return Built(out, boards, not_shown, placed, sorted(out / name for name in [*entries, MARK]))
+    return Built(out, boards, not_shown, placed)
 
 
 def _require_ours(out: Path) -> None:

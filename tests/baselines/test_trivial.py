@@ -36,7 +36,7 @@ def test_windows_are_valid_ranked_and_survive_a_checkpoint(cls, protocol, tmp_pa
     test = pair_set(split="test", seed=1).under(protocol)
     predictions = list(method.predict(test))
     assert [p.pair_id for p in predictions] == test.table["pair_id"].tolist()
-    found = evaluate(test, predictions, resamples=0)
+    found = evaluate(predictions, test, resamples=0)
     assert found.coverage == 1
     assert sum(found.invalid.values()) == 0
     for prediction in predictions:
@@ -64,7 +64,7 @@ def test_random_windows_are_uniform_in_the_target():
 
 def test_whole_video_finds_the_share_of_the_moment():
     pairs = pair_set(length=0.25)
-    found = evaluate(pairs, WholeVideo().predict(pairs), resamples=0)
+    found = evaluate(WholeVideo().predict(pairs), pairs, resamples=0)
     assert found.metrics["mIoU"].value == pytest.approx(25.0)
 
 
@@ -73,11 +73,11 @@ def test_prior_finds_where_the_moments_are(tmp_path):
     method = FittedPrior()
     method.fit(train, train, tmp_path)
     assert method.state()["windows"]["official"][0]["window"] == [0.4, 0.5, 0.0, 0.0]
-    found = evaluate(test, method.predict(test), resamples=0)
+    found = evaluate(method.predict(test), test, resamples=0)
     assert found.metrics["mIoU"].value == pytest.approx(100.0)
     # On the recropped pairs the place is gone, and the prior with it.
     recropped = test.under("recropped")
-    again = evaluate(recropped, method.predict(recropped), resamples=0)
+    again = evaluate(method.predict(recropped), recropped, resamples=0)
     assert again.metrics["mIoU"].value < 50
 
 

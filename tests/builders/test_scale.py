@@ -3,7 +3,7 @@
 import runpy
 from pathlib import Path
 
-from builders.sportsmoments.own import own_moments
+from builders.sportsmoments.custom import custom_moments
 from builders.sportsmoments.tables import read_released
 from builders.sportsmoments.verify import SOCCER
 
@@ -15,7 +15,9 @@ def test_moments_of_a_simulated_build(tmp_path: Path) -> None:
     ids = SCALE["match_ids"](80)
     assert len(set(ids)) == 80
     SCALE["write_moments"](path, ids, 10, 1600)
-    table, matches = own_moments(path, released)  # refuses overlaps, other matches, other classes
+    table, matches = custom_moments(
+        path, released
+    )  # refuses overlaps, other matches, other classes
     assert not matches.unresolved
     assert set(table["video"]) == set(matches.ids)
     assert (table["video"].value_counts() == 20).all()

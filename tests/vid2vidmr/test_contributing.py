@@ -5,50 +5,46 @@ import os
 import re
 import subprocess
 import sys
-import tomllib
+import venv
 from pathlib import Path
 
 import pytest
 from coded_video import constant_rate, write_video
 
-PAGE = Path(__file__).parents[2] / "CONTRIBUTING.md"
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What ``pip install`` of a package with the page's code leaves in site-packages."""
-    site = tmp_path_factory.mktemp("site")
-    method, dataset = blocks("python")
-    (site / "early.py").write_text(method)
-    (site / "clips.py").write_text(dataset)
-    (registration,) = blocks("toml")
-    groups = tomllib.loads(registration)["project"]["entry-points"]
-    info = site / "mine-0.1.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 0.1\n")
-    lines = [
-        f"[{group}]\n" + "\n".join(f"{name} = {value}" for name, value in entries.items())
-        for group, entries in groups.items()
-    ]
-    (info / "entry_points.txt").write_text("\n\n".join(lines) + "\n")
-    return site
+@pytest.fixture
+def python(tmp_path: Path) -> Path:
+    """The interpreter of an environment of its own that has all packages of this one."""
+    venv.create(tmp_path / "venv", symlinks=True)
+    (site,) = (tmp_path / "venv" / "lib").glob("python*/site-packages")
+    here = [path for path in sys.path if path.endswith("site-packages")]
+    (site / "here.pth").write_text("\n".join([str(ROOT), *here]))
+    return tmp_path / "venv" / "bin" / "python"
 
 
-def run(package: Path, home: Path, *arguments: str) -> str:
-    environment = {**os.environ, "PYTHONPATH": str(package), "VID2VIDMR_DATA": str(home / "data")}
-    command = [str(Path(sys.executable).with_name("vid2vidmr")), *arguments]
+def run(python: Path, *command: object) -> str:
+    home = python.parents[2]
+    environment = {**os.environ, "VID2VIDMR_DATA": str(home / "data")}
     done = subprocess.run(
-        command, cwd=home, env=environment, capture_output=True, text=True, check=False
+        [python, *map(str, command)],
+        cwd=home,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def test_the_page_works_as_written(package: Path, tmp_path: Path) -> None:
+def test_the_page_works_as_written(python: Path, tmp_path: Path) -> None:
     folder = tmp_path / "data" / "clips"
     (folder / "videos").mkdir(parents=True)
     rows = ["video_id,label,split,start_s,end_s"]
@@ -60,11 +56,17 @@ def test_the_page_works_as_written(package: Path, tmp_path: Path) -> None:
                 rows.append(f"{name},{split}-{label},{split},0,{8 + 2 * k}")
     (folder / "moments.csv").write_text("\n".join(rows) + "\n")
 
+    method, dataset, use = blocks("python")
+    (package,) = blocks("toml")
+    (tmp_path / "early.py").write_text(method)
+    (tmp_path / "clips.py").write_text(dataset)
+    (tmp_path / "pyproject.toml").write_text(package)
+    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--quiet"]
     (commands,) = blocks("sh")
     for command in commands.strip().splitlines():
         program, *arguments = command.split()
-        assert program == "vid2vidmr"
-        run(package, tmp_path, *arguments)
+        run(python, "-m", program, *arguments, *(offline if program == "pip" else ()))
+    assert "early" in run(python, "-c", use)
 
     results = [json.loads(p.read_text()) for p in tmp_path.glob("runs/clips/early/*/*/result.json")]
     assert {result["header"]["protocol"] for result in results} >= {"official", "recropped"}
@@ -73,6 +75,3 @@ def test_the_page_works_as_written(package: Path, tmp_path: Path) -> None:
     assert official["metrics"]["mIoU"]["value"] == pytest.approx(80.0)
     assert official["kind"] == "untrained"
     assert "early" in (tmp_path / "runs/clips/table.md").read_text()
-
-    listed = json.loads(run(package, tmp_path, "methods", "--json"))
-    assert "early" in {method["name"] for method in listed}

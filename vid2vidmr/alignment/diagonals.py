@@ -98,7 +98,6 @@ def forward(
     x : Tensor, (B, M, N)
     begin : Tensor, (B, M)
         What a path costs before it begins in a row; infinite where it may not.
-    cell : Cell
     drop : Tensor, (B, M), optional
         Cost of dropping a row, for `DROP`.
     keep : bool

@@ -65,7 +65,6 @@ def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool
         Costs / gamma.
     n : Tensor, (B,)
         Lengths of the queries.
-    form : {"fixed", "free", "prob", "drop"}
     drop : Tensor, (B, M), optional
         Costs of dropping a row / gamma.
     keep : bool

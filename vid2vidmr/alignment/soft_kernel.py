@@ -44,7 +44,6 @@ def soft_alignment(
     Parameters
     ----------
     cost : ndarray, (B, M, N), float32 or float64, C-contiguous
-    gamma : float
     m, n : ndarray, (B,), int64
         Valid rows and columns.
     free : bool

@@ -3,8 +3,18 @@
 `analyse` and `compare` give records; `terminal` and `page` show them.
 """
 
-from vid2vidmr.analysis.analyse import Analysis, analyse
-from vid2vidmr.analysis.compare import Comparison, compare
+from vid2vidmr.analysis.analyse import Analysis, analyse, analyse_run
+from vid2vidmr.analysis.compare import Comparison, compare, compare_runs
 from vid2vidmr.analysis.runs import Run, open_run, open_two
 
-__all__ = ["Analysis", "Comparison", "Run", "analyse", "compare", "open_run", "open_two"]
+__all__ = [
+    "Analysis",
+    "Comparison",
+    "Run",
+    "analyse",
+    "analyse_run",
+    "compare",
+    "compare_runs",
+    "open_run",
+    "open_two",
+]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
 from vid2vidmr.analysis.bias import Histogram, Sensitivity, histograms, sensitivity
 from vid2vidmr.analysis.error_types import gains, profile, shares, window_types
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.analysis.others import other_moments
+from vid2vidmr.analysis.runs import Run, open_run
 from vid2vidmr.analysis.scored import ScoredOn, scored_on
-from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.evaluation.evaluate import Evaluation
 from vid2vidmr.records import Interval
 
 
@@ -54,46 +54,46 @@ class Analysis(ScoredOn):
 
 
 def analyse(
-    pairs: PairSet,
-    evaluation: Evaluation,
-    dataset: Dataset,
+    run: str | Path,
+    dataset: str | Path | None = None,
     *,
-    name: str = "",
-    simulated: bool = False,
-    wrong: Evaluation | None = None,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> Analysis:
     """Analyse the errors of one run.
 
     Parameters
     ----------
-    pairs : PairSet
-        Under the protocol that was scored.
-    evaluation : Evaluation
-        Of these pairs.
-    dataset : Dataset
-        Theirs; gives the other moments of their targets.
-    simulated : bool
-        Whether the features were.
-    wrong : Evaluation, optional
-        The same method with wrong queries, on ``pairs.wrong_queries()``.
-    resamples, seed : int
-        Of the bootstrap; 0 resamples for no intervals.
+    run : str or Path
+        A result.json, or predictions with a header, see `open_run`.
+    dataset : str or Path, optional
+        Name, folder or repository of the data set; by default the name in the file.
+    resamples : int
+        Of the bootstrap; 0 for no intervals.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.analyse("runs/minimatch/matr/KEY-seed0/official/result.json").errors
     """
+    return analyse_run(open_run(Path(run), dataset), resamples=resamples)
+
+
+def analyse_run(run: Run, *, resamples: int = 1000) -> Analysis:
+    """Analyse a run that is open, see `analyse`."""
+    pairs, evaluation, dataset = run.pairs, run.evaluation, run.dataset
     truth = pairs.table[["start_s", "end_s"]].to_numpy("float64")
     others = other_moments(pairs, dataset.moments)
     types = window_types(evaluation.windows, truth, others)
     return Analysis(
-        name=name,
-        **scored_on(pairs, dataset, simulated),
+        name=run.name,
+        **scored_on(pairs, dataset, run.header.simulated),
         coverage=evaluation.coverage,
         metrics=evaluation.metrics,
-        breakdowns=breakdowns(pairs, evaluation, dataset.videos, resamples, seed),
+        breakdowns=breakdowns(pairs, evaluation, dataset.videos, resamples),
         with_others=float(100.0 * np.mean(~np.isnan(others[:, :, 0]).all(axis=1))),
-        errors=shares(types, evaluation, resamples, seed),
-        gains=gains(types, truth, evaluation, resamples, seed),
+        errors=shares(types, evaluation, resamples),
+        gains=gains(types, truth, evaluation, resamples),
         profile=profile(types),
-        sensitivity=None if wrong is None else sensitivity(evaluation, wrong, resamples, seed),
+        sensitivity=None if run.wrong is None else sensitivity(evaluation, run.wrong, resamples),
         histograms=histograms(evaluation.windows[:, 0], truth, pairs.durations_s),
     )

@@ -50,7 +50,7 @@ class Histogram(Record):
     predicted: tuple[float, ...]
 
 
-def sensitivity(right: Evaluation, wrong: Evaluation, resamples: int, seed: int) -> Sensitivity:
+def sensitivity(right: Evaluation, wrong: Evaluation, resamples: int) -> Sensitivity:
     """Compare a method with itself, asked with the right queries and with wrong ones.
 
     Raises
@@ -60,9 +60,9 @@ def sensitivity(right: Evaluation, wrong: Evaluation, resamples: int, seed: int)
     """
     if not right.per_pair.index.equals(wrong.per_pair.index):
         raise DataError("The runs with right and with wrong queries are not of the same pairs.")
-    lost = paired_difference(right, wrong, resamples=resamples, seed=seed)
+    lost = paired_difference(right, wrong, resamples=resamples)
     stays = temporal_iou(right.windows[:, 0], wrong.windows[:, 0]) > UNCHANGED_IOU
-    unchanged = pair_intervals(right, ["unchanged"], 100.0 * stays[:, None], resamples, seed)
+    unchanged = pair_intervals(right, ["unchanged"], 100.0 * stays[:, None], resamples)
     return Sensitivity(drop={name: lost[name] for name in METRICS}, **unchanged)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 
+from vid2vidmr.analysis.runs import Run, open_two
 from vid2vidmr.analysis.scored import ScoredOn, scored_on
-from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.evaluate import Evaluation
@@ -78,41 +79,44 @@ class Comparison(ScoredOn):
 
 
 def compare(
-    pairs: PairSet,
-    first: Evaluation,
-    second: Evaluation,
-    dataset: Dataset,
+    first: str | Path,
+    second: str | Path,
+    dataset: str | Path | None = None,
     *,
-    names: tuple[str, str],
-    simulated: bool = False,
     top: int = 10,
     resamples: int = 1000,
-    seed: int = 0,
 ) -> Comparison:
-    """Compare two evaluations of the same pairs.
+    """Compare two runs on the same pairs.
 
     Parameters
     ----------
-    first, second : Evaluation
-        Of these pairs, in their order.
-    dataset : Dataset
-        Theirs.
-    names : tuple of str
-        What the runs are called.
-    simulated : bool
-        Whether the features of either run were.
+    first, second : str or Path
+        Each a result.json, or predictions with a header, see `open_two`.
+    dataset : str or Path, optional
+        Name, folder or repository of the data set; by default the name in the first file.
     top : int
         How many pairs to name in either direction.
-    resamples, seed : int
+    resamples : int
         Of the bootstrap.
 
     Raises
     ------
     DataError
-        If the evaluations are not of these pairs.
+        If they were made for different pairs: says what differs.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.compare("matr.jsonl", "dtw.jsonl").difference["mIoU"]
     """
-    order = list(pairs.table["pair_id"])
-    if any(list(evaluation.per_pair.index) != order for evaluation in (first, second)):
+    one, two = open_two(Path(first), Path(second), dataset)
+    return compare_runs(one, two, top=top, resamples=resamples)
+
+
+def compare_runs(one: Run, two: Run, *, top: int = 10, resamples: int = 1000) -> Comparison:
+    """Compare two runs that are open, see `compare`."""
+    pairs, dataset, first, second = one.pairs, one.dataset, one.evaluation, two.evaluation
+    if list(first.per_pair.index) != list(second.per_pair.index):
         raise DataError("These runs were not scored on the same pairs: they cannot be compared.")
     ahead = first.iou - second.iou
     seen = detectable_difference({"A": first, "B": second})
@@ -122,10 +126,10 @@ def compare(
         return tuple(_disagreement(pairs, first, second, int(row)) for row in rows[:top])
 
     return Comparison(
-        names=names,
-        **scored_on(pairs, dataset, simulated),
+        names=(one.name, two.name),
+        **scored_on(pairs, dataset, one.header.simulated or two.header.simulated),
         metrics=(first.metrics, second.metrics),
-        difference=paired_difference(first, second, resamples=resamples, seed=seed),
+        difference=paired_difference(first, second, resamples=resamples),
         p=paired_test(first, second).p,
         detectable=seen if math.isfinite(seen) else None,
         wins=int((ahead >= TIE).sum()),

@@ -116,16 +116,14 @@ def fixed(
     return mended
 
 
-def shares(
-    types: np.ndarray, evaluation: Evaluation, resamples: int, seed: int
-) -> dict[str, Interval]:
+def shares(types: np.ndarray, evaluation: Evaluation, resamples: int) -> dict[str, Interval]:
     """Share of the first windows that is of each of `FIRST_TYPES`, percent of the pairs."""
     columns = np.stack([types[:, 0] == TYPES.index(name) for name in FIRST_TYPES], axis=1)
-    return pair_intervals(evaluation, FIRST_TYPES, 100.0 * columns, resamples, seed)
+    return pair_intervals(evaluation, FIRST_TYPES, 100.0 * columns, resamples)
 
 
 def gains(
-    types: np.ndarray, truth: np.ndarray, evaluation: Evaluation, resamples: int, seed: int
+    types: np.ndarray, truth: np.ndarray, evaluation: Evaluation, resamples: int
 ) -> dict[str, dict[str, Interval]]:
     """Points that every metric of `GAIN_METRICS` would gain by each of `FIXES` alone.
 
@@ -137,7 +135,7 @@ def gains(
         _metrics(fixed(evaluation.windows, truth, types, [fix]), truth) - now for fix in FIXES
     ]
     names = [f"{fix}/{metric}" for fix in FIXES for metric in GAIN_METRICS]
-    found = pair_intervals(evaluation, names, np.concatenate(values, axis=1), resamples, seed)
+    found = pair_intervals(evaluation, names, np.concatenate(values, axis=1), resamples)
     return {fix: {metric: found[f"{fix}/{metric}"] for metric in GAIN_METRICS} for fix in FIXES}
 
 

@@ -58,7 +58,7 @@ class Breakdown(Record):
 
 
 def breakdowns(
-    pairs: PairSet, evaluation: Evaluation, videos: pd.DataFrame, resamples: int, seed: int
+    pairs: PairSet, evaluation: Evaluation, videos: pd.DataFrame, resamples: int
 ) -> tuple[Breakdown, ...]:
     """Split the score in every way this module knows.
 
@@ -68,7 +68,7 @@ def breakdowns(
         Of these pairs.
     videos : DataFrame
         Of the data set: lengths of queries that are whole files.
-    resamples, seed : int
+    resamples : int
         Of the bootstrap, for every group.
     """
     table, target = pairs.table, pairs.durations_s
@@ -91,7 +91,7 @@ def breakdowns(
         "source recording": pd.Series(same),
     }
     return tuple(
-        Breakdown(name=name, groups=_groups(key, evaluation, resamples, seed))
+        Breakdown(name=name, groups=_groups(key, evaluation, resamples))
         for name, key in keys.items()
     )
 
@@ -111,7 +111,7 @@ def _binned(
     return binned.cat.add_categories("unknown").fillna("unknown")
 
 
-def _groups(key: pd.Series, evaluation: Evaluation, resamples: int, seed: int) -> tuple[Group, ...]:
+def _groups(key: pd.Series, evaluation: Evaluation, resamples: int) -> tuple[Group, ...]:
     values = evaluation.per_pair[list(METRICS)].to_numpy()
     ordered = isinstance(key.dtype, pd.CategoricalDtype)
     names = list(key.cat.categories) if ordered else sorted(key.unique())
@@ -122,9 +122,7 @@ def _groups(key: pd.Series, evaluation: Evaluation, resamples: int, seed: int) -
             continue
         query, target = evaluation.query_clusters[rows], evaluation.target_clusters[rows]
         few = min(len(np.unique(query)), len(np.unique(target))) < MIN_VIDEOS
-        metrics = intervals(
-            list(METRICS), values[rows], query, target, 0 if few else resamples, seed
-        )
+        metrics = intervals(list(METRICS), values[rows], query, target, 0 if few else resamples)
         found.append(Group(name=name, pairs=len(rows), metrics=metrics))
     if not ordered:
         found.sort(key=lambda group: -group.metrics["mIoU"].value)

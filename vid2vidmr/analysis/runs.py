@@ -43,15 +43,15 @@ class Run:
         return f"{self.header.method}{preset}, seed {self.header.seed}"
 
 
-def open_run(path: Path, dataset: str | None = None) -> Run:
+def open_run(path: Path, dataset: str | Path | None = None) -> Run:
     """Open and score a run.
 
     Parameters
     ----------
     path : Path
         A result, whose predictions lie beside, or predictions (``.jsonl``) with a header.
-    dataset : str, optional
-        Name or folder of the data set; by default the name that the predictions give.
+    dataset : str or Path, optional
+        Name, folder or repository of the data set; by default the name that the predictions give.
 
     Raises
     ------
@@ -74,7 +74,7 @@ def open_run(path: Path, dataset: str | None = None) -> Run:
     return replace(run, wrong=_scored(wrong, str(run.dataset.path)).evaluation)
 
 
-def open_two(first: Path, second: Path, dataset: str | None = None) -> tuple[Run, Run]:
+def open_two(first: Path, second: Path, dataset: str | Path | None = None) -> tuple[Run, Run]:
     """Open two runs on the same pairs, as `open_run` does.
 
     Raises
@@ -106,8 +106,8 @@ def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
     return header, predictions
 
 
-def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | None) -> Run:
+def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | Path | None) -> Run:
     header, predictions = read
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)
-    return Run(header, built, pairs, evaluate(pairs, predictions))
+    return Run(header, built, pairs, evaluate(predictions, pairs))

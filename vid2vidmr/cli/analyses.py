@@ -34,20 +34,12 @@ def analyze(
     """
     from rich.console import Console
 
-    from vid2vidmr.analysis import analyse, open_run
+    from vid2vidmr.analysis import analyse
     from vid2vidmr.analysis.page import analysis_page
     from vid2vidmr.analysis.terminal import analysis_lines
     from vid2vidmr.files import write_text
 
-    run = open_run(result, dataset)
-    found = analyse(
-        run.pairs,
-        run.evaluation,
-        run.dataset,
-        name=run.name,
-        simulated=run.header.simulated,
-        wrong=run.wrong,
-    )
+    found = analyse(result, dataset)
     page = result.with_name("analysis.html") if out is None else out
     write_text(page, analysis_page(found))
     if as_json:
@@ -72,21 +64,11 @@ def compare(
     from rich.console import Console
 
     from vid2vidmr.analysis import compare as compare_runs
-    from vid2vidmr.analysis import open_two
     from vid2vidmr.analysis.page import comparison_page
     from vid2vidmr.analysis.terminal import comparison_lines
     from vid2vidmr.files import write_text
 
-    a, b = open_two(first, second, dataset)
-    found = compare_runs(
-        a.pairs,
-        a.evaluation,
-        b.evaluation,
-        a.dataset,
-        names=(a.name, b.name),
-        simulated=a.header.simulated or b.header.simulated,
-        top=top,
-    )
+    found = compare_runs(first, second, dataset, top=top)
     if out is not None:
         write_text(out, comparison_page(found))
     if as_json:

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from vid2vidmr.cli import (
     analyses,
+    building,
     checkpoints,
     data,
     experiments,
@@ -35,7 +36,7 @@ EPILOG = """
 
 COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     "Data": {
-        data.build: "vid2vidmr build minimatch --videos 30 --out data/small",
+        building.build: "vid2vidmr build minimatch --videos 30 --out data/small",
         data.features: "vid2vidmr features minimatch --encoder efficientnet-lite0",
         data.datasets: "vid2vidmr datasets --json",
         publishing.export: "vid2vidmr export minimatch --layout lighthouse --out lighthouse-data",
@@ -106,7 +107,6 @@ app = typer.Typer(
     name="vid2vidmr",
     epilog=EPILOG,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings=SETTINGS,
@@ -117,11 +117,15 @@ for _panel, _commands in COMMANDS.items():
             "rich_help_panel": _panel,
             "epilog": f"Example: [bold]{_example}[/]",
         }
-        if _command not in SUBCOMMANDS:
+        if _command is building.build:
+            _shown |= {"subcommand_metavar": "NAME [OPTIONS]", "options_metavar": ""}
+            _group = typer.Typer(cls=building.Builders, callback=_command, no_args_is_help=True)
+        elif _command not in SUBCOMMANDS:
             app.command(**_shown)(_command)
             continue
-        _group = typer.Typer(callback=_command, invoke_without_command=True)
-        for _sub, _sub_example in SUBCOMMANDS[_command].items():
+        else:
+            _group = typer.Typer(callback=_command, invoke_without_command=True)
+        for _sub, _sub_example in SUBCOMMANDS.get(_command, {}).items():
             _group.command(epilog=f"Example: [bold]{_sub_example}[/]")(_sub)
         app.add_typer(_group, name=_command.__name__, **_shown)
 

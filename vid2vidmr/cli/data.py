@@ -1,8 +1,8 @@
-"""Commands about data sets: build, features, datasets."""
+"""Commands about data sets: features, datasets."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -11,21 +11,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vid2vidmr.cli.output import AsJson, count, print_json, print_table
+from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
-    from vid2vidmr.downloads import DownloadOptions
     from vid2vidmr.features.local import Engine
 
 
-class SplitBy(StrEnum):
-    """What splits have nothing of in common."""
-
-    class_ = "class"
-    video = "video"
+def _registered(kind: str) -> Callable[[str], list[str]]:
+    """Complete names that are registered."""
+    return lambda incomplete: [n for n in registered_names(kind) if n.startswith(incomplete)]
 
 
 Built = Annotated[
-    str, typer.Argument(metavar="DATASET", help="Name or folder of a built data set.")
+    str,
+    typer.Argument(
+        metavar="DATASET",
+        help="Name, folder or Hub repository of a data set.",
+        autocompletion=_registered("dataset"),
+    ),
 ]
 
 
@@ -36,178 +39,13 @@ class Where(StrEnum):
     ray = "ray"
 
 
-DOWNLOADS = "Downloads (see docs/downloads.md)"
-OWN = "Moments of your own (see docs/custom.md)"
-
-
-def build(
-    name: Annotated[str, typer.Argument(help="Data set, see `vid2vidmr datasets`.")],
-    moments: Annotated[
-        Path | None,
-        typer.Argument(help="Moments of your own, CSV: for custom, and for sportsmoments."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="Folder to build into (default: data/NAME).")
-    ] = None,
-    videos: Annotated[
-        str | None,
-        typer.Option(help="Number of videos (minimatch), or the folder that holds them (custom)."),
-    ] = None,
-    seed: Annotated[
-        int | None, typer.Option(min=0, help="Seed of what is rendered or drawn.")
-    ] = None,
-    cut: Annotated[
-        bool, typer.Option("--cut", help="Write every reference clip as a file of its own, too.")
-    ] = False,
-    margin: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="Seconds of the video that a target keeps around its moment (default: all; "
-            "sportsmoments 46).",
-            rich_help_panel=OWN,
-        ),
-    ] = None,
-    split_by: Annotated[
-        SplitBy | None,
-        typer.Option(
-            help="What the splits do not share, where the CSV does not say the split (default: "
-            "class).",
-            rich_help_panel=OWN,
-        ),
-    ] = None,
-    cross_video_only: Annotated[
-        bool,
-        typer.Option(
-            "--cross-video-only",
-            help="No pairs within one video.",
-            rich_help_panel=OWN,
-        ),
-    ] = False,
-    distractors: Annotated[
-        bool,
-        typer.Option(
-            "--distractors",
-            help="Keep other moments of the class in a target, as wrong answers.",
-            rich_help_panel=OWN,
-        ),
-    ] = False,
-    max_pairs_per_class: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            help="Hard limit on the pairs of a class in a split, drawn with --seed "
-            "(activitynet-vrl: of train).",
-            rich_help_panel=OWN,
-        ),
-    ] = None,
-    status: Annotated[
-        bool, typer.Option("--status", help="Build nothing: tell which videos are here, and why.")
-    ] = False,
-    download: Annotated[
-        bool,
-        typer.Option("--download", help="Fetch the videos.", rich_help_panel=DOWNLOADS),
-    ] = False,
-    cookies: Annotated[
-        Path | None,
-        typer.Option(help="Cookies for yt-dlp, Netscape's format.", rich_help_panel=DOWNLOADS),
-    ] = None,
-    proxy: Annotated[
-        str | None, typer.Option(help="Proxy for yt-dlp.", rich_help_panel=DOWNLOADS)
-    ] = None,
-    mirror: Annotated[
-        str | None,
-        typer.Option(
-            help="Where the videos lie instead of YouTube: an address with {id} in it.",
-            rich_help_panel=DOWNLOADS,
-        ),
-    ] = None,
-    pause: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            help="Seconds between the starts of two videos, at least (default: 1).",
-            rich_help_panel=DOWNLOADS,
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="With --status: print JSON, for programs.")
-    ] = False,
-) -> None:
-    """Build a data set: videos, moments, pairs.
-
-    A build that was stopped continues when called again.
-
-    A data set refuses options that do not apply to it.
-    """
-    from vid2vidmr.data.builder import build_dataset
-    from vid2vidmr.data.dataset import data_home
-    from vid2vidmr.errors import UserError
-
-    folder = data_home() / name if out is None else out
-    if status:
-        _status(folder, as_json)
-        return
-    if as_json:
-        raise UserError("--json is of --status: add it, or leave --json out.")
-    built = build_dataset(
-        name,
-        folder,
-        {
-            "moments": moments,
-            "videos": videos,
-            "seed": seed,
-            "margin": margin,
-            "split_by": split_by and split_by.value,
-            "cross_video_only": cross_video_only,
-            "distractors": distractors,
-            "max_pairs_per_class": max_pairs_per_class,
-            "cut": cut,
-            "download": _download_options(download, cookies, proxy, mirror, pause),
-        },
-    )
-    if as_json:
-        print_json({"path": str(folder), "fingerprint": built.fingerprint, "counts": built.counts})
-        return
-    typer.echo(f"{built.name} is built in {built.path} (fingerprint {built.fingerprint}).")
-
-
-def _download_options(
-    asked: bool, cookies: Path | None, proxy: str | None, mirror: str | None, pause: float | None
-) -> DownloadOptions | None:
-    from vid2vidmr.downloads.fetch import DownloadOptions
-    from vid2vidmr.errors import UserError
-
-    if asked:
-        options = DownloadOptions(cookies=cookies, proxy=proxy, mirror=mirror)
-        return options if pause is None else replace(options, pause_s=pause)
-    given = {"--cookies": cookies, "--proxy": proxy, "--mirror": mirror, "--pause": pause}
-    for option, value in given.items():
-        if value is not None:
-            raise UserError(f"{option} {value} is of downloads: add --download, or leave it out.")
-    return None
-
-
-def _status(folder: Path, as_json: bool) -> None:
-    """Tell how many videos are in which state, for which reason."""
-    from vid2vidmr.downloads import status
-
-    found = status(folder)
-    if as_json:
-        print_json([row._asdict() for row in found])
-        return
-    rows = [[row.state, row.reason, count(row.videos), row.retried] for row in found]
-    total = sum(row.videos for row in found)
-    print_table(f"{folder}: {count(total)} videos", ["state", "reason", "videos", "retried"], rows)
-
-
 def features(
     dataset: Built,
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encoder (default: the data set's own, of captions clip-vit-b32); simulated needs "
-            "no video."
+            help="Encoder (default: the data set's own, of captions clip-vit-b32).",
+            autocompletion=_registered("encoder"),
         ),
     ] = None,
     captions: Annotated[
@@ -243,16 +81,13 @@ def features(
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
     name = encoder or built.info.default_encoder
-    if captions is not None or name == "simulated":
-        what = "--captions" if captions is not None else "--encoder simulated"
-        if part is not None:
-            raise UserError(f"--shard is of videos: leave it out with {what}.")
-        if engine is Where.ray:
-            raise UserError(f"--engine ray is of videos: leave it out with {what}.")
     if captions is not None:
-        from vid2vidmr.features.captions import ENCODER, encode_captions
+        for option in ["--shard"] * bool(part) + ["--engine ray"] * (engine is Where.ray):
+            raise UserError(f"{option} is of videos: leave it out with --captions.")
+        from vid2vidmr.contract import DEFAULT_ENCODER
+        from vid2vidmr.features.captions import encode_captions
 
-        typer.echo(encode_captions(built, captions, encoder or ENCODER, device=device)[1])
+        typer.echo(encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1])
         return
     from vid2vidmr.features.extract import extract_features, extract_shard
     from vid2vidmr.features.local import encode_here
@@ -273,7 +108,6 @@ def datasets(as_json: AsJson = False) -> None:
     """List the data sets, and which of them are built here."""
     from vid2vidmr.data.builder import dataset_builder
     from vid2vidmr.data.dataset import data_home, load_dataset
-    from vid2vidmr.registry import registered_names
 
     rows = []
     for name in registered_names("dataset"):

@@ -38,13 +38,11 @@ def tune(
     methods with the same number of trials each. More trials continue fewer. The file it writes is
     a preset: bench --methods METHOD@FILE.
     """
-    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.tune import tune as search
 
     found, path = search(
-        load_dataset(dataset), method, trials=trials, preset=preset, seed=seed, runs=out,
-        encoder=encoder,
-    )  # fmt: skip
+        dataset, method, trials=trials, preset=preset, seed=seed, runs=out, encoder=encoder
+    )
     if as_json:
         print_json({"trials": [trial.to_json() for trial in found], "preset": str(path)})
         return

@@ -12,9 +12,12 @@ from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 from vid2vidmr.errors import UserError
 
 MethodName = Annotated[
-    str, typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`.")
+    str,
+    typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`; or ./FILE.py:CLASS."),
 ]
-DatasetOption = Annotated[str, typer.Option(help="Name or folder of a built data set.")]
+DatasetOption = Annotated[
+    str, typer.Option(help="Name or folder of a built data set, or Hub repository (user/name).")
+]
 EncoderOption = Annotated[
     str | None, typer.Option(help="Encoder of the features (default: the data set's own).")
 ]

@@ -49,8 +49,8 @@ def bench(
     methods: Annotated[
         str,
         typer.Option(
-            help="Names with commas between, or all; name@preset for a preset of its own. Bias "
-            "rows always run."
+            help="Names with commas between, or all; name@preset for a preset of its own; "
+            "./FILE.py:CLASS for one that is not installed. Bias rows always run."
         ),
     ] = "all",
     seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
@@ -81,12 +81,10 @@ def bench(
     """
     from rich.console import Console
 
-    from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.run import runs_home
-    from vid2vidmr.methods.hub import checkpoint_folder
     from vid2vidmr.tables import summarise, to_rich, write_tables
 
     numbers = parsed_seeds(seeds)
@@ -101,8 +99,8 @@ def bench(
         preset=preset,
         encoder=encoder,
         split=split,
-        init=[checkpoint_folder(where) for where in init or ()],
-        only=None if only_available is None else read_manifest(only_available, built),
+        init=init or (),
+        only=only_available,
         say=lambda line: typer.echo(line, err=True),
     )
     written: list[Path] = []

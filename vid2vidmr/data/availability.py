@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_json
-from vid2vidmr.records import Record
+from vid2vidmr.records import Record, fault
 
 NAME = "availability.json"
 
@@ -88,10 +88,8 @@ def read_manifest(path: Path, dataset: _Built) -> Manifest:
     try:
         manifest = Manifest.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
         raise DataError(
-            f"{path} is not an availability manifest ({field}: {first['msg']}): expected the "
+            f"{path} is not an availability manifest ({fault(error)}): expected the "
             f"{NAME} that a build with --download writes."
         ) from None
     if _hash({k: v for k, v in manifest.model_dump().items() if k != "sha256"}) != manifest.sha256:

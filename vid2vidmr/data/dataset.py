@@ -7,6 +7,9 @@
     pairs/{train,val,test}.parquet    pair_id, query_id, target_id (moment ids)
     videos.parquet                video_id, source_id, path, duration_s, sha256, status
     videos/                       the files, where there are any
+
+A repository of the Hub that `vid2vidmr push` made holds the same, with the features that were
+pushed and without the videos.
 """
 
 from __future__ import annotations
@@ -22,12 +25,16 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from vid2vidmr.data.info import SPLITS, DatasetInfo
 from vid2vidmr.errors import DataError, UnknownNameError
-from vid2vidmr.files import read_json
+from vid2vidmr.files import fetch_repository, is_repository, read_json
+from vid2vidmr.records import fault
 from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import CaptionSource, FeatureSource
     from vid2vidmr.data.pairs import PairSet
+
+TABLES = ["dataset.json", "README.md", "NOTICE", "*.parquet"]
+"""What is fetched of a repository at first; the card says where the tables lie."""
 
 
 class _Description(DatasetInfo):
@@ -47,12 +54,19 @@ def data_home() -> Path:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A built data set folder; tables are read when first asked for."""
+    """A built data set folder; tables are read when first asked for.
+
+    Attributes
+    ----------
+    repository : str or None
+        Of the Hub, where `path` is its snapshot in the cache.
+    """
 
     path: Path
+    repository: str | None = None
 
-    def __reduce__(self) -> tuple[type[Dataset], tuple[Path]]:
-        return Dataset, (self.path,)  # other processes read the tables themselves
+    def __reduce__(self) -> tuple[type[Dataset], tuple[Path, str | None]]:
+        return Dataset, (self.path, self.repository)  # others read the tables themselves
 
     @cached_property
     def _description(self) -> _Description:
@@ -60,10 +74,8 @@ class Dataset:
         try:
             return _Description.model_validate(read_json(path))
         except ValidationError as error:
-            first = error.errors()[0]
-            field = ".".join(map(str, first["loc"])) or "the file"
             raise DataError(
-                f"{path} does not describe a data set ({field}: {first['msg']}): build it again."
+                f"{path} does not describe a data set ({fault(error)}): build it again."
             ) from None
 
     @cached_property
@@ -91,7 +103,14 @@ class Dataset:
         """What the build was asked for, such as its seed."""
         return self._description.options
 
+    def fetch(self, files: list[str]) -> None:
+        """Fetch more files of a repository, of the same commit; a folder has all it will have."""
+        if self.repository is not None:
+            fetch_repository(self.repository, files, "dataset", revision=self.path.name)
+
     def _table(self, file: str) -> pd.DataFrame:
+        if self.repository is not None:
+            return self._shared_table(file)
         import pyarrow.parquet as pq
 
         try:
@@ -104,6 +123,20 @@ class Dataset:
                 f"{self.path / file} does not exist: build {self.name} again."
             ) from None
         return table
+
+    def _shared_table(self, file: str) -> pd.DataFrame:
+        """Read a table from the files that the repository's card says, however many they are."""
+        import datasets
+
+        config, _, split = file.removesuffix(".parquet").partition("/")
+        try:
+            found = datasets.load_dataset(str(self.path), config, split=split or config)
+        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+            reason = str(error).partition("\n")[0]
+            raise DataError(f"{self.repository} has no table {file} ({reason}).") from None
+        table: pd.DataFrame = found.to_pandas()
+        ids = [column for column in ("query_id", "target_id") if column in table]
+        return table.astype(dict.fromkeys(ids, "category"))
 
     @cached_property
     def moments(self) -> pd.DataFrame:
@@ -118,6 +151,8 @@ class Dataset:
     @property
     def splits(self) -> list[str]:
         """The splits that have pairs."""
+        if self.repository is not None:
+            return [split for split in SPLITS if split in self.counts["pairs"]]
         return [split for split in SPLITS if (self.path / "pairs" / f"{split}.parquet").exists()]
 
     def pair_ids(self, split: str) -> pd.DataFrame:
@@ -165,23 +200,45 @@ class Dataset:
         return dict(zip(self.videos["video_id"], self.videos["path"], strict=True))
 
 
-def load_dataset(path_or_name: str | Path) -> Dataset:
-    """Open a built data set by its folder, or by its name under `data_home`.
+def load_dataset(where: str | Path | Dataset) -> Dataset:
+    """Open a data set: a folder, a name under `data_home`, or a repository of the Hub.
+
+    Of a repository the tables are fetched into the Hub's cache, and features when they are opened.
+
+    Parameters
+    ----------
+    where : str, Path or Dataset
+        ``data/small``, ``minimatch``, ``user/name``; a data set is given back as it is.
 
     Raises
     ------
     DataError
-        If the data set is known but not built, or the folder is not a data set.
+        If the data set is known but not built, or what is there is not a data set.
+    HubError
+        If it is named like a repository, and cannot be fetched.
     UnknownNameError
         If there is no such folder and no such data set.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> dataset = v.load_dataset("minimatch")  # built by `vid2vidmr build minimatch`
+    >>> dataset.pairs("test").table  # a DataFrame, one row a pair
+    >>> v.load_dataset("user/minimatch").moments  # what `vid2vidmr push` put on the Hub
     """
-    path = Path(path_or_name)
+    if isinstance(where, Dataset):
+        return where
+    path, name = Path(where), str(where)
     for folder in (path, data_home() / path):
         if (folder / "dataset.json").exists():
             return Dataset(folder)
     if path.is_dir():
         raise DataError(f"{path} is not a built data set: it has no dataset.json.")
-    name = str(path_or_name)
+    if is_repository(name):
+        dataset = Dataset(fetch_repository(name, TABLES, "dataset"), name)
+        if not (dataset.path / "dataset.json").exists():
+            raise DataError(f"{name} is no data set of `vid2vidmr push`: it has no dataset.json.")
+        return dataset
     if name in registered_names("dataset"):
         raise DataError(
             f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."

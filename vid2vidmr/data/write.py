@@ -30,6 +30,19 @@ def _check(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.DataF
     return table[list(columns)].reset_index(drop=True)
 
 
+def _require_known(
+    name: str, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame], videos: pd.DataFrame
+) -> None:
+    """Refuse tables that name videos or moments that are not there."""
+    if unknown := set(moments["video_id"]) - set(videos["video_id"]):
+        raise DataError(f"{name}: moments name unknown videos, e.g. {min(unknown)!r}.")
+    known = set(moments["moment_id"])
+    for split, table in pairs.items():
+        named = {*table["query_id"].unique(), *table["target_id"].unique()}
+        if unknown := named - known:
+            raise DataError(f"{name}: {split} pairs name unknown moments: {min(unknown)!r}.")
+
+
 def write_dataset(
     out: Path,
     info: DatasetInfo,
@@ -54,6 +67,11 @@ def write_dataset(
     ------
     DataError
         If a table is empty, lacks a column, repeats an id, or names an id that does not exist.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.write_dataset(out, info, moments, {"train": train, "test": test}, videos)
     """
     moments = _check(moments, MOMENT_COLUMNS, f"{info.name}: the table of moments")
     floats = ["clip_start_s", "clip_end_s", "start_s", "end_s"]
@@ -66,14 +84,7 @@ def write_dataset(
         for split in SPLITS
         if split in pairs
     }
-    known_videos, known_moments = set(videos["video_id"]), set(moments["moment_id"])
-    if unknown := set(moments["video_id"]) - known_videos:
-        raise DataError(f"{info.name}: moments name unknown videos, e.g. {min(unknown)!r}.")
-    for split, table in pairs.items():
-        named = {*table["query_id"].unique(), *table["target_id"].unique()}
-        if unknown := named - known_moments:
-            raise DataError(f"{info.name}: {split} pairs name unknown moments: {min(unknown)!r}.")
-
+    _require_known(info.name, moments, pairs, videos)
     # A folder whose tables are being replaced is no data set until dataset.json is back.
     (out / "dataset.json").unlink(missing_ok=True)
     for split in SPLITS:
@@ -84,21 +95,18 @@ def write_dataset(
         *((out / "pairs" / f"{split}.parquet", table) for split, table in pairs.items()),
     ]:
         _write_table(path, table)
-    counts = {
-        "videos": len(videos),
-        "moments": len(moments),
-        "classes": {s: int(t["label"].nunique()) for s, t in moments.groupby("split")},
-        "pairs": {split: len(table) for split, table in pairs.items()},
-    }
-    write_json(
-        out / "dataset.json",
-        {
-            **info.model_dump(),
-            "fingerprint": fingerprint(info, moments, pairs),
-            "counts": counts,
-            "options": dict(options or {}),
+    description = {
+        **info.model_dump(),
+        "fingerprint": fingerprint(info, moments, pairs),
+        "counts": {
+            "videos": len(videos),
+            "moments": len(moments),
+            "classes": {s: int(t["label"].nunique()) for s, t in moments.groupby("split")},
+            "pairs": {split: len(table) for split, table in pairs.items()},
         },
-    )
+        "options": dict(options or {}),
+    }
+    write_json(out / "dataset.json", description)
     return Dataset(out)
 
 

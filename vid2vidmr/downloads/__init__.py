@@ -3,26 +3,21 @@
 See ``docs/downloads.md``.
 """
 
-from vid2vidmr.downloads.dataset import Status, download_videos, status, with_files
+from vid2vidmr.downloads.dataset import (
+    download_videos,
+    note_arrived,
+    status,
+    wanted_videos,
+    with_files,
+    write_manifest,
+)
 from vid2vidmr.downloads.download import Wanted, download, retried
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
-from vid2vidmr.downloads.store import DownloadStore, VideoState, read_states
+from vid2vidmr.downloads.store import DownloadStore, read_states
 
 __all__ = [
-    "DownloadOptions",
-    "DownloadStore",
-    "FetchError",
-    "Reason",
-    "Retry",
-    "Status",
-    "VideoState",
-    "Wanted",
-    "classify",
-    "download",
-    "download_videos",
-    "read_states",
-    "retried",
-    "status",
-    "with_files",
-]
+    "DownloadOptions", "DownloadStore", "FetchError", "Reason", "Retry", "Wanted", "classify",
+    "download", "download_videos", "note_arrived", "read_states", "retried", "status",
+    "wanted_videos", "with_files", "write_manifest",
+]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ from vid2vidmr.data.write import write_videos
 from vid2vidmr.downloads.download import Wanted, download
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.reasons import Reason
-from vid2vidmr.downloads.store import VideoState, read_states
+from vid2vidmr.downloads.store import read_states
 from vid2vidmr.files import write_json
 
 
@@ -27,7 +28,6 @@ def with_files(videos: pd.DataFrame, folder: Path) -> pd.DataFrame:
     videos : DataFrame
         With the columns `vid2vidmr.data.info.VIDEO_COLUMNS`. `duration_s` is left as it is: it is
         what the annotations say.
-    folder : Path
     """
     states = read_states(folder)
     changed = {name: videos[name].tolist() for name in ("path", "sha256", "status")}
@@ -87,31 +87,38 @@ def status(folder: Path) -> list[Status]:
     ]
 
 
-def download_videos(
-    dataset: Dataset, wanted: Sequence[Wanted], options: DownloadOptions
-) -> Mapping[str, VideoState]:
-    """Download videos of a data set, fill its table of videos, write the manifest.
+def download_videos(dataset: Dataset, options: DownloadOptions) -> Dataset:
+    """Download the videos of a data set from YouTube or its mirror; give it as it is then.
 
     Table and manifest are also written when the run is interrupted.
-
-    Returns
-    -------
-    mapping of str to VideoState
-        All wanted videos.
     """
+    lengths = dict(zip(dataset.videos["video_id"], dataset.videos["duration_s"], strict=True))
     try:
-        return download(wanted, dataset.path, options)
+        download(wanted_videos(lengths, options), dataset.path, options)
     finally:
-        write_videos(dataset.path, with_files(dataset.videos, dataset.path))
-        write_manifest(Dataset(dataset.path), read_states(dataset.path))
+        dataset = note_arrived(dataset)
+    return dataset
 
 
-def write_manifest(dataset: Dataset, states: Mapping[str, VideoState]) -> Path:
-    """Write ``availability.json`` into the folder of a data set.
+def wanted_videos(durations_s: Mapping[str, float], options: DownloadOptions) -> list[Wanted]:
+    """Give what to ask YouTube for; a length that is not known is NaN."""
+    return [
+        Wanted(video_id, options.url(video_id), None if math.isnan(length) else length)
+        for video_id, length in durations_s.items()
+    ]
 
-    It lists all its videos; `states` tell why some are not here, and when.
-    """
-    table, videos = dataset.videos, []
+
+def note_arrived(dataset: Dataset) -> Dataset:
+    """Write what has arrived into table and manifest of a data set; give it as it is then."""
+    write_videos(dataset.path, with_files(dataset.videos, dataset.path))
+    dataset = Dataset(dataset.path)
+    write_manifest(dataset)
+    return dataset
+
+
+def write_manifest(dataset: Dataset) -> Path:
+    """Write ``availability.json`` into the folder of a data set: all its videos, and why not."""
+    states, table, videos = read_states(dataset.path), dataset.videos, []
     for video_id, path, sha256 in zip(
         table["video_id"], table["path"], table["sha256"], strict=True
     ):

@@ -48,12 +48,6 @@ def download(
     video file that is there already is checked and taken. A run that was killed goes on when
     called again.
 
-    Parameters
-    ----------
-    wanted : sequence of Wanted
-    folder : Path
-    options : DownloadOptions
-
     Returns
     -------
     dict of str to VideoState

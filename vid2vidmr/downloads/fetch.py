@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import NonNegativeFloat
 
 from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
 from vid2vidmr.downloads.store import Arrived
@@ -31,13 +33,13 @@ class DownloadOptions:
     Attributes
     ----------
     cookies : Path, optional
-        Cookies in Netscape's format, handed to yt-dlp.
+        Cookies for yt-dlp, Netscape's format.
     proxy : str, optional
-        Address of a proxy, handed to yt-dlp.
+        Proxy for yt-dlp.
     mirror : str, optional
-        Where the same files lie instead of YouTube: an address with ``{id}`` in it.
+        Where the videos lie instead of YouTube: an address with {id} in it.
     pause_s : float
-        At least so many seconds lie between the starts of two videos.
+        Seconds between the starts of two videos, at least.
     parallel : int
         Downloads at a time.
     attempts : int
@@ -50,10 +52,13 @@ class DownloadOptions:
         Bytes a second; what comes slower than this for `timeout_s` is given up.
     """
 
+    offered: ClassVar = ("cookies", "proxy", "mirror", "pause_s")
+    """What the command line has options for."""
+
     cookies: Path | None = None
     proxy: str | None = None
     mirror: str | None = None
-    pause_s: float = 1.0
+    pause_s: NonNegativeFloat = 1.0
     parallel: int = 2
     attempts: int = 4
     backoff_s: float = 10.0

@@ -100,7 +100,6 @@ class FetchError(Exception):
 
     Attributes
     ----------
-    reason : Reason
     message : str
         One line.
     retry_after_s : float or None

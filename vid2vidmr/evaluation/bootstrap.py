@@ -79,7 +79,7 @@ def intervals(
     query: np.ndarray,
     target: np.ndarray,
     resamples: int,
-    seed: int,
+    seed: int = 0,
     *,
     signed: bool = False,
 ) -> dict[str, Interval]:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.errors import DataError
+from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.metrics import per_pair_metrics
 from vid2vidmr.evaluation.ranking import rank_windows
 from vid2vidmr.records import Interval, Prediction
-
-if TYPE_CHECKING:
-    from vid2vidmr.data.pairs import PairSet
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,10 +49,19 @@ class Evaluation:
     query_clusters: np.ndarray
     target_clusters: np.ndarray
 
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name} {self.metrics[name].value:.2f}" for name in ("mIoU", "R1@0.5"))
+        return f"Evaluation({len(self.iou)} pairs, {shown}, coverage {self.coverage:.1%})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row a pair: its first window (``start_s, end_s``) and its metrics in percent."""
+        first = pd.DataFrame(self.windows[:, 0], self.per_pair.index, ["start_s", "end_s"])
+        return first.join(self.per_pair)
+
 
 def evaluate(
-    pairs: PairSet,
     predictions: Iterable[Prediction],
+    pairs: PairSet,
     *,
     resamples: int = 1000,
     seed: int = 0,
@@ -82,10 +88,30 @@ def evaluate(
     ------
     DataError
         If there are no pairs, or a prediction is of an unknown pair or of one that has another.
+    UserError
+        If something else is given, such as the two in the other order.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> pairs = v.load_dataset("minimatch").pairs("test")
+    >>> v.evaluate(v.load_method("whole-video").predict(pairs), pairs)
+    Evaluation(500 pairs, mIoU 13.14, R1@0.5 0.00, coverage 100.0%)
     """
+    if not isinstance(pairs, PairSet):
+        raise UserError(
+            "evaluate takes predictions first and pairs second, as in evaluate(predictions, "
+            f"pairs); the second is a {type(pairs).__name__}, expected a PairSet."
+        )
+    predictions = list(predictions)
+    if other := [each for each in predictions if not isinstance(each, Prediction)]:
+        raise UserError(
+            f"evaluate takes Prediction objects, got a {type(other[0]).__name__}: "
+            "read_predictions gives a header and a list of them, pass the list."
+        )
     if len(pairs) == 0:
         raise DataError("There are no pairs to score: expected at least one.")
-    ranked = rank_windows(pairs, predictions)
+    ranked = rank_windows(predictions, pairs)
     table = pairs.table
     truth = table[["start_s", "end_s"]].to_numpy("float64")[:, None]
     found = per_pair_metrics(ranked.windows, truth, strict=strict)

@@ -68,17 +68,16 @@ def pair_intervals(
     names: Iterable[Any],
     values: np.ndarray,
     resamples: int,
-    seed: int,
     *,
     signed: bool = False,
 ) -> dict[str, Interval]:
     """Means of numbers a pair, (P, C), with intervals, see `intervals`; `over` has the videos."""
     clusters = over.query_clusters, over.target_clusters
-    return intervals(list(names), values, *clusters, resamples, seed, signed=signed)
+    return intervals(list(names), values, *clusters, resamples, signed=signed)
 
 
 def paired_difference(
-    first: Evaluation, second: Evaluation, *, resamples: int = 1000, seed: int = 0
+    first: Evaluation, second: Evaluation, *, resamples: int = 1000
 ) -> dict[str, Interval]:
     """Every metric of `first` minus that of `second`, in percentage points.
 
@@ -91,12 +90,10 @@ def paired_difference(
         If they were not scored on the same pairs.
     """
     a, b = same_pairs([first, second])
-    return pair_intervals(first, first.per_pair.columns, a - b, resamples, seed, signed=True)
+    return pair_intervals(first, first.per_pair.columns, a - b, resamples, signed=True)
 
 
-def query_sensitivity(
-    right: Evaluation, wrong: Evaluation, *, resamples: int = 1000, seed: int = 0
-) -> Interval:
+def query_sensitivity(right: Evaluation, wrong: Evaluation, *, resamples: int = 1000) -> Interval:
     """Drop in mIoU when every query is replaced by one of another class, percentage points.
 
     A method that uses its query loses most of its score, a position prior loses nothing.
@@ -104,9 +101,9 @@ def query_sensitivity(
     Parameters
     ----------
     right, wrong : Evaluation
-        The same method on `pairs` and on ``pairs.wrong_queries()``.
+        The same method on `pairs` and on ``pairs.under(WRONG_QUERIES)``.
     """
-    return paired_difference(right, wrong, resamples=resamples, seed=seed)["mIoU"]
+    return paired_difference(right, wrong, resamples=resamples)["mIoU"]
 
 
 def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
@@ -118,7 +115,7 @@ def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def combine_seeds(
-    evaluations: Sequence[Evaluation], *, resamples: int = 1000, seed: int = 0
+    evaluations: Sequence[Evaluation], *, resamples: int = 1000
 ) -> dict[str, SeedSummary]:
     """Mean and spread of every metric over the seeds of one method.
 
@@ -131,7 +128,7 @@ def combine_seeds(
         raise DataError("There are no runs to combine: expected at least one seed.")
     values = np.stack(same_pairs(evaluations))  # (seeds, pairs, metrics)
     first = evaluations[0]
-    means = pair_intervals(first, first.per_pair.columns, values.mean(axis=0), resamples, seed)
+    means = pair_intervals(first, first.per_pair.columns, values.mean(axis=0), resamples)
     spread = values.mean(axis=1).std(axis=0, ddof=1) if len(values) > 1 else None
     return {
         name: SeedSummary(

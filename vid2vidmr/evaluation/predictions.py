@@ -26,7 +26,7 @@ from pydantic import (
 from vid2vidmr.data.protocols import OFFICIAL, Protocol
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import read_jsonl, write_jsonl
-from vid2vidmr.records import Prediction, Record, Split
+from vid2vidmr.records import Prediction, Record, Split, fault
 
 SECONDS_DECIMALS = 4
 SCORE_DECIMALS = 6
@@ -112,7 +112,7 @@ def write_predictions(
     write_jsonl(path, lines())
 
 
-def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Prediction]]:
+def read_predictions(path: str | Path) -> tuple[PredictionHeader | None, list[Prediction]]:
     """Read a predictions file.
 
     Returns
@@ -125,7 +125,14 @@ def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Predicti
     ------
     DataError
         If the file is missing, a line is not JSON or not a prediction, or a pair comes twice.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> header, predictions = v.read_predictions("matr.jsonl")
+    >>> v.evaluate(predictions, v.load_dataset(header.dataset).pairs(header.split))
     """
+    path = Path(path)
     header: PredictionHeader | None = None
     predictions: list[Prediction] = []
     lines: dict[str, int] = {}
@@ -138,10 +145,8 @@ def read_predictions(path: Path) -> tuple[PredictionHeader | None, list[Predicti
                 continue
             prediction = Prediction.model_validate(_own_form(value))
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"]) or "the line"
             raise DataError(
-                f"{path}, line {number}: {where}: {first['msg']}; expected "
+                f"{path}, line {number}: {fault(error, 'the line')}; expected "
                 f'{{"pair_id": "...", "windows": [[start_s, end_s, score], ...]}}.'
             ) from None
         earlier = lines.setdefault(prediction.pair_id, number)

@@ -79,7 +79,7 @@ def clean_windows(
     return clean, counts
 
 
-def rank_windows(pairs: PairSet, predictions: Iterable[Prediction]) -> Ranked:
+def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     """Bring predictions into the order of `pairs`, rank their windows by score, and check them.
 
     Equal scores keep the order in which they were given; a score of NaN ranks last.

@@ -13,7 +13,7 @@ from vid2vidmr.evaluation.environment import Environment
 from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions
 from vid2vidmr.files import file_sha256, read_json, write_json
-from vid2vidmr.records import Interval, Kind, Record
+from vid2vidmr.records import Interval, Kind, Record, fault
 from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
@@ -140,9 +140,7 @@ def read_result(path: Path) -> Result:
     try:
         result = Result.model_validate(value)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "the file"
-        raise DataError(f"{path} is not a result ({field}: {first['msg']}).") from None
+        raise DataError(f"{path} is not a result ({fault(error)}).") from None
     predictions = path.parent / result.predictions
     if not predictions.exists() or file_sha256(predictions) != result.predictions_sha256:
         raise DataError(
@@ -190,7 +188,7 @@ def evaluate_file(
     if str(pairs.protocol) != made_for:  # what was predicted for a pair depends on no other
         left_out = set(dataset.pair_ids(pairs.split)["pair_id"]) - set(pairs.table["pair_id"])
         predictions = [p for p in predictions if p.pair_id not in left_out]
-    return header, pairs, evaluate(pairs, predictions)
+    return header, pairs, evaluate(predictions, pairs)
 
 
 def predicted_pairs(

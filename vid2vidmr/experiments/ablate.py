@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vid2vidmr.contract import FeatureContract
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import (
@@ -69,12 +69,12 @@ class AblationResult:
 
 
 def ablate(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     method: str,
     table: str,
     *,
     preset: str | None = None,
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: int | Sequence[int] = 3,
     runs: Path | None = None,
     encoder: str | None = None,
 ) -> AblationResult:
@@ -84,10 +84,14 @@ def ablate(
 
     Parameters
     ----------
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
     method, table : str
         Registered name, and a key of its `Method.ablations`.
     preset : str, optional
         What the variants change, by default `Ablation.preset`.
+    seeds : int or sequence of int
+        How many, or which.
     runs : Path, optional
         Folder of runs, by default `vid2vidmr.experiments.run.runs_home`.
     encoder : str, optional
@@ -99,16 +103,23 @@ def ablate(
         If the method has no such table.
     UserError
         If the preset can be none of its variants.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.ablate("minimatch", "matr", "2").rows[0].metrics["official"]["mIoU"]
     """
-    tables = method_class(method).ablations
-    if table not in tables:
-        raise UnknownNameError(f"table of {method}", table, tables)
-    ablation = tables[table]
+    dataset = load_dataset(dataset)
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    cls = method_class(method)
+    if table not in cls.ablations:
+        raise UnknownNameError(f"table of {method}", table, cls.ablations)
+    ablation = cls.ablations[table]
     preset = preset or ablation.preset
     features = extract_features(dataset, encoder or dataset.info.default_encoder)
     videos = Videos.of_dataset(dataset, features)
     folder = runs_home(dataset) if runs is None else runs
-    base = Setting(dataset, method_class(method), preset_config(method, preset), features)
+    base = Setting(dataset, cls, preset_config(method, preset), features)
     variants, left_out = _possible(ablation, base.config, videos)
     settings = _pretrained(variants, base, seeds, videos, folder)
     _raise_first(fit_all(settings, folder))

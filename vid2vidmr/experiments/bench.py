@@ -7,20 +7,26 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from vid2vidmr.data.availability import Manifest
-from vid2vidmr.data.dataset import Dataset
+import pandas as pd
+
+from vid2vidmr.data.availability import Manifest, read_manifest
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.features.captions import open_captions
-from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json
+from vid2vidmr.methods.hub import checkpoint_folder
 from vid2vidmr.methods.load import method_class, method_names, preset_config
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
+
+Asked = tuple[str, str | None, str, Path | None]
+"""What `Setting.of` needs: method, preset, encoder, checkpoint to start from."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +38,40 @@ class Failure:
     error: Exception
 
 
+class Benched(NamedTuple):
+    """What a bench scored, and what failed; bias rows come last."""
+
+    scored: list[Scored]
+    failures: list[Failure]
+
+    def __repr__(self) -> str:
+        failed = ", ".join(f"{each.method} ({each.error})" for each in self.failures)
+        return f"Benched({len(self.scored)} scores; failed: {failed or 'none'})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row a method, seed and protocol, with its metrics in percent."""
+        rows = []
+        for result in (run.result for run in self.scored):
+            row = {name: getattr(result.header, name) for name in ("method", "preset", "seed")}
+            row |= {"protocol": str(result.header.protocol), "coverage": result.coverage}
+            rows.append(row | {name: mean.value for name, mean in result.metrics.items()})
+        return pd.DataFrame(rows)
+
+
 def bench(
-    dataset: Dataset,
-    methods: Sequence[str],
+    dataset: Dataset | str | Path,
+    methods: str | Sequence[str] = "all",
     *,
     runs: Path | None = None,
-    seeds: Sequence[int] = (0,),
+    seeds: int | Sequence[int] = 2,
     protocols: Sequence[str] = PROTOCOLS,
     preset: str = "small",
     encoder: str | None = None,
     split: str = "test",
-    init: Sequence[Path] = (),
-    only: Manifest | None = None,
+    init: Sequence[str | Path] = (),
+    only: Manifest | str | Path | None = None,
     say: Callable[[str], None] = lambda line: None,
-) -> tuple[list[Scored], list[Failure]]:
+) -> Benched:
     """Run methods on a split, and the bias rows with them.
 
     Features, checkpoints and results that are complete are used again. A method that fails does
@@ -53,66 +79,59 @@ def bench(
 
     Parameters
     ----------
-    methods : sequence of str
-        Registered names, with a preset of their own as ``name@preset``; ``["all"]`` is all that are
-        registered by themselves, not those of a group.
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
+    methods : str or sequence of str
+        Registered names or ``PATH.py:CLASS``, with a preset of their own as ``name@preset``;
+        ``all`` is all that are registered by themselves, not those of a group.
     runs : Path, optional
         Folder of runs, by default `runs_home`.
-    seeds : sequence of int
-        Seeds of methods that they change; the others run the first one only.
+    seeds : int or sequence of int
+        How many, or which; of methods that they change; the others run the first one only.
     preset : str
         For methods that have presets and are asked for without one.
     encoder : str, optional
         By default that of the data set.
     split : str
         Scored pairs; val is for choices, test for reports.
-    init : sequence of Path
-        Checkpoint folders; one of a method is what its presets that need one start from.
-    only : Manifest, optional
+    init : sequence of str or Path
+        Checkpoints, folders or repositories of the Hub; one of a method is what its presets that
+        need one start from.
+    only : Manifest, str or Path, optional
         Train and score on the pairs whose videos it lists as available; the protocols say so.
     say : callable
         Is told what goes on, a line at a time.
-
-    Returns
-    -------
-    scored : list of Scored
-        One a method, seed and protocol, in this order; bias rows last.
-    failures : list of Failure
 
     Raises
     ------
     UserError
         If something was asked for that cannot run, before anything does.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.bench("minimatch", ["matr", "dtw-match"]).to_frame()
+    >>> scored, failures = v.bench("minimatch", "./early.py:Early")
     """
+    dataset = load_dataset(dataset)
+    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    if isinstance(only, str | Path):
+        only = read_manifest(Path(only), dataset)
+    methods = [methods] if isinstance(methods, str) else methods
     encoder = encoder or dataset.info.default_encoder
     # What would fail every run is said once.
     dataset.pairs(split).under("official", only=only)
     asked = _asked(dataset, methods, preset, encoder, init)
-    infos = {name: method_class(method).info for name, (method, *_) in asked.items()}
-    features_error: UserError | None = None
-    if any(info.needs_features for info in infos.values()):
-        try:
-            extract_features(dataset, encoder)
-        except UserError as error:
-            features_error = error
     runs = runs_home(dataset) if runs is None else runs
-    wanted = [
-        (name, seed) for name in asked for seed in (seeds if infos[name].needs_seeds else seeds[:1])
-    ]
-    errors: dict[tuple[str, int], Exception] = {}
-    if features_error is None:
-        neural = {
-            (name, seed): Setting.of(dataset, *asked[name], only=only)
-            for name, seed in wanted
-            if method_class(asked[name][0]).has_weights
-        }
-        errors = fit_all(neural, runs)
+    wanted = []
+    for name, (method, *_) in asked.items():
+        of_method = seeds if method_class(method).info.needs_seeds else seeds[:1]
+        wanted += [(name, seed) for seed in of_method]
+    errors = _prepare(dataset, {run: asked[run[0]] for run in wanted}, encoder, runs, only)
     scored: list[Scored] = []
     failures: list[Failure] = []
     for name, seed in wanted:
         try:
-            if features_error is not None and infos[name].needs_features:
-                raise features_error
             if (name, seed) in errors:
                 raise errors[name, seed]
             setting = Setting.of(dataset, *asked[name], only=only)
@@ -123,12 +142,39 @@ def bench(
                 raise  # a full disk fails every method: stop, and say it once
             failures.append(Failure(name, seed, error))
             say(f"{name}, seed {seed}: failed: {error}")
-    return scored, failures
+    return Benched(scored, failures)
+
+
+def _prepare(
+    dataset: Dataset,
+    wanted: Mapping[tuple[str, int], Asked],
+    encoder: str,
+    runs: Path,
+    only: Manifest | None,
+) -> dict[tuple[str, int], Exception]:
+    """Make features and train networks; give the runs for which that failed, and why."""
+    from vid2vidmr.features.extract import extract_features  # opens video: slow to import
+
+    classes = {run: method_class(asked[0]) for run, asked in wanted.items()}
+    looking = [run for run, cls in classes.items() if cls.info.needs_features]
+    try:
+        if looking:
+            from vid2vidmr.features.extract import extract_features  # torch, av
+
+            extract_features(dataset, encoder)
+    except UserError as error:
+        return dict.fromkeys(looking, error)
+    neural = {
+        run: Setting.of(dataset, *wanted[run], only=only)
+        for run, cls in classes.items()
+        if cls.has_weights
+    }
+    return fit_all(neural, runs)
 
 
 def _asked(
-    dataset: Dataset, methods: Sequence[str], preset: str, encoder: str, init: Sequence[Path]
-) -> dict[str, tuple[str, str | None, str, Path | None]]:
+    dataset: Dataset, methods: Sequence[str], preset: str, encoder: str, init: Sequence[str | Path]
+) -> dict[str, Asked]:
     """Give each row, bias rows last, with what `Setting.of` needs for it."""
     starts = _starts(init)
     asked = {
@@ -165,10 +211,10 @@ def _parsed(name: str, preset: str | None = None) -> tuple[str, str | None]:
     return method, own if at else preset
 
 
-def _starts(folders: Sequence[Path]) -> dict[str, Path]:
+def _starts(init: Sequence[str | Path]) -> dict[str, Path]:
     """Name of a method to the folder of its checkpoint."""
     starts: dict[str, Path] = {}
-    for folder in folders:
+    for folder in map(checkpoint_folder, init):
         method = read_json(folder / "method.json")["method"]
         if method in starts:
             raise UserError(
@@ -180,7 +226,7 @@ def _starts(folders: Sequence[Path]) -> dict[str, Path]:
 
 def _checked(
     dataset: Dataset, name: str, preset: str, encoder: str, starts: Mapping[str, Path]
-) -> tuple[str, str | None, str, Path | None]:
+) -> Asked:
     """Give what `Setting.of` needs; refuse presets that are not there or cannot start."""
     method, own = _parsed(name, preset)
     cls = method_class(method)

@@ -35,7 +35,7 @@ def code_hash(method: type) -> str:
     while todo:
         path = todo.pop()
         if path not in code:
-            code[path], imported = _read(path)
+            code[path], imported = _read(path, path.stat().st_mtime_ns)
             todo += imported
     parts = sorted((path.parent.name, path.name, text) for path, text in code.items())
     return hashlib.sha256("\x1f".join(map("\x1e".join, parts)).encode()).hexdigest()
@@ -54,7 +54,7 @@ def _own_files(cls: type) -> list[Path]:
 
 
 @cache
-def _read(path: Path) -> tuple[str, list[Path]]:
+def _read(path: Path, changed_ns: int) -> tuple[str, list[Path]]:
     """Code of a file, and the files that it imports anywhere: of `ROOMS`, or lying beside it."""
     tree = ast.parse(path.read_bytes())
     names = []

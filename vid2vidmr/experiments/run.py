@@ -283,4 +283,4 @@ def _part(folder: Path, pairs: PairSet) -> Path:
 def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
     part = _part(folder, pairs)
     result = read_result(part / "result.json")
-    return result, evaluate(pairs, read_predictions(part / result.predictions)[1])
+    return result, evaluate(read_predictions(part / result.predictions)[1], pairs)

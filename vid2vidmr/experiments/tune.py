@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import ParameterSampler
 
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Setting, runs_home
@@ -53,10 +53,10 @@ class Trial:
 
 
 def tune(
-    dataset: Dataset,
+    dataset: Dataset | str | Path,
     method: str,
     *,
-    trials: int,
+    trials: int = 16,
     preset: str = "small",
     seed: int = 0,
     runs: Path | None = None,
@@ -69,6 +69,8 @@ def tune(
 
     Parameters
     ----------
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
     method : str
         Name of a trained method; what is tried is in its `Method.search`.
     trials : int
@@ -93,19 +95,26 @@ def tune(
     ------
     UserError
         If the method has nothing to search, or no trial could be trained.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> trials, preset = v.tune("minimatch", "moment_detr", trials=8)
+    >>> v.bench("minimatch", [f"moment_detr@{preset}"])
     """
-    search = method_class(method).search
-    if not search:
+    dataset = load_dataset(dataset)
+    cls = method_class(method)
+    if not cls.search:
         raise UserError(f"{method} has nothing to tune: choose a trained method.")
     features = extract_features(dataset, encoder or dataset.info.default_encoder)
     folder = runs_home(dataset) if runs is None else runs
-    base = Setting(dataset, method_class(method), preset_config(method, preset), features)
-    done = _trained(base, draw_changes(base.config, search, trials, seed), seed, folder)
-    path = folder / f"tuned-{method}-{Path(preset).stem}.json"  # the preset may be a file
+    base = Setting(dataset, cls, preset_config(method, preset), features)
+    done = _trained(base, draw_changes(base.config, cls.search, trials, seed), seed, folder)
+    path = folder / f"tuned-{cls.info.name}-{Path(preset).stem}.json"  # the preset may be a file
     record = {
-        "method": method, "preset": preset, "seed": seed, "dataset": dataset.name,
+        "method": cls.info.name, "preset": preset, "seed": seed, "dataset": dataset.name,
         "dataset_fingerprint": dataset.fingerprint, "encoder": features.contract.encoder,
-        "search": {name: list(values) for name, values in search.items()},
+        "search": {name: list(values) for name, values in cls.search.items()},
         "config": asdict(done[0].config),
         "trials": [trial.to_json() for trial in done],
     }  # fmt: skip

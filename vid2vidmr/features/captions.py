@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vid2vidmr.contract import TEXT
+from vid2vidmr.contract import DEFAULT_ENCODER, TEXT
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.features.text import TextEncoder
 
-ENCODER = "clip-vit-b32"
-"""Whose text tower encodes captions if nobody says otherwise."""
 BATCH = 64
 
 
@@ -71,7 +69,7 @@ def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
 def encode_captions(
     dataset: Dataset,
     path: Path,
-    encoder_name: str | TextEncoder = ENCODER,
+    encoder_name: str | TextEncoder = DEFAULT_ENCODER,
     out: Path | None = None,
     device: str | torch.device | None = None,
 ) -> tuple[FeatureStore, str]:
@@ -81,7 +79,6 @@ def encode_captions(
 
     Parameters
     ----------
-    dataset : Dataset
     path : Path
         See `read_captions`.
     encoder_name : str or TextEncoder
@@ -162,7 +159,6 @@ def open_captions(dataset: Dataset, encoder: str) -> FeatureStore:
 
     Parameters
     ----------
-    dataset : Dataset
     encoder : str
         Of the frames that they are used with.
 

@@ -1,23 +1,57 @@
-"""Encoders: from RGB frames to one feature a frame.
+"""Encoders of open_clip.
 
 ``clip-vit-b32`` is the paper's (open_clip ViT-B-32, weights openai, 512-d, not normalised: methods
-do that). ``efficientnet-lite0`` comes with its weights in a package and needs no hub (1280-d).
-``open_clip:MODEL/PRETRAINED`` is any other model of open_clip; PRETRAINED is a tag or a file. With
-``+fast`` behind it an encoder of open_clip costs less, see `vid2vidmr.features.fast`.
+do that). ``open_clip:MODEL/PRETRAINED`` is any other model; PRETRAINED is a tag or a file. With
+``+fast`` behind it an encoder costs less, see `vid2vidmr.features.fast`.
 """
 
 from __future__ import annotations
 
+from inspect import isfunction
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from vid2vidmr.errors import HubError, UnknownNameError
-from vid2vidmr.features.encoder import ENCODERS, SUFFIX
+from vid2vidmr.features.encoder import Encoder, weights_hash
+from vid2vidmr.features.fast import SUFFIX, fast_encoder
+from vid2vidmr.features.preprocessing import Transform
 
-_OPEN_CLIP = "open_clip:"
+_PREFIX = "open_clip:"
 _PROBE_S = 10.0  # the hub's own client retries for a minute before it says that there is no network
+
+
+def load_open_clip(name: str, device: torch.device) -> Encoder:
+    """Load an encoder of open_clip: what is registered under its names.
+
+    Raises
+    ------
+    UnknownNameError
+        If open_clip has no such model or weights.
+    HubError
+        If weights are neither on this machine nor to be had.
+    """
+    model, transform = open_clip_model(name, *open_clip_name(name), device)
+    sha256 = weights_hash(model.visual.state_dict())
+    if name.endswith(SUFFIX):
+        return fast_encoder(name, model, transform, sha256)
+    # The one plain function among the steps (to RGB) does nothing here and prints as an address.
+    steps = ", ".join(str(step) for step in transform.transforms if not isfunction(step))
+    size = model.visual.image_size
+    width, height = (size, size) if isinstance(size, int) else (size[1], size[0])
+    with torch.inference_mode():
+        dim = model.encode_image(torch.zeros(1, 3, height, width, device=device)).shape[1]
+
+    return Encoder(
+        name=name,
+        dim=dim,
+        weights_sha256=sha256,
+        preprocessing=f"open_clip: {steps}",
+        device=device,
+        prepare=Transform(transform),
+        network=model.encode_image,
+    )
 
 
 def open_clip_name(encoder: str) -> tuple[str, str]:
@@ -25,10 +59,10 @@ def open_clip_name(encoder: str) -> tuple[str, str]:
     encoder = encoder.removesuffix(SUFFIX)
     if encoder == "clip-vit-b32":
         return "ViT-B-32", "openai"
-    model, slash, pretrained = encoder.removeprefix(_OPEN_CLIP).partition("/")
-    if encoder.startswith(_OPEN_CLIP) and slash:
+    model, slash, pretrained = encoder.removeprefix(_PREFIX).partition("/")
+    if encoder.startswith(_PREFIX) and slash:
         return model, pretrained
-    raise UnknownNameError("encoder", encoder, ENCODERS)
+    raise UnknownNameError("encoder", encoder, [f"{_PREFIX}MODEL/PRETRAINED"])
 
 
 def open_clip_model(
@@ -42,7 +76,6 @@ def open_clip_model(
         Of the encoder, for messages.
     model_name, pretrained : str
         See `open_clip_name`.
-    device : torch.device
     """
     import open_clip
 

@@ -27,7 +27,6 @@ def prepared_batches(
 
     Parameters
     ----------
-    path : Path
     prepare, size, batch
         Of the `vid2vidmr.features.encoder.Encoder`.
 

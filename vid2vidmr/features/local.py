@@ -41,7 +41,6 @@ def encode_here(
     Parameters
     ----------
     todo : list of (video id, path)
-    encoder : Encoder
     decoders : int, optional
         Processes that decode, and feed the encoder in this one; 0 decodes here. By default all
         cores but one for an accelerator, which one process could not keep busy; 0 for a single
@@ -74,8 +73,6 @@ def encode_video(path: Path, encoder: Encoder, stop: Event | None = None) -> np.
 
     Parameters
     ----------
-    path : Path
-    encoder : Encoder
     stop : Event, optional
         Ends the work early once it is set; the rows are then worthless.
 

@@ -33,6 +33,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -44,8 +45,6 @@ from vid2vidmr.features.writer import FeatureWriter, is_complete
 from vid2vidmr.progress import progress
 from vid2vidmr.video.sample import SAMPLING
 
-SIMULATED = "simulated"
-"""Name of the encoder."""
 MODEL_VERSION = 1
 """Part of the contract: features of another version of this model are refused."""
 
@@ -78,6 +77,9 @@ class Simulation:
         What everything is multiplied with in the end.
     """
 
+    name: ClassVar = "simulated"
+    needs_video: ClassVar[Literal[False]] = False
+
     seed: int = 0
     dim: int = 512
     shot_dims: int = 32
@@ -99,7 +101,7 @@ class Simulation:
         """How the features are made; the hash is that of the model's numbers."""
         numbers = json.dumps([MODEL_VERSION, asdict(self)], sort_keys=True)
         return FeatureContract(
-            encoder=SIMULATED,
+            encoder=self.name,
             weights_sha256=hashlib.sha256(numbers.encode()).hexdigest(),
             dim=self.dim,
             sampling=SAMPLING,
@@ -116,8 +118,6 @@ class Simulation:
 
         Parameters
         ----------
-        video_id : str
-        duration_s : float
         moments : iterable of (start_s, end_s, label)
             In seconds of the video.
         """
@@ -137,6 +137,59 @@ class Simulation:
         rows = mixed + self._mixing[-1] + self.noise / math.sqrt(self.dim) * noise
         features: np.ndarray = self.scale * rows
         return features
+
+    def extract(self, dataset: Dataset, out: Path | None = None) -> FeatureStore:
+        """Make features of every video of a data set from its annotations.
+
+        A run that was killed ends, when called again, with the same bytes as one that was not.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Built; no video file is needed.
+        out : Path, optional
+            Folder of the store; by default where `open_features` looks.
+
+        Raises
+        ------
+        FeatureError
+            If the store there was made differently.
+        """
+        folder = feature_folder(dataset, self.name) if out is None else out
+        if is_complete(folder, self.contract, dataset.videos["video_id"]):
+            return FeatureStore(folder)
+        moments = dataset.moments.set_index("video_id")
+        of_video = {str(video): rows for video, rows in moments.groupby(level=0)}
+        rows = dataset.videos[["video_id", "duration_s"]].itertuples(index=False)
+        with FeatureWriter(folder, self.contract) as writer:
+            todo = [(video, length) for video, length in rows if video not in writer.video_ids]
+            with progress(f"Features {self.name}", len(todo)) as bar:
+                for video, length in todo:
+                    annotated = of_video.get(video, moments.iloc[:0])
+                    duration_s, shown = self._timeline(video, length, annotated)
+                    writer.append(video, self.features(video, duration_s, shown))
+                    bar.advance()
+        return FeatureStore(folder)
+
+    def _timeline(
+        self, video_id: str, duration: float, moments: pd.DataFrame
+    ) -> tuple[float, list[tuple[float, float, str]]]:
+        """Length of a video in seconds, and its moments in seconds of the video.
+
+        A file whose moment has no window is the moment from start to end; where nothing tells how
+        long it is, 4 to 12 s are drawn.
+        """
+        clips = moments[["clip_start_s", "clip_end_s"]].to_numpy("float64")
+        ends = clips[:, 1][~np.isnan(clips[:, 1])]
+        duration_s = float(max([*ends, 0.0 if np.isnan(duration) else duration], default=0.0))
+        if duration_s == 0:
+            duration_s = float(self._stream("length", video_id).uniform(4, 12))
+        windows = clips[:, :1] + moments[["start_s", "end_s"]].to_numpy("float64")
+        windows = np.where(np.isnan(windows), [0.0, duration_s], windows)
+        return duration_s, [
+            (float(start), float(end), label)
+            for (start, end), label in zip(windows, moments["label"], strict=True)
+        ]
 
     def _stream(self, *names: str) -> np.random.Generator:
         digest = hashlib.sha256("\x1f".join([str(self.seed), *names]).encode()).digest()
@@ -221,65 +274,6 @@ def _points(rng: np.random.Generator, count: int, dims: int) -> np.ndarray:
     return points
 
 
-def simulate_features(
-    dataset: Dataset, out: Path | None = None, simulation: Simulation | None = None
-) -> FeatureStore:
-    """Make features of every video of a data set from its annotations.
-
-    A run that was killed ends, when called again, with the same bytes as one that was not.
-
-    Parameters
-    ----------
-    dataset : Dataset
-        Built; no video file is needed.
-    out : Path, optional
-        Folder of the store; by default where `open_features` looks.
-    simulation : Simulation, optional
-
-    Raises
-    ------
-    FeatureError
-        If the store there was made differently.
-    """
-    simulation = simulation or Simulation()
-    folder = feature_folder(dataset, SIMULATED) if out is None else out
-    if is_complete(folder, simulation.contract, dataset.videos["video_id"]):
-        return FeatureStore(folder)
-    moments = dataset.moments.set_index("video_id")
-    of_video = {str(video): rows for video, rows in moments.groupby(level=0)}
-    with FeatureWriter(folder, simulation.contract) as writer:
-        todo = [
-            (video, duration)
-            for video, duration in dataset.videos[["video_id", "duration_s"]].itertuples(
-                index=False
-            )
-            if video not in writer.video_ids
-        ]
-        with progress("Features simulated", len(todo)) as bar:
-            for video, duration in todo:
-                annotated = of_video.get(video, moments.iloc[:0])
-                duration_s, shown = _timeline(simulation, video, duration, annotated)
-                writer.append(video, simulation.features(video, duration_s, shown))
-                bar.advance()
-    return FeatureStore(folder)
-
-
-def _timeline(
-    simulation: Simulation, video_id: str, duration: float, moments: pd.DataFrame
-) -> tuple[float, list[tuple[float, float, str]]]:
-    """Length of a video in seconds, and its moments in seconds of the video.
-
-    A file whose moment has no window is the moment from start to end; where nothing tells how long
-    it is, 4 to 12 s are drawn.
-    """
-    clips = moments[["clip_start_s", "clip_end_s"]].to_numpy("float64")
-    ends = clips[:, 1][~np.isnan(clips[:, 1])]
-    duration_s = float(max([*ends, 0.0 if np.isnan(duration) else duration], default=0.0))
-    if duration_s == 0:
-        duration_s = float(simulation._stream("length", video_id).uniform(4, 12))
-    windows = clips[:, :1] + moments[["start_s", "end_s"]].to_numpy("float64")
-    windows = np.where(np.isnan(windows), [0.0, duration_s], windows)
-    return duration_s, [
-        (float(start), float(end), label)
-        for (start, end), label in zip(windows, moments["label"], strict=True)
-    ]
+def load_simulation(name: str, device: object) -> Simulation:
+    """Give the model that is registered as an encoder."""
+    return Simulation()

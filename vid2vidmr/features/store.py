@@ -13,17 +13,17 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from pydantic import ValidationError
 
 from vid2vidmr.contract import STEP_S, FeatureContract, grid_rows
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import read_json
 
-if TYPE_CHECKING:
-    from vid2vidmr.data.dataset import Dataset
+FILES = ("contract.json", "index.jsonl", "features.bin")
+"""What a store is made of."""
 
 
 def require_finite(rows: np.ndarray, video_id: str, where: str, todo: str) -> None:
@@ -49,7 +49,6 @@ class MemoryFeatures:
 
     Parameters
     ----------
-    contract : FeatureContract
     videos : mapping of str to ndarray, (n, dim)
         Video id to features, one row every 2 s.
 
@@ -140,17 +139,6 @@ class FeatureStore:
         rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)].astype(np.float32)
         return rows
 
-    def verify(self) -> None:
-        """Read everything once.
-
-        Raises
-        ------
-        FeatureError
-            If the features of a video hold NaN or infinity.
-        """
-        for video_id in self._spans:
-            self._verify(video_id, self._video(video_id))
-
     def _video(self, video_id: str) -> np.ndarray:
         span = self._spans.get(video_id)
         if span is None:
@@ -211,24 +199,39 @@ def read_index(path: Path, contract: FeatureContract) -> tuple[dict[str, tuple[i
 
 
 def feature_folder(dataset: Dataset, encoder: str) -> Path:
-    """Where the features of a data set lie: ``<dataset>/features/<encoder>``."""
-    return dataset.path / "features" / re.sub(r"[^\w.-]+", "-", encoder)
+    """Where the features of a data set lie: ``<dataset>/features/<encoder>``.
+
+    Those of a repository of the Hub are fetched.
+    """
+    folder = dataset.path / "features" / re.sub(r"[^\w.-]+", "-", encoder)
+    if not all((folder / file).exists() for file in FILES):
+        dataset.fetch([f"features/{folder.name}/{file}" for file in FILES])
+    return folder
 
 
-def open_features(dataset: Dataset, encoder: str) -> FeatureStore:
+def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> FeatureStore:
     """Open the features of a data set.
 
     Parameters
     ----------
-    dataset : Dataset
-    encoder : str
-        Name of the encoder, for example ``clip-vit-b32``.
+    dataset : Dataset, str or Path
+        See `vid2vidmr.load_dataset`.
+    encoder : str, optional
+        Name of the encoder, for example ``clip-vit-b32``; by default that of the data set.
 
     Raises
     ------
     FeatureError
         If there are none, saying which command makes them.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> store = v.open_features("minimatch", "efficientnet-lite0")
+    >>> store.rows(store.video_ids[0]).shape  # one row every 2 s
     """
+    dataset = load_dataset(dataset)
+    encoder = encoder or dataset.info.default_encoder
     folder = feature_folder(dataset, encoder)
     if not (folder / "contract.json").exists():
         raise FeatureError(

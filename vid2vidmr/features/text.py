@@ -18,8 +18,9 @@ from torch import Tensor
 from vid2vidmr.contract import DTYPE, TEXT, FeatureContract
 from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import UserError
-from vid2vidmr.features.clip import open_clip_model, open_clip_name
+from vid2vidmr.features.clip import load_open_clip, open_clip_model, open_clip_name
 from vid2vidmr.features.encoder import weights_hash
+from vid2vidmr.features.load import encoder_loader
 
 SAMPLING = "one row a token, from the start of the text to its end"
 
@@ -34,7 +35,6 @@ class TextEncoder:
         That of the encoder of frames, and ``-text``.
     dim : int
         Length of a feature.
-    weights_sha256, preprocessing : str
     longest : int
         Tokens of the longest text, start and end included; what is longer is cut off.
     tokens : callable
@@ -97,7 +97,7 @@ def load_text_encoder(name: str, device: str | torch.device | None = None) -> Te
     UserError
         If the encoder has no text tower of the kind that CLIP has.
     """
-    if name == "efficientnet-lite0":
+    if encoder_loader(name) is not load_open_clip:
         raise _no_tower(name)
     import open_clip
 

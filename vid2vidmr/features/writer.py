@@ -32,7 +32,6 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
     ----------
     path : Path
         The folder; an existing store is continued.
-    contract : FeatureContract
 
     Attributes
     ----------

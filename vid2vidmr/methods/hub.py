@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vid2vidmr.errors import HubError
+from vid2vidmr.files import fetch_repository, hub_error, is_repository
 from vid2vidmr.methods.info import MethodInfo
 
 FILES = ["method.json", "model.safetensors", "README.md"]
 """What a repository has of a checkpoint."""
-_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
-_PROBE_S = 10.0  # the hub's own client retries for a minute before it says that there is no network
 
 
 def checkpoint_folder(where: str | Path, revision: str | None = None) -> Path:
@@ -34,28 +31,9 @@ def checkpoint_folder(where: str | Path, revision: str | None = None) -> Path:
         If there is neither such a folder nor such a repository.
     """
     folder = Path(where)
-    if folder.exists() or not _REPOSITORY.fullmatch(str(where)):
+    if folder.exists() or not is_repository(where):
         return folder
-    import huggingface_hub as hub
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        hub.HfApi().model_info(str(where), revision=revision, timeout=_PROBE_S)
-        offline = False
-    except HfHubHTTPError as error:  # the hub's answer: the cache is not asked
-        raise _failure(f"There is no folder {where}, and no such repository", error) from None
-    except Exception:  # the clients below raise errors of many kinds where there is no network
-        offline = True
-    try:
-        return Path(
-            hub.snapshot_download(
-                str(where), revision=revision, allow_patterns=FILES, local_files_only=offline
-            )
-        )
-    except Exception as error:
-        raise _failure(
-            f"There is no folder {where}, and the repository cannot be fetched", error
-        ) from None
+    return fetch_repository(str(where), FILES, revision=revision)
 
 
 def push_checkpoint(folder: Path, repository: str) -> None:
@@ -73,12 +51,7 @@ def push_checkpoint(folder: Path, repository: str) -> None:
         api.create_repo(repository, exist_ok=True)
         api.upload_folder(repo_id=repository, folder_path=folder, allow_patterns=FILES)
     except Exception as error:
-        raise _failure(f"{folder} cannot be pushed to {repository}", error) from None
-
-
-def _failure(what: str, error: Exception) -> HubError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return HubError(f"{what} ({reason}): check the name, the network and `hf auth whoami`.")
+        raise hub_error(f"{folder} cannot be pushed to {repository}", error) from None
 
 
 def model_card(info: MethodInfo, checkpoint: Mapping[str, Any], where: str) -> str:

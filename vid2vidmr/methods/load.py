@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
     Parameters
     ----------
     name : str
-        Registered name, see ``vid2vidmr methods``.
+        Registered name, see ``vid2vidmr methods``, or ``PATH.py:CLASS``.
     checkpoint : str or Path, optional
         Folder written by training, or ``user/name`` of a repository of the Hub. Trained methods
         need it.
@@ -65,6 +66,12 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
     ------
     UserError
         If the method must be trained and no checkpoint is given.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> v.load_method("matr", "matr-1").retrieve("goal.mp4", "match.mp4").windows[0]
+    >>> v.load_method("./early.py:Early")  # a class of your own, without installing it
     """
     cls = method_class(name)
     if checkpoint is not None:
@@ -82,14 +89,21 @@ def method_names() -> list[str]:
 
 
 def method_class(name: str) -> type[Method]:
-    """Return the class registered for a method.
+    """Return the class registered for a method, or that of ``PATH.py:CLASS``.
 
     Raises
     ------
     UnknownNameError
         With the nearest registered name.
+    UserError
+        If it is no method.
     """
-    return registered("method", name)  # type: ignore[no-any-return]
+    found: type[Method] = registered("method", name)
+    if not (isinstance(found, type) and issubclass(found, Method) and not isabstract(found)):
+        raise UserError(
+            f"{name} is no method: expected a subclass of vid2vidmr.Method with predict."
+        )
+    return found
 
 
 def method_group_names() -> list[str]:

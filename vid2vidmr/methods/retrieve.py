@@ -8,11 +8,11 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
+from vid2vidmr.contract import DEFAULT_ENCODER, STEP_S, FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
-from vid2vidmr.features.load import DEFAULT_ENCODER, load_encoder
+from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.local import encode_video
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.info import MethodInfo

@@ -25,7 +25,6 @@ class ConvHead(nn.Module):
 
     Parameters
     ----------
-    d, d_out : int
     layers, kernel : int
         Kernel is odd; lengths are kept by zero padding.
     masked : bool

@@ -95,7 +95,6 @@ class Layer(nn.Module):
         ----------
         d, ff : int
             Hidden size, size of the feed-forward layer.
-        activation : {"relu", "gelu", "prelu"}
         drop_path : float
             Above 0, residual branches are dropped as a whole, with this probability, in place of
             `dropout` of their entries.

@@ -12,13 +12,12 @@ import pandas as pd
 from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import HubError, UserError
-from vid2vidmr.features.store import open_features
+from vid2vidmr.features.store import FILES, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
 from vid2vidmr.publish.card import TABLES, dataset_card, licence_of
 from vid2vidmr.publish.croissant import croissant
 from vid2vidmr.registry import registered_names
 
-STORE = ("contract.json", "index.jsonl", "features.bin")
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 
 
@@ -70,7 +69,7 @@ def write_published(
     if store is not None:
         folder = f"features/{store.path.name}"
         contracts[folder] = store.contract
-        for name in STORE:
+        for name in FILES:
             others.append(f"{folder}/{name}")
             _take(store.path / name, out / folder / name)
     write_text(out / "README.md", dataset_card(dataset, licence, contracts, repository))

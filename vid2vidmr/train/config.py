@@ -18,7 +18,6 @@ class TrainingConfig:
 
     Attributes
     ----------
-    epochs, batch_size : int
     pairs_per_epoch : int or None
         Pairs drawn for an epoch, None for all.
     learning_rate, weight_decay : float

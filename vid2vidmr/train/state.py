@@ -27,7 +27,6 @@ class TrainingState:
         Where the state is kept; an earlier state there is taken over.
     claim : dict
         What decides the run; a state of another run is refused.
-    optimizer, schedule
     average : AveragedModel or None
         Moving average of the weights.
 

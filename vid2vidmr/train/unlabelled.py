@@ -129,7 +129,7 @@ def open_videos(where: str, out: Path, encoder: str | None, split: str | None) -
         return Videos.of_store(store)
     is_dataset = any((folder / "dataset.json").exists() for folder in (path, data_home() / where))
     if path.is_dir() and not is_dataset:
-        from vid2vidmr.features.load import DEFAULT_ENCODER
+        from vid2vidmr.contract import DEFAULT_ENCODER
 
         _require_no_split(split, path, "a folder of videos")
         return Videos.of_folder(path, encoder or DEFAULT_ENCODER, out)

@@ -32,7 +32,6 @@ class Frames:
 
     Attributes
     ----------
-    path : Path
     pts : tuple of int
         Timestamps in units of `time_base`, ascending.
     time_base : Fraction

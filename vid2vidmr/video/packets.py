@@ -44,7 +44,6 @@ class Source:
 
     Attributes
     ----------
-    path : str or Path
     container, stream
         PyAV's.
     start : Fraction or None
@@ -136,7 +135,6 @@ class Samples:
             When the frames appear, in ticks of `base` seconds, sorted.
         end : int
             When the last one disappears.
-        base : Fraction
 
         Returns
         -------

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mini_dataset import INFO
 
-from vid2vidmr.analysis import analyse, compare
+from vid2vidmr.analysis import Run, analyse_run, compare_runs
 from vid2vidmr.analysis.error_types import (
     FIRST_TYPES,
     FIXES,
@@ -26,6 +26,7 @@ from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.metrics import per_pair_metrics
+from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.records import Prediction
 
 NONE = (np.nan, np.nan)
@@ -155,17 +156,33 @@ def _dataset(folder: Path, label: str = "wave") -> Dataset:
     )
 
 
+def _run(
+    dataset: Dataset,
+    pairs: PairSet,
+    right: Evaluation,
+    wrong: Evaluation | None = None,
+    method: str = "six",
+) -> Run:
+    header = PredictionHeader(
+        method=method,
+        dataset=dataset.name,
+        dataset_fingerprint=dataset.fingerprint,
+        split="test",
+    )
+    return Run(header, dataset, pairs, right, wrong)
+
+
 FIRST = [(20.0, 30.0), (20.0, 26.0), (20.0, 24.0), (60.0, 70.0), (0.0, 5.0), None]
 
 
 def _scored(pairs: PairSet, first: list[tuple[float, float] | None]) -> Evaluation:
     """Score first windows; every list goes on with the truth."""
     return evaluate(
-        pairs,
         [
             Prediction(pair_id=name, windows=() if w is None else ((*w, 0.9), (*TRUTH, 0.1)))
             for name, w in zip(pairs.table["pair_id"], first, strict=True)
         ],
+        pairs,
         resamples=50,
     )
 
@@ -174,7 +191,7 @@ def test_analyse_tells_all_of_six_pairs(tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     pairs = dataset.pairs("test")
     right, wrong = _scored(pairs, FIRST), _scored(pairs, [(60.0, 70.0), *FIRST[1:]])
-    found = analyse(pairs, right, dataset, name="six", wrong=wrong, resamples=50)
+    found = analyse_run(_run(dataset, pairs, right, wrong), resamples=50)
 
     sixth = pytest.approx(100 / 6)
     assert {name: share.value for name, share in found.errors.items()} == {
@@ -226,7 +243,7 @@ def test_analyse_tells_all_of_six_pairs(tmp_path: Path) -> None:
 def test_perfect_predictions_have_nothing_to_mend(tmp_path: Path) -> None:
     dataset = _dataset(tmp_path)
     pairs = dataset.pairs("test")
-    found = analyse(pairs, _scored(pairs, [TRUTH] * 6), dataset, resamples=0)
+    found = analyse_run(_run(dataset, pairs, _scored(pairs, [TRUTH] * 6)), resamples=0)
     assert found.errors["correct"].value == 100
     assert all(gain.value == 0 for gains in found.gains.values() for gain in gains.values())
 
@@ -238,7 +255,7 @@ def test_edges_of_groups_take_what_lies_on_them(tmp_path: Path) -> None:
     table["end_s"] = table["start_s"] + [4.0, 4.01, 8.0, 16.0, 32.0, 33.0]
     table.loc[0, ["query_start_s", "query_end_s"]] = np.nan  # a whole file: 100 s
     changed = PairSet(table, "test")
-    found = analyse(changed, _scored(changed, FIRST), dataset, resamples=0)
+    found = analyse_run(_run(dataset, changed, _scored(changed, FIRST)), resamples=0)
     by_name = {b.name: {g.name: g.pairs for g in b.groups} for b in found.breakdowns}
     assert by_name["moment length"] == {
         "≤ 4 s": 1, "4–8 s": 2, "8–16 s": 1, "16–32 s": 1, "> 32 s": 1
@@ -272,7 +289,8 @@ def test_compare_names_the_pairs_that_differ_most(tmp_path: Path) -> None:
     pairs = dataset.pairs("test")
     second = [(60.0, 70.0), (20.0, 26.05), (20.0, 30.0), (60.0, 70.0), (20.0, 28.0), None]
     a, b = _scored(pairs, FIRST), _scored(pairs, second)
-    found = compare(pairs, a, b, dataset, names=("a", "b"), resamples=50)
+    one, two = _run(dataset, pairs, a), _run(dataset, pairs, b)
+    found = compare_runs(one, two, resamples=50)
     assert (found.wins, found.ties, found.losses) == (1, 3, 2)
     assert [pair.pair_id for pair in found.better] == ["p0"]
     assert [pair.pair_id for pair in found.worse] == ["p4", "p2"]
@@ -280,10 +298,10 @@ def test_compare_names_the_pairs_that_differ_most(tmp_path: Path) -> None:
     assert found.difference["mIoU"].value == pytest.approx(
         found.metrics[0]["mIoU"].value - found.metrics[1]["mIoU"].value
     )
-    one = compare(pairs, b, a, dataset, names=("b", "a"), top=1, resamples=0)
-    assert [pair.pair_id for pair in one.better] == ["p4"]
+    turned = compare_runs(two, one, top=1, resamples=0)
+    assert [pair.pair_id for pair in turned.better] == ["p4"]
     with pytest.raises(DataError, match="not scored on the same pairs"):
-        compare(pairs.take(np.arange(3)), a, b, dataset, names=("a", "b"))
+        compare_runs(one, _run(dataset, few := pairs.take(np.arange(3)), _scored(few, FIRST[:3])))
 
 
 def test_pages_hold_no_address_and_no_markup_of_the_data(tmp_path: Path) -> None:
@@ -296,10 +314,11 @@ def test_pages_hold_no_address_and_no_markup_of_the_data(tmp_path: Path) -> None
     table = pairs.table.assign(label=[evil] * 5 + ["<b>"])
     pairs = PairSet(table, "test")
     a, b = _scored(pairs, FIRST), _scored(pairs, FIRST[::-1])
+    named = _run(dataset, pairs, a, b, evil)
     pages = [
-        analysis_page(analyse(pairs, a, dataset, name=evil, wrong=b, resamples=20)),
-        analysis_page(analyse(pairs, a, dataset, resamples=0)),
-        comparison_page(compare(pairs, a, b, dataset, names=(evil, "<b>"), resamples=20)),
+        analysis_page(analyse_run(named, resamples=20)),
+        analysis_page(analyse_run(_run(dataset, pairs, a), resamples=0)),
+        comparison_page(compare_runs(named, _run(dataset, pairs, b, None, "<b>"), resamples=20)),
     ]
     for page in pages:
         assert "http:" not in page and "https:" not in page

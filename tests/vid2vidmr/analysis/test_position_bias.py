@@ -54,7 +54,7 @@ def score(pairs, window):
         Prediction(pair_id=pair_id, windows=((*row, 1.0),))
         for pair_id, row in zip(pairs.table["pair_id"], windows, strict=True)
     ]
-    return evaluate(pairs, predictions, resamples=200)
+    return evaluate(predictions, pairs, resamples=200)
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ def small_dataset(folder: Path, here: int = 10) -> Dataset:
 
 def test_a_manifest_says_what_is_here(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path)
-    path = write_manifest(dataset, {})
+    path = write_manifest(dataset)
     manifest = read_manifest(path, dataset)
     assert len(manifest.videos) == 20 and len(manifest.available) == 18
     assert {v.video_id for v in manifest.videos if v.status == "missing"} == {"test10", "test11"}
@@ -74,18 +74,18 @@ def test_a_manifest_says_what_is_here(tmp_path: Path) -> None:
 
 def test_the_subset_is_named_by_its_videos_alone(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path)
-    first = read_manifest(write_manifest(dataset, {}), dataset)
+    first = read_manifest(write_manifest(dataset), dataset)
     write_videos(tmp_path, dataset.videos.assign(sha256="1" * 64))
-    second = read_manifest(write_manifest(Dataset(tmp_path), {}), dataset)
+    second = read_manifest(write_manifest(Dataset(tmp_path)), dataset)
     assert first.sha256 != second.sha256 and first.subset == second.subset
     assert Dataset(tmp_path).fingerprint == dataset.fingerprint
     write_videos(tmp_path, dataset.videos.assign(path=None))
-    assert read_manifest(write_manifest(Dataset(tmp_path), {}), dataset).subset != first.subset
+    assert read_manifest(write_manifest(Dataset(tmp_path)), dataset).subset != first.subset
 
 
 def test_manifests_that_are_refused(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path / "a")
-    path = write_manifest(dataset, {})
+    path = write_manifest(dataset)
     value = read_json(path)
     value["videos"][0]["status"] = "missing"
     write_json(path, value)
@@ -99,12 +99,12 @@ def test_manifests_that_are_refused(tmp_path: Path) -> None:
     pairs = {s: pd.read_parquet(tmp_path / f"b/pairs/{s}.parquet") for s in other.splits}
     other = write_dataset(tmp_path / "b", INFO, moments, pairs, other.videos)
     with pytest.raises(DataError, match="built from the same annotations"):
-        read_manifest(write_manifest(other, {}), dataset)
+        read_manifest(write_manifest(other), dataset)
 
 
 def test_pairs_need_both_videos(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path)
-    manifest = read_manifest(write_manifest(dataset, {}), dataset)
+    manifest = read_manifest(write_manifest(dataset), dataset)
     kept = dataset.pairs("test").under("official", only=manifest)
     gone = {"test8": "target", "test9": "target", "test10": "query", "test11": "query"}
     assert set(dataset.pairs("test").table["query_video"]) - set(kept.table["query_video"]) == set(
@@ -112,7 +112,7 @@ def test_pairs_need_both_videos(tmp_path: Path) -> None:
     )
     assert str(kept.protocol) == f"official, only {manifest.subset}"
     few = small_dataset(tmp_path / "few", here=1)
-    manifest = read_manifest(write_manifest(few, {}), few)
+    manifest = read_manifest(write_manifest(few), few)
     with pytest.raises(DataError, match="None of the 12 test pairs has both videos"):
         few.pairs("test").under("official", only=manifest)
 
@@ -133,7 +133,7 @@ def predictions(dataset: Dataset, path: Path, protocol: str = "official") -> Pat
 @pytest.mark.parametrize("protocol", ["official", "recropped", "official, wrong queries"])
 def test_predictions_of_all_pairs_are_scored_on_the_subset(tmp_path: Path, protocol: str) -> None:
     dataset = small_dataset(tmp_path)
-    manifest = read_manifest(write_manifest(dataset, {}), dataset)
+    manifest = read_manifest(write_manifest(dataset), dataset)
     path = predictions(dataset, tmp_path / "p.jsonl", protocol)
     whole = evaluate_file(path, dataset)[-1]
     header, _, part = evaluate_file(path, dataset, only=manifest)
@@ -145,7 +145,7 @@ def test_predictions_of_all_pairs_are_scored_on_the_subset(tmp_path: Path, proto
 
 def test_predictions_of_unknown_pairs_are_still_refused(tmp_path: Path) -> None:
     dataset = small_dataset(tmp_path)
-    manifest = read_manifest(write_manifest(dataset, {}), dataset)
+    manifest = read_manifest(write_manifest(dataset), dataset)
     path = predictions(dataset, tmp_path / "p.jsonl")
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines, '{"pair_id": "test-99", "windows": []}']) + "\n")
@@ -155,7 +155,7 @@ def test_predictions_of_unknown_pairs_are_still_refused(tmp_path: Path) -> None:
 
 def test_bench_and_evaluate_say_which_subset(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     dataset = small_dataset(tmp_path / "data")
-    manifest = read_manifest(write_manifest(dataset, {}), dataset)
+    manifest = read_manifest(write_manifest(dataset), dataset)
     bench = [
         "bench", "--dataset", dataset.path, "--methods", "centre", "--out", tmp_path / "runs"
     ]  # fmt: skip

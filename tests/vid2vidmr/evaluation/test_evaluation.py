@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from published_evaluators import OURS, score_pair
 
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.errors import DataError
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import (
     broken_bounds,
     combine_seeds,
@@ -64,11 +64,11 @@ def values(evaluation):
 @given(cases, st.randoms(use_true_random=False))
 def test_order_of_pairs_and_predictions_does_not_matter(case, random):
     pairs, predictions = build(case)
-    expected = evaluate(pairs, predictions, resamples=20)
+    expected = evaluate(predictions, pairs, resamples=20)
     random.shuffle(predictions)
     order = list(range(len(pairs)))
     random.shuffle(order)
-    got = evaluate(pairs.take(np.array(order)), predictions, resamples=20)
+    got = evaluate(predictions, pairs.take(np.array(order)), resamples=20)
     for name, interval in expected.metrics.items():
         other = got.metrics[name]
         assert (other.value, other.low, other.high) == pytest.approx(
@@ -82,15 +82,16 @@ def test_order_of_pairs_and_predictions_does_not_matter(case, random):
 def test_only_the_order_of_scores_matters(case):
     pairs, predictions = build(case)
     changed = predictions_of([[(s, e, np.exp(3 * x) - 7) for s, e, x in w] for _, w in case])
-    assert values(evaluate(pairs, changed, resamples=0)) == values(
-        evaluate(pairs, predictions, resamples=0)
+    assert values(evaluate(changed, pairs, resamples=0)) == values(
+        evaluate(predictions, pairs, resamples=0)
     )
 
 
 @quick
 @given(cases)
 def test_recall_is_monotone_and_bounds_the_mean(case):
-    metrics = values(evaluate(*build(case), resamples=0))
+    pairs, predictions = build(case)
+    metrics = values(evaluate(predictions, pairs, resamples=0))
     for rank in (1, 5):
         assert metrics[f"R{rank}@0.3"] >= metrics[f"R{rank}@0.5"] >= metrics[f"R{rank}@0.7"]
     for threshold in (0.3, 0.5, 0.7):
@@ -103,7 +104,7 @@ def test_recall_is_monotone_and_bounds_the_mean(case):
 @quick
 @given(st.lists(moments, min_size=2, max_size=8))
 def test_the_ground_truth_scores_100(truths):
-    found = evaluate(pair_set(truths), predictions_of([[(*t, 1.0)] for t in truths]))
+    found = evaluate(predictions_of([[(*t, 1.0)] for t in truths]), pair_set(truths))
     assert set(values(found).values()) == {100.0}
     assert all(i.low == i.high == 100.0 for i in found.metrics.values() if i.low is not None)
 
@@ -112,7 +113,7 @@ def test_the_ground_truth_scores_100(truths):
 @given(st.lists(windows.filter(len), min_size=1, max_size=5), st.lists(moments, min_size=1))
 def test_several_ground_truths_take_the_best(found, truths):
     pairs = pair_set([truths[0]] * len(found))
-    ranked = rank_windows(pairs, predictions_of(found)).windows
+    ranked = rank_windows(predictions_of(found), pairs).windows
     several = per_pair_metrics(ranked, np.array([truths] * len(found)))
     single = [per_pair_metrics(ranked, np.array([[t]] * len(found))) for t in truths]
     for name in several:
@@ -124,7 +125,7 @@ def test_several_ground_truths_take_the_best(found, truths):
 @quick
 @given(windows.filter(len), st.lists(moments, min_size=2, max_size=4))
 def test_average_precision_of_several_ground_truths(found, truths):
-    ranked = rank_windows(pair_set(truths[:1]), predictions_of([found])).windows
+    ranked = rank_windows(predictions_of([found]), pair_set(truths[:1])).windows
     got = per_pair_metrics(ranked, np.array([truths]))
     expected = score_pair(found, truths, 20.0, OURS, [0.5, 0.75])
     assert got["mAP@0.5"][0] == pytest.approx(100 * expected["MR-mAP", 0.5])
@@ -133,10 +134,10 @@ def test_average_precision_of_several_ground_truths(found, truths):
 
 def test_strict_differs_where_an_overlap_equals_the_threshold():
     pairs, predictions = pair_set([(0, 10)]), predictions_of([[(0, 5, 1.0)]])
-    assert values(evaluate(pairs, predictions))["R1@0.5"] == 100
-    assert values(evaluate(pairs, predictions))["R1@avg"] == 20
-    assert values(evaluate(pairs, predictions, strict=True))["R1@0.5"] == 0
-    assert values(evaluate(pairs, predictions, strict=True))["R1@avg"] == 0
+    assert values(evaluate(predictions, pairs))["R1@0.5"] == 100
+    assert values(evaluate(predictions, pairs))["R1@avg"] == 20
+    assert values(evaluate(predictions, pairs, strict=True))["R1@0.5"] == 0
+    assert values(evaluate(predictions, pairs, strict=True))["R1@avg"] == 0
 
 
 def test_faults_score_nothing_are_counted_and_keep_their_rank():
@@ -153,7 +154,7 @@ def test_faults_score_nothing_are_counted_and_keep_their_rank():
         [],
     ]
     pairs = pair_set([(2, 8)] * 9)
-    result = evaluate(pairs, predictions_of(found), resamples=0)
+    result = evaluate(predictions_of(found), pairs, resamples=0)
     assert result.invalid == {
         "missing": 1,
         "empty": 1,
@@ -170,13 +171,13 @@ def test_faults_score_nothing_are_counted_and_keep_their_rank():
 
 def test_windows_are_clamped_to_the_target():
     pairs = pair_set([(0, 4), (16, 20)])
-    found = evaluate(pairs, predictions_of([[(-9, 4, 1.0)], [(16, 90, 1.0)]]), resamples=0)
+    found = evaluate(predictions_of([[(-9, 4, 1.0)], [(16, 90, 1.0)]]), pairs, resamples=0)
     assert found.iou.tolist() == [1, 1]
     np.testing.assert_array_equal(found.windows[:, 0], [[0, 4], [16, 20]])
 
 
 def test_no_predictions_at_all_score_zero():
-    found = evaluate(pair_set([(0, 4)] * 3), [])
+    found = evaluate([], pair_set([(0, 4)] * 3))
     assert set(values(found).values()) == {0.0}
     assert found.invalid["missing"] == 3
 
@@ -190,12 +191,12 @@ def test_no_predictions_at_all_score_zero():
 )
 def test_unknown_and_duplicate_pairs_are_errors(predictions, message):
     with pytest.raises(DataError, match=message):
-        evaluate(pair_set([(0, 4)] * 2), predictions)
+        evaluate(predictions, pair_set([(0, 4)] * 2))
 
 
 def test_no_pairs_is_an_error():
     with pytest.raises(DataError, match="no pairs"):
-        evaluate(pair_set([(0, 4)]).take(np.array([], dtype=int)), [])
+        evaluate([], pair_set([(0, 4)]).take(np.array([], dtype=int)))
 
 
 def noisy(pairs, shift, seed=0):
@@ -240,8 +241,8 @@ def test_interval_covers_the_truth_when_videos_share_their_luck():
 def test_interval_is_seeded_and_narrows_with_more_videos():
     def width(n):
         pairs = pair_set([(4, 12)] * n, videos=n // 4)
-        interval = evaluate(pairs, noisy(pairs, 1.0)).metrics["mIoU"]
-        assert interval == evaluate(pairs, noisy(pairs, 1.0)).metrics["mIoU"]
+        interval = evaluate(noisy(pairs, 1.0), pairs).metrics["mIoU"]
+        assert interval == evaluate(noisy(pairs, 1.0), pairs).metrics["mIoU"]
         assert interval.low < interval.value < interval.high
         return interval.high - interval.low
 
@@ -250,7 +251,7 @@ def test_interval_is_seeded_and_narrows_with_more_videos():
 
 def test_query_sensitivity_is_the_paired_drop():
     pairs = pair_set([(4, 12)] * 300, videos=40)
-    right, wrong = (evaluate(pairs, noisy(pairs, shift)) for shift in (0.0, 3.0))
+    right, wrong = (evaluate(noisy(pairs, shift), pairs) for shift in (0.0, 3.0))
     drop = query_sensitivity(right, wrong)
     assert drop.value == pytest.approx(values(right)["mIoU"] - values(wrong)["mIoU"])
     assert 0 < drop.low < drop.value < drop.high
@@ -262,16 +263,16 @@ def test_query_sensitivity_is_the_paired_drop():
 def test_difference_matches_pairs_by_id():
     pairs = pair_set([(4, 12)] * 60, videos=9)
     predictions = noisy(pairs, 1.0)
-    first = evaluate(pairs, predictions)
-    second = evaluate(pairs.take(np.arange(60)[::-1]), predictions)
+    first = evaluate(predictions, pairs)
+    second = evaluate(predictions, pairs.take(np.arange(60)[::-1]))
     assert all(interval.value == 0 for interval in paired_difference(first, second).values())
     with pytest.raises(DataError, match="different pairs"):
-        paired_difference(first, evaluate(pairs.take(np.arange(9)), []))
+        paired_difference(first, evaluate([], pairs.take(np.arange(9))))
 
 
 def test_seeds_keep_two_kinds_of_error_apart():
     pairs = pair_set([(4, 12)] * 300, videos=40)
-    runs = [evaluate(pairs, noisy(pairs, shift)) for shift in (0.0, 1.0, 2.0)]
+    runs = [evaluate(noisy(pairs, shift), pairs) for shift in (0.0, 1.0, 2.0)]
     mious = [values(run)["mIoU"] for run in runs]
     summary = combine_seeds(runs)["mIoU"]
     assert summary.mean.value == pytest.approx(np.mean(mious))
@@ -302,3 +303,22 @@ def test_evaluate_does_not_import_torch():
     code = f"import {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.strip().lower()) is False
+
+
+def test_the_wrong_order_and_other_things_are_answered_in_one_line():
+    pairs = pair_set([(0, 4)] * 2)
+    predictions = predictions_of([[(0, 4, 1.0)]])
+    with pytest.raises(UserError, match=r"evaluate\(predictions, pairs\); the second is a list"):
+        evaluate(pairs, predictions)
+    with pytest.raises(UserError, match="got a NoneType: read_predictions gives a header and"):
+        evaluate((None, predictions), pairs)
+
+
+def test_an_evaluation_shows_itself_in_one_line_and_as_a_table():
+    pairs = pair_set([(0, 4), (0, 8)])
+    found = evaluate(predictions_of([[(0, 4, 1.0), (1, 4, 0.5)], []]), pairs)
+    assert repr(found) == "Evaluation(2 pairs, mIoU 50.00, R1@0.5 50.00, coverage 50.0%)"
+    frame = found.to_frame()
+    assert frame.index.tolist() == ["p0", "p1"]
+    assert frame[["start_s", "end_s", "mIoU", "R1@0.5"]].to_numpy()[0].tolist() == [0, 4, 100, 100]
+    assert frame[["start_s", "end_s"]].iloc[1].isna().all() and frame["mIoU"].iloc[1] == 0

@@ -86,7 +86,7 @@ def ours(truth, predictions):
     padded = np.full((len(several), max(map(len, several)), 2), np.nan)
     for row, windows in zip(padded, several, strict=True):
         row[: len(windows)] = windows
-    metrics = per_pair_metrics(rank_windows(pairs, predictions).windows, padded)
+    metrics = per_pair_metrics(rank_windows(predictions, pairs).windows, padded)
     renamed = {"mIoU": "MR-mIoU", "mAP@0.5": ("MR-mAP", 0.5), "mAP@0.75": ("MR-mAP", 0.75)}
     renamed |= {f"R{k}@{t}": (f"MR-R{k}", t) for k in (1, 5) for t in (0.3, 0.5, 0.7)}
     columns = {key: metrics[name] / 100 for name, key in renamed.items()}
@@ -183,7 +183,7 @@ def test_golden_single_windows_differ_from_published_by_clamping_only(case):
     predictions = [
         Prediction(pair_id=str(row["qid"]), windows=((*row["pred"], row["score"]),)) for row in rows
     ]
-    iou = evaluate(pairs, predictions, resamples=0).iou
+    iou = evaluate(predictions, pairs, resamples=0).iou
     clamped = np.array([r["pred"][0] < 0 or r["pred"][1] > r["duration"] for r in rows])
     np.testing.assert_allclose(iou[~clamped], expected[~clamped], rtol=0, atol=1e-12)
     # What lies outside the target is no part of any moment in it: cutting it off cannot cost.

@@ -47,7 +47,7 @@ def both(cases, strict):
     )  # fmt: skip
     given_windows = [(i, w) for i, w in zip(ids, found, strict=True) if w is not None]
     predictions = [Prediction(pair_id=i, windows=w) for i, w in reversed(given_windows)]
-    ours = evaluate(PairSet(table, "test"), predictions, resamples=0, strict=strict)
+    ours = evaluate(predictions, PairSet(table, "test"), resamples=0, strict=strict)
     expected = list(zip(ids, truths, lengths, strict=True))
     return ours, reference.score(expected, given_windows, strict)
 

@@ -134,8 +134,8 @@ def test_what_is_missing_is_made_again_and_the_same(dataset: Dataset, tmp_path: 
 
 
 def test_another_preset_is_another_run(dataset: Dataset, tmp_path: Path) -> None:
-    small, _ = bench(dataset, ["wobble"], runs=tmp_path, preset="small")
-    paper, _ = bench(dataset, ["wobble"], runs=tmp_path, preset="paper")
+    small, _ = bench(dataset, ["wobble"], runs=tmp_path, seeds=1, preset="small")
+    paper, _ = bench(dataset, ["wobble"], runs=tmp_path, seeds=1, preset="paper")
     assert FITS == [("train", 0), ("train", 0)]
     assert small[0].result.header.preset == "small" and paper[0].result.header.preset == "paper"
     assert small[0].result.metrics != paper[0].result.metrics
@@ -187,12 +187,12 @@ def test_without_videos_the_bias_rows_are_shown_all_the_same(
 
 
 def test_results_name_their_predictions(dataset: Dataset, tmp_path: Path) -> None:
-    bench(dataset, ["wobble"], runs=tmp_path)
+    bench(dataset, ["wobble"], runs=tmp_path, seeds=1)
     (path,) = tmp_path.glob("wobble/*/official/result.json")
     result = json.loads(path.read_text())
     assert result["header"]["dataset_fingerprint"] == dataset.fingerprint
     assert result["predicted_with"]["versions"]["numpy"] == np.__version__
     (path.parent / result["predictions"]).write_text("{}")
-    scored, failures = bench(dataset, ["wobble"], runs=tmp_path)
+    scored, failures = bench(dataset, ["wobble"], runs=tmp_path, seeds=1)
     assert "does not belong to" in str(failures[0].error)
     assert {run.result.header.method for run in scored} == set(bias_rows())

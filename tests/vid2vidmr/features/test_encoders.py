@@ -1,17 +1,25 @@
 import contextlib
 import io
+import re
 import sys
 import time
+from importlib.metadata import EntryPoint
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from coded_video import constant_rate, write_video
+from mini_dataset import mini_dataset
 from tiny_clip import tiny_clip
 
+from vid2vidmr import registry
 from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import HubError, UnknownNameError, UserError
+from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.extract import extract_features
 from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.store import open_features
 
 
 def frames(n, height=144, width=256, seed=0):
@@ -68,10 +76,57 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
         load_encoder("efficientnet-lite0")
 
 
-@pytest.mark.parametrize("name", ["clip-vit-b", "open_clip:", "open_clip:ViT-B-32"])
-def test_unknown_encoders(name):
-    with pytest.raises(UnknownNameError, match="Unknown encoder"):
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        ("clip-vit-b", "did you mean 'clip-vit-b32'"),
+        ("efficientnet-lite0+fast", "did you mean 'efficientnet-lite0'"),
+        ("efficientnet-lite0:small", "did you mean 'efficientnet-lite0'"),
+        ("open_clip:", "open_clip:MODEL/PRETRAINED"),
+        ("open_clip:ViT-B-32", "open_clip:MODEL/PRETRAINED"),
+    ],
+)
+def test_unknown_encoders(name, hint):
+    with pytest.raises(UnknownNameError, match=f"Unknown encoder.*{re.escape(hint)}"):
         load_encoder(name)
+
+
+def test_an_encoder_that_somebody_else_registered(monkeypatch, tmp_path):
+    """By its name, and with what stands behind a colon; frames go through it as through ours."""
+    real = registry.entry_points
+    entry = EntryPoint("grey", f"{__name__}:load_grey", "vid2vidmr.encoders")
+    monkeypatch.setattr(
+        registry,
+        "entry_points",
+        lambda group: [*real(group=group), *[entry] * (group == entry.group)],
+    )
+    assert "grey" in registry.registered_names("encoder")
+    assert load_encoder("grey:4", "cpu").encode(frames(3)).shape == (3, 4)
+    with pytest.raises(UnknownNameError, match="did you mean 'grey'"):
+        load_encoder("gray:4")
+    write_video(tmp_path / "a.mp4", constant_rate(2, 20), rate=2)
+    dataset = mini_dataset(tmp_path, {"a": "a.mp4"})
+    store = extract_features(dataset, "grey:4")
+    assert store.contract.encoder == "grey:4" and store.rows("a").shape == (10, 4)
+    assert open_features(dataset, "grey:4").contract == store.contract
+
+
+def load_grey(name, device):
+    dim = int(name.partition(":")[2])
+    return Encoder(
+        name=name,
+        dim=dim,
+        weights_sha256="none",
+        preprocessing="grey",
+        device=device,
+        prepare=lambda frame: frame.mean(axis=(0, 1), dtype=np.float32),
+        network=lambda x: x.mean(1, keepdim=True).expand(-1, dim),
+    )
+
+
+def test_an_encoder_that_needs_no_video_is_none_of_frames():
+    with pytest.raises(UserError, match="simulated looks at no video: choose an encoder of frames"):
+        load_encoder("simulated")
 
 
 def test_unknown_models_and_weights_of_open_clip():

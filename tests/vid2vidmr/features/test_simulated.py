@@ -23,7 +23,7 @@ from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.evaluation.results import read_result
 from vid2vidmr.features.extract import extract_features
-from vid2vidmr.features.simulated import Simulation, simulate_features
+from vid2vidmr.features.simulated import Simulation
 from vid2vidmr.features.store import FeatureStore, open_features
 
 INFO = DatasetInfo(
@@ -85,8 +85,8 @@ def test_the_same_seed_gives_the_same_bytes_whatever_else_is_made(tmp_path: Path
     assert twice[0].dtype == np.float32
     other = replace(simulation, seed=1).features("v", 47.5, [(3, 17, "run"), (20, 31, "jump")])
     assert not np.allclose(twice[0], other)
-    few = simulate_features(fields(tmp_path / "few", 3))
-    many = simulate_features(fields(tmp_path / "many", 12))
+    few = Simulation().extract(fields(tmp_path / "few", 3))
+    many = Simulation().extract(fields(tmp_path / "many", 12))
     for video in few.video_ids:
         assert np.array_equal(few.rows(video), many.rows(video))
 
@@ -99,7 +99,7 @@ def test_the_contract_says_that_no_video_was_looked_at(tmp_path: Path) -> None:
     assert store.contract.encoder == "simulated"
     assert len(store.rows("v0")) == 30
     with pytest.raises(FeatureError, match="weights_sha256"):
-        simulate_features(dataset, simulation=Simulation(noise=0.5))
+        Simulation(noise=0.5).extract(dataset)
 
 
 @pytest.mark.parametrize("field", ["seed", "pool", "noise", "script_shots"])
@@ -163,7 +163,7 @@ def test_files_without_a_window_or_a_length_are_the_moment(tmp_path: Path) -> No
     videos.loc[videos["video_id"] == video, "duration_s"] = np.nan
     pairs = pairs[pairs["target_id"] != query]
     changed = write_dataset(tmp_path / "changed", INFO, moments, {"test": pairs}, videos)
-    store = simulate_features(changed, simulation=CLEAN)
+    store = CLEAN.extract(changed)
     rows = store.rows(video)
     assert 2 <= len(rows) <= 6
     label = moments.set_index("moment_id").loc[query, "label"]
@@ -177,16 +177,16 @@ import sys
 sys.path[:0] = ["tests"]
 from pathlib import Path
 from vid2vidmr.data.dataset import load_dataset
-from vid2vidmr.features.simulated import simulate_features
+from vid2vidmr.features.simulated import Simulation
 dataset = load_dataset(sys.argv[1])
 print("go", flush=True)
-simulate_features(dataset, out=Path(sys.argv[2]))
+Simulation().extract(dataset, Path(sys.argv[2]))
 """
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path: Path) -> None:
     dataset = fields(tmp_path, 120)
-    whole = simulate_features(dataset, out=tmp_path / "whole")
+    whole = Simulation().extract(dataset, tmp_path / "whole")
     rng = random.Random(5)
     sizes = set()
     for _ in range(4):
@@ -203,7 +203,7 @@ def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path: Path) -> Non
         if (tmp_path / "killed" / "contract.json").exists():
             sizes.add(len(FeatureStore(tmp_path / "killed")))
     assert sizes - {120}, "no run was killed while it worked"
-    resumed = simulate_features(dataset, out=tmp_path / "killed")
+    resumed = Simulation().extract(dataset, tmp_path / "killed")
     assert files_of(resumed) == files_of(whole)
 
 

@@ -46,8 +46,8 @@ def predictions(pairs: PairSet, spread_s: float, seed: int) -> list[Prediction]:
 def scored(
     method: str, kind: str, spread_s: float, seed: int, protocol: str, *, pairs: PairSet = PAIRS
 ) -> Scored:
-    evaluation = evaluate(pairs, predictions(pairs, spread_s, seed), resamples=200)
-    wrong = evaluate(pairs, predictions(pairs, 30.0, seed), resamples=200)
+    evaluation = evaluate(predictions(pairs, spread_s, seed), pairs, resamples=200)
+    wrong = evaluate(predictions(pairs, 30.0, seed), pairs, resamples=200)
     header = PredictionHeader(
         method=method, preset="small", seed=seed, dataset="mini", dataset_fingerprint="synthetic-0",
         split="test", protocol=Protocol(protocol), encoder=None if kind == "bias" else "toy",
@@ -183,7 +183,7 @@ def test_latex_columns_match_and_signs_are_escaped(table: Table) -> None:
 def test_low_coverage_is_said(tmp_path: Path) -> None:
     dataset = mini_dataset(tmp_path, {"a": None, "b": None})
     run = scored("random", "bias", 5.0, 0, "official")
-    half = evaluate(PAIRS, predictions(PAIRS, 5.0, 0)[:30], resamples=0)
+    half = evaluate(predictions(PAIRS, 5.0, 0)[:30], PAIRS, resamples=0)
     result = run.result.model_copy(update={"coverage": half.coverage})
     table = summarise(dataset, [Scored(result, half, None)])
     assert any("random 50.0 %" in note for note in table.notes)

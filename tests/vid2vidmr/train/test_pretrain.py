@@ -71,7 +71,7 @@ def test_zero_shot_learned_to_find_slowed_clips_of_videos_it_never_saw(tmp_path:
         config = replace(slow, epochs=6 if rate else 1, learning_rate=rate)
         pretrain(Matr(config), memory_videos(20), tmp_path / name, augmented=1.0)
         predictions = list(v.load_method("matr", tmp_path / name).predict(unseen))
-        scores[name] = evaluate(unseen, predictions).metrics["mIoU"].value
+        scores[name] = evaluate(predictions, unseen).metrics["mIoU"].value
     assert scores["untrained"] < 98.5 < 99.5 < scores["learned"]
 
 

@@ -39,7 +39,6 @@ class DetrConfig(TrainingConfig):
         Rows of the table of those positions (in the state dict even when unused).
     weight_span, weight_giou, weight_label : float
         Of the set losses, and of the costs of matching.
-    weight_saliency : float
     background : float
         Weight of the background class in the label loss.
     nms : float

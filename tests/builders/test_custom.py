@@ -13,8 +13,8 @@ from coded_video import constant_rate, write_video
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from builders.own.pairs import MOST_PAIRS, own_pairs, split_groups, target_windows
-from builders.own.table import MomentError, read_moments
+from builders.custom.pairs import MOST_PAIRS, custom_pairs, split_groups, target_windows
+from builders.custom.table import MomentError, read_moments
 from vid2vidmr.data.availability import read_manifest
 from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.data.dataset import load_dataset
@@ -123,15 +123,15 @@ def test_limits_of_many_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
             "split": "train",
         }
     )
-    found = own_pairs(moments, True, 0, 1000)["train"]
+    found = custom_pairs(moments, True, 0, 1000)["train"]
     label = moments.set_index("moment_id")["label"]
     counts = found["query_id"].astype(str).map(label).value_counts()
     small = sum(a != b for a in range(5) for b in range(5))
     assert counts.to_dict() == {"big": 1000, "mid": 1000, "small": small}
     assert (found["query_id"].astype(str) != found["target_id"].astype(str)).all()
     assert not found[["query_id", "target_id"]].astype(str).duplicated().any()
-    monkeypatch.setattr("builders.own.pairs.BLOCK", 1000)
-    assert own_pairs(moments, True, 0, 1000)["train"].equals(found)
+    monkeypatch.setattr("builders.custom.pairs.BLOCK", 1000)
+    assert custom_pairs(moments, True, 0, 1000)["train"].equals(found)
 
 
 def test_splits_by_video_and_as_given(videos: Path, tmp_path: Path) -> None:
@@ -297,12 +297,12 @@ def test_pairs_are_limited_evenly_and_seeded(monkeypatch: pytest.MonkeyPatch) ->
             "split": "test",
         }
     )
-    found = own_pairs(moments, True, 0)["test"]
+    found = custom_pairs(moments, True, 0)["test"]
     assert len(found) == 60
     assert set(found["query_id"].value_counts()) == {2}
     assert not found.duplicated(["query_id", "target_id"]).any()
-    assert found.equals(own_pairs(moments, True, 0)["test"])
-    assert not found.equals(own_pairs(moments, True, 1)["test"])
+    assert found.equals(custom_pairs(moments, True, 0)["test"])
+    assert not found.equals(custom_pairs(moments, True, 1)["test"])
 
 
 MATCHES = ("mo3H qusvxI", "iFYm_ogzmdA", "iGGElV40TcU")
@@ -462,10 +462,10 @@ def test_activitynet_videos_arrive_and_change_no_fingerprint(
 def test_options_of_downloads_need_download(cli, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     ran = cli("build", "activitynet-vrl", "--out", tmp_path, "--proxy", "http://x")
     assert ran.code == 2
-    assert "--proxy http://x is of downloads: add --download" in ran.err
+    assert "--proxy http://x is of --download: add that" in ran.err
     ran = cli("build", "minimatch", "--download", "--out", tmp_path)
     assert ran.code == 2
     assert "--download does not apply to minimatch: leave it out" in ran.err
     ran = cli("build", "minimatch", "--videos", "some", "--out", tmp_path)
-    assert ran.code == 2 and "--videos some is no number" in ran.err
+    assert ran.code == 2 and "--videos some: input should be a valid integer" in ran.err
     assert not list(tmp_path.iterdir())

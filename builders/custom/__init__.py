@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
@@ -32,12 +34,12 @@ class Custom(DatasetBuilder):
         *,
         moments: Path | None = None,
         videos: Path | None = None,
-        seed: int | None = None,
-        margin: float | None = None,
+        seed: NonNegativeInt = 0,
+        margin: NonNegativeFloat | None = None,
         split_by: Literal["class", "video"] = "class",
         cross_video_only: bool = False,
         distractors: bool = False,
-        max_pairs_per_class: int | None = None,
+        max_pairs_per_class: PositiveInt | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
     ) -> Dataset:
@@ -45,27 +47,20 @@ class Custom(DatasetBuilder):
 
         Parameters
         ----------
-        out : Path
         moments : Path
-            The CSV file.
+            The CSV file, see docs/custom.md.
         videos : Path, optional
-            Folder of the video files; without it, videos are ids of YouTube, which `download`
-            fetches.
-        seed : int, optional
-            Of splits and pairs, 0 by default.
+            Folder of the video files; without it, videos are ids of YouTube.
+        seed : int
+            Of splits and pairs.
         margin : float, optional
-            Seconds around a moment that its target keeps; by default the whole video.
+            Seconds of the video that a target keeps around its moment (default: all).
         split_by : {"class", "video"}
             What splits share nothing of, where the CSV file does not say the split.
         cross_video_only : bool
-            Leave pairs out whose query and target come from one video.
+            No pairs within one video.
         distractors : bool
-            Keep other moments of the class in the target; only the paired one counts as found.
-        max_pairs_per_class : int, optional
-            Hard limit on the pairs of a class in a split; they are drawn with the seed.
-        download : DownloadOptions, optional
-        cut : bool
-            Write every reference clip as a file, too.
+            Keep other moments of the class in a target, as wrong answers.
 
         Raises
         ------
@@ -74,9 +69,9 @@ class Custom(DatasetBuilder):
         MomentError
             If rows of the CSV file cannot be used.
         """
-        from builders.own.build import Choices, build_own
-        from builders.own.files import local_files
-        from builders.own.table import read_moments
+        from builders.custom.build import Choices, build_custom
+        from builders.custom.files import local_files
+        from builders.custom.table import read_moments
 
         if moments is None:
             raise UserError(
@@ -86,8 +81,8 @@ class Custom(DatasetBuilder):
         if videos is not None and download is not None:
             raise UserError("--videos and --download are two places for one thing: leave one out.")
         choices = Choices(
-            seed or 0, margin, split_by, cross_video_only, distractors, None, max_pairs_per_class
+            seed, margin, split_by, cross_video_only, distractors, max_pairs_per_class
         )
         files, ids = (None, None) if videos is None else local_files(videos)
         table = read_moments(moments, ids)
-        return build_own(out, self.info, moments, table, choices, files, download, cut)
+        return build_custom(out, self.info, moments, table, choices, files, download, cut)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from builders.own.build import Choices, build_own
-from builders.own.table import raise_faults, read_moments
+from builders.custom.build import Choices, build_custom
+from builders.custom.table import raise_faults, read_moments
 from builders.sportsmoments.matches import MatchIds, repair_match_ids
 from builders.sportsmoments.tables import Released, read_released
 from builders.sportsmoments.verify import EXPECTED
@@ -24,11 +25,7 @@ def build_from_matches(
     out: Path,
     released_info: DatasetInfo,
     path: Path,
-    seed: int,
-    margin: float | None,
-    cross_video_only: bool,
-    distractors: bool,
-    max_pairs_per_class: int | None,
+    choices: Choices,
     download: DownloadOptions | None,
     cut: bool,
 ) -> Dataset:
@@ -42,7 +39,7 @@ def build_from_matches(
         If rows name other matches or other classes.
     """
     released = read_released()
-    table, matches = own_moments(path, released)
+    table, matches = custom_moments(path, released)
     for damaged, meant in matches.repaired.items():
         print(f"{damaged} of vids.txt is {meant}.")
     for damaged in matches.unresolved:
@@ -61,14 +58,12 @@ def build_from_matches(
         for number in known["classes"]
     }
     splits = {label: split_of.get(label, "train") for label in released.labels.values()}
-    margin = MARGIN_S if margin is None else margin
-    choices = Choices(
-        seed, margin, "class", cross_video_only, distractors, splits, max_pairs_per_class
-    )
-    return build_own(out, info, path, table, choices, None, download, cut)
+    margin = MARGIN_S if choices.margin is None else choices.margin
+    choices = replace(choices, margin=margin, splits=splits)
+    return build_custom(out, info, path, table, choices, None, download, cut)
 
 
-def own_moments(path: Path, released: Released) -> tuple[pd.DataFrame, MatchIds]:
+def custom_moments(path: Path, released: Released) -> tuple[pd.DataFrame, MatchIds]:
     """Read the CSV file; give its moments, and the list of matches repaired with its ids too.
 
     Raises

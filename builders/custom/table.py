@@ -48,7 +48,6 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
 
     Parameters
     ----------
-    path : Path
     ids : mapping of str to str, optional
         Names of videos to their ids, where one video may have several names.
 

@@ -68,7 +68,7 @@ def target_windows(
     return pd.DataFrame({"clip_start_s": start, "clip_end_s": np.maximum(end, table["end_s"])})
 
 
-def own_pairs(
+def custom_pairs(
     moments: pd.DataFrame,
     cross_video_only: bool,
     seed: int,
