@@ -189,7 +189,7 @@ class Dataset:
         return replace(pairs, captions=captions)
 
     def queries(self) -> dict[str, dict[float, float]]:
-        """Find the queries that are parts of videos: video id to start and (latest) end, seconds."""
+        """Find the queries that are parts of videos: video id to start and (latest) end, in s."""
         asked = {id_ for split in self.splits for id_ in self.pair_ids(split)["query_id"].unique()}
         moments = self.moments[self.moments["moment_id"].isin(asked)].dropna(subset=["start_s"])
         found: dict[str, dict[float, float]] = {}

@@ -121,12 +121,10 @@ def extract_shard(
     own = shard.folder(folder)
     with FeatureWriter(own, encoder.contract) as writer:
         before = _videos(writer.keys)
-        whole = FeatureStore(folder) if (folder / "contract.json").exists() else ()
-        todo = {
-            video: path
-            for video, path in present.items()
-            if video in share and any(key not in whole for key in stored_keys(video, queries))
-        }
+        store = FeatureStore(folder) if (folder / "contract.json").exists() else ()
+        whole = {v for v in present if all(key in store for key in stored_keys(v, queries))}
+        lacking = share - whole
+        todo = {video: path for video, path in present.items() if video in lacking}
         failed = _encode_missing(writer, todo, queries, durations_s, encoder, engine, Encoded())
         done = _videos(writer.keys)
         report(own, done, done - before, failed, 0)

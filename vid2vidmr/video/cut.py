@@ -16,7 +16,7 @@ import av
 
 from vid2vidmr.errors import VideoError
 from vid2vidmr.files import replacing
-from vid2vidmr.video.packets import open_video
+from vid2vidmr.video.packets import microseconds, open_video
 
 _SEEK_EARLY_S = 1.0  # a container seeks by decoding times, which run ahead of what is shown
 _ENCODER = {
@@ -82,7 +82,7 @@ class Frames:
 
     def span(self, start_s: float, end_s: float) -> tuple[int, int]:
         """Give the frames on screen during [start_s, end_s): the first, and the one behind."""
-        start, end = (self.pts[0] + Fraction(t) / self.time_base for t in (start_s, end_s))
+        start, end = (self.pts[0] + microseconds(t) / self.time_base for t in (start_s, end_s))
         return max(0, bisect_right(self.pts, start) - 1), bisect_left(self.pts, end)
 
 
@@ -163,7 +163,7 @@ def planned(frames: Frames, start_s: float, end_s: float) -> Cut:
         If the window is empty or outside the video.
     """
     first, behind = frames.span(start_s, end_s)
-    if not 0 <= start_s < end_s or Fraction(start_s) >= frames.end or first >= behind:
+    if not 0 <= start_s < end_s or microseconds(start_s) >= frames.end or first >= behind:
         raise VideoError(
             f"{frames.path}: the window {start_s:.3f} to {end_s:.3f} s is not in the video of "
             f"{float(frames.end):.3f} s."

@@ -119,6 +119,14 @@ def open_video(path: str | Path) -> Iterator[Source]:
         yield Source(path, container, pictures[0])
 
 
+def microseconds(seconds: float) -> Fraction:
+    """Give seconds as a whole number of microseconds: 12.04 is frame 301 of 25 a second.
+
+    The float lies a hair before it.
+    """
+    return Fraction(round(seconds * 1_000_000), 1_000_000)
+
+
 @dataclass(frozen=True)
 class Samples:
     """Times of samples: the multiples of `step`, and `others`, sorted, in seconds."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vid2vidmr.errors import VideoError
-from vid2vidmr.video.packets import Samples, frames_shown, open_video, read_packets
+from vid2vidmr.video.packets import Samples, frames_shown, microseconds, open_video, read_packets
 
 if TYPE_CHECKING:
     import av
@@ -40,8 +40,7 @@ def sample_frames(
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield the frame on screen every `step_s` seconds, decoding as little as that takes.
 
-    Times are exact to the microsecond: 12.04 s is frame 301 of 25 a second, though the float lies
-    before it.
+    Times are exact to the microsecond, see `microseconds`.
 
     Parameters
     ----------
@@ -102,11 +101,6 @@ def sample_times(count: int, step_s: float = 2.0, at_s: Iterable[float] = ()) ->
     """List the times of the first `count` samples that `sample_frames` yields."""
     others = sorted(microseconds(time) for time in at_s)
     return [float(time) for time in islice(Samples(Fraction(step_s), others), count)]
-
-
-def microseconds(seconds: float) -> Fraction:
-    """Seconds as a whole number of microseconds."""
-    return Fraction(round(seconds * 1_000_000), 1_000_000)
 
 
 def video_duration(path: str | Path) -> float:

@@ -17,14 +17,16 @@ from coded_video import constant_rate, read_number, write_video
 from mini_dataset import mini_dataset
 from tiny_clip import tiny_clip
 
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.features.decoding import Decoder
+from vid2vidmr.features.decoding import Decoder, Sampled
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.extract import extract_features, extract_files
 from vid2vidmr.features.load import load_encoder
-from vid2vidmr.features.local import encode_here
+from vid2vidmr.features.local import encode_here, encode_video
 from vid2vidmr.features.store import open_features
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError
+from vid2vidmr.video.cut import Frames, cut_video
 
 
 def number_of(frame):
@@ -66,6 +68,51 @@ def test_every_row_is_its_frame(tmp_path):
     for video, rows in [("v0", 10), ("v1", 10), ("v2", 20), ("v3", 17)]:
         assert store.rows(video)[:, 0].tolist() == [16 * k for k in range(rows)]
     assert open_features(dataset, "number").contract == number_encoder().contract
+
+
+def with_query(folder, start_s, end_s):
+    """A data set of numbered frames whose moments last from start to end."""
+    dataset = mini_dataset(folder, videos_in(folder, [20, 19]))
+    moments = dataset.moments.assign(start_s=start_s, end_s=end_s)
+    pairs = {"test": dataset.pair_ids("test")}
+    return write_dataset(folder, dataset.info, moments, pairs, dataset.videos)
+
+
+@pytest.mark.parametrize("decoders", [0, 1])
+def test_a_query_is_sampled_from_its_own_start(tmp_path, decoders):
+    dataset = with_query(tmp_path, 4.65, 11.0)
+    store = extract_features(
+        dataset, number_encoder(), engine=partial(encode_here, decoders=decoders)
+    )
+    pairs = dataset.pairs("test", store)
+    asked = [37, 53, 69, 85]  # 4.65, 6.65, ... s at 8 frames/s
+    assert pairs.query_features(0)[:, 0].tolist() == asked
+    assert pairs.target_features(0)[:, 0].tolist() == [16 * k for k in range(10)]
+    # The clip that a user cuts out shows the same.
+    cut_video(Frames.of(tmp_path / "videos" / "v0.mp4"), 4.65, 11.0, tmp_path / "cut.mp4")
+    assert encode_video(tmp_path / "cut.mp4", number_encoder())[:, 0].tolist() == asked
+
+
+def test_queries_that_are_missing_are_added(tmp_path):
+    dataset = with_query(tmp_path, 4.65, 11.0)
+    whole = files_of(extract_features(dataset, number_encoder()))
+    folder = tmp_path / "features" / "number"
+    lines = (folder / "index.jsonl").read_text().splitlines(keepends=True)
+    assert [json.loads(line).get("start_s") for line in lines] == [None, 4.65, None, 4.65]
+    for kept in range(4):  # a run that was killed
+        (folder / "index.jsonl").write_text("".join(lines[:kept]))
+        assert files_of(extract_features(dataset, number_encoder())) == whole
+    moved = write_dataset(
+        tmp_path, dataset.info, dataset.moments.assign(start_s=5.0), {"test": dataset.pair_ids("test")},
+        dataset.videos,
+    )  # fmt: skip
+    with pytest.raises(
+        FeatureError, match=r"no features of the query at 5 s of 'v0'.*run `vid2vid"
+    ):
+        moved.pairs("test", open_features(moved, "number")).query_features(0)
+    store = extract_features(moved, number_encoder())
+    assert moved.pairs("test", store).query_features(0)[:, 0].tolist() == [40, 56, 72]
+    assert len(store) == 2
 
 
 def test_a_long_video_beside_a_short_one(tmp_path):
@@ -187,14 +234,19 @@ def test_processes_that_decode_change_no_byte(tmp_path, monkeypatch, encoder):
 def test_a_decoder_forgets_a_video_that_nobody_took_to_its_end(tmp_path):
     files = videos_in(tmp_path, [400, 20])
     with Decoder(number_of, None, 4) as decoder:
-        assert next(decoder.batches(tmp_path / files["v0"]))[:, 0].tolist() == [0, 16, 32, 48]
-        second = np.concatenate(list(decoder.batches(tmp_path / files["v1"])))
+        assert next(decoder.batches(Sampled(tmp_path / files["v0"])))[:, 0].tolist() == [
+            0,
+            16,
+            32,
+            48,
+        ]
+        second = np.concatenate(list(decoder.batches(Sampled(tmp_path / files["v1"]))))
         assert second[:, 0].tolist() == [16 * k for k in range(10)]
         with pytest.raises(VideoError, match="does not exist"):
-            next(decoder.batches(tmp_path / "gone.mp4"))
+            next(decoder.batches(Sampled(tmp_path / "gone.mp4")))
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         with pytest.raises(UserError, match="ended with status -9"):
-            list(decoder.batches(tmp_path / files["v0"]))
+            list(decoder.batches(Sampled(tmp_path / files["v0"])))
 
 
 def test_an_encoder_that_fails_stops_the_processes_that_decode(tmp_path):
@@ -226,7 +278,7 @@ def test_a_process_that_dies_ends_the_run(tmp_path):
 PARENT = """
 import multiprocessing
 import sys
-from vid2vidmr.features.decoding import Decoder
+from vid2vidmr.features.decoding import Decoder, Sampled
 if __name__ == "__main__":
     with Decoder(abs, None, 4):
         print(multiprocessing.active_children()[0].pid, flush=True)

@@ -91,7 +91,9 @@ def test_a_shard_that_was_killed_is_run_again(cli: Cli, whole: Path, home: Path)
 
 def test_without_the_option_the_rest_is_encoded(cli: Cli, whole: Path, home: Path) -> None:
     assert cli(*COMMAND, "--shard", "2/3").code == 0
-    assert len(missing_in([f"v{i}" for i in range(8)], home / "mini" / "features" / ENCODER)) == 5
+    assert (
+        len(missing_in([f"v{i}" for i in range(8)], {}, home / "mini" / "features" / ENCODER)) == 5
+    )
     assert cli(*COMMAND).code == 0
     check_same(contents(home), contents(whole))
 
@@ -195,7 +197,7 @@ def test_a_ray_of_two_workers(whole: Path, home: Path) -> None:
 
 def test_a_worker_with_another_encoder_refuses(whole: Path) -> None:
     contract = load_encoder(ENCODER, "cpu").contract.model_dump()
-    video = {"path": str(whole / "mini" / "videos" / "v0.mp4")}
+    video = {"path": str(whole / "mini" / "videos" / "v0.mp4"), "at_s": []}
     same = Worker(ENCODER, "cpu", contract)(video)
     assert (same["refused"], len(same["rows"])) == ("", 10 * 1280 * 4)
     other = Worker(ENCODER, "cpu", contract | {"decoder": "another"})(video)

@@ -44,8 +44,8 @@ def fields(folder: Path, videos: int = 12) -> Dataset:
             "split": ["train" if i % 4 < 2 else "test" for i in range(videos)],
             "clip_start_s": 4.0,
             "clip_end_s": 60.0,
-            "start_s": [6.0 + i for i in range(videos)],
-            "end_s": [22.0 + i for i in range(videos)],
+            "start_s": [6.0 + i % 30 for i in range(videos)],
+            "end_s": [22.0 + i % 30 for i in range(videos)],
         }
     )
     both = moments.merge(moments, on=["label", "split"], suffixes=("_query", "_target"))
@@ -182,6 +182,28 @@ dataset = load_dataset(sys.argv[1])
 print("go", flush=True)
 Simulation().extract(dataset, Path(sys.argv[2]))
 """
+
+
+def test_a_query_is_simulated_from_its_own_start(tmp_path: Path) -> None:
+    dataset = fields(tmp_path)
+    store = CLEAN.extract(dataset)
+    pairs = dataset.pairs("test", store)
+    (i,) = np.flatnonzero(pairs.table["query_id"] == "m-v7")[:1]
+    moment = dataset.moments.set_index("moment_id").loc["m-v7"]
+    start_s = float(moment["clip_start_s"] + moment["start_s"])
+    assert start_s % 2 == 1  # between two rows of the grid
+    rows = pairs.query_features(int(i))
+    shots = unique_runs(unit(rows))
+    assert len(rows) == 8 and shots == unique_runs(
+        unit(store.rows("v7", start_s + 1, start_s + 15))
+    )
+    grid = CLEAN.features("v7", 60, [(start_s, start_s + 16, moment["label"])])
+    np.testing.assert_allclose(store.rows("v7"), grid, atol=0.02)  # other times change no row
+
+
+def unique_runs(rows: np.ndarray) -> int:
+    """How many shots follow one another."""
+    return 1 + int(((rows[1:] * rows[:-1]).sum(1) < 0.999).sum())
 
 
 def test_killed_at_any_moment_it_ends_with_the_same_bytes(tmp_path: Path) -> None:

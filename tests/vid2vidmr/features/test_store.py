@@ -146,7 +146,7 @@ def test_a_partial_tail_is_cut_off(tmp_path):
             assert FeatureStore(part).video_ids == (["a"] if index_size >= first_line else [])
             with FeatureWriter(part, CONTRACT) as writer:
                 for video_id, rows in [("a", ramp(5)), ("b", ramp(4)), ("c", ramp(3))]:
-                    if video_id not in writer.video_ids:
+                    if video_id not in writer.keys:
                         writer.append(video_id, rows)
             assert same_files(part, whole)
 
@@ -183,7 +183,7 @@ def test_another_contract_is_refused(tmp_path):
         require_contract(CONTRACT, other, "The checkpoint x")
     require_contract(CONTRACT, CONTRACT, "The checkpoint x")
     with FeatureWriter(tmp_path / "s", CONTRACT) as writer:  # the refusal left no lock behind
-        assert writer.video_ids == {"a"}
+        assert writer.keys == {"a"}
 
 
 @pytest.mark.parametrize("window", [(0, None), (4, 10), (2.2, 8.2), (14, 22), (6, None)])

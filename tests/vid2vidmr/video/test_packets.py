@@ -9,8 +9,8 @@ import pytest
 from coded_video import constant_rate, write_video
 
 from vid2vidmr.video import packets as decode
-from vid2vidmr.video.packets import Samples, frames_shown, open_video
-from vid2vidmr.video.sample import microseconds, sample_frames
+from vid2vidmr.video.packets import Samples, frames_shown, microseconds, open_video
+from vid2vidmr.video.sample import sample_frames
 
 X264 = {"preset": "medium", "threads": "1"}
 
