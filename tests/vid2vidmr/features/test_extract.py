@@ -102,13 +102,9 @@ def test_queries_that_are_missing_are_added(tmp_path):
     for kept in range(4):  # a run that was killed
         (folder / "index.jsonl").write_text("".join(lines[:kept]))
         assert files_of(extract_features(dataset, number_encoder())) == whole
-    moved = write_dataset(
-        tmp_path, dataset.info, dataset.moments.assign(start_s=5.0), {"test": dataset.pair_ids("test")},
-        dataset.videos,
-    )  # fmt: skip
-    with pytest.raises(
-        FeatureError, match=r"no features of the query at 5 s of 'v0'.*run `vid2vid"
-    ):
+    moments, pairs = dataset.moments.assign(start_s=5.0), {"test": dataset.pair_ids("test")}
+    moved = write_dataset(tmp_path, dataset.info, moments, pairs, dataset.videos)
+    with pytest.raises(FeatureError, match=r"no features of the query at 5 s of 'v0'.*run `vid"):
         moved.pairs("test", open_features(moved, "number")).query_features(0)
     store = extract_features(moved, number_encoder())
     assert moved.pairs("test", store).query_features(0)[:, 0].tolist() == [40, 56, 72]
