@@ -82,7 +82,7 @@ def clean_windows(
 def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     """Bring predictions into the order of `pairs`, rank their windows by score, and check them.
 
-    Equal scores keep the order in which they were given; a score of NaN ranks last.
+    Equal scores keep the order in which they were given; a score that is not finite ranks last.
 
     Raises
     ------
@@ -111,7 +111,8 @@ def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     ).reshape(-1, 3)
     pair = np.repeat(rows, counts)
     windows, invalid = clean_windows(flat[:, :2], durations_s[pair])
-    unranked = np.isnan(flat[:, 2]) & ~np.isnan(windows[:, 0])
+    scores = np.where(np.isfinite(flat[:, 2]), flat[:, 2], np.nan)
+    unranked = np.isnan(scores) & ~np.isnan(windows[:, 0])
     windows[unranked] = np.nan
     invalid["not_finite"] += int(unranked.sum())
     invalid["missing"] = len(pairs) - len(rows)
@@ -121,7 +122,7 @@ def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     # NaN comes behind the padding, where it may be cut off: its window is invalid anyway.
     given = np.arange(counts.max(initial=0)) < counts[:, None]
     falling = np.full(given.shape, np.inf)
-    falling[given] = -flat[:, 2]
+    falling[given] = -scores
     best = np.argsort(falling, axis=1, kind="stable")[:, :AP_WINDOWS]
     row, rank = np.nonzero(best < counts[:, None])  # the rest is padding
     ranked = np.full((len(pairs), AP_WINDOWS, 2), np.nan)

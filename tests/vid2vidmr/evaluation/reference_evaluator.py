@@ -29,7 +29,7 @@ def fault(window, duration):
         return "reversed"
     if end <= 0 or start >= duration:
         return "outside"
-    if math.isnan(score):
+    if not math.isfinite(score):
         return "not_finite"
     return None
 
@@ -43,11 +43,13 @@ def overlap(window, truth, duration):
 
 
 def ranked(windows):
-    """Best score first, equal scores as given, NaN last."""
+    """Best score first, equal scores as given, those that are not finite last."""
     places = range(len(windows))
-    scores = [-math.inf if math.isnan(score) else score for _, _, score in windows]
-    nan = [math.isnan(score) for _, _, score in windows]
-    return [windows[place] for place in sorted(places, key=lambda k: (nan[k], -scores[k], k))]
+    finite = [math.isfinite(score) for _, _, score in windows]
+    scores = [score if fine else 0 for (_, _, score), fine in zip(windows, finite, strict=True)]
+    return [
+        windows[place] for place in sorted(places, key=lambda k: (not finite[k], -scores[k], k))
+    ]
 
 
 def score_pair(windows, truth, duration, strict):

@@ -151,22 +151,23 @@ def test_faults_score_nothing_are_counted_and_keep_their_rank():
         [(-3.0, 0.0, 0.9), good],
         [(2.0, inf, 0.9), good],
         [(2.0, 8.0, nan), good],
+        [(2.0, 8.0, inf), good],
         [],
     ]
-    pairs = pair_set([(2, 8)] * 9)
+    pairs = pair_set([(2, 8)] * 10)
     result = evaluate(predictions_of(found), pairs, resamples=0)
     assert result.invalid == {
         "missing": 1,
         "empty": 1,
-        "not_finite": 3,
+        "not_finite": 4,
         "reversed": 2,
         "outside": 2,
     }
-    assert result.coverage == pytest.approx(7 / 9)
-    # A score of NaN ranks last; all other faults stand where they were and score 0.
-    assert result.iou.tolist() == [0, 0, 0, 0, 0, 0, 1, 0, 0]
-    assert result.per_pair["R5@0.7"].tolist() == [100] * 7 + [0, 0]
-    assert result.per_pair["mAP"].tolist() == [50] * 6 + [100, 0, 0]
+    assert result.coverage == pytest.approx(8 / 10)
+    # A score that is not finite ranks last; all other faults stand where they were and score 0.
+    assert result.iou.tolist() == [0, 0, 0, 0, 0, 0, 1, 1, 0, 0]
+    assert result.per_pair["R5@0.7"].tolist() == [100] * 8 + [0, 0]
+    assert result.per_pair["mAP"].tolist() == [50] * 6 + [100, 100, 0, 0]
 
 
 def test_windows_are_clamped_to_the_target():
