@@ -81,7 +81,7 @@ class Custom(DatasetBuilder):
         if videos is not None and download is not None:
             raise UserError("--videos and --download are two places for one thing: leave one out.")
         choices = Choices(
-            seed, margin, split_by, cross_video_only, distractors, None, max_pairs_per_class
+            seed, margin, split_by, cross_video_only, distractors, max_pairs_per_class
         )
         files, ids = (None, None) if videos is None else local_files(videos)
         table = read_moments(moments, ids)

@@ -32,8 +32,8 @@ class Choices:
     split_by: str
     cross_video_only: bool
     distractors: bool
-    splits: Mapping[str, str] | None
     max_pairs_per_class: int | None = None
+    splits: Mapping[str, str] | None = None
 
 
 def build_custom(

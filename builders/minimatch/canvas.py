@@ -30,11 +30,6 @@ class Canvas:
         self.width = image.shape[1]
         self._font = font if font is not None else cv2.FontFace("sans")
 
-    @classmethod
-    def blank(cls, colour: Colour, *, mirror: bool = False) -> Canvas:
-        """Start a canvas of one colour."""
-        return cls(np.full((H, W, 3), colour, np.uint8), mirror=mirror)
-
     def over(self, image: Image) -> Canvas:
         """Give a canvas like this one on another image."""
         return Canvas(image, mirror=self.mirror, font=self._font)

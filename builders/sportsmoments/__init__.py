@@ -77,12 +77,13 @@ class SportsMoments(DatasetBuilder):
         """
         require_folder_of(self.info.name if moments is None else "sportsmoments-own", out)
         if moments is not None:
+            from builders.custom.build import Choices
             from builders.sportsmoments.custom import build_from_matches
 
-            return build_from_matches(
-                out, self.info, moments, seed or 0, margin, cross_video_only, distractors,
-                max_pairs_per_class, download, cut,
-            )  # fmt: skip
+            own = Choices(
+                seed or 0, margin, "class", cross_video_only, distractors, max_pairs_per_class
+            )
+            return build_from_matches(out, self.info, moments, own, download, cut)
         given = {
             "seed": seed, "margin": margin, "cross-video-only": cross_video_only,
             "distractors": distractors, "max-pairs-per-class": max_pairs_per_class, "cut": cut,

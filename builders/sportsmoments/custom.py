@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -24,11 +25,7 @@ def build_from_matches(
     out: Path,
     released_info: DatasetInfo,
     path: Path,
-    seed: int,
-    margin: float | None,
-    cross_video_only: bool,
-    distractors: bool,
-    max_pairs_per_class: int | None,
+    choices: Choices,
     download: DownloadOptions | None,
     cut: bool,
 ) -> Dataset:
@@ -61,10 +58,8 @@ def build_from_matches(
         for number in known["classes"]
     }
     splits = {label: split_of.get(label, "train") for label in released.labels.values()}
-    margin = MARGIN_S if margin is None else margin
-    choices = Choices(
-        seed, margin, "class", cross_video_only, distractors, splits, max_pairs_per_class
-    )
+    margin = MARGIN_S if choices.margin is None else choices.margin
+    choices = replace(choices, margin=margin, splits=splits)
     return build_custom(out, info, path, table, choices, None, download, cut)
 
 

@@ -20,9 +20,9 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from builders.sportsmoments.hub_file import fetch_hub_file
 from vid2vidmr.downloads import DownloadOptions, DownloadStore, FetchError, Reason, retried
 from vid2vidmr.downloads.fetch import checked
-from vid2vidmr.downloads.hub_file import fetch_hub_file
 from vid2vidmr.downloads.reasons import DISK_FULL
 from vid2vidmr.errors import DataError, HubError, UserError
 from vid2vidmr.files import read_json, replacing, write_json

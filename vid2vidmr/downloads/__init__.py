@@ -4,7 +4,6 @@ See ``docs/downloads.md``.
 """
 
 from vid2vidmr.downloads.dataset import (
-    Status,
     download_videos,
     note_arrived,
     status,
@@ -15,25 +14,10 @@ from vid2vidmr.downloads.dataset import (
 from vid2vidmr.downloads.download import Wanted, download, retried
 from vid2vidmr.downloads.fetch import DownloadOptions
 from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
-from vid2vidmr.downloads.store import DownloadStore, VideoState, read_states
+from vid2vidmr.downloads.store import DownloadStore, read_states
 
 __all__ = [
-    "DownloadOptions",
-    "DownloadStore",
-    "FetchError",
-    "Reason",
-    "Retry",
-    "Status",
-    "VideoState",
-    "Wanted",
-    "classify",
-    "download",
-    "download_videos",
-    "note_arrived",
-    "read_states",
-    "retried",
-    "status",
-    "wanted_videos",
-    "with_files",
-    "write_manifest",
-]
+    "DownloadOptions", "DownloadStore", "FetchError", "Reason", "Retry", "Wanted", "classify",
+    "download", "download_videos", "note_arrived", "read_states", "retried", "status",
+    "wanted_videos", "with_files", "write_manifest",
+]  # fmt: skip

@@ -139,17 +139,6 @@ class FeatureStore:
         rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)].astype(np.float32)
         return rows
 
-    def verify(self) -> None:
-        """Read everything once.
-
-        Raises
-        ------
-        FeatureError
-            If the features of a video hold NaN or infinity.
-        """
-        for video_id in self._spans:
-            self._verify(video_id, self._video(video_id))
-
     def _video(self, video_id: str) -> np.ndarray:
         span = self._spans.get(video_id)
         if span is None:

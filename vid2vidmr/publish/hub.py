@@ -94,6 +94,8 @@ def _write_table(path: Path, table: pd.DataFrame, columns: tuple[str, ...]) -> N
 
 def _take(source: Path, path: Path) -> None:
     """Give a file a second name, or copy it to another disk."""
+    if path.exists() and path.samefile(source):  # renaming one name onto the other does nothing
+        return
     with replacing(path) as temporary:
         temporary.unlink(missing_ok=True)
         try:

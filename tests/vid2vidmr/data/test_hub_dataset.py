@@ -24,7 +24,8 @@ def pushed(monkeypatch: pytest.MonkeyPatch, hub: LocalHub, tiny: Path, tmp_path:
 
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_DISABLE_XET", True)
-    push_dataset(write_published(v.load_dataset(tiny), tmp_path / "out", ENCODER), NAME)
+    files = write_published(v.load_dataset(tiny), tmp_path / "out", ENCODER)
+    push_dataset(tmp_path / "out", files, NAME)
     hub.requests.clear()
     return hub
 

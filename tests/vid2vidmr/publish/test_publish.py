@@ -175,6 +175,9 @@ def test_the_same_data_set_gives_the_same_bytes(dataset: Dataset, tmp_path: Path
     files = write_published(dataset, first, ENCODER, repository=REPOSITORY)
     assert write_published(dataset, second, ENCODER, repository=REPOSITORY) == files
     assert all((first / name).read_bytes() == (second / name).read_bytes() for name in files)
+    write_published(dataset, first, ENCODER, repository=REPOSITORY)  # again, over it
+    there = {str(path.relative_to(first)) for path in first.rglob("*") if path.is_file()}
+    assert there == set(files)
 
 
 def test_an_upload_that_was_cut_off_continues(
