@@ -36,7 +36,7 @@ class Components:
 
         There are fewer where the rows vary in fewer directions, and none if all are equal.
         """
-        rows = np.nan_to_num(np.asarray(rows, np.float64))
+        rows = np.asarray(rows, np.float64)
         mean = rows.mean(axis=0)
         centred = rows - mean
         n, dim = centred.shape
@@ -66,7 +66,7 @@ class Components:
         `whitening` is the power of the deviation that an axis is divided by: 0 leaves the variance,
         1 takes it all off. A row that equals the mean points nowhere and becomes zeros.
         """
-        projected = (np.nan_to_num(np.asarray(rows, np.float64)) - self.mean) @ self.axes.T
+        projected = (np.asarray(rows, np.float64) - self.mean) @ self.axes.T
         projected /= self.deviations**whitening
         norms = np.linalg.norm(projected, axis=1, keepdims=True)
         small = norms <= 1e-9 * max(1.0, float(np.abs(self.mean).max(initial=0.0)))
