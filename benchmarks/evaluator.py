@@ -156,6 +156,11 @@ def main() -> None:
         },
         ROUNDS,
     )
+    show(ms, list(lists), len(plain))
+
+
+def show(ms: dict[str, float], lists: list[str], metrics: int) -> None:
+    """Print what was measured: the evaluators `lists`, then the statistics."""
     published_ms, plain_ms, resampled, once, _ = (ms[what] for what in lists)
     print_table(
         [f"{PAIRS:,} pairs x {WINDOWS} windows", "CPU ms", "published / this", "plain / this"],
@@ -169,7 +174,7 @@ def main() -> None:
             for what in lists
         ],
     )
-    ms[f"intervals of {len(plain)} metrics, 1,000 resamples"] = resampled - once
+    ms[f"intervals of {metrics} metrics, 1,000 resamples"] = resampled - once
     print_table(
         [f"statistics, {PAIRS:,} pairs", "CPU ms"],
         [(what, f"{own:.0f}") for what, own in ms.items() if what not in lists],
