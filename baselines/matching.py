@@ -1,4 +1,4 @@
-"""What video-match and dtw-match share: centred features and the cosines between two videos."""
+"""What the matching methods share: statistics of train features, and windows ranked by score."""
 
 from __future__ import annotations
 
@@ -10,16 +10,22 @@ from typing import Any
 
 import numpy as np
 
+from vid2vidmr.alignment import Components
 from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
+from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
+
+STATISTICS = "model.safetensors"
+"""Beside method.json, as the weights of neural methods are: what a checkpoint on the Hub holds."""
 
 
 @dataclass(frozen=True)
 class MatchConfig:
-    """Config of both.
+    """Config of all.
 
     Attributes
     ----------
@@ -33,29 +39,24 @@ class MatchConfig:
     windows: int = 10
 
 
-class FrameMatch(Method):
-    """Matches frames by the cosine of centred features.
+class FeatureMatch(Method):
+    """Looks for the query's features in the target's; of train it knows label-free statistics.
 
-    Features of one encoder share a large common part, which makes all cosines alike. It is taken
-    off before they are compared: the mean over the train targets after `fit`, else the mean over
-    the target at hand.
+    They come from the train targets after `fit`, else from the target at hand.
     """
 
     config: MatchConfig
 
-    _mean: np.ndarray | None = None
-
     def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
-        """Take the mean over the train targets; nothing else is learned, val is not read."""
-        distinct = train.table[["target_video", "clip_start_s", "clip_end_s"]].drop_duplicates()
-        total, count = 0.0, 0
-        for i in distinct.index:
-            rows = train.target_features(train.table.index.get_loc(i)).astype(np.float64)
-            total, count = total + rows.sum(axis=0), count + len(rows)
-        self._mean = (total / count).astype(np.float32)
+        """Take the statistics of the train targets; nothing else is learned, val is not read."""
+        self.learn(train)
         assert train.features is not None  # target_features has read them
         self.encoder_contract = train.features.contract
         super().fit(train, val, folder, **options)
+
+    @abstractmethod
+    def learn(self, train: PairSet) -> None:
+        """Take statistics of the train targets' features."""
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Yield ranked windows for every pair."""
@@ -66,14 +67,108 @@ class FrameMatch(Method):
         columns = zip(pairs.table["pair_id"], lengths, pairs.durations_s, strict=True)
         for i, (pair_id, query_s, target_s) in enumerate(columns):
             query, target = pairs.query_features(i), pairs.target_features(i)
-            mean = target.mean(axis=0) if self._mean is None else self._mean
             if np.isnan(query_s):
                 query_s = STEP_S * len(query)
-            cosines = self.cosines(query - mean, target - mean)
-            windows, scores = self.candidates(cosines, query_s, target_s)
+            windows, scores = self.windows(query, target, query_s, target_s)
             windows = np.clip(windows, 0, target_s)
             best = ranked(windows, scores, self.config.overlap, self.config.windows)
             yield Prediction(pair_id=pair_id, windows=tuple(map(tuple, best.tolist())))
+
+    @abstractmethod
+    def windows(
+        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give all windows and their scores.
+
+        Parameters
+        ----------
+        query, target : ndarray, (N, dim), (M, dim)
+            One row every 2 s.
+        query_s, target_s : float
+            Lengths in seconds.
+
+        Returns
+        -------
+        windows : ndarray, (k, 2)
+            start_s, end_s.
+        scores : ndarray, (k,)
+        """
+
+    def state(self) -> dict[str, Any]:
+        """Give the contract of the train features."""
+        if self.encoder_contract is None:
+            return {}
+        return {"contract": self.encoder_contract.model_dump()}
+
+    def restore(self, state: dict[str, Any], folder: Path) -> None:
+        """Take back what `state` gave."""
+        if state:
+            self.encoder_contract = FeatureContract.model_validate(state["contract"])
+
+
+class ComponentMatch(FeatureMatch):
+    """Sees features through principal components."""
+
+    components: Components | None = None
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Components to keep."""
+
+    def learn(self, train: PairSet) -> None:
+        """Find the components of the train targets."""
+        mean, axes, deviations = principal_components(train, self.count)
+        self.components = Components(mean, axes.T, deviations).varied()
+
+    def components_for(self, target: np.ndarray) -> Components:
+        """Give the components of train, or of a target (M, dim) where there was none."""
+        return self.components or Components.of(target, self.count)
+
+    def save(self, folder: Path) -> None:
+        """Write the components beside ``method.json``."""
+        from safetensors.numpy import save_file
+
+        if self.components is not None:
+            tensors = {k: np.ascontiguousarray(v) for k, v in vars(self.components).items()}
+            with replacing(folder / STATISTICS) as temporary:
+                save_file(tensors, temporary)
+        super().save(folder)  # last: a folder with method.json is complete
+
+    def restore(self, state: dict[str, Any], folder: Path) -> None:
+        """Take back what `save` wrote."""
+        from safetensors.numpy import load_file
+
+        super().restore(state, folder)
+        if state:
+            self.components = Components(**load_file(folder / STATISTICS))
+
+
+class FrameMatch(FeatureMatch):
+    """Matches frames by the cosine of centred features.
+
+    Features of one encoder share a large common part, which makes all cosines alike. It is taken
+    off before they are compared: the mean over the train targets after `fit`, else the mean over
+    the target at hand.
+    """
+
+    _mean: np.ndarray | None = None
+
+    def learn(self, train: PairSet) -> None:
+        """Take the mean over the train targets."""
+        distinct = train.table[["target_video", "clip_start_s", "clip_end_s"]].drop_duplicates()
+        total, count = 0.0, 0
+        for i in distinct.index:
+            rows = train.target_features(train.table.index.get_loc(i)).astype(np.float64)
+            total, count = total + rows.sum(axis=0), count + len(rows)
+        self._mean = (total / count).astype(np.float32)
+
+    def windows(
+        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Give the candidates among the cosines of centred frames."""
+        mean = target.mean(axis=0) if self._mean is None else self._mean
+        return self.candidates(self.cosines(query - mean, target - mean), query_s, target_s)
 
     @abstractmethod
     def candidates(
@@ -103,15 +198,13 @@ class FrameMatch(Method):
 
     def state(self) -> dict[str, Any]:
         """Give the train mean and the contract of its features."""
-        if self._mean is None or self.encoder_contract is None:
-            return {}
-        return {"mean": self._mean.tolist(), "contract": self.encoder_contract.model_dump()}
+        return {} if self._mean is None else {"mean": self._mean.tolist(), **super().state()}
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
         """Take back what `state` gave."""
+        super().restore(state, folder)
         if state:
             self._mean = np.array(state["mean"], np.float32)
-            self.encoder_contract = FeatureContract.model_validate(state["contract"])
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from coded_video import constant_rate, write_video
 
+from baselines.align_refine import AlignRefine
 from baselines.dtw_match import DtwMatch
+from baselines.local_match import LocalMatch
 from baselines.video_match import VideoMatch
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.features.load import load_encoder
@@ -106,14 +108,9 @@ def recall(method, pairs):
     return (iou >= 0.5).mean()
 
 
-def test_video_match_finds_degraded_copies(pairs):
-    at_half = recall(VideoMatch(), pairs)
-    assert at_half >= 0.9
-
-
-def test_dtw_match_finds_degraded_copies(pairs):
-    at_half = recall(DtwMatch(), pairs)
-    assert at_half >= 0.9
+@pytest.mark.parametrize("method", [VideoMatch, DtwMatch, LocalMatch, AlignRefine])
+def test_degraded_copies_are_found(pairs, method):
+    assert recall(method(), pairs) >= 0.9
 
 
 def test_one_of_them_through_the_files(made, pairs):

@@ -24,7 +24,7 @@ def test_every_registered_method_has_its_own_name_and_metadata() -> None:
         assert isinstance(cls.info, MethodInfo)
         assert cls.info.name == name
         assert cls.presets
-        if cls.info.kind == "trained":
+        if cls.info.needs_training:
             assert {"paper", "small"} <= cls.presets.keys()
 
 
@@ -38,7 +38,7 @@ def test_every_registered_dataset_has_its_own_name() -> None:
 def test_the_first_release_is_complete() -> None:
     assert set(method_names()) >= {
         "random", "whole-video", "centre", "prior", "video-match", "dtw-match", "matr",
-        "moment_detr", "qd_detr", "cg_detr", "univtg", "cgbm",
+        "moment_detr", "qd_detr", "cg_detr", "univtg", "cgbm", "local-match", "align_refine",
     }  # fmt: skip
     assert set(registry.registered_names("dataset")) >= {
         "minimatch",

@@ -9,7 +9,8 @@ Soft values of padded batches, differentiable, in torch on any device (compiled 
 - `subsequence_posterior`: where a random subsequence path starts and ends.
 
 Hard paths, in NumPy: `dtw`, `subsequence_dtw`, `subsequence_ends`, `drop_path`, and for batches
-`subsequence_segments`.
+`subsequence_segments`. `local_alignment` sums what is gained over a threshold, `Components` and
+`staticness` prepare features for it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vid2vidmr.alignment.components import Components, staticness
     from vid2vidmr.alignment.cycle_consistency import tcc
     from vid2vidmr.alignment.hard import (
         drop_path,
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
         subsequence_ends,
         subsequence_segments,
     )
+    from vid2vidmr.alignment.local import local_alignment
     from vid2vidmr.alignment.soft import (
         drop_dtw,
         percentile_drop,
@@ -36,12 +39,15 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "Components": "components",
     "drop_dtw": "soft",
     "drop_path": "hard",
     "dtw": "hard",
+    "local_alignment": "local",
     "percentile_drop": "soft",
     "prob_dtw": "soft",
     "soft_dtw": "soft",
+    "staticness": "components",
     "subsequence_dtw": "hard",
     "subsequence_ends": "hard",
     "subsequence_posterior": "soft",
@@ -50,12 +56,15 @@ _HOMES = {
     "tcc": "cycle_consistency",
 }
 __all__ = [
+    "Components",
     "drop_dtw",
     "drop_path",
     "dtw",
+    "local_alignment",
     "percentile_drop",
     "prob_dtw",
     "soft_dtw",
+    "staticness",
     "subsequence_dtw",
     "subsequence_ends",
     "subsequence_posterior",

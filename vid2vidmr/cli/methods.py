@@ -32,8 +32,8 @@ SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
-        help="Folder written by `vid2vidmr train`, or Hub repository (user/name); trained methods "
-        "need it."
+        help="Folder written by `vid2vidmr train`, or Hub repository (user/name); methods that "
+        "must be trained need it."
     ),
 ]
 
@@ -90,7 +90,7 @@ def show(
         "trained on": card.trained_on, "published checkpoints": imports,
         "deviations": info.deviations, "README": card.readme or "none",
     }  # fmt: skip
-    if info.kind != "trained":
+    if not info.needs_training:
         del facts["published checkpoints"]
     print_table(name, ["what", "value"], [[k, v] for k, v in facts.items()])
     rows = []

@@ -190,8 +190,10 @@ class Setting:
                 method.provenance["available"] = self.only.subset
             method.provenance["run"] = self.key
             started = time.monotonic()
-            if self.method.fit is Method.fit:
-                method.save(checkpoint)  # it learns nothing: it needs no train pairs
+            info, some = self.method.info, {"train", "val"} & set(splits)
+            learns = some or info.needs_training or info.kind == "bias"
+            if self.method.fit is Method.fit or not learns:
+                method.save(checkpoint)  # without statistics of train it takes the target's own
             else:
                 train = self.pairs("train" if "train" in splits else "val")
                 val = self.pairs("val" if "val" in splits else "train")

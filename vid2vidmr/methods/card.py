@@ -88,6 +88,8 @@ def method_card(name: str, dim: int = 512) -> MethodCard:
 
 
 def _trained_on(cls: type[Method]) -> str:
+    if cls.info.trained_on:
+        return cls.info.trained_on
     if cls.info.reads_videos:
         return "nothing here; what its makers trained it on says its source"
     if cls.fit is Method.fit:

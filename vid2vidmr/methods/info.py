@@ -22,6 +22,9 @@ class MethodInfo(Record):
         What differs from the source, one sentence; the method's README has the details.
     reads_videos : bool
         It looks at the video files, not at features.
+    trained_on : str
+        What it was trained on, if it comes trained: its checkpoint ships in the package, and it
+        needs neither training nor seeds.
     varies : bool
         Seeds change what it does though it learns nothing: it runs with all of them.
     """
@@ -33,6 +36,7 @@ class MethodInfo(Record):
     licence: str
     deviations: str = "none"
     reads_videos: bool = False
+    trained_on: str = ""
     varies: bool = False
 
     @property
@@ -41,6 +45,11 @@ class MethodInfo(Record):
         return self.kind != "bias" and not self.reads_videos
 
     @property
+    def needs_training(self) -> bool:
+        """Whether it is of no use before it was trained."""
+        return self.kind == "trained" and not self.trained_on
+
+    @property
     def needs_seeds(self) -> bool:
         """Whether another seed is another run."""
-        return self.kind == "trained" or self.varies
+        return self.needs_training or self.varies

@@ -26,12 +26,12 @@ def preset_config(name: str, preset: str | None = None) -> Any:
     DataError
         If the file holds no config of this method.
     UnknownNameError
-        If a trained method has no such preset.
+        If a method that must be trained has no such preset.
     """
     cls = method_class(name)
     if preset is not None and preset.endswith(".json"):
         return _config_file(cls, Path(preset))
-    if preset is None or (cls.info.kind != "trained" and preset not in cls.presets):
+    if preset is None or (not cls.info.needs_training and preset not in cls.presets):
         return next(iter(cls.presets.values()))
     if preset not in cls.presets:
         raise UnknownNameError(f"preset of {name}", preset, cls.presets)
@@ -59,8 +59,8 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
     name : str
         Registered name, see ``vid2vidmr methods``, or ``PATH.py:CLASS``.
     checkpoint : str or Path, optional
-        Folder written by training, or ``user/name`` of a repository of the Hub. Trained methods
-        need it.
+        Folder written by training, or ``user/name`` of a repository of the Hub. Methods that
+        must be trained need it; those that come trained do not.
 
     Raises
     ------
@@ -76,7 +76,7 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
     cls = method_class(name)
     if checkpoint is not None:
         return cls.from_pretrained(checkpoint)
-    if cls.info.kind == "trained":
+    if cls.info.needs_training:
         raise UserError(
             f"{name} must be trained: pass a checkpoint folder written by `vid2vidmr train {name}`."
         )

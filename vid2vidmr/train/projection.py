@@ -54,8 +54,10 @@ class ProjectedFeatures:
         return self._query(video_id, start_s, end_s)
 
 
-def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean (dim,) and first principal directions (dim, components) of the targets' features.
+def principal_components(
+    train: PairSet, components: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Mean (dim,), principal directions (dim, k) and deviations (k,) of the targets' features.
 
     Each target counts once, however many pairs share it; at most `PCA_TARGETS` are looked at, at
     even distances.
@@ -71,6 +73,7 @@ def principal_components(train: PairSet, components: int) -> tuple[np.ndarray, n
         squares += rows.T @ rows
         count += len(rows)
     mean = total / count
-    _, directions = np.linalg.eigh(squares / count - np.outer(mean, mean))
+    variances, directions = np.linalg.eigh(squares / count - np.outer(mean, mean))
     basis = directions[:, ::-1][:, :components]
-    return mean.astype(np.float32), np.ascontiguousarray(basis, np.float32)
+    deviations = np.sqrt(variances[::-1][:components].clip(0))
+    return mean.astype(np.float32), np.ascontiguousarray(basis, np.float32), deviations

@@ -76,7 +76,7 @@ def _prepared(
         projection = None
         if config.components:
             if accelerator.is_main_process:
-                projection = principal_components(train, config.components)
+                projection = principal_components(train, config.components)[:2]
             [projection] = broadcast_object_list([projection])
         method.prepare(train.features.contract, projection)
     else:

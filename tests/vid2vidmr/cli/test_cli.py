@@ -136,7 +136,7 @@ def test_features_again_changes_nothing(cli: Cli, tiny: Path) -> None:
 
 def test_export_gives_qvhighlights(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "test.jsonl"
-    ran = cli("export", "minimatch", "--format", "qvhighlights", "--out", out, "--json")
+    ran = cli("export", "minimatch", "--out", out, "--json")
     assert json.loads(ran.out)["pairs"] == 4
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     truth = load_dataset(tiny).pairs("test").table

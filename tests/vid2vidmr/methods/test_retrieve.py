@@ -39,7 +39,7 @@ def files(tmp_path):
     return query, target
 
 
-@pytest.mark.parametrize("name", ["video-match", "dtw-match"])
+@pytest.mark.parametrize("name", ["video-match", "dtw-match", "local-match", "align_refine"])
 def test_two_files(files, name):
     query, target = files
     found = load_method(name).retrieve(query, target, encoder=second_encoder())

@@ -1,0 +1,74 @@
+"""A small network that ranks and refines local alignments; it comes trained. See README.md."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from baselines.align_refine.config import PRESETS, AlignRefineConfig
+from baselines.matching import ComponentMatch
+from vid2vidmr.contract import STEP_S
+from vid2vidmr.errors import DataError
+from vid2vidmr.files import file_sha256
+from vid2vidmr.methods.info import MethodInfo
+
+if TYPE_CHECKING:
+    from baselines.align_refine.model import Network
+
+CHECKPOINT = Path(__file__).with_name("checkpoint.safetensors")
+CHECKPOINT_SHA256 = "78c48fff10c0e13839e19c649df4994768abf0c10d73b887b54417b5ebfd3e24"
+"""A part of the code, so that runs of another checkpoint are other runs."""
+
+
+class AlignRefine(ComponentMatch):
+    """Probabilities and corrected ends for windows of five local alignments."""
+
+    info = MethodInfo(
+        name="align_refine",
+        title="Network on local alignments, which comes trained",
+        kind="trained",
+        source="own",
+        licence="own",
+        trained_on="rendered minimatch (train split) and random sequences; the checkpoint ships "
+        "with the method, and of the data set at hand it takes statistics of the train frames only",
+    )
+    config: AlignRefineConfig
+    presets: ClassVar = PRESETS
+
+    @property
+    def count(self) -> int:
+        """Components to keep."""
+        from baselines.align_refine.inputs import FOLDS
+
+        return round(max(FOLDS) * self.config.components)
+
+    def parameters(self, dim: int) -> int:
+        """Count the parameters of the network, which sees no feature: `dim` does not matter."""
+        return sum(weight.numel() for weight in self.network.parameters())
+
+    @cached_property
+    def network(self) -> Network:
+        """The shipped network."""
+        from baselines.align_refine.model import load
+
+        if file_sha256(CHECKPOINT) != CHECKPOINT_SHA256:
+            raise DataError(f"{CHECKPOINT} is not the checkpoint of this version: install again.")
+        return load(CHECKPOINT)
+
+    def windows(
+        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Windows of every clip and setting; scores are probabilities that IoU is at least 0.5."""
+        from baselines.align_refine.inputs import pair_inputs
+
+        inputs = pair_inputs(query, target, self.components_for(target), self.config.components)
+        probabilities, windows = self.network.answer(inputs)
+        limit = target_s / STEP_S
+        least = min(0.5, limit)  # clips; an end is never before its start, nor outside the target
+        windows = windows.clip(0, limit)
+        starts = np.minimum(windows[:, 0], limit - least)
+        ends = np.maximum(windows[:, 1], starts + least)
+        return STEP_S * np.column_stack([starts, ends]), probabilities

@@ -1,0 +1,23 @@
+"""Config of align_refine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from baselines.matching import MatchConfig
+
+
+@dataclass(frozen=True)
+class AlignRefineConfig(MatchConfig):
+    """How a pair is shown to the network, and how its windows are read.
+
+    Attributes
+    ----------
+    components : int
+        Base number of principal components, half-whitened; half and twice as many are seen, too.
+    """
+
+    components: int = 32
+
+
+PRESETS = {"default": AlignRefineConfig()}
