@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from vid2vidmr.records import Moment, Pair, Prediction
     from vid2vidmr.train.config import TrainingConfig
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _HOMES = {
     "build_dataset": "data.builder",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -46,6 +46,18 @@ class Track(StrEnum):
     own = "own"
 
 
+def _chosen(method: str) -> tuple[Any, Any]:
+    """Give class and config of ``vlm:MODEL@PRESET``; the first preset where there is none."""
+    from vid2vidmr.errors import UnknownNameError
+    from vid2vidmr.methods.load import method_class, preset_config
+
+    name, _, preset = method.partition("@")
+    cls = method_class(name)
+    if preset and preset not in cls.presets:
+        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
+    return cls, preset_config(name, preset or None)
+
+
 @app.command(
     epilog="Example: [bold]vid2vidmr vlm prepare --dataset minimatch --method "
     "vlm:qwen3-vl-8b@two-video --out asked[/]"
@@ -67,11 +79,10 @@ def prepare(
     from baselines.vlm.records import Frames
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.predict import prediction_header
-    from vid2vidmr.methods.load import method_class, preset_config
 
     built = load_dataset(dataset)
-    name, _, preset = method.partition("@")
-    chosen = method_class(name)(preset_config(name, preset or None), seed)
+    cls, config = _chosen(method)
+    chosen = cls(config, seed)
     pairs = built.pairs(split).under(protocol)
     header = prediction_header(chosen, built, pairs)
     captions = open_track(built, chosen.config)
@@ -169,11 +180,9 @@ def caption(
     """
     from baselines.vlm.captions import write_captions
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.methods.load import preset_config
 
     built = load_dataset(dataset)
-    name, _, preset = method.partition("@")
-    config = preset_config(name, preset or None)
+    _, config = _chosen(method)
     path, missing = write_captions(built, built.pairs(split), config, track.value, url)
     typer.echo(f"Captions: {path}")
     if missing:

@@ -153,8 +153,6 @@ def _prepare(
     only: Manifest | None,
 ) -> dict[tuple[str, int], Exception]:
     """Make features and train networks; give the runs for which that failed, and why."""
-    from vid2vidmr.features.extract import extract_features  # opens video: slow to import
-
     classes = {run: method_class(asked[0]) for run, asked in wanted.items()}
     looking = [run for run, cls in classes.items() if cls.info.needs_features]
     try:
@@ -162,6 +160,8 @@ def _prepare(
             from vid2vidmr.features.extract import extract_features  # torch, av
 
             extract_features(dataset, encoder)
+    except UnknownNameError:
+        raise  # a typing mistake: nothing is run, and no table written over
     except UserError as error:
         return dict.fromkeys(looking, error)
     neural = {

@@ -196,3 +196,14 @@ def test_results_name_their_predictions(dataset: Dataset, tmp_path: Path) -> Non
     scored, failures = bench(dataset, ["wobble"], runs=tmp_path, seeds=1)
     assert "does not belong to" in str(failures[0].error)
     assert {run.result.header.method for run in scored} == set(bias_rows())
+
+
+def test_a_mistyped_encoder_runs_nothing(cli, tiny, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    out = tmp_path / "runs"
+    ran = cli(
+        "bench", "--dataset", "minimatch", "--methods", "dtw-match", "--out", out,
+        "--encoder", "efficientnet-lite",
+    )  # fmt: skip
+    assert ran.code == 2
+    assert "did you mean 'efficientnet-lite0'" in ran.err
+    assert not list(out.rglob("table.*"))
