@@ -11,6 +11,7 @@ A store is a folder::
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -172,6 +173,11 @@ class FeatureStore:
             return self.rows(video_id, start_s, end_s)
         rows = self.stored((video_id, start_s))[: clips_of(start_s, end_s)]
         return rows.astype(np.float32)
+
+    def has_query(self, video_id: str, start_s: float) -> bool:
+        """Whether there are rows of a query; one that starts at NaN is a whole video."""
+        on_its_grid = math.isnan(start_s) or on_grid(start_s)
+        return (video_id if on_its_grid else (video_id, start_s)) in self._spans
 
     def stored(self, key: Key) -> np.ndarray:
         """All rows of a video's grid or of a query (of the latest end), as they are stored."""

@@ -157,9 +157,13 @@ def _with_features(
 ) -> tuple[PairSet, list[int]]:
     """Pairs of a split whose query and target have features, and their ``qid``."""
     pairs = dataset.pairs(split, features, captions)
-    queries, store = ("query_video", features) if captions is None else ("query_id", captions)
-    target_there = pairs.table["target_video"].isin(features.video_ids)
-    kept = (target_there & pairs.table[queries].isin(store.video_ids)).to_numpy()
+    table = pairs.table
+    if captions is None:
+        asked = zip(table["query_video"], table["query_start_s"], strict=True)
+        query_there = np.array([features.has_query(video, start) for video, start in asked])
+    else:
+        query_there = table["query_id"].isin(captions.video_ids).to_numpy()
+    kept = table["target_video"].isin(features.video_ids).to_numpy() & query_there
     if not kept.any():
         raise FeatureError(
             f"No {split} pair of {dataset.name} has features of its query and its target: run "

@@ -180,9 +180,12 @@ def test_pairs_without_features_are_left_out_and_counted(
 ) -> None:
     moments = dataset.moments.drop_duplicates("video_id")["moment_id"]  # each asks for itself
     table = pd.DataFrame({"pair_id": moments, "query_id": moments, "target_id": moments})
-    built = write_dataset(
-        tmp_path / "own", dataset.info, dataset.moments, {"val": table}, dataset.videos
-    )
+    on_grid = dataset.moments.assign(start_s=dataset.moments["start_s"] // 2 * 2)
+    built = write_dataset(tmp_path / "own", dataset.info, on_grid, {"val": table}, dataset.videos)
+    off_grid = built.moments.assign(start_s=built.moments["start_s"] + 0.03)
+    other = write_dataset(tmp_path / "no", dataset.info, off_grid, {"val": table}, dataset.videos)
+    with pytest.raises(FeatureError, match="No val pair of minimatch has features"):
+        export_layout(other, "moment-detr", store, tmp_path / "none")  # of no query
     known = built.videos["video_id"].tolist()[1:]
     monkeypatch.setattr(FeatureStore, "video_ids", property(lambda self: known))
     found = export_layout(built, "moment-detr", store, tmp_path / "out")
