@@ -171,8 +171,14 @@ class FeatureStore:
         """
         if on_grid(start_s):
             return self.rows(video_id, start_s, end_s)
-        rows = self.stored((video_id, start_s))[: clips_of(start_s, end_s)]
-        return rows.astype(np.float32)
+        key, count = (video_id, start_s), clips_of(start_s, end_s)
+        rows = self.stored(key)
+        if len(rows) < count:  # it ended earlier when it was encoded
+            raise FeatureError(
+                f"{self.path} has {len(rows)} of the {count} rows of {named(key)}: move the folder "
+                "away and run `vid2vidmr features` again."
+            )
+        return rows[:count].astype(np.float32)
 
     def has_query(self, video_id: str, start_s: float) -> bool:
         """Whether there are rows of a query; one that starts at NaN is a whole video."""

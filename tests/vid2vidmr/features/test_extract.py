@@ -106,6 +106,12 @@ def test_queries_that_are_missing_are_added(tmp_path):
     moved = write_dataset(tmp_path, dataset.info, moments, pairs, dataset.videos)
     with pytest.raises(FeatureError, match=r"no features of the query at 5 s of 'v0'.*run `vid"):
         moved.pairs("test", open_features(moved, "number")).query_features(0)
+    longer = write_dataset(
+        tmp_path, dataset.info, dataset.moments.assign(end_s=15.0), pairs, dataset.videos
+    )
+    with pytest.raises(FeatureError, match=r"4 of the 6 rows of the query at 4\.65 s of 'v0'"):
+        longer.pairs("test", open_features(longer, "number")).query_features(0)
+    moved = write_dataset(tmp_path, dataset.info, moments, pairs, dataset.videos)
     store = extract_features(moved, number_encoder())
     assert moved.pairs("test", store).query_features(0)[:, 0].tolist() == [40, 56, 72]
     assert len(store) == 2
