@@ -27,7 +27,7 @@ class Matr(NeuralMethod):
         kind="trained",
         source="Kumar et al., Aligning Moments in Time using Video Queries, ICCV 2025",
         licence="own code; original MIT",
-        deviations="see baselines/matr/README.md; presets small and best are ours: wiring refined",
+        deviations="see baselines/matr/README.md",
     )
     presets: ClassVar = PRESETS
     ablations: ClassVar = ABLATIONS
@@ -67,7 +67,6 @@ class Matr(NeuralMethod):
         from vid2vidmr.nn.clips import ranked_clips
 
         windows_s = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
-        scores = outputs["foreground"].sigmoid()
-        if "posterior" in outputs:
-            scores = scores * outputs["posterior"].exp()
-        return ranked_clips(windows_s, scores, batch.target_mask, self.config.nms)
+        return ranked_clips(
+            windows_s, outputs["foreground"].sigmoid(), batch.target_mask, self.config.nms
+        )

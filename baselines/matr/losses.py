@@ -17,8 +17,12 @@ from vid2vidmr.alignment import (
     tcc,
 )
 from vid2vidmr.errors import UnknownNameError
-from vid2vidmr.nn.clips import clips_centred_in
-from vid2vidmr.nn.spans import span_giou
+from vid2vidmr.nn.centred import (
+    boundary_loss,
+    clips_centred_in,
+    foreground_loss,
+    posterior_loss,
+)
 from vid2vidmr.train.batch import Batch
 
 DROP_SHARE = 0.3
@@ -36,7 +40,7 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
     inside = clips_centred_in(batch.windows_s, batch.target_mask)
     parts = {
         "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
-        "seg": boundary_loss(outputs["windows_s"], inside, batch),
+        "seg": boundary_loss(outputs["windows_s"], batch.windows_s, inside, batch.durations_s),
     }
     total = config.weight_fg * parts["fg"] + config.weight_seg * parts["seg"]
     if config.alignment != "none":
@@ -47,23 +51,6 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
                 )
                 total = total + weight * parts[name]
     return {**parts, "loss": total}
-
-
-def foreground_loss(logits: Tensor, inside: Tensor, mask: Tensor) -> Tensor:
-    """Binary cross-entropy over valid clips, mean over pairs."""
-    each = F.binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none")
-    return ((each * mask).sum(1) / mask.sum(1)).mean()
-
-
-def boundary_loss(windows_s: Tensor, inside: Tensor, batch: Batch) -> Tensor:
-    """Smooth L1 on both ends (in units of the target's length) + 1 - gIoU at foreground clips."""
-    truth_s = batch.windows_s[:, None]  # (B, 1, 2)
-    scale = batch.durations_s[:, None, None]
-    ends = F.smooth_l1_loss(
-        windows_s / scale, (truth_s / scale).expand_as(windows_s), reduction="none"
-    )
-    each = (ends.sum(-1) + 1 - span_giou(windows_s, truth_s)) * inside
-    return (each.sum(1) / inside.sum(1)).mean()
 
 
 def alignment_loss(
@@ -81,13 +68,13 @@ def alignment_loss(
       costs.
     - ``tcc``: temporal cycle-consistency, from the query to the target and back.
     - ``subsequence``: free start and end on the target, divided by N.
-    - ``contrast``, ``posterior``: see `contrast` and `posterior`.
+    - ``contrast``, ``posterior``: see `contrast` and `vid2vidmr.nn.centred.posterior_loss`.
 
     Parameters
     ----------
     cost : Tensor, (B, M, N)
     inside : Tensor, (B, M), bool
-        See `vid2vidmr.nn.clips.clips_centred_in`.
+        See `vid2vidmr.nn.centred.clips_centred_in`.
     rows : Tensor, (B, M + N, d), optional
         Target and query rows that the costs are of; only ``tcc`` needs them.
 
@@ -104,7 +91,7 @@ def alignment_loss(
         "tcc": lambda: cycle(rows, cost.shape[1], m, n),
         "subsequence": lambda: subsequence_soft_dtw(cost, config.gamma, m, n) / n,
         "contrast": lambda: contrast(cost, inside, batch, config.gamma),
-        "posterior": lambda: posterior(cost, inside, m, n, config.gamma),
+        "posterior": lambda: posterior_loss(cost, inside, m, n, config.gamma),
     }
     if config.alignment not in forms:
         raise UnknownNameError("alignment", config.alignment, [*forms, "none"])
@@ -117,21 +104,6 @@ def cycle(rows: Tensor | None, M: int, m: Tensor, n: Tensor) -> Tensor:
     assert rows is not None
     unit = F.normalize(rows, dim=-1)
     return tcc(unit[:, M:], unit[:, :M], n, m)
-
-
-def posterior(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: float) -> Tensor:
-    """Windows compete for the query: minus the log of the share that the ground truth has, (B,).
-
-    The share is among all subsequence alignments, weighted by exp(-cost / gamma): (soft-DTW of the
-    query with the moment - soft subsequence DTW with the whole target) / gamma, divided by N.
-    """
-    every = subsequence_soft_dtw(cost, gamma, m, n)
-    length = inside.sum(1)
-    first = inside.int().argmax(1, keepdim=True)
-    rows = first + torch.arange(int(length.max()), device=cost.device)  # (B, longest moment)
-    rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, cost.shape[2])
-    truth = soft_dtw(cost.gather(1, rows), gamma, length, n)
-    return (truth - every) / gamma / n
 
 
 def contrast(cost: Tensor, inside: Tensor, batch: Batch, gamma: float) -> Tensor:
