@@ -39,15 +39,13 @@ class Matr(NeuralMethod):
 
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model of the config's wiring for features of length `dim`."""
-        wiring = self.config.wiring
-        model: nn.Module = self._part("model" if wiring == "paper" else wiring).Model(
-            self.config, dim
-        )
+        part = self._part("model" if self.config.wiring == "paper" else "published_model")
+        model: nn.Module = part.Model(self.config, dim)
         return model
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Foreground, boundary and alignment losses, and their weighted sum as ``loss``."""
-        part = self._part("released_losses" if self.config.wiring == "released" else "losses")
+        part = self._part("published_losses" if self.config.wiring == "published" else "losses")
         found: dict[str, Tensor] = part.losses(outputs, batch, self.config)
         return found
 
@@ -56,10 +54,10 @@ class Matr(NeuralMethod):
 
         Straight from an alignment (`source`) it is one window in all, with the score 1.
         """
-        if self.config.wiring == "released":
-            from baselines.matr import released
+        if self.config.wiring == "published":
+            from baselines.matr import published_model
 
-            return released.windows(outputs, batch, self.config.nms)
+            return published_model.windows(outputs, batch, self.config.nms)
         if self.config.source != "heads":
             from baselines.matr.model import aligned_window
 

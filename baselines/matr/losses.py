@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.matr.config import MatrConfig
+from baselines.matr.published_model import prob_alignment
 from vid2vidmr.alignment import (
     drop_dtw,
     percentile_drop,
@@ -67,6 +68,8 @@ def alignment_loss(
     - ``drop-dtw``: the same, where target clips may be dropped at the 30th percentile of a pair's
       costs.
     - ``tcc``: temporal cycle-consistency, from the query to the target and back.
+    - ``published``: that of the published code, `baselines.matr.published_model.prob_alignment`,
+      without padding.
     - ``subsequence``: free start and end on the target, divided by N.
     - ``contrast``, ``posterior``: see `contrast` and `vid2vidmr.nn.centred.posterior_loss`.
 
@@ -76,19 +79,21 @@ def alignment_loss(
     inside : Tensor, (B, M), bool
         See `vid2vidmr.nn.centred.clips_centred_in`.
     rows : Tensor, (B, M + N, d), optional
-        Target and query rows that the costs are of; only ``tcc`` needs them.
+        Target and query rows that the costs are of; only ``tcc`` and ``published`` need them.
 
     Raises
     ------
     UnknownNameError
         If there is no such form.
     """
+    M = cost.shape[1]
     forms: dict[str, Callable[[], Tensor]] = {
         "soft-dtw": lambda: soft_dtw(cost, config.gamma, m, n) / (m + n),
         "drop-dtw": lambda: (
             drop_dtw(cost, percentile_drop(cost, DROP_SHARE, m, n), config.gamma, m, n) / (m + n)
         ),
-        "tcc": lambda: cycle(rows, cost.shape[1], m, n),
+        "tcc": lambda: cycle(*parted(rows, M), m, n),
+        "published": lambda: prob_alignment(*parted(rows, M), batch.target_mask, batch.query_mask),
         "subsequence": lambda: subsequence_soft_dtw(cost, config.gamma, m, n) / n,
         "contrast": lambda: contrast(cost, inside, batch, config.gamma),
         "posterior": lambda: posterior_loss(cost, inside, m, n, config.gamma),
@@ -99,11 +104,15 @@ def alignment_loss(
     return forms[config.alignment]().mean()
 
 
-def cycle(rows: Tensor | None, M: int, m: Tensor, n: Tensor) -> Tensor:
-    """TCC of unit rows, (B,)."""
+def parted(rows: Tensor | None, M: int) -> tuple[Tensor, Tensor]:
+    """Target rows (B, M, d) and query rows (B, N, d) of (B, M + N, d)."""
     assert rows is not None
-    unit = F.normalize(rows, dim=-1)
-    return tcc(unit[:, M:], unit[:, :M], n, m)
+    return rows[:, :M], rows[:, M:]
+
+
+def cycle(target: Tensor, query: Tensor, m: Tensor, n: Tensor) -> Tensor:
+    """TCC of unit rows, (B,)."""
+    return tcc(F.normalize(query, dim=-1), F.normalize(target, dim=-1), n, m)
 
 
 def contrast(cost: Tensor, inside: Tensor, batch: Batch, gamma: float) -> Tensor:

@@ -8,7 +8,8 @@ import torch
 from toy import mixed_samples, toy_pairs
 
 from baselines.matr import Matr
-from baselines.matr.config import Alignment
+from baselines.matr.config import Alignment, Join
+from baselines.matr.joins import JOINS
 from baselines.matr.losses import alignment_loss
 from baselines.matr.model import Model, aligned_segment
 from vid2vidmr.errors import UnknownNameError
@@ -24,9 +25,10 @@ def mixed_batch() -> Batch:
     return collate(mixed_samples())
 
 
-def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
+@pytest.mark.parametrize("join", get_args(Join))
+def test_result_of_a_pair_does_not_depend_on_its_batch(join: Join) -> None:
     torch.manual_seed(0)
-    model = Model(PAPER, 16).eval()
+    model = Model(replace(PAPER, join=join), 16).eval()
     batch = mixed_batch()
     together = model(batch)
     for i in range(len(batch)):
@@ -36,6 +38,33 @@ def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
         for key in ("foreground", "windows_s"):
             torch.testing.assert_close(together[key][i, :rows], alone[key][0], atol=1e-5, rtol=0)
         assert together["segment"][i].tolist() == alone["segment"][0].tolist()
+
+
+@pytest.mark.parametrize("join", get_args(Join))
+def test_which_clips_the_decoder_reaches(join: Join) -> None:
+    """Appended, its rows reach three clips; beside the clips, those that they were read from."""
+    torch.manual_seed(0)
+    model = Model(replace(PAPER, join=join), 16).eval()
+    t, mask = torch.randn(1, 20, 32), torch.ones(1, 20, dtype=torch.bool)
+    segment = torch.tensor([[5, 9]])
+    outputs = [
+        model.heads(t, mask, decoded, segment)[0][0, :20, 0]
+        for decoded in torch.randn(2, 1, 10, 32)
+    ]
+    reached = (outputs[0] - outputs[1]).abs().gt(1e-6).nonzero().flatten().tolist()
+    # Three convolutions of kernel 3 carry every row three clips further.
+    assert reached == {
+        "append": [17, 18, 19], "channels": list(range(2, 12)), "attend": list(range(20)),
+    }[join]  # fmt: skip
+
+
+def test_decoded_rows_lie_beside_the_clips_that_they_were_read_from() -> None:
+    join = JOINS["channels"](replace(PAPER, d=1))
+    t, mask = torch.full((1, 8, 1), 7.0), torch.ones(1, 8, dtype=torch.bool)
+    decoded = torch.arange(1.0, 5).view(1, 4, 1)
+    joined, _ = join(t, mask, decoded, torch.tensor([[2, 4]]))
+    assert joined[0, :, 0].tolist() == [7] * 8
+    assert joined[0, :, 1].tolist() == [0, 0, 2, 4, 0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("alignment", get_args(Alignment))

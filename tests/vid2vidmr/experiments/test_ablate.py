@@ -14,7 +14,7 @@ from vid2vidmr.registry import registered
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {"epochs": 1, "pairs_per_epoch": 8, "batch_size": 8, "d": 8, "heads": 2}
-    presets = {name: replace(Matr.presets[name], **quick) for name in ("released", "small")}
+    presets = {name: replace(Matr.presets[name], **quick) for name in ("published", "small")}
     monkeypatch.setattr(Matr, "presets", presets)
 
 
@@ -51,7 +51,7 @@ def test_rows_that_share_a_training_share_its_run(
 
 
 def test_rows_that_a_preset_cannot_be_are_named(tiny: Path, cli: Callable[..., Ran]) -> None:
-    command = ("ablate", "matr", "--table", "4", "--dataset", "minimatch", "--preset", "released")
+    command = ("ablate", "matr", "--table", "4", "--dataset", "minimatch", "--preset", "published")
     ran = cli(*command, "--seeds", "1", "--json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
