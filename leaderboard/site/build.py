@@ -84,8 +84,7 @@ def build_site(
         raise DataError(f"{root} is not a folder: expected one of submissions.")
     _require_ours(out)
     with alone(out), TemporaryDirectory(prefix=TEMPORARY, dir=out) as beside:
-        built = _build(root, out, Path(beside), videos)
-    return built
+        return _build(root, out, Path(beside), videos)
 
 
 def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
