@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from vid2vidmr.errors import DataError, HubError
 
+_unfinished: set[Path] = set()
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 LOCK = ".lock"
 """File of a folder in which a process works `alone`."""
@@ -41,12 +42,22 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
+    _unfinished.add(temporary)
     try:
         yield temporary
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        _unfinished.discard(temporary)
+
+
+def give_up() -> None:
+    """Delete what this process has not finished: it is about to end at once."""
+    for path in list(_unfinished):
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager
@@ -60,6 +71,7 @@ def alone(folder: Path) -> Iterator[None]:
     path, made = folder / LOCK, not folder.exists()
     left, lock = path.exists(), FileLock(path)
     _acquire(lock, folder)
+    _unfinished.add(path)
     try:
         if left:
             _take_away_unfinished(folder)
@@ -67,6 +79,7 @@ def alone(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             path.unlink()  # while it is held: whoever waits for this file sees that it is gone
+        _unfinished.discard(path)
         lock.release()
         if made:
             with suppress(OSError):

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from vid2vidmr.data.dataset import Dataset, data_home
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.options import Option, described, is_plain, not_taken, options_of
+from vid2vidmr.files import alone
 from vid2vidmr.registry import registered
 
 
@@ -76,7 +77,7 @@ def builder_options(builder: DatasetBuilder) -> dict[str, Option]:
 def build_dataset(
     name: str, out: str | Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Dataset:
-    """Build a registered data set into a folder.
+    """Build a registered data set into a folder; a second process that does so waits.
 
     Parameters
     ----------
@@ -107,4 +108,6 @@ def build_dataset(
             flag = Option(option, str, None, "").flag
             shown = f"{flag} {value}" if value is not True and is_plain(value) else flag
             raise not_taken(name, shown, (each.flag for each in taken.values()))
-    return builder.build(folder, **{k: taken[k].typed(v) for k, v in given.items()})
+    typed = {k: taken[k].typed(v) for k, v in given.items()}
+    with alone(folder):
+        return builder.build(folder, **typed)
