@@ -30,6 +30,7 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         from vid2vidmr.errors import UserError
+        from vid2vidmr.records import shown
 
         if isinstance(error, UserError):
             message = str(error)
@@ -38,5 +39,5 @@ def main() -> None:
             message = f"{where}{error.strerror}: {ADVICE[error.errno]}."
         else:
             raise
-        print("error:", " ".join(message.split()), file=sys.stderr)
+        print("error:", shown(" ".join(message.split())), file=sys.stderr)
         sys.exit(2)
