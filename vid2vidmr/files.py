@@ -9,13 +9,19 @@ import gzip
 import hashlib
 import json
 import math
+import os
 import re
+import secrets
+import shutil
 import stat
+import sys
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from vid2vidmr.errors import DataError, HubError
 
@@ -33,6 +39,10 @@ MAX_DEPTH = 64
 MAX_DIGITS = 18
 """Of a whole number: it fits 64 bits."""
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+LOCK = ".lock"
+"""File of a folder in which a process works `alone`."""
+TEMPORARY = ".tmp-"
+"""Begins the names of files and folders that are not finished."""
 _PROBE_S = 10.0  # the hub's own client retries for a minute before it says that there is no network
 
 
@@ -40,17 +50,71 @@ _PROBE_S = 10.0  # the hub's own client retries for a minute before it says that
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and rename it to `path` when the block succeeds.
 
-    The temporary name is fixed (not random), so that what a killed run left is overwritten by the
-    next one instead of piling up. It keeps the suffix: some writers choose a format by it.
+    The temporary name is nobody else's, so that two processes that write the same file leave one
+    of the two whole; what a killed run left goes when somebody works in the folder `alone`. It
+    keeps the suffix: some writers choose a format by it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
     try:
         yield temporary
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Work in a folder as the only process that does: another one waits, and says so in a line.
+
+    The lock is a file in the folder that goes when the block ends. One that a killed process left
+    locks nobody out (the lock itself ends with its process) and tells the next one to take away
+    what was left half-written. A folder that this made, and that stays empty, goes, too.
+    """
+    path, made = folder / LOCK, not folder.exists()
+    left, lock = path.exists(), FileLock(path)
+    _acquire(lock, folder)
+    try:
+        if left:
+            _take_away_unfinished(folder)
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()  # while it is held: whoever waits for this file sees that it is gone
+        lock.release()
+        if made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def _acquire(lock: FileLock, folder: Path) -> None:
+    timeout = 0.0
+    while not lock.is_locked:
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout)
+        except FileNotFoundError:  # who was there left nothing, and took the folder away
+            continue
+        except Timeout:
+            line = f"Another process is at work in {folder}: waiting for it (Ctrl-C gives up)."
+            print(line, file=sys.stderr, flush=True)
+            timeout = -1.0
+
+
+def _take_away_unfinished(folder: Path) -> None:
+    """Delete what is temporary, but for that in folders where somebody else may be at work."""
+    for root, folders, files in os.walk(folder):
+        here = Path(root)
+        for name in (name for name in files if name.startswith(TEMPORARY)):
+            (here / name).unlink(missing_ok=True)
+        for name in (name for name in folders if name.startswith(TEMPORARY)):
+            shutil.rmtree(here / name, ignore_errors=True)
+        folders[:] = [
+            name
+            for name in folders
+            if not (here / name / LOCK).exists() and not (here / f".{name}.lock").exists()
+        ]
 
 
 def file_name(text: str) -> str:
