@@ -5,54 +5,16 @@ Seconds are floats named ``*_s``; windows are half-open ``[start_s, end_s)``.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vid2vidmr.text import plain
 
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
 Split = Literal["train", "val", "test"]
 Kind = Literal["bias", "untrained", "trained"]
-
-_UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
-"""Categories of signs that are not drawn, or that change how others are."""
-_BLANK = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
-)
-"""Letters and marks of other categories that are not drawn: fillers, variation selectors."""
-_MARKS = 3
-"""Combining marks on one letter, at most: Hindi needs three, text that spills over lines more."""
-
-
-def unseen_sign(text: str) -> str | None:
-    """Give the first sign of a text that a reader does not see, or that hides others; None if none.
-
-    Controls (tab and newline are seen), formats, halves of surrogate pairs, signs of private use or
-    without meaning, fillers, and piled up combining marks.
-    """
-    if text.isascii() and text.isprintable():
-        return None
-    marks = _MARKS  # nothing stands before the first sign that it could stand on
-    for sign in text:
-        category = unicodedata.category(sign)
-        marks = marks + 1 if category in ("Mn", "Me") else 0
-        hidden = category in _UNSEEN and sign not in "\t\n"
-        if hidden or marks > _MARKS or _BLANK.match(sign):
-            return sign
-    return None
-
-
-def shown(text: str) -> str:
-    r"""Give a text in one line without signs that are not seen: ``\x1b`` for an escape."""
-    if unseen_sign(text) is None and text.isprintable():
-        return text
-    return "".join(
-        sign if unseen_sign("x" + sign) is None and sign.isprintable()
-        else sign.encode("unicode_escape", "surrogatepass").decode()
-        for sign in text
-    )  # fmt: skip
 
 
 class Record(BaseModel):
@@ -64,7 +26,7 @@ class Record(BaseModel):
 def fault(error: ValidationError, whole: str = "the file") -> str:
     """Say in a line what is wrong with a record: the field, or `whole`, and why."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return shown(f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}")
+    return plain(f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}")
 
 
 class Moment(Record):

@@ -30,7 +30,7 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         from vid2vidmr.errors import UserError
-        from vid2vidmr.records import shown
+        from vid2vidmr.text import plain, redacted
 
         if isinstance(error, UserError):
             message = str(error)
@@ -39,5 +39,5 @@ def main() -> None:
             message = f"{where}{error.strerror}: {ADVICE[error.errno]}."
         else:
             raise
-        print("error:", shown(" ".join(message.split())), file=sys.stderr)
+        print("error:", plain(redacted(message)), file=sys.stderr)
         sys.exit(2)
