@@ -34,6 +34,7 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         from vid2vidmr.errors import UserError
+        from vid2vidmr.text import plain, redacted
 
         if isinstance(error, UserError):
             message = str(error)
@@ -42,5 +43,5 @@ def main() -> None:
             message = f"{where}{error.strerror}: {ADVICE[error.errno]}."
         else:
             raise
-        print("error:", " ".join(message.split()), file=sys.stderr)
+        print("error:", plain(redacted(message)), file=sys.stderr)
         sys.exit(2)
