@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from vid2vidmr.data.dataset import Dataset, data_home
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.options import Option, described, is_plain, not_taken, options_of
+from vid2vidmr.files import alone
 from vid2vidmr.registry import registered
 
 
@@ -80,7 +81,7 @@ def builder_options(builder: DatasetBuilder) -> dict[str, Option]:
 def build_dataset(
     name: str, out: str | Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Dataset:
-    """Build a registered data set into a folder.
+    """Build a registered data set into a folder; a second process that does so waits.
 
     Parameters
     ----------
@@ -107,7 +108,8 @@ def build_dataset(
     builder = dataset_builder(name)
     taken = _taken(builder, options or {})
     folder = data_home() / builder.name_of(taken) if out is None else Path(out)
-    return builder.build(folder, **taken)
+    with alone(folder):
+        return builder.build(folder, **taken)
 
 
 def usual_folder(name: str, options: Mapping[str, Any] | None = None) -> Path:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.errors import DataError
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import (
     combine_seeds,
     detectable_difference,
@@ -18,15 +17,12 @@ from vid2vidmr.evaluation import (
     query_sensitivity,
     rank_bands,
 )
+from vid2vidmr.methods.load import method_class
 from vid2vidmr.tables.table import HEADLINE, Row, Table, worlds_name
 
 if TYPE_CHECKING:
     from vid2vidmr.evaluation import Evaluation
     from vid2vidmr.experiments.run import Scored
-
-
-_ROW = ("method", "preset", "config")
-"""What runs of a row share."""
 
 
 def summarise(dataset: Dataset | Sequence[Dataset], scored: Sequence[Scored]) -> Table:
@@ -45,17 +41,15 @@ def summarise(dataset: Dataset | Sequence[Dataset], scored: Sequence[Scored]) ->
         If no row has a seed in every world.
     """
     datasets = [dataset] if isinstance(dataset, Dataset) else list(dataset)
-    groups: dict[str, list[Scored]] = defaultdict(list)
-    for run in scored:
-        key = [getattr(run.result.header, name) for name in _ROW]
-        groups[json.dumps(key, sort_keys=True)].append(run)
-    of_method = Counter(runs[0].result.header.method for runs in groups.values())
+    groups = _rows(scored)
+    of_method = Counter(method for method, *_ in groups)
     found, left_out = [], []
-    for runs in groups.values():
-        header = runs[0].result.header
-        several = of_method[header.method] > 1
-        name = f"{header.method}@{header.preset or 'custom'}" if several else header.method
-        worlds = in_worlds([each.name for each in datasets], runs)
+    for (method, preset, _), runs in groups.items():
+        of_file = preset is not None and preset not in _presets(method)
+        name = f"{method}@{preset or 'custom'}" if of_method[method] > 1 or of_file else method
+        if runs[0].result.header.trained_on_val:
+            name += " (val)"
+        worlds = _in_worlds([each.name for each in datasets], runs)
         if worlds[0]:
             found.append(summarise_method(name, *worlds))
         else:
@@ -76,7 +70,27 @@ def summarise(dataset: Dataset | Sequence[Dataset], scored: Sequence[Scored]) ->
     )
 
 
-def in_worlds(names: Sequence[str], runs: Sequence[Scored]) -> list[list[Scored]]:
+def _presets(method: str) -> Collection[str]:
+    try:
+        return method_class(method).presets
+    except UserError:  # predictions from elsewhere
+        return ()
+
+
+def _rows(scored: Sequence[Scored]) -> dict[tuple[str, str | None, int], list[Scored]]:
+    """Group runs by row: method, preset, and which of its configs; worlds may have own configs."""
+    configs: dict[tuple[str, str, str | None], list[dict[str, Any]]] = defaultdict(list)
+    rows: dict[tuple[str, str | None, int], list[Scored]] = defaultdict(list)
+    for run in scored:
+        header = run.result.header
+        known = configs[header.dataset, header.method, header.preset]
+        if header.config not in known:
+            known.append(header.config)
+        rows[header.method, header.preset, known.index(header.config)].append(run)
+    return rows
+
+
+def _in_worlds(names: Sequence[str], runs: Sequence[Scored]) -> list[list[Scored]]:
     """Give the runs of a row in every world, of the seeds that all worlds have."""
     worlds = [[run for run in runs if run.result.header.dataset == name] for name in names]
     seeds = set.intersection(*({run.result.header.seed for run in world} for world in worlds))

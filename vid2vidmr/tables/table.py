@@ -32,7 +32,8 @@ class Row:
     ----------
     name : str
         Method, with its preset (``matr@best``, ``matr@custom`` for a config of one's own) where
-        several rows are of one method.
+        several rows are of one method, or where it is of a file (``matr@tuned``); with ``(val)``
+        behind if it learned from val pairs.
     metrics : dict
         Protocol to metric to its mean, interval and spread over seeds, percent.
     sensitivity : dict of str to Interval
@@ -184,6 +185,8 @@ class Table:
             notes.append(
                 f"Left out, for want of a seed in every world: {', '.join(self.left_out)}."
             )
+        if any(row.name.endswith(" (val)") for row in self.rows):
+            notes.append("(val): learned from val pairs, since there are no train pairs.")
         seeds = max(len(row.seeds) for row in self.rows)
         if self.worlds > 1:
             notes.append(
