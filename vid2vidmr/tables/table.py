@@ -31,7 +31,7 @@ class Row:
     Attributes
     ----------
     name : str
-        Method, with its preset (``matr@best``, ``matr@custom`` for a config of one's own) where
+        Method, with its preset (``matr@paper``, ``matr@custom`` for a config of one's own) where
         several rows are of one method, or where it is of a file (``matr@tuned``); with ``(val)``
         behind if it learned from val pairs.
     metrics : dict
