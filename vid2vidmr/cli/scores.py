@@ -155,8 +155,12 @@ def _report(method: str, seed: int, error: Exception) -> None:
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Predictions file, JSON Lines.")],
     dataset: DatasetOption,
-    split: Annotated[str, typer.Option(help="For files without a header.")] = "test",
-    protocol: Annotated[str, typer.Option(help="For files without a header.")] = "official",
+    split: Annotated[
+        str | None, typer.Option(help="Of a file without a header (default: test).")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Of a file without a header (default: official).")
+    ] = None,
     only_available: OnlyOption = None,
     as_json: AsJson = False,
 ) -> None:

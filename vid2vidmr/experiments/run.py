@@ -16,6 +16,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -35,7 +36,7 @@ from vid2vidmr.experiments.code import code_hash
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
-from vid2vidmr.files import file_name, file_sha256, read_json, write_json
+from vid2vidmr.files import alone, file_name, file_sha256, read_json, write_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.load import method_class, preset_config, preset_label
@@ -185,29 +186,11 @@ class Setting:
             If the folder holds a checkpoint that was made otherwise, or by other code; or if there
             are no train pairs to learn from.
         """
-        if not is_checkpoint(checkpoint):
-            method = self.method(self.config, seed)
-            method.provenance = {
-                "dataset": self.dataset.name,
-                "dataset_fingerprint": self.dataset.fingerprint,
-                "synthetic": self.dataset.info.synthetic
-                or (self.features is not None and self.features.contract.simulated),
-            }
-            if self.only is not None:
-                method.provenance["available"] = self.only.subset
-            method.provenance["run"] = self.key
-            started = time.monotonic()
-            learning = self._learning()
-            if learning is None:
-                method.save(checkpoint)  # without statistics of train it takes the target's own
-            else:
-                if learning[0] == "val":
-                    method.provenance["trained_on_val"] = True
-                train, val = map(self.pairs, learning)
-                asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
-                method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
-            if is_main_process():
-                write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
+        # Another process that trains the same waits, and finds it done; those of one joint run
+        # do not exclude each other.
+        with alone(checkpoint) if is_main_process() else nullcontext():
+            if not is_checkpoint(checkpoint):
+                self._fit(checkpoint, seed, workers=workers, log=log)
         method = self.method.load(checkpoint)
         if (method.provenance.get("run", self.key), method.seed) != (self.key, seed):
             raise UserError(
@@ -243,6 +226,30 @@ class Setting:
             )
         return None
 
+    def _fit(self, checkpoint: Path, seed: int, *, workers: int, log: bool) -> None:
+        method = self.method(self.config, seed)
+        method.provenance = {
+            "dataset": self.dataset.name,
+            "dataset_fingerprint": self.dataset.fingerprint,
+            "synthetic": self.dataset.info.synthetic
+            or (self.features is not None and self.features.contract.simulated),
+        }
+        if self.only is not None:
+            method.provenance["available"] = self.only.subset
+        method.provenance["run"] = self.key
+        started = time.monotonic()
+        learning = self._learning()
+        if learning is None:
+            method.save(checkpoint)  # without statistics of train it takes the target's own
+        else:
+            if learning[0] == "val":
+                method.provenance["trained_on_val"] = True
+            train, val = map(self.pairs, learning)
+            asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
+            method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
+        if is_main_process():
+            write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
+
     def run(
         self,
         runs: Path,
@@ -273,9 +280,19 @@ class Setting:
             with progress(f"predict {name}, seed {seed}", sum(map(len, todo))) as bar:
                 for pairs in todo:
                     part = _part(folder, pairs)
+<<<<<<< HEAD
                     score = predict_and_score(
                         method, self.dataset, pairs, part, checkpoint, bar, self.preset
                     )
+=======
+                    with alone(part):
+                        if _is_complete(part):  # another process has just left it
+                            bar.advance(len(pairs))
+                            continue
+                        score = predict_and_score(
+                            method, self.dataset, pairs, part, checkpoint, bar
+                        )
+>>>>>>> hands
                     if not pairs.protocol.is_wrong:
                         bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
         return [
