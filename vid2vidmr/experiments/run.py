@@ -280,19 +280,13 @@ class Setting:
             with progress(f"predict {name}, seed {seed}", sum(map(len, todo))) as bar:
                 for pairs in todo:
                     part = _part(folder, pairs)
-<<<<<<< HEAD
-                    score = predict_and_score(
-                        method, self.dataset, pairs, part, checkpoint, bar, self.preset
-                    )
-=======
                     with alone(part):
                         if _is_complete(part):  # another process has just left it
                             bar.advance(len(pairs))
                             continue
                         score = predict_and_score(
-                            method, self.dataset, pairs, part, checkpoint, bar
+                            method, self.dataset, pairs, part, checkpoint, bar, self.preset
                         )
->>>>>>> hands
                     if not pairs.protocol.is_wrong:
                         bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
         return [
