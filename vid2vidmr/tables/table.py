@@ -186,7 +186,9 @@ class Table:
                 f"Left out, for want of a seed in every world: {', '.join(self.left_out)}."
             )
         if any(row.name.endswith(" (val)") for row in self.rows):
-            notes.append("(val): learned from val pairs, since there are no train pairs.")
+            notes.append(
+                "(val): fitted on val pairs, or with statistics of them, for lack of train pairs."
+            )
         seeds = max(len(row.seeds) for row in self.rows)
         if self.worlds > 1:
             notes.append(
