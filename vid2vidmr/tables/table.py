@@ -65,6 +65,8 @@ class Table:
     detectable : dict of str to float
         Protocol to the smallest difference in the headline metric that these pairs would mostly
         show, points.
+    doubts : tuple of str
+        What to know of a row before it is believed.
     """
 
     dataset: str
@@ -76,6 +78,7 @@ class Table:
     protocols: tuple[str, ...]
     rows: tuple[Row, ...]
     detectable: dict[str, float] = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @property
     def bias_rows(self) -> list[Row]:
@@ -142,7 +145,7 @@ class Table:
         presets = sorted({row.preset for row in self.rows if row.preset and row.kind == "trained"})
         made = [f"encoder {', '.join(encoders)}"] if encoders else []
         made += [f"preset {', '.join(presets)}"] if presets else []
-        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + "."]
+        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + ".", *self.doubts]
         if self.simulated:
             notes.append(
                 "Features simulated from the annotations: these numbers say nothing about real "
