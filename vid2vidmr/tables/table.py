@@ -90,6 +90,8 @@ class Table:
         Number of data sets over which the rows are means; `pairs` are those of all.
     left_out : tuple of str
         Rows without a seed that ended in every world.
+    doubts : tuple of str
+        What to know of a row before it is believed.
     """
 
     dataset: str
@@ -103,6 +105,7 @@ class Table:
     detectable: dict[str, float] = field(default_factory=dict)
     worlds: int = 1
     left_out: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def bias_rows(self) -> list[Row]:
@@ -170,7 +173,7 @@ class Table:
         presets = sorted({row.preset for row in self.rows if row.preset and row.kind == "trained"})
         made = [f"encoder {', '.join(encoders)}"] if encoders else []
         made += [f"preset {', '.join(presets)}"] if presets else []
-        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + "."]
+        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + ".", *self.doubts]
         if self.simulated:
             notes.append(
                 "Features simulated from the annotations: these numbers say nothing about real "
