@@ -32,6 +32,13 @@ class _Pool(ProcessPoolExecutor):
             _let_through(before)
 
 
+def cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 @contextmanager
 def worker_pool(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Give a pool of processes; the progress bars of their work are shown here.

@@ -53,6 +53,10 @@ class DatasetBuilder(ABC):
             Write every reference clip as a file of its own, too.
         """
 
+    def name_of(self, options: Mapping[str, Any]) -> str:
+        """Name of the data set that `build` makes with these options, and of its usual folder."""
+        return self.info.name
+
 
 def dataset_builder(name: str) -> DatasetBuilder:
     """Return the builder of a data set.
@@ -98,16 +102,29 @@ def build_dataset(
     >>> import vid2vidmr as v
     >>> v.build_dataset("minimatch").counts
     >>> v.build_dataset("minimatch", "data/small", {"videos": 30})
+    >>> v.build_dataset("minimatch", options={"families": "unseen", "seed": 1}).name
+    'minimatch-unseen-1'
     """
-    folder = data_home() / name if out is None else Path(out)
     builder = dataset_builder(name)
+    taken = _taken(builder, options or {})
+    folder = data_home() / builder.name_of(taken) if out is None else Path(out)
+    with alone(folder):
+        return builder.build(folder, **taken)
+
+
+def usual_folder(name: str, options: Mapping[str, Any] | None = None) -> Path:
+    """Where `build_dataset` builds by default."""
+    builder = dataset_builder(name)
+    return data_home() / builder.name_of(_taken(builder, options or {}))
+
+
+def _taken(builder: DatasetBuilder, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the options that are given, with the types that the builder expects."""
     taken = builder_options(builder)
-    given = {k: v for k, v in (options or {}).items() if v is not None}
+    given = {k: v for k, v in options.items() if v is not None}
     for option, value in given.items():
         if option not in taken:
             flag = Option(option, str, None, "").flag
             shown = f"{flag} {value}" if value is not True and is_plain(value) else flag
-            raise not_taken(name, shown, (each.flag for each in taken.values()))
-    typed = {k: taken[k].typed(v) for k, v in given.items()}
-    with alone(folder):
-        return builder.build(folder, **typed)
+            raise not_taken(builder.info.name, shown, (each.flag for each in taken.values()))
+    return {k: taken[k].typed(v) for k, v in given.items()}

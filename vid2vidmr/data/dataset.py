@@ -319,6 +319,12 @@ def load_dataset(where: str | Path | Dataset) -> Dataset:
         raise DataError(
             f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
         )
+    for family in registered_names("dataset"):
+        if name.startswith(f"{family}-"):
+            raise DataError(
+                f"{name} is not built in {data_home()}: build it with the options of "
+                f"`vid2vidmr build {family} --help` that give this name."
+            )
     if any(sign in name for sign in (os.sep, "/", ".")):
         raise DataError(f"There is no folder {path}: expected one that holds a built data set.")
     raise UnknownNameError("data set", name, registered_names("dataset"))
