@@ -155,7 +155,9 @@ class Table:
         if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
         if any(row.name.endswith(" (val)") for row in self.rows):
-            notes.append("(val): learned from val pairs, since there are no train pairs.")
+            notes.append(
+                "(val): fitted on val pairs, or with statistics of them, for lack of train pairs."
+            )
         seeds = max(len(row.seeds) for row in self.rows)
         notes.append(
             "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"
