@@ -153,5 +153,5 @@ def rescore(
                 f"{field} is {value!r} in the predictions, {stated[field]!r} beside them."
             )
     require_board(header, path)
-    evaluation = evaluate(predictions, pairs_of(header))
+    evaluation = evaluate(predictions, pairs_of(header), threshold=header.threshold)
     return run.model_copy(update=scores_of(evaluation)), evaluation

@@ -40,7 +40,7 @@ from vid2vidmr.evaluation.metrics import AP_WINDOWS
 from vid2vidmr.evaluation.predictions import write_predictions
 from vid2vidmr.evaluation.results import Result, predicted_pairs, scores_of
 from vid2vidmr.progress import progress
-from vid2vidmr.records import Kind, Prediction, fault
+from vid2vidmr.records import Kind, fault
 
 MAX_RUNS = 100
 TEMPLATE = """\
@@ -203,16 +203,15 @@ def _checked(
             "without an answer an empty list of windows."
         )
     kept = [
-        Prediction(
-            pair_id=prediction.pair_id,
-            windows=tuple(sorted(prediction.windows, key=lambda w: -w[2])[:AP_WINDOWS]),
+        prediction.model_copy(
+            update={"windows": tuple(sorted(prediction.windows, key=lambda w: -w[2])[:AP_WINDOWS])}
         )
         for prediction in predictions
     ]
     stored = work / f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
     write_predictions(stored, header, kept)
     data = gunzip(stored)
-    evaluation = evaluate(parse_predictions(data, file)[1], pairs)
+    evaluation = evaluate(parse_predictions(data, file)[1], pairs, threshold=header.threshold)
     return Result(
         header=header,
         kind=kind,

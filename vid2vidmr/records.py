@@ -102,10 +102,14 @@ class Prediction(Record):
     ----------
     windows : tuple of (start_s, end_s, score)
         Seconds from the target's start, best first.
+    exists : float or None
+        How sure it is that the target holds the moment at all, in [0, 1]; None where a method does
+        not say.
     """
 
     pair_id: str
     windows: tuple[ScoredWindow, ...]
+    exists: float | None = None
 
 
 class Interval(Record):

@@ -76,7 +76,9 @@ class Minimatch(DatasetBuilder):
         plans = plan_videos(config)
         render_missing(plans, out / "videos", workers or os.cpu_count() or 1)
         moments, pairs = annotation_tables(config, plans)
-        return write_dataset(out, self.info, moments, pairs, _video_table(plans, out))
+        videos = _video_table(plans, out)
+        targets = moments.drop_duplicates("video_id")  # each whole video
+        return write_dataset(out, self.info, moments, pairs, videos, targets=targets)
 
 
 def annotation_tables(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,11 @@ from vid2vidmr.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from vid2vidmr.data.availability import Manifest
+    from vid2vidmr.data.targets import Targets
 
-PROTOCOLS = ("official", "recropped")
-"""Targets as they are annotated, and cut at random around their moment."""
+PROTOCOLS = ("official", "recropped", "open")
+"""Targets as they are annotated, cut at random around their moment, and such as hold the moment no
+times, once or several times."""
 _WRONG, _ONLY = "wrong queries", "only "
 
 
@@ -27,7 +30,7 @@ class Protocol:
 
     Attributes
     ----------
-    cut : {"official", "recropped"}
+    cut : {"official", "recropped", "open"}
     seed : int
         Of all draws. The text does not have it: files say it in a field of its own.
     changes : tuple of str
@@ -81,24 +84,44 @@ class Protocol:
 
     def then(self, later: Protocol) -> Protocol:
         """Give both as one. The seed is that of the first, if it draws anything."""
-        if self.cut == later.cut == "recropped":
-            raise UserError("These pairs are recropped already: expected others to recrop.")
+        if "official" not in (self.cut, later.cut):
+            raise UserError(
+                f"These pairs are {self.cut} already: expected pairs as they are annotated."
+            )
+        if "open" in (self.cut, later.cut) and (self.is_wrong or later.is_wrong):
+            raise UserError(
+                "Open targets have no wrong queries: of another class, a query may be right there."
+            )
         cut = self.cut if later.cut == "official" else later.cut
         seed = later.seed if self.cut == "official" and not self.is_wrong else self.seed
         return Protocol(cut, seed, (*self.changes, *later.changes))
 
-    def apply(self, table: pd.DataFrame, only: Manifest | None = None) -> pd.DataFrame:
+    @property
+    def is_open(self) -> bool:
+        """Whether a target may hold no moment, or several."""
+        return self.cut == "open"
+
+    @property
+    def metric(self) -> str:
+        """The metric that ranks."""
+        return "G-mIoU@1" if self.is_open else "mIoU"
+
+    def apply(
+        self, table: pd.DataFrame, only: Manifest | None = None, targets: Targets | None = None
+    ) -> pd.DataFrame:
         """Change a table of pairs, see `vid2vidmr.data.pairs.PairSet.table`.
 
         Raises
         ------
         DataError
-            If the pairs are those of another manifest than `only`.
+            If the pairs are those of another manifest than `only`, or there are no open `targets`.
         UserError
             If queries cannot be exchanged: one class has more than half of the pairs.
         """
         if self.cut == "recropped":
             table = _recropped(table, self.seed)
+        elif self.is_open:
+            table = _open(table, self.seed, targets)
         for change in self.changes:
             if change == _WRONG:
                 table = _wrong_queries(table, self.seed)
@@ -146,6 +169,51 @@ def _recropped(table: pd.DataFrame, seed: int) -> pd.DataFrame:
     table["clip_end_s"] = table["clip_start_s"] + cut_end
     table["clip_start_s"] += cut_start
     return table
+
+
+def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFrame:
+    """Give every query an open target, with all moments of its class that are there."""
+    if targets is None:
+        raise DataError(
+            "These pairs have no open targets: their data set does not say in which clips every "
+            "moment is annotated; build it again if its annotation is exhaustive."
+        )
+    drawn = [
+        targets.draw(label, source, pair_stream(seed, f"open {pair_id}").random(2))
+        for pair_id, label, source in zip(
+            table["pair_id"], table["label"], table["query_source"], strict=True
+        )
+    ]
+    clips = targets.clips.iloc[drawn].reset_index(drop=True)
+    names = clips["video"] + clips["clip_start_s"].map(" {:g}".format)
+    table = table.assign(
+        target_id=names + clips["clip_end_s"].map("-{:g}".format),
+        target_video=clips["video"],
+        target_source=clips["source"],
+        clip_start_s=clips["clip_start_s"],
+        clip_end_s=clips["clip_end_s"],
+    )
+    return with_truth(table, [*map(targets.windows, drawn, table["label"])])
+
+
+def with_truth(table: pd.DataFrame, windows: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Give pairs their windows, each (n, 2), seconds from the target's start, see `truth_of`."""
+    truth = np.full((len(windows), max([1, *map(len, windows)]), 2), np.nan)
+    for row, own in zip(truth, windows, strict=True):
+        row[: len(own)] = own
+    numbers = ["", *(f"_{k + 1}" for k in range(1, truth.shape[1]))]
+    names = [f"{end}_s{number}" for number in numbers for end in ("start", "end")]
+    return table.assign(**dict(zip(names, truth.reshape(len(truth), -1).T, strict=True)))
+
+
+def truth_columns(table: pd.DataFrame) -> list[str]:
+    """Columns of the ground truth: ``start_s, end_s``, then ``start_s_2, end_s_2`` and so on."""
+    return [name for name in table.columns if re.fullmatch(r"(start|end)_s(_\d+)?", name)]
+
+
+def truth_of(table: pd.DataFrame) -> np.ndarray:
+    """Ground truth of every pair, (P, G, 2), seconds from the target's start; NaN where fewer."""
+    return table[truth_columns(table)].to_numpy("float64").reshape(len(table), -1, 2)
 
 
 def _wrong_queries(table: pd.DataFrame, seed: int) -> pd.DataFrame:

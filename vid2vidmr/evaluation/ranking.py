@@ -34,11 +34,15 @@ class Ranked:
     invalid : dict of str to int
         Pairs ``missing`` from the predictions or ``empty`` (no window), and windows ``not_finite``
         (NaN or infinite, in time or score), ``reversed`` (start >= end) or ``outside`` the target.
+    exists : ndarray, (P,)
+        How sure a method is that the target holds the moment; where it does not say, the score of
+        its best window, and 0 where there is none.
     """
 
     windows: np.ndarray
     coverage: float
     invalid: dict[str, int]
+    exists: np.ndarray
 
 
 def clean_windows(
@@ -128,9 +132,23 @@ def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     ranked = np.full((len(pairs), AP_WINDOWS, 2), np.nan)
     first = counts.cumsum() - counts
     ranked[rows[row], rank] = windows[first[row] + best[row, rank]]
+    sure = [np.nan if each.exists is None else each.exists for each in predictions]
+    exists = np.zeros(len(pairs))
+    exists[rows] = np.where(np.isnan(sure), _best_scores(scores, counts), sure)
     answered = np.bincount(pair[~np.isnan(windows[:, 0])], minlength=len(pairs)) > 0
     return Ranked(
         windows=ranked,
         coverage=float(answered.mean()),
         invalid={fault: invalid[fault] for fault in (*PAIR_FAULTS, *WINDOW_FAULTS)},
+        exists=exists,
     )
+
+
+def _best_scores(scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Highest score of each prediction, whose scores follow one another; 0 where it has none."""
+    best = np.zeros(len(counts))
+    owner = np.repeat(np.arange(len(counts)), counts)
+    finite = ~np.isnan(scores)
+    best[owner[finite]] = -np.inf
+    np.maximum.at(best, owner[finite], scores[finite])
+    return best

@@ -84,7 +84,7 @@ def predict_and_score(
     # Score what was written: a run that continues scores the same rounded numbers.
     header, read = read_predictions(predictions)
     assert header is not None
-    evaluation = evaluate(read, pairs)
+    evaluation = evaluate(read, pairs, threshold=header.threshold)
     learnt = type(method).fit is not Method.fit
     write_result(
         header,

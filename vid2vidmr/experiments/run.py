@@ -285,4 +285,5 @@ def _part(folder: Path, pairs: PairSet) -> Path:
 def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
     part = _part(folder, pairs)
     result = read_result(part / "result.json")
-    return result, evaluate(read_predictions(part / result.predictions)[1], pairs)
+    predictions = read_predictions(part / result.predictions)[1]
+    return result, evaluate(predictions, pairs, threshold=result.header.threshold)
