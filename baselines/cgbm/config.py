@@ -51,7 +51,7 @@ PRESETS: Mapping[str, Any] = {
         recrop=0.9,
     ),
     "small": CgbmConfig(
-        epochs=30,
+        epochs=60,
         pairs_per_epoch=640,
         batch_size=32,
         learning_rate=3e-3,

@@ -8,7 +8,7 @@ from vid2vidmr.methods.variants import Ablation, Variant
 
 REPORT = "iccv2025_matr"
 REPORTED = {"activitynet_vrl": "ANet", "sportsmoments": "Sports"}
-PRESET = "paper-small"
+PRESET = "small"
 
 
 def _dual(pre: bool, post: bool, name: str) -> Variant:

@@ -70,7 +70,7 @@ class Custom(DatasetBuilder):
             If rows of the CSV file cannot be used.
         """
         from builders.custom.build import Choices, build_custom
-        from builders.custom.files import local_files
+        from builders.custom.files import local_files, require_clear
         from builders.custom.table import read_moments
 
         if moments is None:
@@ -83,6 +83,8 @@ class Custom(DatasetBuilder):
         choices = Choices(
             seed, margin, split_by, cross_video_only, distractors, max_pairs_per_class
         )
-        files, ids = (None, None) if videos is None else local_files(videos)
+        files, names = (None, {}) if videos is None else local_files(videos)
+        ids = {name: next(iter(of)) for name, of in names.items() if len(of) == 1}
         table = read_moments(moments, ids)
+        require_clear(moments, table, names)
         return build_custom(out, self.info, moments, table, choices, files, download, cut)

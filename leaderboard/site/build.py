@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -16,7 +18,7 @@ from leaderboard.site.videos import place_videos
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
 from vid2vidmr.errors import DataError
-from vid2vidmr.files import write_text
+from vid2vidmr.files import TEMPORARY, alone, read_json, write_text
 from vid2vidmr.tables import write_tables
 
 HERE = Path(__file__).parent
@@ -81,37 +83,30 @@ def build_site(
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: expected one of submissions.")
     _require_ours(out)
-    beside = out.absolute().with_name(f".tmp-{out.absolute().name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    with alone(out), TemporaryDirectory(prefix=TEMPORARY, dir=out) as beside:
+        return _build(root, out, Path(beside), videos)
 
+
+def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
     def keep(
         board: Board, entry: Entry, protocol: str, windows: np.ndarray, iou: np.ndarray
     ) -> None:
         key = f"{board.slug}/{protocol}/{entry.submission.id}"
         write_predictions(beside, key, windows, iou)
 
-    try:
-        boards, not_shown = read_boards(root, keep)
-        placed = 0
-        for board in boards:
-            here = place_videos(board, beside) if videos else {}
-            placed += len(here)
-            for protocol, table in board.tables.items():
-                write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
-                write_tables(table, beside / "boards" / board.slug / protocol)
-        write_pages(beside, boards, not_shown)
-        shutil.copytree(HERE / "assets", beside / "assets")
-        shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
-        write_text(beside / "README.md", SPACE)
-        entries = sorted(path.name for path in beside.iterdir())
-        write_text(
-            beside / MARK,
-            json.dumps({"vid2vidmr": __version__, "entries": [*entries, MARK]}) + "\n",
-        )
-        _move(beside, out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    boards, not_shown = read_boards(root, keep)
+    placed = 0
+    for board in boards:
+        here = place_videos(board, beside) if videos else {}
+        placed += len(here)
+        for protocol, table in board.tables.items():
+            write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
+            write_tables(table, beside / "boards" / board.slug / protocol)
+    write_pages(beside, boards, not_shown)
+    shutil.copytree(HERE / "assets", beside / "assets")
+    shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
+    write_text(beside / "README.md", SPACE)
+    _move(beside, out)
     return Built(out, boards, not_shown, placed)
 
 
@@ -130,11 +125,26 @@ def _require_ours(out: Path) -> None:
 
 
 def _move(beside: Path, out: Path) -> None:
-    """Replace what a build wrote and leave the rest, such as ``.git``."""
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / MARK).exists():
-        for name in json.loads((out / MARK).read_text(encoding="utf-8"))["entries"]:
-            path = out / Path(name).name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in beside.iterdir():
-        path.replace(out / path.name)
+    """Replace what a build wrote and leave the rest, such as ``.git``.
+
+    From the first step on the mark lists what is of either build: whenever this is killed, the
+    next build knows the folder for one of its own.
+    """
+    new = {path.name for path in beside.iterdir()}
+    old = set(_entries(out / MARK)) if (out / MARK).exists() else set()
+    _write_mark(out, new | old)
+    for name in old - {MARK}:
+        path = out / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for name in new:
+        (beside / name).replace(out / name)
+    _write_mark(out, new)
+
+
+def _entries(mark: Path) -> list[str]:
+    return [Path(name).name for name in read_json(mark)["entries"]]
+
+
+def _write_mark(out: Path, names: Iterable[str]) -> None:
+    entries = sorted({*names, MARK})
+    write_text(out / MARK, json.dumps({"vid2vidmr": __version__, "entries": entries}) + "\n")

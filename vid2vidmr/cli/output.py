@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -12,7 +13,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 
 def print_json(value: Any) -> None:
     """Print a value as indented JSON on standard output."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    exact = "utf" in sys.stdout.encoding.lower()
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not exact))
 
 
 def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:

@@ -21,6 +21,13 @@ class Protocols(StrEnum):
     recropped = "recropped"
 
 
+TrainOnVal = Annotated[
+    bool,
+    typer.Option(
+        "--train-on-val",
+        help="Learn from val where the data set has no train pairs; the rows say so.",
+    ),
+]
 OnlyOption = Annotated[
     Path | None,
     typer.Option(
@@ -49,7 +56,8 @@ def bench(
     methods: Annotated[
         str,
         typer.Option(
-            help="Names with commas between, or all; name@preset for a preset of its own; "
+            help="Names with commas between, or all; name@preset for a preset of its own, "
+            "name@tuned (or tuned, for all) for what `tune` found; "
             "./FILE.py:CLASS for one that is not installed. Bias rows always run."
         ),
     ] = "all",
@@ -63,11 +71,12 @@ def bench(
     init: Annotated[
         list[str] | None,
         typer.Option(
-            help="Checkpoint (folder or Hub) for presets that start from one, such as finetuned+V; "
-            "once a method."
+            help="Checkpoint (folder or Hub) that the rows of its method start from, pretrained or "
+            "imported; once a method. Where presets need one (finetuned+V), these alone."
         ),
     ] = None,
     only_available: OnlyOption = None,
+    train_on_val: TrainOnVal = False,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
@@ -101,6 +110,7 @@ def bench(
         split=split,
         init=init or (),
         only=only_available,
+        train_on_val=train_on_val,
         say=lambda line: typer.echo(line, err=True),
     )
     written: list[Path] = []
@@ -145,8 +155,12 @@ def _report(method: str, seed: int, error: Exception) -> None:
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Predictions file, JSON Lines.")],
     dataset: DatasetOption,
-    split: Annotated[str, typer.Option(help="For files without a header.")] = "test",
-    protocol: Annotated[str, typer.Option(help="For files without a header.")] = "official",
+    split: Annotated[
+        str | None, typer.Option(help="Of a file without a header (default: test).")
+    ] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="Of a file without a header (default: official).")
+    ] = None,
     only_available: OnlyOption = None,
     as_json: AsJson = False,
 ) -> None:

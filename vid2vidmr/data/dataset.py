@@ -274,4 +274,10 @@ def load_dataset(where: str | Path | Dataset) -> Dataset:
         raise DataError(
             f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
         )
+    for family in registered_names("dataset"):
+        if name.startswith(f"{family}-"):
+            raise DataError(
+                f"{name} is not built in {data_home()}: build it with the options of "
+                f"`vid2vidmr build {family} --help` that give this name."
+            )
     raise UnknownNameError("data set", name, registered_names("dataset"))

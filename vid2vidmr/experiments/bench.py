@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -17,10 +17,11 @@ from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
+from vid2vidmr.experiments.tune import tuned_methods, tuned_preset
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.hub import checkpoint_folder
-from vid2vidmr.methods.load import method_class, method_names, preset_config
+from vid2vidmr.methods.load import method_class, method_names, preset_config, preset_label
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
@@ -70,6 +71,7 @@ def bench(
     split: str = "test",
     init: Sequence[str | Path] = (),
     only: Manifest | str | Path | None = None,
+    train_on_val: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Benched:
     """Run methods on a split, and the bias rows with them.
@@ -83,7 +85,8 @@ def bench(
         See `vid2vidmr.load_dataset`.
     methods : str or sequence of str
         Registered names or ``PATH.py:CLASS``, with a preset of their own as ``name@preset``;
-        ``all`` is all that are registered by themselves, not those of a group.
+        ``all`` is all that are registered by themselves, not those of a group. ``name@tuned`` has
+        the config that `tune` left in `runs`, ``tuned`` is all that it left there.
     runs : Path, optional
         Folder of runs, by default `runs_home`.
     seeds : int or sequence of int
@@ -96,9 +99,11 @@ def bench(
         Scored pairs; val is for choices, test for reports.
     init : sequence of str or Path
         Checkpoints, folders or repositories of the Hub; one of a method is what its presets that
-        need one start from.
+        need one start from, or all of its rows if none needs one.
     only : Manifest, str or Path, optional
         Train and score on the pairs whose videos it lists as available; the protocols say so.
+    train_on_val : bool
+        Learn from val pairs where the data set has no train pairs; the rows say so.
     say : callable
         Is told what goes on, a line at a time.
 
@@ -121,20 +126,21 @@ def bench(
     encoder = encoder or dataset.info.default_encoder
     # What would fail every run is said once.
     dataset.pairs(split).under("official", only=only)
-    asked = _asked(dataset, methods, preset, encoder, init)
     runs = runs_home(dataset) if runs is None else runs
+    asked = _asked(dataset, _with_tuned(methods, runs), preset, encoder, init)
     wanted = []
     for name, (method, *_) in asked.items():
         of_method = seeds if method_class(method).info.needs_seeds else seeds[:1]
         wanted += [(name, seed) for seed in of_method]
-    errors = _prepare(dataset, {run: asked[run[0]] for run in wanted}, encoder, runs, only)
+    options: dict[str, Any] = {"only": only, "train_on_val": train_on_val}
+    errors = _prepare(dataset, {run: asked[run[0]] for run in wanted}, encoder, runs, options)
     scored: list[Scored] = []
     failures: list[Failure] = []
     for name, seed in wanted:
         try:
             if (name, seed) in errors:
                 raise errors[name, seed]
-            setting = Setting.of(dataset, *asked[name], only=only)
+            setting = Setting.of(dataset, *asked[name], **options)
             done = setting.run(runs, seed, protocols, split=split)
             scored += [_named(run, asked[name][1]) for run in done]
         except Exception as error:
@@ -150,7 +156,7 @@ def _prepare(
     wanted: Mapping[tuple[str, int], Asked],
     encoder: str,
     runs: Path,
-    only: Manifest | None,
+    options: Mapping[str, Any],
 ) -> dict[tuple[str, int], Exception]:
     """Make features and train networks; give the runs for which that failed, and why."""
     classes = {run: method_class(asked[0]) for run, asked in wanted.items()}
@@ -165,7 +171,7 @@ def _prepare(
     except UserError as error:
         return dict.fromkeys(looking, error)
     neural = {
-        run: Setting.of(dataset, *wanted[run], only=only)
+        run: Setting.of(dataset, *wanted[run], **options)
         for run, cls in classes.items()
         if cls.has_weights
     }
@@ -180,12 +186,26 @@ def _asked(
     asked = {
         name: _checked(dataset, name, preset, encoder, starts) for name in _names(list(methods))
     }
-    if unused := starts.keys() - {method for method, *_, start in asked.values() if start}:
+    used = {method for method, *_, start in asked.values() if start}
+    for name, (method, own, encoder, _) in asked.items():
+        if method in starts and method not in used:  # no preset needs it: all of them start from it
+            asked[name] = method, own, encoder, starts[method]
+    if unused := starts.keys() - {method for method, *_ in asked.values()}:
         raise UserError(
-            f"No preset that was asked for starts from a checkpoint of {min(unused)}: leave its "
-            "--init away, or ask for one such as finetuned+V."
+            f"{min(unused)} was not asked for, and --init gives a checkpoint of it: leave it away, "
+            "or add the method."
         )
     return asked
+
+
+def _with_tuned(methods: Sequence[str], runs: Path) -> list[str]:
+    """Give names with the paths of the presets that `tune` left."""
+    if list(methods) == ["tuned"]:
+        methods = [f"{method}@tuned" for method in tuned_methods(runs)]
+    return [
+        f"{method}@{tuned_preset(runs, method)}" if own == "tuned" else name
+        for name, (method, own) in ((name, _parsed(name)) for name in methods)
+    ]
 
 
 def bias_rows() -> list[str]:
@@ -246,7 +266,7 @@ def _checked(
 def _named(run: Scored, preset: str | None) -> Scored:
     """Call a run by the preset that was asked for: another one may have the same config."""
     header = run.result.header
-    if preset not in method_class(header.method).presets:
+    if preset is None or (name := preset_label(header.method, preset)) is None:
         return run
-    header = header.model_copy(update={"preset": preset})
+    header = header.model_copy(update={"preset": name})
     return replace(run, result=run.result.model_copy(update={"header": header}))

@@ -28,14 +28,41 @@ def preset_config(name: str, preset: str | None = None) -> Any:
     UnknownNameError
         If a method that must be trained has no such preset.
     """
-    cls = method_class(name)
-    if preset is not None and preset.endswith(".json"):
+    cls, preset = method_class(name), preset_name(name, preset)
+    if preset.endswith(".json"):
         return _config_file(cls, Path(preset))
-    if preset is None or (not cls.info.needs_training and preset not in cls.presets):
-        return next(iter(cls.presets.values()))
-    if preset not in cls.presets:
-        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
     return cls.presets[preset]
+
+
+def preset_name(name: str, preset: str | None = None) -> str:
+    """Name of the preset that `preset_config` gives for a name; a file's is its path.
+
+    Raises
+    ------
+    UnknownNameError
+        If a method that must be trained has no such preset.
+    """
+    cls = method_class(name)
+    if preset is not None and (preset.endswith(".json") or preset in cls.presets):
+        return preset
+    if preset is not None and cls.info.needs_training:
+        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
+    return next(iter(cls.presets))
+
+
+def preset_label(name: str, preset: str | None) -> str | None:
+    """Name in tables of a preset that was asked for: of a file that `tune` wrote ``tuned``.
+
+    Of one that it started from another preset than usual, ``tuned-PRESET``. None if the method has
+    no such preset, and gives another one.
+    """
+    cls = method_class(name)
+    if preset is None or not preset.endswith(".json"):
+        return preset if preset in cls.presets else None
+    start = Path(preset).stem.removeprefix(f"tuned-{cls.info.name}-")
+    if start == Path(preset).stem:
+        return start
+    return "tuned" if start in ("small", next(iter(cls.presets))) else f"tuned-{start}"
 
 
 def _config_file(cls: type[Method], path: Path) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import (
     combine_seeds,
     detectable_difference,
@@ -15,6 +16,7 @@ from vid2vidmr.evaluation import (
     query_sensitivity,
     rank_bands,
 )
+from vid2vidmr.methods.load import method_class
 from vid2vidmr.tables.table import HEADLINE, Row, Table
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
     of_method = Counter(method for (method, *_), _ in groups)
     found = []
     for (method, preset, _), runs in groups:
-        name = f"{method}@{preset or 'custom'}" if of_method[method] > 1 else method
+        of_file = preset is not None and preset not in _presets(method)
+        name = f"{method}@{preset or 'custom'}" if of_method[method] > 1 or of_file else method
+        if runs[0].result.header.trained_on_val:
+            name += " (val)"
         found.append(summarise_method(name, runs))
     headers = [run.result.header for run in scored]
     return tabulate(
@@ -55,6 +60,13 @@ def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
         protocols=tuple(dict.fromkeys(str(header.protocol) for header in headers)),
         simulated=any(header.simulated for header in headers),
     )
+
+
+def _presets(method: str) -> Collection[str]:
+    try:
+        return method_class(method).presets
+    except UserError:  # predictions from elsewhere
+        return ()
 
 
 def summarise_method(name: str, runs: Sequence[Scored]) -> tuple[Row, dict[str, Evaluation]]:

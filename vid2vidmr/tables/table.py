@@ -20,7 +20,8 @@ class Row:
     ----------
     name : str
         Method, with its preset (``matr@best``, ``matr@custom`` for a config of one's own) where
-        several rows are of one method.
+        several rows are of one method, or where it is of a file (``matr@tuned``); with ``(val)``
+        behind if it learned from val pairs.
     metrics : dict
         Protocol to metric to its mean, interval and spread over seeds, percent.
     sensitivity : dict of str to Interval
@@ -153,6 +154,8 @@ class Table:
         lowest = {row.name: min(row.coverage.values()) for row in self.rows}
         if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
+        if any(row.name.endswith(" (val)") for row in self.rows):
+            notes.append("(val): learned from val pairs, since there are no train pairs.")
         seeds = max(len(row.seeds) for row in self.rows)
         notes.append(
             "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"

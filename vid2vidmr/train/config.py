@@ -129,6 +129,11 @@ def from_init(config: Any, initial: Any) -> Any:
     return replace(initial, **{name: getattr(config, name) for name in TRAINING_FIELDS})
 
 
+def pairs_seen(config: TrainingConfig, train: int) -> int:
+    """Pairs that a training on `train` pairs sees, repeated ones counted each time."""
+    return config.epochs * min(train, config.pairs_per_epoch or train)
+
+
 def parse_augmentations(names: str) -> tuple[Augmentation, ...]:
     """Read a comma-separated list of `AUGMENTATIONS`; an empty one is none.
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from coded_video import constant_rate, write_video
 
-from vid2vidmr.video import packets as decode
-from vid2vidmr.video.packets import Samples, frames_shown, microseconds, open_video
+from vid2vidmr.video import decode
+from vid2vidmr.video.decode import Samples, frames_shown
+from vid2vidmr.video.packets import microseconds
 from vid2vidmr.video.sample import sample_frames
+from vid2vidmr.video.source import open_video
 
 X264 = {"preset": "medium", "threads": "1"}
 
