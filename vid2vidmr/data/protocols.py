@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from vid2vidmr.data.availability import Manifest
     from vid2vidmr.data.targets import Targets
 
-PROTOCOLS = ("official", "recropped", "open")
-"""Targets as they are annotated, cut at random around their moment, and such as hold the moment no
-times, once or several times."""
+PROTOCOLS = ("official", "recropped")
+"""Targets as they are annotated, and cut at random around their moment."""
+OPEN = "open"
+"""Targets that hold the moment no times, once or several times."""
 _WRONG, _ONLY = "wrong queries", "only "
 
 
@@ -52,10 +53,13 @@ class Protocol:
             If it is not the text of a protocol.
         """
         cut, *changes = text.split(", ")
-        if cut not in PROTOCOLS or not all(
+        if cut not in (*PROTOCOLS, OPEN) or not all(
             change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
         ):
-            raise UserError(f"Unknown protocol {text!r}: expected one of {', '.join(PROTOCOLS)}.")
+            raise UserError(
+                f"Unknown protocol {text!r}: expected one of "
+                f"{', '.join((*PROTOCOLS, OPEN))}."
+            )
         return cls(cut, seed, tuple(changes))
 
     def __str__(self) -> str:
@@ -88,7 +92,7 @@ class Protocol:
             raise UserError(
                 f"These pairs are {self.cut} already: expected pairs as they are annotated."
             )
-        if "open" in (self.cut, later.cut) and (self.is_wrong or later.is_wrong):
+        if OPEN in (self.cut, later.cut) and (self.is_wrong or later.is_wrong):
             raise UserError(
                 "Open targets have no wrong queries: of another class, a query may be right there."
             )
@@ -99,7 +103,7 @@ class Protocol:
     @property
     def is_open(self) -> bool:
         """Whether a target may hold no moment, or several."""
-        return self.cut == "open"
+        return self.cut == OPEN
 
     @property
     def metric(self) -> str:

@@ -35,8 +35,7 @@ class Ranked:
         Pairs ``missing`` from the predictions or ``empty`` (no window), and windows ``not_finite``
         (NaN or infinite, in time or score), ``reversed`` (start >= end) or ``outside`` the target.
     exists : ndarray, (P,)
-        How sure a method is that the target holds the moment; where it does not say, the score of
-        its best window, and 0 where there is none.
+        Existence scores under the protocol ``open``, else 0.
     """
 
     windows: np.ndarray
@@ -132,9 +131,9 @@ def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     ranked = np.full((len(pairs), AP_WINDOWS, 2), np.nan)
     first = counts.cumsum() - counts
     ranked[rows[row], rank] = windows[first[row] + best[row, rank]]
-    sure = [np.nan if each.exists is None else each.exists for each in predictions]
     exists = np.zeros(len(pairs))
-    exists[rows] = np.where(np.isnan(sure), _best_scores(scores, counts), sure)
+    if pairs.protocol.is_open:
+        exists[rows] = [existence_score(prediction) for prediction in predictions]
     answered = np.bincount(pair[~np.isnan(windows[:, 0])], minlength=len(pairs)) > 0
     return Ranked(
         windows=ranked,
@@ -144,11 +143,11 @@ def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     )
 
 
-def _best_scores(scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Highest score of each prediction, whose scores follow one another; 0 where it has none."""
-    best = np.zeros(len(counts))
-    owner = np.repeat(np.arange(len(counts)), counts)
-    finite = ~np.isnan(scores)
-    best[owner[finite]] = -np.inf
-    np.maximum.at(best, owner[finite], scores[finite])
-    return best
+def existence_score(prediction: Prediction) -> float:
+    """How sure a method is that the target holds the moment.
+
+    Where it does not say, the score of its best window, and 0 where there is none.
+    """
+    if prediction.exists is not None:
+        return prediction.exists
+    return max((window[2] for window in prediction.windows if np.isfinite(window[2])), default=0.0)

@@ -15,6 +15,7 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.evaluation.results import Training, write_result
+from vid2vidmr.experiments.existence import Existence
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
@@ -70,9 +71,15 @@ def write_run(
     out: Path,
     bar: Bar,
     preset: str | None = None,
+    existence: Existence | None = None,
 ) -> None:
-    """Predict `pairs` and write the predictions with their header, see `prediction_header`."""
+    """Predict `pairs` and write the predictions with their header, see `prediction_header`.
+
+    `existence` is what calibrates open pairs.
+    """
     header = prediction_header(method, dataset, pairs, preset)
+    if existence is not None:
+        header = header.model_copy(update={"threshold": existence.threshold})
     method.begin(dataset, out.with_suffix(".work"))
 
     def counted() -> Iterator[Prediction]:
@@ -80,7 +87,8 @@ def write_run(
             bar.advance()
             yield prediction
 
-    write_predictions(out, header, counted())
+    found = counted()
+    write_predictions(out, header, found if existence is None else existence.calibrated(found))
 
 
 def predict_and_score(
@@ -91,11 +99,12 @@ def predict_and_score(
     checkpoint: Path,
     bar: Bar,
     preset: str | None = None,
+    existence: Existence | None = None,
 ) -> Evaluation:
     """Leave predictions and their result in a folder of a run."""
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
-    write_run(method, dataset, pairs, predictions, bar, preset)
+    write_run(method, dataset, pairs, predictions, bar, preset, existence)
     time_s = {"predict": time.monotonic() - started}
     fit_time = checkpoint / "time.json"
     if fit_time.exists():

@@ -27,12 +27,13 @@ from vid2vidmr.contract import FeatureSource
 from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import WRONG_QUERIES
+from vid2vidmr.data.protocols import OPEN, WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.evaluation.results import Result, read_result
 from vid2vidmr.experiments.code import code_hash
+from vid2vidmr.experiments.existence import ALWAYS, Existence
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
@@ -246,6 +247,17 @@ class Setting:
         if is_main_process():
             write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
 
+    def _existence(self, method: Method, checkpoint: Path) -> Existence:
+        """Give what makes probabilities of the method's scores, fitted on val once."""
+        if self.method.info.kind == "bias":
+            return ALWAYS
+        found = Existence.load(checkpoint)
+        if found is None:
+            val = self.pairs("val", OPEN)
+            found = Existence.fit(list(method.predict(val)), val)
+            found.save(checkpoint)
+        return found
+
     def run(
         self,
         runs: Path,
@@ -281,10 +293,13 @@ class Setting:
                             bar.advance(len(pairs))
                             continue
                         score = predict_and_score(
-                            method, self.dataset, pairs, part, checkpoint, bar, self.preset
+                            method, self.dataset, pairs, part, checkpoint, bar, self.preset,
+                            self._existence(method, checkpoint) if pairs.protocol.is_open else None,
                         )
                     if not pairs.protocol.is_wrong:
-                        bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
+                        metric = pairs.protocol.metric
+                        shown = f"{pairs.protocol} {metric} {score.metrics[metric].value:.1f}"
+                        bar.advance(0, shown)
         return [
             Scored(*_read(folder, right), None if wrong is None else _read(folder, wrong)[1])
             for right, wrong in both
