@@ -56,7 +56,7 @@ class PredictionHeader(Record):
         Under ``open``: a target whose ``exists`` is not above is answered with nothing. Chosen on
         val.
     trained_on_val : bool
-        True if the method learned from val pairs, for lack of train pairs.
+        True if it was fitted on val pairs, or took statistics of them, for lack of train pairs.
     """
 
     method: str
