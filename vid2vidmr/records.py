@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from vid2vidmr.text import plain
 
@@ -111,7 +111,7 @@ class Prediction(Record):
 
     pair_id: str
     windows: tuple[ScoredWindow, ...]
-    exists: float | None = None
+    exists: FiniteFloat | None = None
 
 
 class Interval(Record):

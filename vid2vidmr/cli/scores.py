@@ -25,6 +25,7 @@ class Protocols(StrEnum):
     both = "both"
     official = "official"
     recropped = "recropped"
+    open = "open"
 
 
 TrainOnVal = Annotated[

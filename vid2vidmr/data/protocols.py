@@ -57,8 +57,7 @@ class Protocol:
             change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
         ):
             raise UserError(
-                f"Unknown protocol {text!r}: expected one of "
-                f"{', '.join((*PROTOCOLS, OPEN))}."
+                f"Unknown protocol {text!r}: expected one of {', '.join((*PROTOCOLS, OPEN))}."
             )
         return cls(cut, seed, tuple(changes))
 

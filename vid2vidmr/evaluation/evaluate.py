@@ -12,7 +12,7 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.metrics import per_pair_metrics
-from vid2vidmr.evaluation.open_retrieval import open_metrics
+from vid2vidmr.evaluation.open_retrieval import calibration, open_metrics
 from vid2vidmr.evaluation.ranking import rank_windows
 from vid2vidmr.records import Interval, Prediction
 from vid2vidmr.windows import temporal_iou
@@ -27,7 +27,8 @@ class Evaluation:
     metrics : dict of str to Interval
         Percent, with 95 % intervals: ``mIoU``, ``R1@0.3``, ``R1@0.5``, ``R1@0.7``, ``R5@0.3``,
         ``R5@0.5``, ``R5@0.7``, ``R1@avg``, ``mAP@0.5``, ``mAP@0.75``, ``mAP``; under ``open`` those
-        of `vid2vidmr.evaluation.open_retrieval.open_metrics`.
+        of `vid2vidmr.evaluation.open_retrieval.open_metrics`, and ``ECE``, the expected calibration
+        error of `exists`, without an interval.
     coverage : float
         Share of the pairs with at least one valid window, in [0, 1].
     invalid : dict of str to int
@@ -136,8 +137,13 @@ def evaluate(
     values = np.stack(list(found.values()), axis=1)
     videos = pd.concat([table["query_video"], table["target_video"]])
     query, target = pd.factorize(videos, sort=True)[0].reshape(2, len(table))
+    metrics = _at_least_zero(intervals(list(found), values, query, target, resamples, seed))
+    if pairs.protocol.is_open:
+        bins = calibration(ranked.exists.clip(0, 1), ~np.isnan(truth[:, 0, 0]))
+        error = np.nansum(np.abs(bins[:, 0] - bins[:, 1]) * bins[:, 2])
+        metrics["ECE"] = Interval(value=100 * float(error))
     return Evaluation(
-        metrics=_at_least_zero(intervals(list(found), values, query, target, resamples, seed)),
+        metrics=metrics,
         coverage=ranked.coverage,
         invalid=ranked.invalid,
         per_pair=pd.DataFrame(values, index=pd.Index(table["pair_id"]), columns=list(found)),

@@ -33,7 +33,7 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.evaluation.results import Result, read_result
 from vid2vidmr.experiments.code import code_hash
-from vid2vidmr.experiments.existence import ALWAYS, Existence
+from vid2vidmr.experiments.existence import Existence, Unlooking
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
@@ -254,7 +254,7 @@ class Setting:
     def _existence(self, method: Method, checkpoint: Path) -> Existence:
         """Give what makes probabilities of the method's scores, fitted on val once."""
         if self.method.info.kind == "bias":
-            return ALWAYS
+            return Unlooking(0.0, 0.0, 0.5)
         found = Existence.load(checkpoint)
         if found is None:
             val = self.pairs("val", OPEN)
@@ -297,7 +297,13 @@ class Setting:
                             bar.advance(len(pairs))
                             continue
                         score = predict_and_score(
-                            method, self.dataset, pairs, part, checkpoint, bar, self.preset,
+                            method,
+                            self.dataset,
+                            pairs,
+                            part,
+                            checkpoint,
+                            bar,
+                            self.preset,
                             self._existence(method, checkpoint) if pairs.protocol.is_open else None,
                         )
                     if not pairs.protocol.is_wrong:
