@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from vid2vidmr.text import plain
+
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
 Split = Literal["train", "val", "test"]
@@ -23,8 +25,8 @@ class Record(BaseModel):
 
 def fault(error: ValidationError, whole: str = "the file") -> str:
     """Say in a line what is wrong with a record: the field, or `whole`, and why."""
-    first = error.errors()[0]
-    return f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}"
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return plain(f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}")
 
 
 class Moment(Record):

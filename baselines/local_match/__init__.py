@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from pydantic import PositiveInt
 
-from baselines.matching import ComponentMatch, MatchConfig, copies_first
+from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
 from vid2vidmr.alignment import local_alignment, staticness
 from vid2vidmr.alignment.components import cosines, laid_cosines
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.train.config import Share
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class LocalMatchConfig(MatchConfig):
     threshold: float = 0.45
     static_gap: float = 1.0
     waiting: float = 0.05
-    components: int = 32
-    whitening: float = 0.5
+    components: PositiveInt = 32
+    whitening: Share = 0.5
 
 
 class LocalMatch(ComponentMatch):
@@ -55,11 +57,10 @@ class LocalMatch(ComponentMatch):
     config: LocalMatchConfig
     presets: ClassVar = {"default": LocalMatchConfig()}
     search: ClassVar = {
-        "threshold": (0.35, 0.4, 0.45, 0.5),
-        "static_gap": (0.4, 0.7, 1.0, 1.3),
-        "waiting": (0.0, 0.05, 0.1, 1.0),
-        "components": (16, 32, 64, 128),
-        "whitening": (0.0, 0.5, 1.0),
+        **SEARCH,
+        "threshold": (0.35, 0.4, 0.45, 0.5, 0.55),
+        "static_gap": (0.3, 0.6, 1.0, 1.4),
+        "waiting": (0.0, 0.05, 0.1, 0.5),
     }
 
     @property

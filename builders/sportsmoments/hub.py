@@ -25,7 +25,7 @@ from vid2vidmr.downloads import DownloadOptions, DownloadStore, FetchError, Reas
 from vid2vidmr.downloads.fetch import checked
 from vid2vidmr.downloads.reasons import DISK_FULL
 from vid2vidmr.errors import DataError, HubError, UserError
-from vid2vidmr.files import read_json, replacing, write_json
+from vid2vidmr.files import MAX_TABLE_BYTES, read_json, replacing, write_json
 from vid2vidmr.progress import progress
 
 RECORD = "hub.json"
@@ -140,7 +140,7 @@ class HubFiles:
             ) from None
         self.found = Fetched()
         path = folder / RECORD
-        record = read_json(path) if path.exists() else {}
+        record = read_json(path, MAX_TABLE_BYTES) if path.exists() else {}
         same = record.get("revision") == self.revision
         self._emptied: dict[str, dict[str, list[str]]] = record["emptied"] if same else {}
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -16,12 +18,19 @@ from leaderboard.site.videos import place_videos
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
 from vid2vidmr.errors import DataError
-from vid2vidmr.files import write_text
+from vid2vidmr.files import LOCK, MAX_RECORD_BYTES, TEMPORARY, alone, read_json, write_text
 from vid2vidmr.tables import write_tables
 
 HERE = Path(__file__).parent
 MARK = "site.json"
 """Tells a folder that a build wrote from one that somebody needs."""
+WRITTEN = frozenset(
+    {
+        MARK, "README.md", "assets", "boards", "data", "index.html", "methods", "pairs.html",
+        "reported.html", "submissions", "videos",
+    }
+)  # fmt: skip
+"""All that a build can write into a folder, and so all that it may delete there."""
 SPACE = f"""---
 title: {TITLE}
 emoji: 🎬
@@ -80,61 +89,96 @@ def build_site(
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: expected one of submissions.")
+    for name in WRITTEN:
+        if root.resolve().is_relative_to((out / name).resolve()):
+            raise DataError(f"{root} lies where a build into {out} writes: give another --out.")
     _require_ours(out)
-    beside = out.absolute().with_name(f".tmp-{out.absolute().name}")
-    shutil.rmtree(beside, ignore_errors=True)
-    beside.mkdir(parents=True)
+    with alone(out), TemporaryDirectory(prefix=TEMPORARY, dir=out) as beside:
+        return _build(root, out, Path(beside), videos)
 
+
+def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
     def keep(
         board: Board, entry: Entry, protocol: str, windows: np.ndarray, iou: np.ndarray
     ) -> None:
         key = f"{board.slug}/{protocol}/{entry.submission.id}"
         write_predictions(beside, key, windows, iou)
 
-    try:
-        boards, not_shown = read_boards(root, keep)
-        placed = 0
-        for board in boards:
-            here = place_videos(board, beside) if videos else {}
-            placed += len(here)
-            for protocol, table in board.tables.items():
-                write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
-                write_tables(table, beside / "boards" / board.slug / protocol)
-        write_pages(beside, boards, not_shown)
-        shutil.copytree(HERE / "assets", beside / "assets")
-        shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
-        write_text(beside / "README.md", SPACE)
-        entries = sorted(path.name for path in beside.iterdir())
-        write_text(
-            beside / MARK,
-            json.dumps({"vid2vidmr": __version__, "entries": [*entries, MARK]}) + "\n",
-        )
-        _move(beside, out)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    boards, not_shown = read_boards(root, keep)
+    placed = 0
+    for board in boards:
+        here = place_videos(board, beside) if videos else {}
+        placed += len(here)
+        for protocol, table in board.tables.items():
+            write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
+            write_tables(table, beside / "boards" / board.slug / protocol)
+    write_pages(beside, boards, not_shown)
+    shutil.copytree(HERE / "assets", beside / "assets")
+    shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
+    write_text(beside / "README.md", SPACE)
+    _move(beside, out)
     return Built(out, boards, not_shown, placed)
 
 
-def _require_ours(out: Path) -> None:
+def _require_ours(out: Path) -> set[str]:
+    """Give what a build wrote into a folder; refuse one that holds something else in its place.
+
+    The folder may be a stranger's, such as a Space that was cloned: its mark is not believed.
+    """
     if not out.exists():
-        return
+        return set()
     if not out.is_dir():
         raise DataError(f"{out} is a file: expected a folder to write the site into.")
+    for path in (*(out / name for name in sorted(WRITTEN)), out / LOCK):
+        if path.is_symlink():
+            raise DataError(f"{path} is a link, which no build writes: delete it first.")
+    mark = out / MARK
     # A fresh clone of a Space has dot files and a README.md.
     others = [p for p in out.iterdir() if not p.name.startswith(".") and p.name != "README.md"]
-    if others and not (out / MARK).exists():
+    if others and not mark.exists():
         raise DataError(
             f"{out} holds {others[0].name} and was not written by `leaderboard build`: give a "
             "folder that is new or empty."
         )
+    listed = _entries(mark) if mark.exists() else set()
+    for path in others:
+        if path.name in WRITTEN - listed - {MARK}:
+            raise DataError(
+                f"{path} is in the way, {mark} does not list it as written by a build: move it."
+            )
+    return listed
+
+
+def _entries(mark: Path) -> set[str]:
+    value = read_json(mark, MAX_RECORD_BYTES)
+    listed = value.get("entries") if isinstance(value, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise DataError(f"{mark} lists nothing that a build wrote: give a folder that is new.")
+    if foreign := sorted(set(listed) - WRITTEN):
+        raise DataError(
+            f"{mark} lists {foreign[0]!a}, which no build writes: nothing was deleted. Give a "
+            "folder that is new, or mend that file."
+        )
+    return set(listed)
 
 
 def _move(beside: Path, out: Path) -> None:
-    """Replace what a build wrote and leave the rest, such as ``.git``."""
-    out.mkdir(parents=True, exist_ok=True)
-    if (out / MARK).exists():
-        for name in json.loads((out / MARK).read_text(encoding="utf-8"))["entries"]:
-            path = out / Path(name).name
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    for path in beside.iterdir():
-        path.replace(out / path.name)
+    """Replace what a build wrote and leave the rest, such as ``.git``.
+
+    From the first step on the mark lists what is of either build: whenever this is killed, the
+    next build knows the folder for one of its own.
+    """
+    new = {path.name for path in beside.iterdir()}
+    old = _require_ours(out)  # again: scoring took a while
+    _write_mark(out, new | old)
+    for name in old - {MARK}:
+        path = out / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    for name in new:
+        (beside / name).replace(out / name)
+    _write_mark(out, new)
+
+
+def _write_mark(out: Path, names: Iterable[str]) -> None:
+    entries = sorted({*names, MARK})
+    write_text(out / MARK, json.dumps({"vid2vidmr": __version__, "entries": entries}) + "\n")

@@ -18,6 +18,7 @@ from vid2vidmr.analysis.bias import Histogram
 from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
 from vid2vidmr.analysis.groups import Breakdown, Group
 from vid2vidmr.records import Interval
+from vid2vidmr.text import plain
 
 WIDTH = 340
 """Pixels: a phone's width."""
@@ -114,17 +115,12 @@ def histogram(found: Histogram) -> str:
 def _rows(values: Mapping[str, Interval]) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "name": [_printable(name) for name in values],
+            "name": [plain(name) for name in values],
             "value": [found.value for found in values.values()],
             "low": [found.low for found in values.values()],
             "high": [found.high for found in values.values()],
         }
     )
-
-
-def _printable(text: str) -> str:
-    """Without signs that XML does not know."""
-    return "".join(sign if sign.isprintable() else "?" for sign in text)
 
 
 def _bars(

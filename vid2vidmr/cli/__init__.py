@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from io import TextIOWrapper
 
 ADVICE = {
     errno.ENOSPC: "free some space or choose another folder, then run the same command again",
@@ -22,6 +23,9 @@ ADVICE = {
 
 def main() -> None:
     """Run the command line; exit 2 with one line where the user can mend what went wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that is not to be had ends nothing
     try:
         from vid2vidmr.cli.app import app
 
@@ -30,6 +34,7 @@ def main() -> None:
         sys.exit(130)
     except Exception as error:
         from vid2vidmr.errors import UserError
+        from vid2vidmr.text import plain, redacted
 
         if isinstance(error, UserError):
             message = str(error)
@@ -38,5 +43,5 @@ def main() -> None:
             message = f"{where}{error.strerror}: {ADVICE[error.errno]}."
         else:
             raise
-        print("error:", " ".join(message.split()), file=sys.stderr)
+        print("error:", plain(redacted(message)), file=sys.stderr)
         sys.exit(2)

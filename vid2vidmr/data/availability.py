@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pydantic import ValidationError
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.files import read_json
+from vid2vidmr.files import MAX_TABLE_BYTES, read_json
 from vid2vidmr.records import Record, fault
 
 NAME = "availability.json"
@@ -84,7 +84,7 @@ def read_manifest(path: Path, dataset: _Built) -> Manifest:
     DataError
         If it is none, was changed after it was written, or is of other moments or pairs.
     """
-    value = read_json(path)
+    value = read_json(path, MAX_TABLE_BYTES)
     try:
         manifest = Manifest.model_validate(value)
     except ValidationError as error:

@@ -11,9 +11,9 @@ Compressed where the name ends with ``.jsonl.gz``. The form of QVHighlights (``q
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import (
     Field,
@@ -30,6 +30,8 @@ from vid2vidmr.records import Prediction, Record, Split, fault
 
 SECONDS_DECIMALS = 4
 SCORE_DECIMALS = 6
+_Line = TypeVar("_Line", bound=Record)
+EXPECTED = '{"pair_id": "...", "windows": [[start_s, end_s, score], ...]}'
 
 
 class PredictionHeader(Record):
@@ -49,6 +51,8 @@ class PredictionHeader(Record):
         None for methods that look at no features.
     simulated : bool
         True if the features were simulated (see `vid2vidmr.features.simulated`).
+    trained_on_val : bool
+        True if it was fitted on val pairs, or took statistics of them, for lack of train pairs.
     """
 
     method: str
@@ -61,6 +65,7 @@ class PredictionHeader(Record):
     protocol: Protocol = OFFICIAL
     encoder: str | None = None
     simulated: bool = False
+    trained_on_val: bool = False
 
     @model_validator(mode="before")
     @classmethod
@@ -112,8 +117,31 @@ def write_predictions(
     write_jsonl(path, lines())
 
 
-def read_predictions(path: str | Path) -> tuple[PredictionHeader | None, list[Prediction]]:
+def read_header(path: Path) -> PredictionHeader | None:
+    """Read what a predictions file says it was made for; None where it says nothing.
+
+    Raises
+    ------
+    DataError
+        If it is no predictions file, or an empty one.
+    """
+    for number, value in read_jsonl(path):
+        if isinstance(value, dict) and "header" in value:
+            return _valid(PredictionHeader, value["header"], path, number)
+        _valid(Prediction, _own_form(value), path, number)
+        return None
+    raise DataError(f"{path} is empty: expected {EXPECTED}.")
+
+
+def read_predictions(
+    path: str | Path, among: Collection[str] | None = None
+) -> tuple[PredictionHeader | None, list[Prediction]]:
     """Read a predictions file.
+
+    Parameters
+    ----------
+    among : collection of str, optional
+        Ids of all pairs that there are: a line of another is refused when it is met.
 
     Returns
     -------
@@ -137,18 +165,17 @@ def read_predictions(path: str | Path) -> tuple[PredictionHeader | None, list[Pr
     predictions: list[Prediction] = []
     lines: dict[str, int] = {}
     for number, value in read_jsonl(path):
-        try:
-            if isinstance(value, dict) and "header" in value:
-                if header is not None or predictions:
-                    raise DataError(f"{path}, line {number}: the header must be the first line.")
-                header = PredictionHeader.model_validate(value["header"])
-                continue
-            prediction = Prediction.model_validate(_own_form(value))
-        except ValidationError as error:
+        if isinstance(value, dict) and "header" in value:
+            if header is not None or predictions:
+                raise DataError(f"{path}, line {number}: the header must be the first line.")
+            header = _valid(PredictionHeader, value["header"], path, number)
+            continue
+        prediction = _valid(Prediction, _own_form(value), path, number)
+        if among is not None and prediction.pair_id not in among:
             raise DataError(
-                f"{path}, line {number}: {fault(error, 'the line')}; expected "
-                f'{{"pair_id": "...", "windows": [[start_s, end_s, score], ...]}}.'
-            ) from None
+                f"{path}, line {number}: the pair {prediction.pair_id!r} is not among the "
+                f"{len(among)} that are scored: name the data set and split it was made for."
+            )
         earlier = lines.setdefault(prediction.pair_id, number)
         if earlier != number:
             raise DataError(
@@ -157,6 +184,15 @@ def read_predictions(path: str | Path) -> tuple[PredictionHeader | None, list[Pr
             )
         predictions.append(prediction)
     return header, predictions
+
+
+def _valid(record: type[_Line], value: Any, path: Path, number: int) -> _Line:
+    try:
+        return record.model_validate(value)
+    except ValidationError as error:
+        raise DataError(
+            f"{path}, line {number}: {fault(error, 'the line')}; expected {EXPECTED}."
+        ) from None
 
 
 def _own_form(value: Any) -> Any:

@@ -11,8 +11,8 @@ from pydantic import Field, ValidationError
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.evaluation.environment import Environment
 from vid2vidmr.evaluation.evaluate import Evaluation, evaluate
-from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions
-from vid2vidmr.files import file_sha256, read_json, write_json
+from vid2vidmr.evaluation.predictions import PredictionHeader, read_header, read_predictions
+from vid2vidmr.files import MAX_RECORD_BYTES, file_sha256, read_json, write_json
 from vid2vidmr.records import Interval, Kind, Record, fault
 from vid2vidmr.registry import registered
 
@@ -72,6 +72,8 @@ class Result(Record):
 
 
 def _kind(method: str) -> Kind:
+    if ".py:" in method:  # a name out of a file: it must not choose what is imported
+        return "trained"
     try:
         kind: Kind = registered("method", method).info.kind
         return kind
@@ -131,7 +133,7 @@ def read_result(path: Path) -> Result:
     DataError
         If the file is not a result, or its predictions are missing or have changed.
     """
-    value = read_json(path)
+    value = read_json(path, MAX_RECORD_BYTES)
     if isinstance(value, dict) and "header" not in value and "predictions" in value:
         raise DataError(
             f"{path} was written by another version: name {value['predictions']} beside it instead "
@@ -141,8 +143,8 @@ def read_result(path: Path) -> Result:
         result = Result.model_validate(value)
     except ValidationError as error:
         raise DataError(f"{path} is not a result ({fault(error)}).") from None
-    predictions = path.parent / result.predictions
-    if not predictions.exists() or file_sha256(predictions) != result.predictions_sha256:
+    predictions = path.parent / Path(result.predictions).name
+    if not predictions.is_file() or file_sha256(predictions) != result.predictions_sha256:
         raise DataError(
             f"{path} does not belong to {predictions.name} beside it: delete the folder "
             f"{path.parent} and run the bench again."
@@ -153,16 +155,17 @@ def read_result(path: Path) -> Result:
 def evaluate_file(
     path: Path,
     dataset: Dataset,
-    split: str = "test",
-    protocol: str = "official",
+    split: str | None = None,
+    protocol: str | None = None,
     only: Manifest | None = None,
 ) -> tuple[PredictionHeader | None, PairSet, Evaluation]:
     """Score a predictions file on a data set.
 
     Parameters
     ----------
-    split, protocol : str
-        Used only for files without a header (QVHighlights form).
+    split, protocol : str, optional
+        Of files without a header (QVHighlights form), by default test and official. A header says
+        both; what is asked for must be the same.
     only : Manifest, optional
         Score only the pairs whose videos it lists as available.
 
@@ -177,18 +180,47 @@ def evaluate_file(
     Raises
     ------
     DataError
-        If the predictions were made for something else.
+        If it is no predictions file or has none, or they were made for something else.
     """
-    header, predictions = read_predictions(path)
+    _require_predictions(path)
+    header = read_header(path)
     if header is None:
-        pairs, made_for = dataset.pairs(split).under(protocol, only=only), protocol
+        made_for = protocol or "official"
+        pairs = dataset.pairs(split or "test").under(made_for, only=only)
     else:
-        pairs, made_for = predicted_pairs(header, dataset, only), str(header.protocol)
+        made_for = str(header.protocol)
+        for what, asked, said in (
+            ("split", split, header.split), ("protocol", protocol, made_for),
+        ):  # fmt: skip
+            if asked not in (None, said):
+                raise DataError(
+                    f"{path} says that it was made for the {what} {said!r}, {asked!r} is asked "
+                    f"for: leave --{what} away, or predict for {asked!r}."
+                )
+        pairs = predicted_pairs(header, dataset, only)
         header = header.model_copy(update={"protocol": pairs.protocol})
+    known = set(dataset.pair_ids(pairs.split)["pair_id"])
+    predictions = read_predictions(path, known)[1]
+    if not predictions:
+        raise DataError(f"{path} has a header and no predictions: expected one line a pair.")
     if str(pairs.protocol) != made_for:  # what was predicted for a pair depends on no other
-        left_out = set(dataset.pair_ids(pairs.split)["pair_id"]) - set(pairs.table["pair_id"])
+        left_out = known - set(pairs.table["pair_id"])
         predictions = [p for p in predictions if p.pair_id not in left_out]
     return header, pairs, evaluate(predictions, pairs)
+
+
+def _require_predictions(path: Path) -> None:
+    """Refuse a result, which is easily given instead of the predictions beside it."""
+    if path.suffix != ".json":
+        return
+    try:
+        result = Result.model_validate(read_json(path, MAX_RECORD_BYTES))
+    except (DataError, ValidationError):
+        return  # what it is, its reader says
+    raise DataError(
+        f"{path} is a result, not predictions: give {path.with_name(Path(result.predictions).name)}"
+        f" beside it; `vid2vidmr analyze {path}` shows what it says."
+    )
 
 
 def predicted_pairs(

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.experiments.ablate import AblationResult, AblationRow
 from vid2vidmr.methods.variants import Ablation
+from vid2vidmr.tables.escape import csv_text, markdown_text
 from vid2vidmr.tables.files import markdown_table, write_all
+from vid2vidmr.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -69,19 +70,21 @@ def _cells(result: AblationResult, row: AblationRow, *, short: bool = False) -> 
 
 def to_markdown(result: AblationResult) -> str:
     """Heading, table, notes."""
-    rows = (_cells(result, row) for row in result.rows)
+    rows = []
+    for row in result.rows:
+        name, *cells = _cells(result, row)
+        rows.append([markdown_text(name), *cells])
     table = markdown_table(_header(result.ablation), rows, texts=1)
-    return "\n".join([f"**{heading(result)}**", "", *table, "", notes(result), ""])
+    above, below = markdown_text(heading(result)), markdown_text(notes(result))
+    return "\n".join([f"**{above}**", "", *table, "", below, ""])
 
 
 def to_csv(result: AblationResult) -> str:
     """One line a variant, protocol and metric."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(
+    lines: list[Iterable[object]] = [
         ["variant", "protocol", "metric", "value", "low", "high", "seed_sd", "seeds",
          *(f"paper_{name}" for name in result.ablation.reported)]
-    )  # fmt: skip
+    ]  # fmt: skip
     for row in result.rows:
         for protocol in PROTOCOLS:
             for name, summary in row.metrics[protocol].items():
@@ -92,11 +95,11 @@ def to_csv(result: AblationResult) -> str:
                     else ""
                     for key in result.ablation.reported
                 ]
-                writer.writerow(
+                lines.append(
                     [row.variant.name, protocol, name, mean.value, mean.low, mean.high,
                      summary.seed_sd, summary.seeds, *paper]
                 )  # fmt: skip
-    return out.getvalue()
+    return csv_text(lines)
 
 
 def to_json(result: AblationResult) -> dict[str, Any]:
@@ -144,7 +147,8 @@ def to_rich(result: AblationResult) -> Group:
         paper = [f"{name[0]} {row.paper[key][0]:.1f}" for key, name in
                  result.ablation.reported.items() if key in row.paper]  # fmt: skip
         grid.add_row(name, "\n".join(PROTOCOLS), *both, "\n".join(paper))
-    return Group(Text(heading(result), style="bold"), grid, Text(notes(result), style="dim"))
+    above, below = plain(heading(result)), plain(notes(result))
+    return Group(Text(above, style="bold"), grid, Text(below, style="dim"))
 
 
 def write_ablation(result: AblationResult, folder: Path) -> list[Path]:

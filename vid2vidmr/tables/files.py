@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from vid2vidmr.files import write_text
+from vid2vidmr.tables.escape import csv_text, markdown_text, tex_text
 from vid2vidmr.tables.table import Row, Table
 
 METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
@@ -20,9 +19,8 @@ CSV_COLUMNS = (
 
 def to_csv(table: Table) -> str:
     """One line a method, protocol and metric; numbers in percent, unrounded to 4 decimals."""
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    several = table.worlds > 1
+    lines: list[Iterable[object]] = [[*CSV_COLUMNS, *["world_sd"] * several]]
 
     def number(value: float | None) -> str:
         return "" if value is None else f"{value:.4f}"
@@ -33,24 +31,26 @@ def to_csv(table: Table) -> str:
             table.pairs, row.method, row.kind, row.preset or "", row.encoder or "",
         ]  # fmt: skip
         seeds = " ".join(map(str, row.seeds))
+        none = [""] * several
         for protocol in table.protocols:
             for name, summary in row.metrics[protocol].items():
                 mean = summary.mean
                 numbers = map(number, (mean.value, mean.low, mean.high, summary.seed_sd))
-                writer.writerow([*start, protocol, name, *numbers, seeds])
+                between = [number(summary.world_sd)] * several
+                lines.append([*start, protocol, name, *numbers, seeds, *between])
             if lost := row.sensitivity.get(protocol):
                 numbers = map(number, (lost.value, lost.low, lost.high, None))
-                writer.writerow([*start, protocol, "query_sensitivity", *numbers, seeds])
+                lines.append([*start, protocol, "query_sensitivity", *numbers, seeds, *none])
             if row.ranks:
                 best, worst = map(str, row.ranks[protocol])
-                writer.writerow([*start, protocol, "rank", "", best, worst, "", seeds])
+                lines.append([*start, protocol, "rank", "", best, worst, "", seeds, *none])
             covered = number(100 * row.coverage[protocol])
-            writer.writerow([*start, protocol, "coverage", covered, "", "", "", seeds])
-    return out.getvalue()
+            lines.append([*start, protocol, "coverage", covered, "", "", "", seeds, *none])
+    return csv_text(lines)
 
 
 def _cells(
-    table: Table, row: Row, bold: Callable[[str], str], spread: Callable[[float], str]
+    table: Table, row: Row, bold: Callable[[str], str], spread: Callable[[str], str]
 ) -> list[str]:
     """Numbers of a row: every protocol's metrics, sensitivity and rank; the number of seeds."""
     cells = []
@@ -63,8 +63,8 @@ def _cells(
             if metric == METRICS[0]:
                 if summary.mean.low is not None and summary.mean.high is not None:
                     text += f" [{summary.mean.low:.1f}, {summary.mean.high:.1f}]"
-                if summary.seed_sd is not None:
-                    text += spread(summary.seed_sd)
+                if sd := summary.spread:
+                    text += spread(sd)
             cells.append(text)
         lost = row.sensitivity.get(protocol)
         cells += ["" if lost is None else f"{lost.value:z.1f}", row.rank(protocol)]
@@ -78,11 +78,15 @@ def to_markdown(table: Table) -> str:
     ]
     header = ["method", "kind", *heads, "seeds"]
     cells = [
-        [row.name, row.kind, *_cells(table, row, "**{}**".format, " sd {:.1f}".format)]
+        [
+            markdown_text(row.name),
+            row.kind,
+            *_cells(table, row, "**{}**".format, " sd {}".format),
+        ]
         for row in table.rows
     ]
-    said = [f"- {text}" for text in (*table.verdicts, *table.notes)]
-    title = f"**{table.title}**"
+    said = [f"- {markdown_text(text)}" for text in (*table.verdicts, *table.notes)]
+    title = f"**{markdown_text(table.title)}**"
     return "\n".join([title, "", *markdown_table(header, cells, texts=2), "", *said, ""])
 
 
@@ -93,26 +97,20 @@ def markdown_table(header: list[str], rows: Iterable[list[str]], texts: int) -> 
     return lines
 
 
-def _tex(text: str) -> str:
-    for sign in "&%_#":
-        text = text.replace(sign, f"\\{sign}")
-    return text
-
-
 def to_latex(table: Table) -> str:
     """Give a ``table`` environment; it needs the package booktabs."""
     width = len(METRICS) + 2
     groups, rules = [], []
     for i, protocol in enumerate(table.protocols):
-        groups.append(f"\\multicolumn{{{width}}}{{c}}{{{_tex(protocol)}}}")
+        groups.append(f"\\multicolumn{{{width}}}{{c}}{{{tex_text(protocol)}}}")
         rules.append(f"\\cmidrule(lr){{{2 + i * width}-{1 + (i + 1) * width}}}")
-    heads = [_tex(name) for _ in table.protocols for name in (*METRICS, "sens.", "rank")]
+    heads = [tex_text(name) for _ in table.protocols for name in (*METRICS, "sens.", "rank")]
 
     def line(row: Row) -> str:
-        cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {:.1f}".format)
-        return " & ".join([_tex(row.name), *cells]) + r" \\"
+        cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {}".format)
+        return " & ".join([tex_text(row.name), *cells]) + r" \\"
 
-    caption = _tex(" ".join([f"{table.title}.", *table.verdicts, *table.notes]))
+    caption = tex_text(" ".join([f"{table.title}.", *table.verdicts, *table.notes]))
     return "\n".join(
         [
             r"\begin{table}",

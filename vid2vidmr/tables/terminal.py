@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from vid2vidmr.records import Interval
 from vid2vidmr.tables.table import HEADLINE, Row, Table
+from vid2vidmr.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -28,8 +29,8 @@ def to_rich(table: Table, width: int) -> Group:
     wide = width >= WIDE
     metrics = WIDE_METRICS if wide else NARROW_METRICS
     grid = RichTable(
-        title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0), pad_edge=False,
+        title=Text(plain(table.title)), title_justify="left", title_style="bold",
+        box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
     )  # fmt: skip
     # A subset that a protocol names stands on a line of its own.
     heads = [protocol.replace(", ", ",\n") for protocol in table.protocols]
@@ -43,7 +44,8 @@ def to_rich(table: Table, width: int) -> Group:
         grid.add_column(f"{above}{name}", justify="right", no_wrap=True)
 
     def line(row: Row) -> list[Text]:
-        name = row.name if wide or len(table.protocols) == 1 else _broken(row.name)
+        name = plain(row.name)
+        name = name if wide or len(table.protocols) == 1 else _broken(name)
         cells = [Text(name, style="dim" if row.kind == "bias" else "")]
         for protocol in table.protocols:
             for metric in (HEADLINE, *metrics):
@@ -54,9 +56,9 @@ def to_rich(table: Table, width: int) -> Group:
                     cell.append(_brackets(mean, wide), style="not bold dim default")
                 cells.append(cell)
         last = table.protocols[-1]
-        lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].seed_sd
+        lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].spread
         cells.append(Text("" if lost is None else f"{lost.value:z.1f}"))
-        cells.append(Text("" if sd is None else f"{sd:.1f}"))
+        cells.append(Text(sd))
         cells.append(Text(row.rank(last)))
         return cells
 
@@ -67,8 +69,8 @@ def to_rich(table: Table, width: int) -> Group:
     grid.add_row(Text("bias rows:", style="dim italic"))
     for row in table.bias_rows:
         grid.add_row(*line(row))
-    verdicts = [Text(text) for text in table.verdicts]
-    notes = [Text(text, style="dim") for text in table.notes]
+    verdicts = [Text(plain(text)) for text in table.verdicts]
+    notes = [Text(plain(text), style="dim") for text in table.notes]
     return Group(grid, *verdicts, Text(""), *notes)
 
 

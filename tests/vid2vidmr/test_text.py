@@ -1,0 +1,40 @@
+"""Text from outside: what a terminal would obey and what nobody may read is gone."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vid2vidmr.text import plain, redacted
+
+
+@given(st.text())
+def test_plain_is_one_line_that_can_be_printed(text):
+    assert plain(text).isprintable()
+    assert plain(plain(text)) == plain(text)
+    plain(text).encode()
+
+
+def test_plain_keeps_words_and_shows_where_a_sign_was():
+    assert plain("  matr\t größe\n é 視頻 ") == "matr größe é 視頻"
+    assert plain("\x1b[31mred\x07\u202e\ud800") == "\ufffd[31mred\ufffd\ufffd\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("http://u:p@ss@host/v1 fails", "http://***@host/v1 fails"),
+        ("https://token@host", "https://***@host"),
+        ("Authorization: Bearer abc.def-1", "Authorization: Bearer ***"),
+        ("https://h/v1?api_key=abc&x=1", "https://h/v1?api_key=***&x=1"),
+        ("vlm:a@two-video at http://h:1/v1", "vlm:a@two-video at http://h:1/v1"),
+    ],
+)
+def test_secrets_are_not_shown(text, shown):
+    assert redacted(text) == shown
+
+
+def test_a_key_of_the_environment_is_not_shown(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-verysecret")
+    assert redacted("Incorrect key: sk-verysecret.") == "Incorrect key: ***."
+    monkeypatch.setenv("OPENAI_API_KEY", "none")
+    assert redacted("none of them") == "none of them"
