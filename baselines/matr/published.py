@@ -17,8 +17,11 @@ UNUSED = (
     "query_embed.",
     "span_embed.",
     "class_embed.",
+    "txt_position_embed.",
 )
-"""Published weights that no output depends on; they are left behind."""
+"""Published weights that no output depends on; they are left behind.
+
+Text positions are used if the options say so."""
 
 
 def read(
@@ -38,9 +41,8 @@ def read(
     preset = PRESETS["published"]
     widths, unused, table = feature_widths(weights, options), UNUSED, None
     if options.get("use_txt_pos"):
+        unused = UNUSED[:-1]
         table = len(weights["txt_position_embed.position_embeddings.weight"])
-    else:
-        unused = (*UNUSED, "txt_position_embed.")
     config = replace(
         preset,
         **clip_fields(options, preset.nms),
