@@ -10,6 +10,7 @@ import pandas as pd
 
 from builders.rows import numbers, raise_faults, read_rows
 from vid2vidmr.data.info import SPLITS
+from vid2vidmr.data.write import SLACK_S
 from vid2vidmr.errors import DataError
 
 COLUMNS = {
@@ -22,8 +23,6 @@ COLUMNS = {
 }
 """Column to the names it may have in the file; the last two may be left out."""
 OPTIONAL = ("split", "duration")
-SLACK_S = 0.5
-"""How far a moment may end behind its video: annotations round."""
 
 
 def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFrame:

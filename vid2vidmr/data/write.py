@@ -13,6 +13,9 @@ from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, SPLITS, VIDEO_COLU
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import replacing, write_json
 
+SLACK_S = 0.5
+"""How far a moment may end behind its clip or video: annotations round."""
+
 
 def _check(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.DataFrame:
     import pyarrow as pa
@@ -43,6 +46,32 @@ def _require_known(
             raise DataError(f"{name}: {split} pairs name unknown moments: {min(unknown)!r}.")
 
 
+def _require_windows(name: str, moments: pd.DataFrame, videos: pd.DataFrame) -> None:
+    """Refuse clips and moments that end before they start, or outside what they lie in."""
+    lengths = moments["video_id"].map(videos.set_index("video_id")["duration_s"]).astype("float64")
+    clip_start, clip_end = moments["clip_start_s"], moments["clip_end_s"]
+    start, end = moments["start_s"], moments["end_s"]
+    for wrong, what in (
+        (
+            ~(clip_start >= 0) | (clip_end <= clip_start),
+            "its clip ends before it starts, or before 0",
+        ),
+        (start.isna() != end.isna(), "it has a start or an end, not both"),
+        ((start < 0) | (end <= start), "it ends before it starts, or before its clip"),
+        (clip_start + end > clip_end + SLACK_S, "it ends after its clip"),
+        (clip_end > lengths + SLACK_S, "its clip ends after its video"),
+        (clip_start + end > lengths + SLACK_S, "it ends after its video"),
+    ):
+        if wrong.any():
+            row = moments[wrong].iloc[0]
+            length = lengths[wrong].iloc[0]
+            raise DataError(
+                f"{name}: the moment {row['moment_id']!r} is no moment: {what} (clip "
+                f"{row['clip_start_s']:g} to {row['clip_end_s']:g} s of the video, moment "
+                f"{row['start_s']:g} to {row['end_s']:g} s of the clip, video {length:g} s)."
+            )
+
+
 def write_dataset(
     out: Path,
     info: DatasetInfo,
@@ -66,7 +95,8 @@ def write_dataset(
     Raises
     ------
     DataError
-        If a table is empty, lacks a column, repeats an id, or names an id that does not exist.
+        If a table is empty, lacks a column, repeats an id, or names an id that does not exist; or a
+        moment ends before it starts, after its clip, or after its video where the length is known.
 
     Examples
     --------
@@ -85,6 +115,7 @@ def write_dataset(
         if split in pairs
     }
     _require_known(info.name, moments, pairs, videos)
+    _require_windows(info.name, moments, videos)
     # A folder whose tables are being replaced is no data set until dataset.json is back.
     (out / "dataset.json").unlink(missing_ok=True)
     for split in SPLITS:
