@@ -76,8 +76,11 @@ def read_submission(folder: Path) -> Submission:
     if not _is_folder(folder):
         raise DataError(f"{folder} is not the folder of a submission: links and files are refused.")
     path = folder / FILE
+    value = read_record(path)
+    if isinstance(value, dict) and "dataset_fingerprint" in value:
+        raise DataError(f"{path} was written by vid2vidmr 0.1: submit its predictions again.")
     try:
-        found = Submission.model_validate(read_record(path))
+        found = Submission.model_validate(value)
     except ValidationError as error:
         raise DataError(f"{path}: {fault(error)}.") from None
     require_card(found.card, path)
