@@ -6,9 +6,10 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import PositiveInt
 
 from vid2vidmr.alignment import Components
 from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
@@ -16,6 +17,7 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
+from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
 
@@ -33,24 +35,37 @@ class MatchConfig:
         IoU above which the worse of two windows is left out.
     windows : int
         Windows a pair, at most.
+    statistics : {"train", "target"}
+        Whose features give mean and components: the train targets', or each target's own.
     """
 
-    overlap: float = 0.7
-    windows: int = 10
+    overlap: Share = 0.7
+    windows: PositiveInt = 10
+    statistics: Literal["train", "target"] = "train"
+
+
+SEARCH = {
+    "statistics": ("train", "target"),
+    "components": (16, 24, 32, 48, 64, 128),
+    "whitening": (0.0, 0.25, 0.5, 0.75, 1.0),
+}
+"""What is worth trying of any. (`overlap` is not: it does not change the best window.)"""
 
 
 class FeatureMatch(Method):
     """Looks for the query's features in the target's; of train it knows label-free statistics.
 
-    They come from the train targets after `fit`, else from the target at hand.
+    They come from the train targets after `fit` (if the config says so), else from the target at
+    hand.
     """
 
     config: MatchConfig
 
     def fit(self, train: PairSet, val: PairSet, folder: Path, **options: Any) -> None:
         """Take the statistics of the train targets; nothing else is learned, val is not read."""
-        self.learn(train)
-        assert train.features is not None  # target_features has read them
+        if self.config.statistics == "train":
+            self.learn(train)
+        assert train.features is not None
         self.encoder_contract = train.features.contract
         super().fit(train, val, folder, **options)
 
@@ -114,7 +129,7 @@ class ComponentMatch(FeatureMatch):
     @property
     @abstractmethod
     def count(self) -> int:
-        """Components to keep."""
+        """Components to keep; 0 for features as they are."""
 
     def learn(self, train: PairSet) -> None:
         """Find the components of the train targets."""
@@ -140,22 +155,53 @@ class ComponentMatch(FeatureMatch):
         from safetensors.numpy import load_file
 
         super().restore(state, folder)
-        if state:
+        if state and self.count and self.config.statistics == "train":
             self.components = Components(**load_file(folder / STATISTICS))
 
 
-class FrameMatch(FeatureMatch):
-    """Matches frames by the cosine of centred features.
+@dataclass(frozen=True)
+class FrameMatchConfig(MatchConfig):
+    """Config of `FrameMatch`.
+
+    Attributes
+    ----------
+    components : int or None
+        Principal components that are compared; None compares centred features.
+    whitening : float
+        See `Components.unit`; 0 where there are no components.
+    """
+
+    components: PositiveInt | None = None
+    whitening: Share = 0.0
+
+    def __post_init__(self) -> None:
+        """Let configs that do the same be equal."""
+        if self.components is None:
+            object.__setattr__(self, "whitening", 0.0)
+
+
+class FrameMatch(ComponentMatch):
+    """Matches frames by the cosine of centred features, or of their principal components.
 
     Features of one encoder share a large common part, which makes all cosines alike. It is taken
     off before they are compared: the mean over the train targets after `fit`, else the mean over
     the target at hand.
     """
 
+    config: FrameMatchConfig
+    search: ClassVar = {**SEARCH, "components": (None, *SEARCH["components"])}
     _mean: np.ndarray | None = None
 
+    @property
+    def count(self) -> int:
+        """Components to keep; 0 for features as they are."""
+        return self.config.components or 0
+
     def learn(self, train: PairSet) -> None:
-        """Take the mean over the train targets."""
+        """Take the mean over the train targets, or find their components."""
+        if self.count:
+            super().learn(train)
+            return
         distinct = train.table[["target_video", "clip_start_s", "clip_end_s"]].drop_duplicates()
         total, count = 0.0, 0
         for i in distinct.index:
@@ -166,9 +212,14 @@ class FrameMatch(FeatureMatch):
     def windows(
         self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Give the candidates among the cosines of centred frames."""
-        mean = target.mean(axis=0) if self._mean is None else self._mean
-        return self.candidates(self.cosines(query - mean, target - mean), query_s, target_s)
+        """Give the candidates among the cosines of frames."""
+        if self.count:
+            components, power = self.components_for(target), self.config.whitening
+            query, target = components.unit(query, power), components.unit(target, power)
+        else:
+            mean = target.mean(axis=0) if self._mean is None else self._mean
+            query, target = query - mean, target - mean
+        return self.candidates(self.cosines(query, target), query_s, target_s)
 
     @abstractmethod
     def candidates(
@@ -198,12 +249,12 @@ class FrameMatch(FeatureMatch):
 
     def state(self) -> dict[str, Any]:
         """Give the train mean and the contract of its features."""
-        return {} if self._mean is None else {"mean": self._mean.tolist(), **super().state()}
+        return ({} if self._mean is None else {"mean": self._mean.tolist()}) | super().state()
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
         """Take back what `state` gave."""
         super().restore(state, folder)
-        if state:
+        if "mean" in state:
             self._mean = np.array(state["mean"], np.float32)
 
 

@@ -28,7 +28,7 @@ from baselines.matr import model as matr_model
 from vid2vidmr.alignment import prob_dtw
 from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.features.store import open_features
-from vid2vidmr.nn.clips import clips_centred_in
+from vid2vidmr.nn.centred import clips_centred_in
 from vid2vidmr.train.augment import TrainingSamples
 from vid2vidmr.train.batch import collate
 from vid2vidmr.train.projection import principal_components
@@ -159,7 +159,7 @@ def large_step() -> None:
 LOADING = {
     "paper": Matr.presets["paper"],
     "d 256, batch 40": replace(Matr.presets["paper"], d=256, batch_size=40, micro_batch=None),
-    "best": Matr.presets["best"],
+    "small": Matr.presets["small"],
 }
 
 
@@ -213,14 +213,14 @@ def start(name: str) -> None:
     train = row("train pairs", lambda: dataset.pairs("train", store))
     val = row("val pairs, recropped", lambda: dataset.pairs("val", store).under("recropped"))
     row("128 principal components", lambda: principal_components(train, 128))
-    config = replace(Matr.presets["best"], epochs=1, pairs_per_epoch=640)
+    config = replace(Matr.presets["small"], epochs=1)
     samples = row("samples", lambda: TrainingSamples(train, config, 0, 0))
     row(
         "batches of an epoch", lambda: epoch_batches(samples.durations, len(train), 32, 0, 0, False)
     )
     with tempfile.TemporaryDirectory() as folder:
         few = val.take(np.arange(100))
-        what = "fit, preset best, 640 pairs and 200 of val"
+        what = "fit, preset small, 640 pairs and 200 of val"
         row(what, lambda: fit(Matr(config), train, few, Path(folder)))
     print_table(["", "CPU s", "peak MB"], rows, f"(d) {dataset.name}: start of a training")
 

@@ -43,7 +43,7 @@ class Card(Record):
     Attributes
     ----------
     name : str
-        Row of the table, such as ``matr@best``.
+        Row of the table, such as ``matr@paper``.
     title : str
         A line on what it is.
     authors, paper, code, licence : str or None

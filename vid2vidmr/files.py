@@ -38,6 +38,7 @@ MAX_DEPTH = 64
 """Objects and lists in each other."""
 MAX_DIGITS = 18
 """Of a whole number: it fits 64 bits."""
+_unfinished: set[Path] = set()
 _REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 LOCK = ".lock"
 """File of a folder in which a process works `alone`."""
@@ -56,12 +57,22 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
+    _unfinished.add(temporary)
     try:
         yield temporary
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        _unfinished.discard(temporary)
+
+
+def give_up() -> None:
+    """Delete what this process has not finished: it is about to end at once."""
+    for path in list(_unfinished):
+        with suppress(OSError):
+            path.unlink()
 
 
 @contextmanager
@@ -75,6 +86,7 @@ def alone(folder: Path) -> Iterator[None]:
     path, made = folder / LOCK, not folder.exists()
     left, lock = path.exists(), FileLock(path)
     _acquire(lock, folder)
+    _unfinished.add(path)
     try:
         if left:
             _take_away_unfinished(folder)
@@ -82,6 +94,7 @@ def alone(folder: Path) -> Iterator[None]:
     finally:
         with suppress(OSError):
             path.unlink()  # while it is held: whoever waits for this file sees that it is gone
+        _unfinished.discard(path)
         lock.release()
         if made:
             with suppress(OSError):

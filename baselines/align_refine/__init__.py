@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
-from baselines.matching import ComponentMatch
+from baselines.matching import SEARCH, ComponentMatch
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
@@ -37,6 +37,7 @@ class AlignRefine(ComponentMatch):
     )
     config: AlignRefineConfig
     presets: ClassVar = PRESETS
+    search: ClassVar = {name: SEARCH[name] for name in ("statistics", "components")}
 
     @property
     def count(self) -> int:

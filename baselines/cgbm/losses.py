@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from baselines.cgbm.config import CgbmConfig
-from vid2vidmr.nn.clips import clips_centred_in
+from vid2vidmr.nn.centred import clips_centred_in
 from vid2vidmr.train.batch import Batch
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from baselines.matching import FrameMatch, MatchConfig
+from baselines.matching import FrameMatch, FrameMatchConfig
 from vid2vidmr.alignment import subsequence_ends
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
@@ -23,7 +23,7 @@ class DtwMatch(FrameMatch):
         licence="own",
         deviations="cost divided by length, features centred on the train mean",
     )
-    presets: ClassVar = {"default": MatchConfig()}
+    presets: ClassVar = {"default": FrameMatchConfig()}
 
     def candidates(
         self, cosines: np.ndarray, query_s: float, target_s: float

@@ -27,7 +27,7 @@ class Matr(NeuralMethod):
         kind="trained",
         source="Kumar et al., Aligning Moments in Time using Video Queries, ICCV 2025",
         licence="own code; original MIT",
-        deviations="see baselines/matr/README.md; presets small and best are ours: wiring refined",
+        deviations="see baselines/matr/README.md",
     )
     presets: ClassVar = PRESETS
     ablations: ClassVar = ABLATIONS
@@ -39,15 +39,13 @@ class Matr(NeuralMethod):
 
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model of the config's wiring for features of length `dim`."""
-        wiring = self.config.wiring
-        model: nn.Module = self._part("model" if wiring == "paper" else wiring).Model(
-            self.config, dim
-        )
+        part = self._part("model" if self.config.wiring == "paper" else "published_model")
+        model: nn.Module = part.Model(self.config, dim)
         return model
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Foreground, boundary and alignment losses, and their weighted sum as ``loss``."""
-        part = self._part("released_losses" if self.config.wiring == "released" else "losses")
+        part = self._part("published_losses" if self.config.wiring == "published" else "losses")
         found: dict[str, Tensor] = part.losses(outputs, batch, self.config)
         return found
 
@@ -56,10 +54,10 @@ class Matr(NeuralMethod):
 
         Straight from an alignment (`source`) it is one window in all, with the score 1.
         """
-        if self.config.wiring == "released":
-            from baselines.matr import released
+        if self.config.wiring == "published":
+            from baselines.matr import published_model
 
-            return released.windows(outputs, batch, self.config.nms)
+            return published_model.windows(outputs, batch, self.config.nms)
         if self.config.source != "heads":
             from baselines.matr.model import aligned_window
 
@@ -67,7 +65,6 @@ class Matr(NeuralMethod):
         from vid2vidmr.nn.clips import ranked_clips
 
         windows_s = outputs["windows_s"].clamp(min=0).minimum(batch.durations_s[:, None, None])
-        scores = outputs["foreground"].sigmoid()
-        if "posterior" in outputs:
-            scores = scores * outputs["posterior"].exp()
-        return ranked_clips(windows_s, scores, batch.target_mask, self.config.nms)
+        return ranked_clips(
+            windows_s, outputs["foreground"].sigmoid(), batch.target_mask, self.config.nms
+        )

@@ -1,15 +1,19 @@
-"""Hyper-parameters of MATR, and the best found."""
+"""Hyper-parameters of MATR."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
 from vid2vidmr.errors import UserError
+from vid2vidmr.methods.presets import SMALL
 from vid2vidmr.train.config import TrainingConfig
 
-Alignment = Literal["posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"]
+Alignment = Literal[
+    "posterior", "contrast", "subsequence", "soft-dtw", "published", "drop-dtw", "tcc", "none"
+]
+Join = Literal["append", "channels", "attend"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,35 +22,35 @@ class MatrConfig(TrainingConfig):
 
     Attributes
     ----------
-    wiring : {"paper", "released", "refined"}
-        ``released`` is what the published code computes, see `baselines.matr.released`: it has no
-        query positions and no decoder, and aligns in its own way; what the config says of them is
-        ignored. ``refined`` is ours, see `baselines.matr.refined`: of the sizes it uses those of
-        the encoder.
+    wiring : {"paper", "published"}
+        ``published`` is what the published code computes, see `baselines.matr.published_model`:
+        it has no query positions and no decoder, and aligns in its own way; what the config says
+        of them is ignored.
     d, heads, ff : int
         Hidden size, attention heads, feed-forward size.
     encoder_layers, decoder_layers, queries : int
         k, k and l of the paper.
     query_positions : bool
         Sine positions for the query; without them the encoder cannot see its order.
-    alignment : {"posterior", "contrast", "subsequence", "soft-dtw", "drop-dtw", "tcc", "none"}
-        The alignment loss, see `baselines.matr.losses`.
+    join : {"append", "channels", "attend"}
+        How the decoder's rows meet the target's: behind them, as the text reads; beside those of
+        the clips that they were read from; or read by every clip. See `baselines.matr.joins`.
+    alignment : Alignment
+        The alignment loss, see `baselines.matr.losses.alignment_loss`.
     gamma : float
         Smoothing of soft-DTW.
     weight_fg, weight_seg, weight_pre, weight_post : float
         Weights of the losses (lambda of the paper).
     weight_b, weight_g, weight_f, weight_s_inter, weight_s_intra : float
-        Weights of the released wiring's own losses, see `baselines.matr.released_losses`.
+        Weights of the published wiring's own losses, see `baselines.matr.published_losses`.
     source : {"heads", "pre", "post"}
         Where windows come from: the heads, or straight from the hard subsequence path before or
         after fusion (Table 4 of the paper), which gives one window.
-    embedding_hidden, embedding : int
-        Sizes of the refined wiring's embedding.
     nms : float
         IoU above which a lower-ranked window is dropped; 1 drops none.
     """
 
-    wiring: Literal["paper", "released", "refined"] = "paper"
+    wiring: Literal["paper", "published"] = "paper"
     d: int = 1024
     heads: int = 8
     ff: int = 1024
@@ -56,7 +60,8 @@ class MatrConfig(TrainingConfig):
     dropout: float = 0.1
     input_dropout: float = 0.5
     query_positions: bool = True
-    alignment: Alignment = "posterior"
+    join: Join = "append"
+    alignment: Alignment = "soft-dtw"
     gamma: float = 0.1
     weight_fg: float = 1.0
     weight_seg: float = 1.0
@@ -68,9 +73,9 @@ class MatrConfig(TrainingConfig):
     weight_s_inter: float = 0.0
     weight_s_intra: float = 0.0
     source: Literal["heads", "pre", "post"] = "heads"
-    embedding_hidden: int = 256
-    embedding: int = 64
     nms: float = 0.7
+
+    loose: ClassVar[frozenset[str]] = TrainingConfig.loose | {"alignment", "gamma", "source"}
 
     def __post_init__(self) -> None:
         """Refuse what a wiring does not have.
@@ -80,55 +85,13 @@ class MatrConfig(TrainingConfig):
         UserError
         """
         super().__post_init__()
-        after_fusion = self.source == "post" or (self.alignment != "none" and self.weight_post)
-        if self.wiring == "refined" and after_fusion:
-            raise UserError(
-                "The refined wiring has no query rows after fusion: set weight_post to 0 and "
-                "source to heads or pre."
-            )
-        if self.wiring == "released" and self.source != "heads":
-            raise UserError("The released wiring predicts by its heads alone: leave source alone.")
+        if self.wiring == "published" and self.source != "heads":
+            raise UserError("The published wiring predicts by its heads alone: leave source alone.")
 
-
-BEST = MatrConfig(
-    wiring="refined",
-    epochs=24,
-    pairs_per_epoch=640,
-    batch_size=32,
-    d=64,
-    heads=4,
-    ff=128,
-    encoder_layers=2,
-    input_dropout=0.3,
-    learning_rate=1e-3,
-    schedule="cosine",
-    clip_norm=1.0,
-    components=128,
-    recrop=0.5,
-    weight_post=0.0,
-)
-"""Chosen on val of minimatch, see the README."""
 
 PRESETS: Mapping[str, Any] = {
     "paper": MatrConfig(epochs=200, batch_size=1200, micro_batch=60),
     "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
-    "released": MatrConfig(epochs=200, batch_size=1200, wiring="released", nms=1.0),
-    "paper-small": MatrConfig(
-        epochs=24,
-        pairs_per_epoch=640,
-        batch_size=32,
-        d=64,
-        heads=4,
-        ff=128,
-        encoder_layers=2,
-        decoder_layers=1,
-        input_dropout=0.2,
-        learning_rate=1e-3,
-        schedule="cosine",
-        clip_norm=1.0,
-        components=128,
-        recrop=0.5,
-    ),
-    "best": BEST,
-    "small": replace(BEST, epochs=12),
+    "published": MatrConfig(epochs=200, batch_size=1200, wiring="published", nms=1.0),
+    "small": MatrConfig(**SMALL, decoder_layers=1, alignment="posterior", weight_post=0.0),
 }

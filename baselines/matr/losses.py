@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.matr.config import MatrConfig
+from baselines.matr.published_model import prob_alignment
 from vid2vidmr.alignment import (
     drop_dtw,
     percentile_drop,
@@ -17,8 +18,12 @@ from vid2vidmr.alignment import (
     tcc,
 )
 from vid2vidmr.errors import UnknownNameError
-from vid2vidmr.nn.clips import clips_centred_in
-from vid2vidmr.nn.spans import span_giou
+from vid2vidmr.nn.centred import (
+    boundary_loss,
+    clips_centred_in,
+    foreground_loss,
+    posterior_loss,
+)
 from vid2vidmr.train.batch import Batch
 
 DROP_SHARE = 0.3
@@ -36,7 +41,7 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
     inside = clips_centred_in(batch.windows_s, batch.target_mask)
     parts = {
         "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
-        "seg": boundary_loss(outputs["windows_s"], inside, batch),
+        "seg": boundary_loss(outputs["windows_s"], batch.windows_s, inside, batch.durations_s),
     }
     total = config.weight_fg * parts["fg"] + config.weight_seg * parts["seg"]
     if config.alignment != "none":
@@ -47,23 +52,6 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
                 )
                 total = total + weight * parts[name]
     return {**parts, "loss": total}
-
-
-def foreground_loss(logits: Tensor, inside: Tensor, mask: Tensor) -> Tensor:
-    """Binary cross-entropy over valid clips, mean over pairs."""
-    each = F.binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none")
-    return ((each * mask).sum(1) / mask.sum(1)).mean()
-
-
-def boundary_loss(windows_s: Tensor, inside: Tensor, batch: Batch) -> Tensor:
-    """Smooth L1 on both ends (in units of the target's length) + 1 - gIoU at foreground clips."""
-    truth_s = batch.windows_s[:, None]  # (B, 1, 2)
-    scale = batch.durations_s[:, None, None]
-    ends = F.smooth_l1_loss(
-        windows_s / scale, (truth_s / scale).expand_as(windows_s), reduction="none"
-    )
-    each = (ends.sum(-1) + 1 - span_giou(windows_s, truth_s)) * inside
-    return (each.sum(1) / inside.sum(1)).mean()
 
 
 def alignment_loss(
@@ -80,31 +68,35 @@ def alignment_loss(
     - ``drop-dtw``: the same, where target clips may be dropped at the 30th percentile of a pair's
       costs.
     - ``tcc``: temporal cycle-consistency, from the query to the target and back.
+    - ``published``: that of the published code, `baselines.matr.published_model.prob_alignment`,
+      without padding.
     - ``subsequence``: free start and end on the target, divided by N.
-    - ``contrast``, ``posterior``: see `contrast` and `posterior`.
+    - ``contrast``, ``posterior``: see `contrast` and `vid2vidmr.nn.centred.posterior_loss`.
 
     Parameters
     ----------
     cost : Tensor, (B, M, N)
     inside : Tensor, (B, M), bool
-        See `vid2vidmr.nn.clips.clips_centred_in`.
+        See `vid2vidmr.nn.centred.clips_centred_in`.
     rows : Tensor, (B, M + N, d), optional
-        Target and query rows that the costs are of; only ``tcc`` needs them.
+        Target and query rows that the costs are of; only ``tcc`` and ``published`` need them.
 
     Raises
     ------
     UnknownNameError
         If there is no such form.
     """
+    M = cost.shape[1]
     forms: dict[str, Callable[[], Tensor]] = {
         "soft-dtw": lambda: soft_dtw(cost, config.gamma, m, n) / (m + n),
         "drop-dtw": lambda: (
             drop_dtw(cost, percentile_drop(cost, DROP_SHARE, m, n), config.gamma, m, n) / (m + n)
         ),
-        "tcc": lambda: cycle(rows, cost.shape[1], m, n),
+        "tcc": lambda: cycle(*parted(rows, M), m, n),
+        "published": lambda: prob_alignment(*parted(rows, M), batch.target_mask, batch.query_mask),
         "subsequence": lambda: subsequence_soft_dtw(cost, config.gamma, m, n) / n,
         "contrast": lambda: contrast(cost, inside, batch, config.gamma),
-        "posterior": lambda: posterior(cost, inside, m, n, config.gamma),
+        "posterior": lambda: posterior_loss(cost, inside, m, n, config.gamma),
     }
     if config.alignment not in forms:
         raise UnknownNameError("alignment", config.alignment, [*forms, "none"])
@@ -112,26 +104,15 @@ def alignment_loss(
     return forms[config.alignment]().mean()
 
 
-def cycle(rows: Tensor | None, M: int, m: Tensor, n: Tensor) -> Tensor:
-    """TCC of unit rows, (B,)."""
+def parted(rows: Tensor | None, M: int) -> tuple[Tensor, Tensor]:
+    """Target rows (B, M, d) and query rows (B, N, d) of (B, M + N, d)."""
     assert rows is not None
-    unit = F.normalize(rows, dim=-1)
-    return tcc(unit[:, M:], unit[:, :M], n, m)
+    return rows[:, :M], rows[:, M:]
 
 
-def posterior(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: float) -> Tensor:
-    """Windows compete for the query: minus the log of the share that the ground truth has, (B,).
-
-    The share is among all subsequence alignments, weighted by exp(-cost / gamma): (soft-DTW of the
-    query with the moment - soft subsequence DTW with the whole target) / gamma, divided by N.
-    """
-    every = subsequence_soft_dtw(cost, gamma, m, n)
-    length = inside.sum(1)
-    first = inside.int().argmax(1, keepdim=True)
-    rows = first + torch.arange(int(length.max()), device=cost.device)  # (B, longest moment)
-    rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, cost.shape[2])
-    truth = soft_dtw(cost.gather(1, rows), gamma, length, n)
-    return (truth - every) / gamma / n
+def cycle(target: Tensor, query: Tensor, m: Tensor, n: Tensor) -> Tensor:
+    """TCC of unit rows, (B,)."""
+    return tcc(F.normalize(query, dim=-1), F.normalize(target, dim=-1), n, m)
 
 
 def contrast(cost: Tensor, inside: Tensor, batch: Batch, gamma: float) -> Tensor:

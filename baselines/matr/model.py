@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from baselines.matr.config import MatrConfig
+from baselines.matr.joins import JOINS
 from vid2vidmr.alignment import subsequence_segments
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.heads import ConvHead
@@ -50,8 +51,9 @@ class Model(nn.Module):
         )
         xavier_init(self.transformer)
         self.query_embed = nn.Embedding(c.queries, c.d)
-        self.class_embed_c = ConvHead(c.d, 1)
-        self.span_embed_c = ConvHead(c.d, 2)
+        self.join = JOINS[c.join](c)
+        self.class_embed_c = ConvHead(self.join.width, 1)
+        self.span_embed_c = ConvHead(self.join.width, 2)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Score every target clip and give it a window.
@@ -71,7 +73,7 @@ class Model(nn.Module):
         post_cost = cosine_cost(t, q)
         segment = aligned_segment(post_cost, batch.target_mask, batch.query_mask)
         decoded = self.decode_segment(t, batch.target_mask, segment)
-        foreground, offsets = self.heads(t, batch.target_mask, decoded)
+        foreground, offsets = self.heads(t, batch.target_mask, decoded, segment)
         M = t.shape[1]
         centre_s = STEP_S * (torch.arange(M, device=t.device) + 0.5)
         offsets_s = STEP_S * F.softplus(offsets[:, :M])  # (left, right) >= 0
@@ -115,19 +117,11 @@ class Model(nn.Module):
         )[-1]
         return decoded
 
-    def heads(self, t: Tensor, mask: Tensor, decoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Both heads on E_f = [E_t^g; E_t^l]: raw values (B, M + L, 1) and (B, M + L, 2).
-
-        The decoded rows follow a sample's last valid clip, as they do without padding, so that the
-        convolutions see the same neighbours in any batch.
-        """
-        B, M, d = t.shape
-        L = decoded.shape[1]
-        lengths = mask.sum(1, keepdim=True)  # (B, 1)
-        joined = torch.cat([t * mask.unsqueeze(-1), t.new_zeros(B, L, d)], dim=1)
-        at = lengths + torch.arange(L, device=t.device)  # (B, L)
-        joined = joined.scatter(1, at.unsqueeze(-1).expand(B, L, d), decoded)
-        valid = torch.arange(M + L, device=t.device) < lengths + L
+    def heads(
+        self, t: Tensor, mask: Tensor, decoded: Tensor, segment: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Both heads on E_f: raw values (B, rows, 1) and (B, rows, 2); the first M are of clips."""
+        joined, valid = self.join(t, mask, decoded, segment)
         return self.class_embed_c(joined, valid), self.span_embed_c(joined, valid)
 
 

@@ -1,4 +1,4 @@
-"""Checkpoints of the published code of MATR as config and weights of the released wiring."""
+"""Checkpoints of the published code of MATR as config and weights of the published wiring."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def read(
 ) -> tuple[MatrConfig, int, dict[str, Tensor]]:
     """See `vid2vidmr.methods.neural.NeuralMethod.published`.
 
-    What concerns training alone is that of the preset ``released``.
+    What concerns training alone is that of the preset ``published``.
     """
     require_options(
         options,
@@ -37,7 +37,7 @@ def read(
         n_input_proj=2,
         span_loss_type="l1",
     )
-    preset = PRESETS["released"]
+    preset = PRESETS["published"]
     config = replace(preset, **clip_fields(options, preset.nms))
     dim = len(weights["input_txt_proj.0.LayerNorm.weight"])
     used = {name: value for name, value in weights.items() if not name.startswith(UNUSED)}

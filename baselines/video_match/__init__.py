@@ -7,13 +7,13 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from baselines.matching import FrameMatch, MatchConfig
+from baselines.matching import FrameMatch, FrameMatchConfig
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 
 
 @dataclass(frozen=True)
-class VideoMatchConfig(MatchConfig):
+class VideoMatchConfig(FrameMatchConfig):
     """Config of `VideoMatch`.
 
     Attributes
@@ -45,6 +45,7 @@ class VideoMatch(FrameMatch):
         "frame": VideoMatchConfig(),
         "video": VideoMatchConfig(level="video"),
     }
+    search: ClassVar = {**FrameMatch.search, "level": ("frame", "video")}
 
     def cosines(self, query: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Cosines of frames; at the level of videos (M, 1), of windows from each target row on."""

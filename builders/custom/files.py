@@ -7,40 +7,58 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.errors import DataError
+from builders.custom.table import raise_faults
+from vid2vidmr.data.info import VIDEO_COLUMNS
 from vid2vidmr.files import file_sha256
 from vid2vidmr.progress import progress
-from vid2vidmr.train.unlabelled import SUFFIXES
+from vid2vidmr.video.files import files_below, is_video, spellings
 from vid2vidmr.video.sample import video_duration
 
 
-def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, str]]:
-    """Find the video files below a folder.
+def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, set[str]]]:
+    """Find the files below a folder, and what a CSV file may call them.
 
     Returns
     -------
     files : dict of str to Path
         Id of a video, its path below the folder (``cup/final.mp4``), to its file.
-    ids : dict of str to str
-        Names that a CSV file may give to ids: the paths without ending, where one file has it.
+    names : dict of str to set of str
+        Names to the ids that they may mean: the paths, in either spelling of their accents; and
+        those of videos without ending.
 
     Raises
     ------
     DataError
         If there is no such folder, or no video in it.
     """
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder: expected one with video files.")
-    files = {
-        path.relative_to(folder).as_posix(): path.resolve()
-        for path in sorted(folder.rglob("*"))
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-    }
-    if not files:
-        raise DataError(f"{folder} holds no video files (of the kinds {' '.join(SUFFIXES)}).")
-    stems = pd.Series({name: name.removesuffix(Path(name).suffix) for name in files})
-    once = stems[~stems.duplicated(keep=False)]
-    return files, {str(stem): str(name) for name, stem in once.items() if stem not in files}
+    files = {name: path.resolve() for name, path in files_below(folder).items()}
+    names: dict[str, set[str]] = {}
+    for name in files:
+        for said in spellings(name):
+            names.setdefault(said, set()).add(name)
+    for name in filter(lambda name: is_video(Path(name)), files):
+        for said in spellings(name.removesuffix(Path(name).suffix)):
+            if said not in files:
+                names.setdefault(said, set()).add(name)
+    return files, names | {name: {name} for name in files}
+
+
+def require_clear(path: Path, table: pd.DataFrame, names: Mapping[str, set[str]]) -> None:
+    """Refuse rows of a CSV file (`path`) whose video could be one of several files.
+
+    Raises
+    ------
+    MomentError
+        With the rows.
+    """
+    raise_faults(
+        path,
+        [
+            (row, f"{video!r} could be {' or '.join(sorted(names[video]))}: write the ending")
+            for row, video in zip(table["row"], table["video"], strict=True)
+            if len(names.get(video, ())) > 1
+        ],
+    )
 
 
 def video_table(files: Mapping[str, Path], out: Path) -> pd.DataFrame:
@@ -66,4 +84,4 @@ def video_table(files: Mapping[str, Path], out: Path) -> pd.DataFrame:
                 }
             )
             bar.advance()
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=list(VIDEO_COLUMNS))

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
-from builders.minimatch.config import SPLITS, VERSION, MinimatchConfig
+from builders.minimatch.config import SPLITS, VERSION, Families, MinimatchConfig
 from builders.minimatch.pairs import pair_up
 from builders.minimatch.plan import VideoPlan, plan_videos
 from builders.minimatch.pool import render_missing
@@ -26,6 +27,9 @@ RECIPE = "minimatch.json"  # what the videos in a folder were rendered from
 
 class Minimatch(DatasetBuilder):
     """Renders videos and annotations; nothing is downloaded.
+
+    Every seed gives another world, a data set with a name of its own: minimatch-1 with --seed 1,
+    minimatch-unseen-0 with --families unseen.
 
     Parameters
     ----------
@@ -51,6 +55,7 @@ class Minimatch(DatasetBuilder):
         self,
         out: Path,
         *,
+        families: Families | None = None,
         videos: int | None = None,
         seed: NonNegativeInt | None = None,
         workers: PositiveInt | None = None,
@@ -59,6 +64,9 @@ class Minimatch(DatasetBuilder):
 
         Parameters
         ----------
+        families : {"shared", "unseen"}, optional
+            Unseen: val and test are made of families of shots that occur nowhere in train, nor in
+            each other.
         videos : int, optional
             Number of videos of all splits together (default: 136).
         workers : int, optional
@@ -69,14 +77,27 @@ class Minimatch(DatasetBuilder):
         UserError
             If there are too few videos, or `out` holds videos of another seed or recipe.
         """
-        config = self.config if seed is None else replace(self.config, seed=seed)
+        config = self._asked(families, seed)
         config = config if videos is None else config.sized(videos)
         out = Path(out)
         _claim(out, config)
         plans = plan_videos(config)
         render_missing(plans, out / "videos", workers or os.cpu_count() or 1)
         moments, pairs = annotation_tables(config, plans)
-        return write_dataset(out, self.info, moments, pairs, _video_table(plans, out))
+        info, options = self.info, {}
+        if config.name != info.name:
+            options = {"families": config.families, "seed": config.seed}
+            title = f"{info.title}, {config.families} families, seed {config.seed}"
+            info = info.model_copy(update={"name": config.name, "title": title})
+        return write_dataset(out, info, moments, pairs, _video_table(plans, out), options)
+
+    def name_of(self, options: Mapping[str, Any]) -> str:
+        """Name the world."""
+        return self._asked(options.get("families"), options.get("seed")).name
+
+    def _asked(self, families: Families | None, seed: int | None) -> MinimatchConfig:
+        asked = {"families": families, "seed": seed}
+        return replace(self.config, **{k: v for k, v in asked.items() if v is not None})
 
 
 def annotation_tables(
@@ -138,17 +159,18 @@ def _claim(out: Path, config: MinimatchConfig) -> None:
         if not name.endswith(("_videos", "_pairs"))
     }
     path = out / RECIPE
+    shared = {"families": "shared"}  # not written: there were no others once
     if path.exists():
         found = read_json(path)
-        if found != recipe:
-            theirs = found if isinstance(found, dict) else {}
+        theirs = shared | found if isinstance(found, dict) else {}
+        if theirs != recipe:
             name = next(k for k in recipe if theirs.get(k) != recipe[k]) if theirs else "recipe"
             raise UserError(
                 f"{out} holds minimatch videos with {name} {theirs.get(name)}, not "
                 f"{recipe.get(name)}: build into another folder, or delete this one."
             )
     else:
-        write_json(path, recipe)
+        write_json(path, dict(item for item in recipe.items() if item not in shared.items()))
 
 
 def _video_table(plans: Sequence[VideoPlan], out: Path) -> pd.DataFrame:

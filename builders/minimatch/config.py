@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from vid2vidmr.errors import UserError
 
@@ -11,6 +12,7 @@ SPLITS = ("train", "val", "test")
 FPS = 5
 WIDTH, HEIGHT = 256, 144
 MOMENTS_PER_VIDEO = 3
+Families = Literal["shared", "unseen"]
 SMALLEST_SPLIT = 2  # consecutive videos share a class, so two videos already give pairs
 
 
@@ -20,9 +22,15 @@ class MinimatchConfig:
 
     Times are in seconds. The probabilities set the difficulty: they were chosen so that
     whole-video and random predictions score low and frame matching lands in the middle.
+
+    Attributes
+    ----------
+    families : {"shared", "unseen"}
+        All splits are made of the same families of shots, or each of its own: the seed deals them.
     """
 
     seed: int = 0
+    families: Families = "shared"
     train_videos: int = 90
     val_videos: int = 16
     test_videos: int = 30
@@ -35,6 +43,13 @@ class MinimatchConfig:
     twin_probability: float = 0.3  # a video holds both orders of one shot set
     decoy_probability: float = 0.15  # idle play quotes two consecutive shots of a script
     cutaway_probability: float = 0.1  # a short foreign shot between two shots of a moment
+
+    @property
+    def name(self) -> str:
+        """Name of the data set: that of the world of seed 0 with shared families has no number."""
+        unseen = "-unseen" if self.families == "unseen" else ""
+        number = f"-{self.seed}" if unseen or self.seed else ""
+        return f"minimatch{unseen}{number}"
 
     @property
     def videos(self) -> dict[str, int]:

@@ -10,12 +10,12 @@ import numpy as np
 
 from builders.minimatch.config import FPS, SPLITS, MinimatchConfig
 from builders.minimatch.layout import IDLE_SHOT_S, MIN_SHOT_S, cut_stretch, draw_windows
-from builders.minimatch.scripts import Script, make_scripts
-from builders.minimatch.shots import FAMILIES, FAMILY_OF, SHOTS
+from builders.minimatch.scripts import Repertoire, Script, make_repertoires
+from builders.minimatch.shots import FAMILIES, FAMILY_OF
 
 STREAM = 2
 REPLAY_PROBABILITY = 0.12
-PLAY_SHARE = 0.2  # of the shots of idle play, the rest comes from any family
+USUAL_SHARE = 0.2  # of the shots between moments, the rest comes from any family
 
 
 @dataclass(frozen=True)
@@ -61,16 +61,16 @@ class VideoPlan:
 
 def plan_videos(config: MinimatchConfig) -> list[VideoPlan]:
     """Plan all videos. A video's plan does not depend on how many videos there are."""
-    scripts = make_scripts(config.seed)
+    repertoires = make_repertoires(config)
     return [
-        plan_video(config, scripts[split], split, index)
+        plan_video(config, repertoires[split], split, index)
         for split in SPLITS
         for index in range(config.videos[split])
     ]
 
 
 def plan_video(
-    config: MinimatchConfig, scripts: Sequence[Script], split: str, index: int
+    config: MinimatchConfig, repertoire: Repertoire, split: str, index: int
 ) -> VideoPlan:
     """Plan one video.
 
@@ -78,8 +78,8 @@ def plan_video(
     ----------
     config : MinimatchConfig
         Seed, lengths and probabilities.
-    scripts : sequence of Script
-        Classes of the split, twins next to each other.
+    repertoire : Repertoire
+        What the videos of the split show.
     split : str
         Split of the video.
     index : int
@@ -92,12 +92,13 @@ def plan_video(
     """
     seeds = (config.seed, STREAM, SPLITS.index(split), index)
     rng = np.random.default_rng(seeds)
+    scripts = repertoire.scripts
     chosen = _choose(config, scripts, seeds, rng)
     frames, windows = draw_windows(config, [len(script.shots) for script in chosen], rng)
     moments = tuple(
         MomentPlan(script, *window) for script, window in zip(chosen, windows, strict=True)
     )
-    acted = [_act(config, moment, rng) for moment in moments]
+    acted = [_act(config, repertoire, moment, rng) for moment in moments]
     while True:
         shots: list[tuple[str, int]] = []
         moment_starts = set()
@@ -107,7 +108,7 @@ def plan_video(
             end = frames if last else moments[number].start
             before = shots[-1][0] if shots else None
             after = None if last else acted[number][0][0]
-            shots += _idle(config, scripts, end - clock, before, after, rng)
+            shots += _idle(config, repertoire, end - clock, before, after, rng)
             if not last:
                 moment_starts.add(len(shots))
                 shots += acted[number]
@@ -152,21 +153,25 @@ def _choose(
 
 
 def _act(
-    config: MinimatchConfig, moment: MomentPlan, rng: np.random.Generator
+    config: MinimatchConfig, repertoire: Repertoire, moment: MomentPlan, rng: np.random.Generator
 ) -> list[tuple[str, int]]:
     """Shots and their lengths in frames for one occurrence of a class."""
-    frames = moment.end - moment.start
-    shots = [_swap(config, shot, rng) for shot in moment.script.shots]
-    lengths = cut_stretch(frames, len(shots), rng)
-    acted: list[tuple[str, int]] = []
-    for place, (shot, length) in enumerate(zip(shots, lengths, strict=True)):
-        cutaway = round(rng.uniform(0.9, 1.5) * FPS)
-        if place and rng.random() < config.cutaway_probability and length > 2 * cutaway:
-            foreign = [s for s in SHOTS if FAMILY_OF[s] not in moment.script.families]
-            acted.append((str(rng.choice(foreign)), cutaway))
-            length -= cutaway
-        acted.append((shot, length))
-    return acted
+    frames, script = moment.end - moment.start, moment.script
+    foreign = [s for f in repertoire.families if f not in script.families for s in FAMILIES[f]]
+    while True:
+        shots = [_swap(config, shot, rng) for shot in script.shots]
+        lengths = cut_stretch(frames, len(shots), rng)
+        acted: list[tuple[str, int]] = []
+        for place, (shot, length) in enumerate(zip(shots, lengths, strict=True)):
+            cutaway = round(rng.uniform(0.9, 1.5) * FPS)
+            if place and rng.random() < config.cutaway_probability and length > 2 * cutaway:
+                acted.append((str(rng.choice(foreign)), cutaway))
+                length -= cutaway
+            acted.append((shot, length))
+        # A cutaway may make another class of the shots around it.
+        others = [other for other in repertoire.scripts if other != script]
+        if not _shows_class_elsewhere([shot for shot, _ in acted], others, set()):
+            return acted
 
 
 def _swap(config: MinimatchConfig, shot: str, rng: np.random.Generator) -> str:
@@ -178,13 +183,14 @@ def _swap(config: MinimatchConfig, shot: str, rng: np.random.Generator) -> str:
 
 def _idle(
     config: MinimatchConfig,
-    scripts: Sequence[Script],
+    repertoire: Repertoire,
     frames: int,
     before: str | None,
     after: str | None,
     rng: np.random.Generator,
 ) -> list[tuple[str, int]]:
     """Fill a stretch between moments; neighbouring shots are of different families."""
+    families, scripts = repertoire.families, repertoire.scripts
     count = max(1, round(frames / (IDLE_SHOT_S * FPS)))
     count = min(count, max(1, int(frames / (MIN_SHOT_S * FPS))))
     while True:
@@ -194,10 +200,10 @@ def _idle(
                 source = scripts[rng.integers(len(scripts))].shots
                 place = int(rng.integers(len(source) - 1))
                 shots += [_swap(config, shot, rng) for shot in source[place : place + 2]]
-            elif rng.random() < PLAY_SHARE:
-                shots.append(str(rng.choice(FAMILIES["play"])))
+            elif rng.random() < USUAL_SHARE:
+                shots.append(str(rng.choice(FAMILIES[repertoire.usual])))
             else:
-                family = list(FAMILIES)[rng.integers(len(FAMILIES))]
+                family = families[rng.integers(len(families))]
                 shots.append(str(rng.choice(FAMILIES[family])))
         row = [FAMILY_OF[shot] for shot in (before, *shots, after) if shot is not None]
         if all(a != b for a, b in pairwise(row)):

@@ -1,4 +1,4 @@
-"""The 34 shot types in 13 families: names only, drawn by the modules of `scenes`."""
+"""The 46 shot types in 19 families: names only, drawn by the modules of `scenes`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "place": ("stadium", "tunnel", "var-room"),
     "body": ("injured", "handshake", "wall"),
     "play": ("wide", "box", "dribble"),
+    "press": ("commentators", "photographers"),
+    "mascot": ("mascot", "mascot-face"),
+    "arrival": ("bus", "turnstile"),
+    "clock": ("watch", "big-screen"),
+    "sky": ("fireworks", "airship"),
+    "lawn": ("mower", "sprinkler"),
 }
+SHARED = tuple(FAMILIES)[:13]
+"""What a world shows whose splits share their families; the later ones are of others only."""
 SHOTS: tuple[str, ...] = tuple(shot for family in FAMILIES.values() for shot in family)
 FAMILY_OF: dict[str, str] = {shot: name for name, family in FAMILIES.items() for shot in family}

@@ -8,26 +8,27 @@ import torch
 from toy import mixed_samples, toy_pairs
 
 from baselines.matr import Matr
-from baselines.matr.config import Alignment, MatrConfig
+from baselines.matr.config import Alignment, Join
+from baselines.matr.joins import JOINS
 from baselines.matr.losses import alignment_loss
 from baselines.matr.model import Model, aligned_segment
 from vid2vidmr.errors import UnknownNameError
-from vid2vidmr.nn.clips import clips_centred_in
+from vid2vidmr.nn.centred import clips_centred_in
 from vid2vidmr.train.batch import Batch, PairSamples, collate
 
 PAPER = replace(
     Matr.presets["paper"], d=32, ff=32, heads=4, encoder_layers=1, decoder_layers=1, batch_size=8
 )
-REFINED = replace(Matr.presets["best"], d=32, ff=32, heads=4, encoder_layers=1, embedding=16)
 
 
 def mixed_batch() -> Batch:
     return collate(mixed_samples())
 
 
-def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
+@pytest.mark.parametrize("join", get_args(Join))
+def test_result_of_a_pair_does_not_depend_on_its_batch(join: Join) -> None:
     torch.manual_seed(0)
-    model = Model(PAPER, 16).eval()
+    model = Model(replace(PAPER, join=join), 16).eval()
     batch = mixed_batch()
     together = model(batch)
     for i in range(len(batch)):
@@ -39,28 +40,46 @@ def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
         assert together["segment"][i].tolist() == alone["segment"][0].tolist()
 
 
+@pytest.mark.parametrize("join", get_args(Join))
+def test_which_clips_the_decoder_reaches(join: Join) -> None:
+    """Appended, its rows reach three clips; beside the clips, those that they were read from."""
+    torch.manual_seed(0)
+    model = Model(replace(PAPER, join=join), 16).eval()
+    t, mask = torch.randn(1, 20, 32), torch.ones(1, 20, dtype=torch.bool)
+    segment = torch.tensor([[5, 9]])
+    outputs = [
+        model.heads(t, mask, decoded, segment)[0][0, :20, 0]
+        for decoded in torch.randn(2, 1, 10, 32)
+    ]
+    reached = (outputs[0] - outputs[1]).abs().gt(1e-6).nonzero().flatten().tolist()
+    # Three convolutions of kernel 3 carry every row three clips further.
+    assert reached == {
+        "append": [17, 18, 19], "channels": list(range(2, 12)), "attend": list(range(20)),
+    }[join]  # fmt: skip
+
+
+def test_decoded_rows_lie_beside_the_clips_that_they_were_read_from() -> None:
+    join = JOINS["channels"](replace(PAPER, d=1))
+    t, mask = torch.full((1, 8, 1), 7.0), torch.ones(1, 8, dtype=torch.bool)
+    decoded = torch.arange(1.0, 5).view(1, 4, 1)
+    joined, _ = join(t, mask, decoded, torch.tensor([[2, 4]]))
+    assert joined[0, :, 0].tolist() == [7] * 8
+    assert joined[0, :, 1].tolist() == [0, 0, 2, 4, 0, 0, 0, 0]
+
+
 @pytest.mark.parametrize("alignment", get_args(Alignment))
-@pytest.mark.parametrize("preset", [PAPER, REFINED], ids=["paper", "refined"])
-def test_every_alignment_loss_is_finite_and_has_a_gradient(
-    preset: MatrConfig, alignment: str
-) -> None:
-    method, batch = Matr(replace(preset, alignment=alignment)), mixed_batch()
+def test_every_alignment_loss_is_finite_and_has_a_gradient(alignment: str) -> None:
+    method, batch = Matr(replace(PAPER, alignment=alignment)), mixed_batch()
     torch.manual_seed(0)
     model = method.build_model(16)
     parts = method.losses(model(batch), batch)
     parts["loss"].backward()
     assert torch.isfinite(parts["loss"])
-    assert ("pre" in parts) == (alignment != "none")
-    # The refined wiring learns its embedding by the alignment alone.
-    used = [
-        p
-        for name, p in model.named_parameters()
-        if preset is PAPER or not name.startswith(("embedding", "match_bias"))
-    ]
-    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in used)
-    if "pre" in parts:
+    assert ("pre" in parts) == ("post" in parts) == (alignment != "none")
+    assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in model.parameters())
+    for name in {"pre", "post"} & set(parts):
         grads = torch.autograd.grad(
-            method.losses(model(batch), batch)["pre"], list(model.parameters()), allow_unused=True
+            method.losses(model(batch), batch)[name], list(model.parameters()), allow_unused=True
         )
         assert any(g is not None and g.abs().max() > 0 for g in grads)
 

@@ -68,8 +68,9 @@ def test_golden_decoder_on_segment_and_heads(path: Path) -> None:
     with torch.no_grad():
         t0, q0 = model.project(tensors["in.src_vid"], tensors["in.src_txt"])
         t, _ = model.fuse(t0, target_mask, q0, query_mask)
-        decoded = model.decode_segment(t, target_mask, tensors["extra.segments_s_e_exclusive"])
-        foreground, offsets = model.heads(t, target_mask, decoded)
+        segment = tensors["extra.segments_s_e_exclusive"]
+        decoded = model.decode_segment(t, target_mask, segment)
+        foreground, offsets = model.heads(t, target_mask, decoded, segment)
     for i, m in enumerate(case["lengths_target"]):
         rows = m + model.config.queries
         close(decoded[i], tensors[f"fig2_{i}.hs_segment"][-1, 0])

@@ -11,16 +11,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from builders.minimatch import Minimatch
 from builders.minimatch.builder import annotation_tables
-from builders.minimatch.config import FPS, HEIGHT, SPLITS, WIDTH, MinimatchConfig
+from builders.minimatch.config import FPS, HEIGHT, SPLITS, WIDTH, Families, MinimatchConfig
 from builders.minimatch.pairs import pair_up
 from builders.minimatch.plan import VideoPlan, plan_videos
-from builders.minimatch.scripts import make_scripts
-from builders.minimatch.shots import FAMILIES, FAMILY_OF, SHOTS
+from builders.minimatch.scripts import deal_families, make_repertoires
+from builders.minimatch.shots import FAMILIES, FAMILY_OF, SHARED, SHOTS
+from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.data.dataset import load_dataset
-from vid2vidmr.errors import UserError
+from vid2vidmr.data.fingerprint import fingerprint
+from vid2vidmr.errors import DataError, UserError
 
 SHORT = MinimatchConfig(seed=3, video_s=(40.0, 46.0), moment_s=(6.5, 7.5))
 
@@ -52,9 +56,12 @@ def decode(path: Path) -> np.ndarray:
         return np.stack([frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)])
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_twins_share_shots_not_their_order(seed: int) -> None:
-    scripts = make_scripts(seed)
+@pytest.mark.parametrize("families", ["shared", "unseen"])
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=20)
+def test_twins_share_shots_not_their_order(families: Families, seed: int) -> None:
+    repertoires = make_repertoires(MinimatchConfig(seed=seed, families=families))
+    scripts = {split: found.scripts for split, found in repertoires.items()}
     assert [len(scripts[split]) for split in SPLITS] == [28, 10, 12]
     everything = [script for split in SPLITS for script in scripts[split]]
     assert len({script.label for script in everything}) == 50
@@ -64,6 +71,54 @@ def test_twins_share_shots_not_their_order(seed: int) -> None:
         assert sum(a != b for a, b in zip(one.shots, two.shots, strict=True)) >= 3
     sets = [set(script.families) for script in everything[::2]]
     assert not any(a <= b for i, a in enumerate(sets) for j, b in enumerate(sets) if i != j)
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=10, deadline=None)
+def test_unseen_families_are_nowhere_in_another_split(seed: int) -> None:
+    config = MinimatchConfig(seed=seed, families="unseen", train_videos=6, val_videos=4)
+    seen: dict[str, set[str]] = {split: set() for split in SPLITS}
+    for plan in plan_videos(replace(config, test_videos=4)):
+        seen[plan.split] |= {FAMILY_OF[shot.shot] for shot in plan.shots}
+        of_moments = {family for m in plan.moments for family in m.script.families}
+        assert of_moments <= set(deal_families(config)[plan.split])
+    assert not seen["train"] & (seen["val"] | seen["test"])
+    assert not seen["val"] & seen["test"]
+    assert all(len(found) >= 5 for found in seen.values())
+
+
+def test_seeds_deal_families_anew_and_the_first_world_has_none_of_the_later_ones() -> None:
+    test = {deal_families(MinimatchConfig(seed=s, families="unseen"))["test"] for s in range(4)}
+    assert len({frozenset(families) for families in test}) == 4
+    assert set(deal_families(MinimatchConfig(seed=5)).values()) == {SHARED}
+    assert {FAMILY_OF[s.shot] for p in plan_videos(MinimatchConfig().sized(20)) for s in p.shots} \
+        == set(SHARED)  # fmt: skip
+
+
+def test_a_world_of_unseen_families_has_as_many_classes_and_pairs() -> None:
+    config = MinimatchConfig(seed=1, families="unseen")
+    moments, pairs = annotation_tables(config, plan_videos(config))
+    assert (len(pairs["train"]), len(pairs["test"])) == (2000, 500)
+    assert len(pairs["val"]) >= 180  # all that there are
+    classes = moments.groupby("split")["label"].nunique()
+    assert dict(classes) == {"train": 28, "val": 10, "test": 12}
+    where = moments.set_index("moment_id")["label"]
+    assert set(where[pairs["test"]["target_id"]]) == set(where[pairs["test"]["query_id"]])
+    assert where[pairs["test"]["target_id"]].nunique() == 12
+
+
+@pytest.mark.parametrize(("families", "seed"), [("shared", 1), ("unseen", 1)])
+def test_no_class_is_seen_outside_its_moments(families: Families, seed: int) -> None:
+    # Seed 1 once had a cutaway that made a class of the shots around it, and never ended.
+    config = MinimatchConfig(seed=seed, families=families)
+    scripts = make_repertoires(config)
+    for plan in plan_videos(config):
+        row = tuple(FAMILY_OF[shot.shot] for shot in plan.shots)
+        starts = {m.start: m.script.families for m in plan.moments}
+        for place, shot in enumerate(plan.shots):
+            for script in scripts[plan.split].scripts:
+                if row[place : place + len(script.shots)] == script.families:
+                    assert starts[shot.start] == script.families
 
 
 def test_splits_share_no_class_and_no_video(plans: list[VideoPlan]) -> None:
@@ -197,7 +252,43 @@ def test_another_seed_is_another_data_set_and_refused_in_the_same_folder(built: 
     before = contents(built)
     with pytest.raises(UserError, match="seed 3, not 4"):
         Minimatch(SHORT).build(built, videos=6, seed=4)
+    with pytest.raises(UserError, match="families shared, not unseen"):
+        Minimatch(SHORT).build(built, videos=6, families="unseen")
     assert contents(built) == before
+
+
+def test_worlds_have_names_and_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VID2VIDMR_DATA", str(tmp_path))
+    monkeypatch.setattr("builders.minimatch.builder.render_missing", _draw_nothing)
+    folders = {
+        "minimatch": {},
+        "minimatch-2": {"seed": 2},
+        "minimatch-unseen-0": {"families": "unseen"},
+        "minimatch-unseen-2": {"families": "unseen", "seed": "2"},
+    }
+    fingerprints = set()
+    for name, options in folders.items():
+        built = build_dataset("minimatch", options={"videos": 6, **options})
+        assert built.path == tmp_path / name and built.name == name
+        assert load_dataset(name).fingerprint == built.fingerprint
+        fingerprints.add(built.fingerprint)
+    assert len(fingerprints) == 4
+    with pytest.raises(DataError, match="minimatch-unseen-9 is not built"):
+        load_dataset("minimatch-unseen-9")
+
+
+def _draw_nothing(plans: list[VideoPlan], folder: Path, workers: int) -> None:
+    folder.mkdir(parents=True)
+    for plan in plans:
+        (folder / f"{plan.video_id}.mp4").touch()
+
+
+def test_the_first_world_is_what_it_was() -> None:
+    config = MinimatchConfig()
+    tables = annotation_tables(config, plan_videos(config))
+    assert fingerprint(Minimatch.info, *tables) == "synthetic-ac89a22690d16400"
 
 
 def test_killed_build_continues_to_the_same_files(built: Path, tmp_path: Path) -> None:
@@ -218,7 +309,7 @@ def test_every_shot_type_is_drawn_and_moves() -> None:
     from builders.minimatch.scenes import SCENES
     from builders.minimatch.style import draw_style
 
-    assert len(SHOTS) == 34 and len(FAMILIES) == 13 and list(SCENES) == list(SHOTS)
+    assert len(SHOTS) == 46 and len(FAMILIES) == 19 and list(SCENES) == list(SHOTS)
     world = World(draw_style(np.random.default_rng(0)), (0,))
     for shot in SHOTS:
         backdrop = Backdrop(world, np.random.default_rng(1), mirror=False)

@@ -82,7 +82,7 @@ def contents(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         assert not path.name.startswith(".tmp-")
-        if path.is_dir() or path.name == "time.json" or path.suffix == ".lock":
+        if path.is_dir() or path.name == "time.json" or path.name.endswith(".lock"):
             continue
         if path.name == "downloads.sqlite":
             rows = read_states(path.parent).values()

@@ -62,3 +62,50 @@ def test_workers_end_with_a_killed_parent(tmp_path: Path) -> None:
             return
         time.sleep(0.1)
     pytest.fail("the worker outlived its parent")
+
+
+WRITING = """
+import sys, time
+from pathlib import Path
+from vid2vidmr.files import replacing
+from vid2vidmr.workers import worker_pool
+
+def write(path):
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        time.sleep(600)
+
+if __name__ == "__main__":
+    with worker_pool(2) as pool:
+        for name in "abcdef":
+            pool.submit(write, Path(sys.argv[1]) / name)
+        print(flush=True)
+        time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("when", ["at the start", "at work"])
+def test_ctrl_c_ends_workers_without_a_word_and_leaves_nothing(tmp_path: Path, when: str) -> None:
+    script, out = tmp_path / "parent.py", tmp_path / "out"
+    script.write_text(WRITING)
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(out)], start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert parent.stdout is not None and parent.stdout.readline()
+    if when == "at work":
+        deadline = time.monotonic() + 60
+        while len(list(out.glob(".tmp-*"))) < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    os.killpg(parent.pid, signal.SIGINT)  # as a terminal does
+    _, error = parent.communicate(timeout=60)
+    assert error.count("Traceback") == 1  # that of the script, which catches nothing
+    assert error.endswith("KeyboardInterrupt\n")
+    assert not out.exists() or not list(out.iterdir())
+    for _ in range(100):
+        try:
+            os.killpg(parent.pid, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.1)
+    pytest.fail("a worker outlived its parent")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import sys
+from io import TextIOWrapper
 
 ADVICE = {
     errno.ENOSPC: "free some space or choose another folder, then run the same command again",
@@ -22,6 +23,9 @@ ADVICE = {
 
 def main() -> None:
     """Run the command line; exit 2 with one line where the user can mend what went wrong."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a sign that is not to be had ends nothing
     try:
         from vid2vidmr.cli.app import app
 

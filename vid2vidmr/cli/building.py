@@ -62,8 +62,12 @@ class _OfBuilder(TyperCommand):
 
 def _command(name: str) -> Any:
     """Make the command that builds a data set."""
-    from vid2vidmr.data.builder import build_dataset, builder_options, dataset_builder
-    from vid2vidmr.data.dataset import data_home
+    from vid2vidmr.data.builder import (
+        build_dataset,
+        builder_options,
+        dataset_builder,
+        usual_folder,
+    )
 
     builder = dataset_builder(name)
     options = builder_options(builder)
@@ -71,15 +75,15 @@ def _command(name: str) -> Any:
     def run(
         context: typer.Context, out: Path | None, status: bool, as_json: bool, **given: Any
     ) -> None:
-        folder = data_home() / name if out is None else out
+        asked = {k: _value(o, given) for k, o in options.items()}
         if status:
-            _status(folder, as_json)
+            _status(usual_folder(name, asked) if out is None else out, as_json)
             return
         if as_json:
             raise UserError("--json is of --status: add it, or leave --json out.")
         if context.args:
             raise not_taken(name, f"MOMENTS {context.args[0]}", (o.flag for o in options.values()))
-        built = build_dataset(name, folder, {k: _value(o, given) for k, o in options.items()})
+        built = build_dataset(name, out, asked)
         typer.echo(f"{built.name} is built in {built.path} (fingerprint {built.fingerprint}).")
 
     about = re.split(r"\n\n\w+\n---", inspect.getdoc(builder) or "")[0].replace("`", "")
@@ -92,7 +96,8 @@ def _command(name: str) -> Any:
             _keyword(
                 "out",
                 Annotated[
-                    Path | None, typer.Option(help=f"Folder to build into (default: data/{name}).")
+                    Path | None,
+                    typer.Option(help="Folder to build into (default: in data, by its name)."),
                 ],
             ),
             _keyword("status", Annotated[bool, typer.Option("--status", help=STATUS)], False),

@@ -19,10 +19,15 @@ from vid2vidmr.cli.scores import parsed_seeds
 
 
 def tune(
-    method: MethodName,
+    methods: Annotated[
+        str,
+        typer.Argument(
+            metavar="METHOD", help="Names with commas between, or all; name@preset for its own."
+        ),
+    ],
     dataset: DatasetOption,
     trials: Annotated[
-        int, typer.Option(min=1, help="Configs to train, that of the preset among them.")
+        int, typer.Option(min=1, help="Configs to try of each, that of the preset among them.")
     ] = 16,
     preset: PresetOption = "small",
     seed: SeedOption = 0,
@@ -32,29 +37,55 @@ def tune(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search a method's config on val.
+    """Search configs on val, with as many trials for every method.
 
-    Trains random changes of a preset and keeps the best; test pairs are not looked at. Compare
-    methods with the same number of trials each. More trials continue fewer. The file it writes is
-    a preset: bench --methods METHOD@FILE.
+    Tries random changes of a preset and keeps the best; test pairs are not looked at. Rows that do
+    not train are searched too. What is complete is used again, and more trials continue fewer.
+    bench --methods METHOD@tuned takes the config. Writes search.md and search.json: who was given
+    what.
     """
-    from vid2vidmr.experiments.tune import tune as search
+    from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.experiments.run import runs_home
+    from vid2vidmr.experiments.tune import tune_all
+    from vid2vidmr.tables.search import write_search
 
-    found, path = search(
-        dataset, method, trials=trials, preset=preset, seed=seed, runs=out, encoder=encoder
+    built = load_dataset(dataset)
+    folder = runs_home(built) if out is None else out
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    done = tune_all(
+        built,
+        "all" if names == ["all"] else names,
+        trials=trials,
+        preset=preset,
+        seed=seed,
+        runs=folder,
+        encoder=encoder,
     )
+    written = write_search(folder, built)
     if as_json:
-        print_json({"trials": [trial.to_json() for trial in found], "preset": str(path)})
+        print_json(
+            [
+                {
+                    "method": search.method, "preset": str(search.path),
+                    "trials": [trial.to_json() for trial in search.trials],
+                }
+                for search in done
+            ]
+        )  # fmt: skip
         return
     rows = []
-    for trial in found:
-        score = "failed" if trial.val_miou is None else f"{trial.val_miou:.1f}"
-        changed = ", ".join(f"{name} {value}" for name, value in trial.changes.items())
-        reason = f" ({trial.error})" if trial.error else ""
-        rows.append([str(trial.number), score, (changed or f"preset {preset}") + reason])
-    title = f"{method} on {dataset}, val mIoU (mean of both protocols), seed {seed}"
-    print_table(title, ["trial", "mIoU", "what it changes"], rows)
-    typer.echo(f"Best config: {path}")
+    for search in done:
+        for trial in search.trials:
+            score = "failed" if trial.val_miou is None else f"{trial.val_miou:.1f}"
+            changed = ", ".join(f"{name} {value}" for name, value in trial.changes.items())
+            what = (changed or f"preset {Path(search.preset).stem}") + f" ({trial.error})" * bool(
+                trial.error
+            )
+            rows.append([search.method, str(trial.number), score, f"{trial.pairs:,}", what])
+    title = f"Val of {dataset}, mIoU (mean of both protocols), seed {seed}"
+    print_table(title, ["method", "trial", "mIoU", "pairs", "what it changes"], rows)
+    typer.echo(f"Best configs: {', '.join(str(search.path) for search in done)}")
+    typer.echo(f"Tables: {', '.join(str(path) for path in written)}")
 
 
 def ablate(

@@ -131,6 +131,10 @@ def train(
     log: Annotated[
         bool, typer.Option("--log", help="Write curves for TensorBoard to logs in the folder.")
     ] = False,
+    train_on_val: Annotated[
+        bool,
+        typer.Option("--train-on-val", help="Learn from val where there are no train pairs."),
+    ] = False,
 ) -> None:
     """Train a method and leave a checkpoint.
 
@@ -144,7 +148,7 @@ def train(
 
     built = load_dataset(dataset)
     start = None if init is None else checkpoint_folder(init)
-    setting = Setting.of(built, method, preset, encoder, start)
+    setting = Setting.of(built, method, preset, encoder, start, train_on_val=train_on_val)
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
     setting.fitted(folder, seed, workers=workers, log=log)
     if is_main_process():

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from vid2vidmr.data.dataset import Dataset, data_home
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.options import Option, described, is_plain, not_taken, options_of
+from vid2vidmr.files import alone
 from vid2vidmr.registry import registered
 
 
@@ -52,6 +53,10 @@ class DatasetBuilder(ABC):
             Write every reference clip as a file of its own, too.
         """
 
+    def name_of(self, options: Mapping[str, Any]) -> str:
+        """Name of the data set that `build` makes with these options, and of its usual folder."""
+        return self.info.name
+
 
 def dataset_builder(name: str) -> DatasetBuilder:
     """Return the builder of a data set.
@@ -76,7 +81,7 @@ def builder_options(builder: DatasetBuilder) -> dict[str, Option]:
 def build_dataset(
     name: str, out: str | Path | None = None, options: Mapping[str, Any] | None = None
 ) -> Dataset:
-    """Build a registered data set into a folder.
+    """Build a registered data set into a folder; a second process that does so waits.
 
     Parameters
     ----------
@@ -97,14 +102,29 @@ def build_dataset(
     >>> import vid2vidmr as v
     >>> v.build_dataset("minimatch").counts
     >>> v.build_dataset("minimatch", "data/small", {"videos": 30})
+    >>> v.build_dataset("minimatch", options={"families": "unseen", "seed": 1}).name
+    'minimatch-unseen-1'
     """
-    folder = data_home() / name if out is None else Path(out)
     builder = dataset_builder(name)
+    taken = _taken(builder, options or {})
+    folder = data_home() / builder.name_of(taken) if out is None else Path(out)
+    with alone(folder):
+        return builder.build(folder, **taken)
+
+
+def usual_folder(name: str, options: Mapping[str, Any] | None = None) -> Path:
+    """Where `build_dataset` builds by default."""
+    builder = dataset_builder(name)
+    return data_home() / builder.name_of(_taken(builder, options or {}))
+
+
+def _taken(builder: DatasetBuilder, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the options that are given, with the types that the builder expects."""
     taken = builder_options(builder)
-    given = {k: v for k, v in (options or {}).items() if v is not None}
+    given = {k: v for k, v in options.items() if v is not None}
     for option, value in given.items():
         if option not in taken:
             flag = Option(option, str, None, "").flag
             shown = f"{flag} {value}" if value is not True and is_plain(value) else flag
-            raise not_taken(name, shown, (each.flag for each in taken.values()))
-    return builder.build(folder, **{k: taken[k].typed(v) for k, v in given.items()})
+            raise not_taken(builder.info.name, shown, (each.flag for each in taken.values()))
+    return {k: taken[k].typed(v) for k, v in given.items()}

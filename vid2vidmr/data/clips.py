@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import av
 import pandas as pd
 
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.errors import DataError
+from vid2vidmr.errors import DataError, VideoError
 from vid2vidmr.files import file_sha256, replacing
 from vid2vidmr.progress import progress
-from vid2vidmr.video.cut import Frames, cut_video, planned
+from vid2vidmr.video.cut import cut_video, planned
+from vid2vidmr.video.packets import Frames
+from vid2vidmr.video.source import open_video
 
 
 def cut_clips(dataset: Dataset) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def _cut_video_clips(
         # Annotated windows may end a little behind the file.
         end_s = min(end_s, float(frames.end))
         out = folder / "clips" / f"{moment_id}.mp4"
-        note = f"{start_s} to {end_s} s of {source}"
+        note = f"{start_s} to {end_s} s of {source}, as shown"
         if out.exists() and _note(out) == note:
             cut = planned(frames, start_s, end_s)
         else:
@@ -76,7 +77,8 @@ def _cut_video_clips(
 
 def _note(path: Path) -> str | None:
     try:
-        with av.open(str(path)) as container:
-            return container.metadata.get("comment")
-    except (av.FFmpegError, OSError):
+        with open_video(path) as source:
+            comment: str | None = source.container.metadata.get("comment")
+            return comment
+    except VideoError:
         return None

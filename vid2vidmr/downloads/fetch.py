@@ -17,7 +17,7 @@ from vid2vidmr.downloads.reasons import FetchError, Reason, Retry, classify
 from vid2vidmr.downloads.store import Arrived
 from vid2vidmr.errors import VideoError
 from vid2vidmr.files import file_sha256
-from vid2vidmr.video.sample import read_through
+from vid2vidmr.video.sample import video_duration
 
 FORMAT = "bv*[height<=?720]/b"
 """The best pictures up to 720 lines, without sound where it can be had without: no encoder looks
@@ -137,7 +137,7 @@ def checked(path: Path, duration_s: float | None = None) -> Arrived:
         With the reason.
     """
     try:
-        found_s = read_through(path)
+        found_s = video_duration(path)
     except VideoError as error:
         with path.open("rb") as file:
             start = file.read(16).decode("latin-1")

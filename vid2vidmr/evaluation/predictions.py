@@ -51,6 +51,8 @@ class PredictionHeader(Record):
         None for methods that look at no features.
     simulated : bool
         True if the features were simulated (see `vid2vidmr.features.simulated`).
+    trained_on_val : bool
+        True if it was fitted on val pairs, or took statistics of them, for lack of train pairs.
     """
 
     method: str
@@ -63,6 +65,7 @@ class PredictionHeader(Record):
     protocol: Protocol = OFFICIAL
     encoder: str | None = None
     simulated: bool = False
+    trained_on_val: bool = False
 
     @model_validator(mode="before")
     @classmethod

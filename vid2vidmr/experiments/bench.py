@@ -1,4 +1,4 @@
-"""The chain over methods and seeds: features, fit, predict, evaluate."""
+"""The chain over data sets, methods and seeds: features, fit, predict, evaluate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -17,10 +17,11 @@ from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
+from vid2vidmr.experiments.tune import tuned_methods, tuned_preset
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.hub import checkpoint_folder
-from vid2vidmr.methods.load import method_class, method_names, preset_config
+from vid2vidmr.methods.load import method_class, method_names, preset_config, preset_label
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
@@ -36,6 +37,7 @@ class Failure:
     method: str
     seed: int
     error: Exception
+    dataset: str
 
 
 class Benched(NamedTuple):
@@ -49,17 +51,21 @@ class Benched(NamedTuple):
         return f"Benched({len(self.scored)} scores; failed: {failed or 'none'})"
 
     def to_frame(self) -> pd.DataFrame:
-        """Give one row a method, seed and protocol, with its metrics in percent."""
+        """Give one row a data set, method, seed and protocol, with its metrics in percent."""
         rows = []
         for result in (run.result for run in self.scored):
-            row = {name: getattr(result.header, name) for name in ("method", "preset", "seed")}
+            named = ("dataset", "method", "preset", "seed")
+            row = {name: getattr(result.header, name) for name in named}
             row |= {"protocol": str(result.header.protocol), "coverage": result.coverage}
             rows.append(row | {name: mean.value for name, mean in result.metrics.items()})
         return pd.DataFrame(rows)
 
 
+Data = Dataset | str | Path
+
+
 def bench(
-    dataset: Dataset | str | Path,
+    dataset: Data | Sequence[Data],
     methods: str | Sequence[str] = "all",
     *,
     runs: Path | None = None,
@@ -70,6 +76,7 @@ def bench(
     split: str = "test",
     init: Sequence[str | Path] = (),
     only: Manifest | str | Path | None = None,
+    train_on_val: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Benched:
     """Run methods on a split, and the bias rows with them.
@@ -79,13 +86,15 @@ def bench(
 
     Parameters
     ----------
-    dataset : Dataset, str or Path
-        See `vid2vidmr.load_dataset`.
+    dataset : Dataset, str or Path, or a sequence of them
+        See `vid2vidmr.load_dataset`. Several are worlds to be put into one table
+        (`vid2vidmr.tables.summarise`); each is run for itself.
     methods : str or sequence of str
         Registered names or ``PATH.py:CLASS``, with a preset of their own as ``name@preset``;
-        ``all`` is all that are registered by themselves, not those of a group.
+        ``all`` is all that are registered by themselves, not those of a group. ``name@tuned`` has
+        the config that `tune` left in `runs`, ``tuned`` is all that it left there.
     runs : Path, optional
-        Folder of runs, by default `runs_home`.
+        Folder of runs, by default `runs_home`; with several data sets one for each in it.
     seeds : int or sequence of int
         How many, or which; of methods that they change; the others run the first one only.
     preset : str
@@ -96,9 +105,11 @@ def bench(
         Scored pairs; val is for choices, test for reports.
     init : sequence of str or Path
         Checkpoints, folders or repositories of the Hub; one of a method is what its presets that
-        need one start from.
+        need one start from, or all of its rows if none needs one.
     only : Manifest, str or Path, optional
         Train and score on the pairs whose videos it lists as available; the protocols say so.
+    train_on_val : bool
+        Learn from val pairs where the data set has no train pairs; the rows say so.
     say : callable
         Is told what goes on, a line at a time.
 
@@ -112,37 +123,85 @@ def bench(
     >>> import vid2vidmr as v
     >>> v.bench("minimatch", ["matr", "dtw-match"]).to_frame()
     >>> scored, failures = v.bench("minimatch", "./early.py:Early")
+    >>> v.bench(["minimatch-unseen-0", "minimatch-unseen-1"], "local-match").scored
     """
-    dataset = load_dataset(dataset)
+    worlds = load_worlds(dataset)
     seeds = range(seeds) if isinstance(seeds, int) else seeds
-    if isinstance(only, str | Path):
-        only = read_manifest(Path(only), dataset)
     methods = [methods] if isinstance(methods, str) else methods
-    encoder = encoder or dataset.info.default_encoder
-    # What would fail every run is said once.
-    dataset.pairs(split).under("official", only=only)
-    asked = _asked(dataset, methods, preset, encoder, init)
-    runs = runs_home(dataset) if runs is None else runs
-    wanted = []
-    for name, (method, *_) in asked.items():
-        of_method = seeds if method_class(method).info.needs_seeds else seeds[:1]
-        wanted += [(name, seed) for seed in of_method]
-    errors = _prepare(dataset, {run: asked[run[0]] for run in wanted}, encoder, runs, only)
-    scored: list[Scored] = []
-    failures: list[Failure] = []
-    for name, seed in wanted:
-        try:
-            if (name, seed) in errors:
-                raise errors[name, seed]
-            setting = Setting.of(dataset, *asked[name], only=only)
-            done = setting.run(runs, seed, protocols, split=split)
-            scored += [_named(run, asked[name][1]) for run in done]
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in FULL:
-                raise  # a full disk fails every method: stop, and say it once
-            failures.append(Failure(name, seed, error))
-            say(f"{name}, seed {seed}: failed: {error}")
-    return Benched(scored, failures)
+    todo = []
+    for world in worlds:  # what would fail every run is said once, and first
+        own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
+        world.pairs(split).under("official", only=own)
+        of = encoder or world.info.default_encoder
+        home = runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
+        asked = _asked(world, _with_tuned(methods, home), preset, of, init)
+        todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
+    done = [world.run(seeds, protocols, split, say) for world in todo]
+    return Benched(
+        [run for each in done for run in each.scored],
+        [failure for each in done for failure in each.failures],
+    )
+
+
+def load_worlds(dataset: Data | Sequence[Data]) -> list[Dataset]:
+    """Open one data set, or several that are worlds of one table.
+
+    Raises
+    ------
+    UserError
+        If there is none, or two have one name.
+    """
+    if isinstance(dataset, Dataset | str | Path):
+        dataset = [dataset]
+    worlds = [load_dataset(each) for each in dataset]
+    names = [world.name for world in worlds]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UserError(
+            f"{min(twice)} is asked for more than once: expected data sets with different names."
+        )
+    if not worlds:
+        raise UserError("No data set is asked for: expected one or more.")
+    return worlds
+
+
+@dataclass(frozen=True)
+class _World:
+    """A data set with what is to be run on it."""
+
+    dataset: Dataset
+    encoder: str
+    asked: dict[str, Asked]
+    runs: Path
+    options: Mapping[str, Any]
+
+    def run(
+        self,
+        seeds: Sequence[int],
+        protocols: Sequence[str],
+        split: str,
+        say: Callable[[str], None],
+    ) -> Benched:
+        wanted = []
+        for name, (method, *_) in self.asked.items():
+            of_method = seeds if method_class(method).info.needs_seeds else seeds[:1]
+            wanted += [(name, seed) for seed in of_method]
+        settings = {run: self.asked[run[0]] for run in wanted}
+        errors = _prepare(self.dataset, settings, self.encoder, self.runs, self.options)
+        scored: list[Scored] = []
+        failures: list[Failure] = []
+        for name, seed in wanted:
+            try:
+                if (name, seed) in errors:
+                    raise errors[name, seed]
+                setting = Setting.of(self.dataset, *self.asked[name], **self.options)
+                done = setting.run(self.runs, seed, protocols, split=split)
+                scored += [_named(run, self.asked[name][1]) for run in done]
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise  # a full disk fails every method: stop, and say it once
+                failures.append(Failure(name, seed, error, self.dataset.name))
+                say(f"{name}, seed {seed}: failed: {error}")
+        return Benched(scored, failures)
 
 
 def _prepare(
@@ -150,7 +209,7 @@ def _prepare(
     wanted: Mapping[tuple[str, int], Asked],
     encoder: str,
     runs: Path,
-    only: Manifest | None,
+    options: Mapping[str, Any],
 ) -> dict[tuple[str, int], Exception]:
     """Make features and train networks; give the runs for which that failed, and why."""
     classes = {run: method_class(asked[0]) for run, asked in wanted.items()}
@@ -165,7 +224,7 @@ def _prepare(
     except UserError as error:
         return dict.fromkeys(looking, error)
     neural = {
-        run: Setting.of(dataset, *wanted[run], only=only)
+        run: Setting.of(dataset, *wanted[run], **options)
         for run, cls in classes.items()
         if cls.has_weights
     }
@@ -180,12 +239,26 @@ def _asked(
     asked = {
         name: _checked(dataset, name, preset, encoder, starts) for name in _names(list(methods))
     }
-    if unused := starts.keys() - {method for method, *_, start in asked.values() if start}:
+    used = {method for method, *_, start in asked.values() if start}
+    for name, (method, own, encoder, _) in asked.items():
+        if method in starts and method not in used:  # no preset needs it: all of them start from it
+            asked[name] = method, own, encoder, starts[method]
+    if unused := starts.keys() - {method for method, *_ in asked.values()}:
         raise UserError(
-            f"No preset that was asked for starts from a checkpoint of {min(unused)}: leave its "
-            "--init away, or ask for one such as finetuned+V."
+            f"{min(unused)} was not asked for, and --init gives a checkpoint of it: leave it away, "
+            "or add the method."
         )
     return asked
+
+
+def _with_tuned(methods: Sequence[str], runs: Path) -> list[str]:
+    """Give names with the paths of the presets that `tune` left."""
+    if list(methods) == ["tuned"]:
+        methods = [f"{method}@tuned" for method in tuned_methods(runs)]
+    return [
+        f"{method}@{tuned_preset(runs, method)}" if own == "tuned" else name
+        for name, (method, own) in ((name, _parsed(name)) for name in methods)
+    ]
 
 
 def bias_rows() -> list[str]:
@@ -246,7 +319,7 @@ def _checked(
 def _named(run: Scored, preset: str | None) -> Scored:
     """Call a run by the preset that was asked for: another one may have the same config."""
     header = run.result.header
-    if preset not in method_class(header.method).presets:
+    if preset is None or (name := preset_label(header.method, preset)) is None:
         return run
-    header = header.model_copy(update={"preset": preset})
+    header = header.model_copy(update={"preset": name})
     return replace(run, result=run.result.model_copy(update={"header": header}))

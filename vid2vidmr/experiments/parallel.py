@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from vid2vidmr.experiments.run import Setting
-from vid2vidmr.workers import worker_pool
+from vid2vidmr.workers import cores, worker_pool
 
 Key = TypeVar("Key", bound=Hashable)
 RunKey = TypeVar("RunKey", bound=tuple[Any, int])
@@ -43,9 +42,9 @@ def run_all(
             except Exception as error:
                 errors[key] = error
         return errors
-    cores = os.cpu_count() or 1
-    threads = max(1, cores // (asked or len(jobs)))
-    with worker_pool(min(cores, len(jobs))) as pool:
+    count = cores()
+    threads = max(1, count // (asked or len(jobs)))
+    with worker_pool(min(count, len(jobs))) as pool:
         futures = {key: pool.submit(_with_threads, threads, *job) for key, job in jobs.items()}
         for key, future in futures.items():
             failure = future.exception()

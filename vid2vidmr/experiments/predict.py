@@ -40,12 +40,17 @@ def presets_of(method: Method) -> list[str]:
     return found
 
 
-def prediction_header(method: Method, dataset: Dataset, pairs: PairSet) -> PredictionHeader:
-    """Say what the predictions of a method for pairs are made with and for."""
+def prediction_header(
+    method: Method, dataset: Dataset, pairs: PairSet, preset: str | None = None
+) -> PredictionHeader:
+    """Say what the predictions of a method for pairs are made with and for.
+
+    `preset` is the name of a config that is none of the method's presets.
+    """
     presets = presets_of(method)
     return PredictionHeader(
         method=method.info.name,
-        preset=presets[0] if presets else None,
+        preset=presets[0] if presets else preset,
         config=_as_json(method.config),
         seed=method.seed,
         dataset=dataset.name,
@@ -54,12 +59,20 @@ def prediction_header(method: Method, dataset: Dataset, pairs: PairSet) -> Predi
         protocol=pairs.protocol,
         encoder=None if pairs.features is None else pairs.features.contract.encoder,
         simulated=pairs.features is not None and pairs.features.contract.simulated,
+        trained_on_val=bool(method.provenance.get("trained_on_val")),
     )
 
 
-def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: Bar) -> None:
-    """Predict `pairs` and write the predictions with their header."""
-    header = prediction_header(method, dataset, pairs)
+def write_run(
+    method: Method,
+    dataset: Dataset,
+    pairs: PairSet,
+    out: Path,
+    bar: Bar,
+    preset: str | None = None,
+) -> None:
+    """Predict `pairs` and write the predictions with their header, see `prediction_header`."""
+    header = prediction_header(method, dataset, pairs, preset)
     method.begin(dataset, out.with_suffix(".work"))
 
     def counted() -> Iterator[Prediction]:
@@ -71,12 +84,18 @@ def write_run(method: Method, dataset: Dataset, pairs: PairSet, out: Path, bar: 
 
 
 def predict_and_score(
-    method: Method, dataset: Dataset, pairs: PairSet, folder: Path, checkpoint: Path, bar: Bar
+    method: Method,
+    dataset: Dataset,
+    pairs: PairSet,
+    folder: Path,
+    checkpoint: Path,
+    bar: Bar,
+    preset: str | None = None,
 ) -> Evaluation:
     """Leave predictions and their result in a folder of a run."""
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
-    write_run(method, dataset, pairs, predictions, bar)
+    write_run(method, dataset, pairs, predictions, bar, preset)
     time_s = {"predict": time.monotonic() - started}
     fit_time = checkpoint / "time.json"
     if fit_time.exists():

@@ -16,6 +16,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -35,10 +36,10 @@ from vid2vidmr.experiments.code import code_hash
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
-from vid2vidmr.files import file_name, file_sha256, read_json, write_json
+from vid2vidmr.files import alone, file_name, file_sha256, read_json, write_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
-from vid2vidmr.methods.load import method_class, preset_config
+from vid2vidmr.methods.load import method_class, preset_config, preset_label
 from vid2vidmr.methods.neural import WEIGHTS
 from vid2vidmr.progress import is_main_process, progress
 
@@ -78,7 +79,9 @@ class Setting:
     `init` is the checkpoint folder that training starts from, None for none. `decoding` are fields
     of the config that are changed after training, for the predictions: runs that differ in them
     alone share their checkpoint. `only` restricts all pairs, those of training too, to the videos
-    of an availability manifest; their protocol says so.
+    of an availability manifest; their protocol says so. `preset` is what results call a config that
+    is none of the method's presets. With `train_on_val`, a method may be trained on val where a
+    data set has no train pairs; bias rows, and statistics without labels, take val then anyhow.
     """
 
     dataset: Dataset
@@ -88,6 +91,8 @@ class Setting:
     init: Path | None = None
     decoding: Mapping[str, Any] = field(default_factory=dict)
     only: Manifest | None = None
+    preset: str | None = None
+    train_on_val: bool = False
 
     def __post_init__(self) -> None:
         """Refuse to start a method from a checkpoint that is not there or has no weights."""
@@ -114,13 +119,14 @@ class Setting:
         preset: str | None,
         encoder: str | None,
         init: Path | None = None,
-        only: Manifest | None = None,
+        **options: Any,
     ) -> Self:
-        """Look up method, preset and features by name."""
+        """Look up method, preset and features by name; `options` are further fields."""
         found = method_class(method)
         config = preset_config(method, preset)
         features = cls.source(dataset, found.info, encoder)
-        return cls(dataset, found, config, features, init, only=only)
+        label = preset_label(method, preset)
+        return cls(dataset, found, config, features, init, preset=label, **options)
 
     @staticmethod
     def source(dataset: Dataset, info: MethodInfo, encoder: str | None) -> FeatureSource | None:
@@ -153,6 +159,8 @@ class Setting:
             decides.append(self.captions.contract.model_dump())
         if self.only is not None:
             decides.append(self.only.subset)
+        if self.train_on_val and "train" not in self.dataset.splits and self.method.has_weights:
+            decides.append("trained on val")
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
     def folder(self, runs: Path, seed: int) -> Path:
@@ -170,37 +178,19 @@ class Setting:
     def fitted(self, checkpoint: Path, seed: int, *, workers: int = 0, log: bool = False) -> Method:
         """Load the method from its checkpoint, after fitting it where there is none.
 
-        Data sets without train pairs (SportsMoments) give their val pairs to `fit` twice. `workers`
-        and `log`: see `Method.fit`.
+        `workers` and `log`: see `Method.fit`.
 
         Raises
         ------
         UserError
-            If the folder holds a checkpoint that was made otherwise, or by other code.
+            If the folder holds a checkpoint that was made otherwise, or by other code; or if there
+            are no train pairs to learn from.
         """
-        if not is_checkpoint(checkpoint):
-            method, splits = self.method(self.config, seed), self.dataset.splits
-            method.provenance = {
-                "dataset": self.dataset.name,
-                "dataset_fingerprint": self.dataset.fingerprint,
-                "synthetic": self.dataset.info.synthetic
-                or (self.features is not None and self.features.contract.simulated),
-            }
-            if self.only is not None:
-                method.provenance["available"] = self.only.subset
-            method.provenance["run"] = self.key
-            started = time.monotonic()
-            info, some = self.method.info, {"train", "val"} & set(splits)
-            learns = some or info.needs_training or info.kind == "bias"
-            if self.method.fit is Method.fit or not learns:
-                method.save(checkpoint)  # without statistics of train it takes the target's own
-            else:
-                train = self.pairs("train" if "train" in splits else "val")
-                val = self.pairs("val" if "val" in splits else "train")
-                asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
-                method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
-            if is_main_process():
-                write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
+        # Another process that trains the same waits, and finds it done; those of one joint run
+        # do not exclude each other.
+        with alone(checkpoint) if is_main_process() else nullcontext():
+            if not is_checkpoint(checkpoint):
+                self._fit(checkpoint, seed, workers=workers, log=log)
         method = self.method.load(checkpoint)
         if (method.provenance.get("run", self.key), method.seed) != (self.key, seed):
             raise UserError(
@@ -208,6 +198,57 @@ class Setting:
                 "or features made: choose another folder, or delete it to train again."
             )
         return method
+
+    def _learning(self) -> tuple[str, str] | None:
+        """Name the splits to learn from and to choose by; None for methods that do without.
+
+        Raises
+        ------
+        UserError
+            If there are no train pairs, and nobody asked to learn from val.
+        """
+        splits, info = self.dataset.splits, self.method.info
+        if self.method.fit is Method.fit:
+            return None
+        if "train" in splits:
+            return "train", "val" if "val" in splits else "train"
+        if "val" in splits:
+            if info.needs_training and not self.train_on_val:
+                raise UserError(
+                    f"{self.dataset.name} has no train pairs for {info.name}: pass --train-on-val "
+                    "to learn from val, on which it is chosen too, or a method that comes trained."
+                )
+            return "val", "val"
+        if info.needs_training or info.kind == "bias":
+            raise UserError(
+                f"{self.dataset.name} has neither train nor val pairs for {info.name}: choose a "
+                "method that needs none."
+            )
+        return None
+
+    def _fit(self, checkpoint: Path, seed: int, *, workers: int, log: bool) -> None:
+        method = self.method(self.config, seed)
+        method.provenance = {
+            "dataset": self.dataset.name,
+            "dataset_fingerprint": self.dataset.fingerprint,
+            "synthetic": self.dataset.info.synthetic
+            or (self.features is not None and self.features.contract.simulated),
+        }
+        if self.only is not None:
+            method.provenance["available"] = self.only.subset
+        method.provenance["run"] = self.key
+        started = time.monotonic()
+        learning = self._learning()
+        if learning is None:
+            method.save(checkpoint)  # without statistics of train it takes the target's own
+        else:
+            if learning[0] == "val":
+                method.provenance["trained_on_val"] = True
+            train, val = map(self.pairs, learning)
+            asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
+            method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
+        if is_main_process():
+            write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
 
     def run(
         self,
@@ -239,7 +280,13 @@ class Setting:
             with progress(f"predict {name}, seed {seed}", sum(map(len, todo))) as bar:
                 for pairs in todo:
                     part = _part(folder, pairs)
-                    score = predict_and_score(method, self.dataset, pairs, part, checkpoint, bar)
+                    with alone(part):
+                        if _is_complete(part):  # another process has just left it
+                            bar.advance(len(pairs))
+                            continue
+                        score = predict_and_score(
+                            method, self.dataset, pairs, part, checkpoint, bar, self.preset
+                        )
                     if not pairs.protocol.is_wrong:
                         bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
         return [

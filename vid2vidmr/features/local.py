@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ import torch
 
 from vid2vidmr.features.decoding import Decoder, Sampled, prepared_batches
 from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.workers import cores
 
 Work = TypeVar("Work")
 Result = TypeVar("Result")
@@ -48,7 +48,7 @@ def encode_here(
         two processes: the same CPU time, but 1.3 to 2.3 times as long).
     """
     if decoders is None:
-        decoders = 0 if encoder.device.type == "cpu" or len(todo) == 1 else _cores() - 1
+        decoders = 0 if encoder.device.type == "cpu" or len(todo) == 1 else cores() - 1
     if decoders == 0:
         yield from side_by_side(todo, lambda video, stop: encode_samples(video, encoder, stop))
         return
@@ -114,7 +114,7 @@ def side_by_side(
     fastest way to keep all cores (and an accelerator) busy, and the features do not depend on
     the number of cores.
     """
-    threads = threads or _cores()
+    threads = threads or cores()
     stop = Event()
     before = torch.get_num_threads()
     with ThreadPoolExecutor(threads, initializer=lambda: torch.set_num_threads(1)) as pool:
@@ -130,10 +130,3 @@ def side_by_side(
         finally:
             stop.set()
             torch.set_num_threads(before)  # the workers' setting is the default of new threads
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

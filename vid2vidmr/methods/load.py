@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.presets import checked_config
 from vid2vidmr.registry import registered, registered_names
 
 
@@ -28,14 +30,41 @@ def preset_config(name: str, preset: str | None = None) -> Any:
     UnknownNameError
         If a method that must be trained has no such preset.
     """
-    cls = method_class(name)
-    if preset is not None and preset.endswith(".json"):
+    cls, preset = method_class(name), preset_name(name, preset)
+    if preset.endswith(".json"):
         return _config_file(cls, Path(preset))
-    if preset is None or (not cls.info.needs_training and preset not in cls.presets):
-        return next(iter(cls.presets.values()))
-    if preset not in cls.presets:
-        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
     return cls.presets[preset]
+
+
+def preset_name(name: str, preset: str | None = None) -> str:
+    """Name of the preset that `preset_config` gives for a name; a file's is its path.
+
+    Raises
+    ------
+    UnknownNameError
+        If a method that must be trained has no such preset.
+    """
+    cls = method_class(name)
+    if preset is not None and (preset.endswith(".json") or preset in cls.presets):
+        return preset
+    if preset is not None and cls.info.needs_training:
+        raise UnknownNameError(f"preset of {name}", preset, cls.presets)
+    return next(iter(cls.presets))
+
+
+def preset_label(name: str, preset: str | None) -> str | None:
+    """Name in tables of a preset that was asked for: of a file that `tune` wrote ``tuned``.
+
+    Of one that it started from another preset than usual, ``tuned-PRESET``. None if the method has
+    no such preset, and gives another one.
+    """
+    cls = method_class(name)
+    if preset is None or not preset.endswith(".json"):
+        return preset if preset in cls.presets else None
+    start = Path(preset).stem.removeprefix(f"tuned-{cls.info.name}-")
+    if start == Path(preset).stem:
+        return start
+    return "tuned" if start in ("small", next(iter(cls.presets))) else f"tuned-{start}"
 
 
 def _config_file(cls: type[Method], path: Path) -> Any:
@@ -45,10 +74,8 @@ def _config_file(cls: type[Method], path: Path) -> Any:
             f"{path} holds no config of {cls.info.name}: expected "
             f'{{"method": "{cls.info.name}", "config": {{...}}}}.'
         )
-    try:
-        return type(next(iter(cls.presets.values())))(**value["config"])
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path} holds no config of {cls.info.name}: {error}.") from None
+    kind = type(next(iter(cls.presets.values())))
+    return checked_config(kind, value.get("config"), f"{cls.info.name} in {path}")
 
 
 def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
@@ -103,7 +130,17 @@ def method_class(name: str) -> type[Method]:
         raise UserError(
             f"{name} is no method: expected a subclass of vid2vidmr.Method with predict."
         )
+    presets = getattr(found, "presets", None)
+    if not (isinstance(presets, Mapping) and presets and all(map(_is_config, presets.values()))):
+        raise UserError(
+            f"{name} has no presets: expected a mapping of names to configs, instances of a "
+            'dataclass, such as presets = {"default": MyConfig()}.'
+        )
     return found
+
+
+def _is_config(value: Any) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 def method_group_names() -> list[str]:

@@ -60,17 +60,6 @@ def clips_ending_in(windows_s: Tensor, mask: Tensor) -> Tensor:
     return (times_s >= windows_s[:, :1]) & (times_s <= windows_s[:, 1:]) & mask
 
 
-def clips_centred_in(windows_s: Tensor, mask: Tensor) -> Tensor:
-    """Find valid clips whose centre lies in the moment, or the nearest; (B, 2) -> (B, M) bool."""
-    M = mask.shape[1]
-    centre_s = STEP_S * (torch.arange(M, device=mask.device) + 0.5)
-    start_s, end_s = windows_s[:, :1], windows_s[:, 1:]
-    inside = (centre_s >= start_s) & (centre_s < end_s)
-    distance = (centre_s - (start_s + end_s) / 2).abs().masked_fill(~mask, torch.inf)
-    nearest = F.one_hot(distance.argmin(1), M).bool()
-    return (inside | nearest) & mask
-
-
 class ClipTargets(NamedTuple):
     """What the network should have said; times are shares of 2 s times the number of clips.
 

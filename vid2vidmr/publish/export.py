@@ -24,7 +24,7 @@ from vid2vidmr.data.info import SPLITS
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, FeatureError, UserError
 from vid2vidmr.features.store import FeatureStore
-from vid2vidmr.files import read_json, replacing, write_json, write_jsonl
+from vid2vidmr.files import alone, read_json, replacing, write_json, write_jsonl
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Pair, Window
 
@@ -113,7 +113,19 @@ def export_layout(
     FeatureError
         If no pair of a split has features.
     """
-    _claim(out, dataset, layout, features, captions)
+    with alone(out):
+        _claim(out, dataset, layout, features, captions)
+        return _export(dataset, layout, features, out, splits, captions)
+
+
+def _export(
+    dataset: Dataset,
+    layout: str,
+    features: FeatureStore,
+    out: Path,
+    splits: Iterable[str] | None,
+    captions: FeatureStore | None,
+) -> Exported:
     name = re.sub(r"\W+", "_", dataset.name)
     exported = Exported({}, {}, {})
     for split in splits or dataset.splits:

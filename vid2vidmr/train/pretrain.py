@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Container, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +21,7 @@ from vid2vidmr.contract import STEP_S, FeatureContract, FeatureSource
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import alone, read_json, write_json
 from vid2vidmr.progress import is_main_process
 from vid2vidmr.train.config import TrainingConfig
 from vid2vidmr.train.learner import Learner
@@ -100,15 +101,16 @@ def pretrain(
     """
     from vid2vidmr.train.trainer import fit
 
-    config = replace(method.config, self_supervised=1.0, augmented=augmented)
-    _claim(folder, method, config, videos, level, clips_per_target)
-    if (folder / "method.json").exists():
-        return
-    train, val = _clips(videos, config, method.seed, level, clips_per_target, folder)
-    if level == "frames":  # they are clips already, and augmented
-        config = replace(config, self_supervised=0.0, augmented=0.0)
-    method.config = config
-    fit(method, train, val, folder)
+    with alone(folder) if is_main_process() else nullcontext():
+        config = replace(method.config, self_supervised=1.0, augmented=augmented)
+        _claim(folder, method, config, videos, level, clips_per_target)
+        if (folder / "method.json").exists():
+            return
+        train, val = _clips(videos, config, method.seed, level, clips_per_target, folder)
+        if level == "frames":  # they are clips already, and augmented
+            config = replace(config, self_supervised=0.0, augmented=0.0)
+        method.config = config
+        fit(method, train, val, folder)
 
 
 def _clips(
@@ -120,7 +122,7 @@ def _clips(
     folder: Path,
 ) -> tuple[PairSet, PairSet]:
     """Pairs to learn from, and fixed ones of the videos held out."""
-    chosen, held_out = split_videos(videos, 3 * config.clip_s[0], seed)
+    chosen, held_out = split_videos(videos, 2 * config.clip_s[0], seed)
     targets, val_targets = (target_table(videos, ids) for ids in (chosen, held_out))
     repeats = -(-VAL_PAIRS // len(val_targets))
     if level == "features":
@@ -185,7 +187,7 @@ def split_videos(videos: Videos, shortest_s: float, seed: int) -> tuple[list[str
     ids = sorted(video for video, s in videos.durations_s.items() if s >= shortest_s)
     if len(ids) < 2:
         raise DataError(
-            f"Pretraining found {len(ids)} videos of at least {shortest_s:g} s (three times the "
+            f"Pretraining found {len(ids)} videos of at least {shortest_s:g} s (twice the "
             "shortest clip) and needs 2: give it more or longer videos."
         )
     held = min(max(1, round(HELD_OUT * len(ids))), MOST_HELD_OUT)

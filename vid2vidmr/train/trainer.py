@@ -57,6 +57,7 @@ def fit(
     with progress(title, config.epochs * loop.steps_per_epoch) as bar:
         loop.run(bar)
     if accelerator.is_main_process:
+        method.provenance["pairs_seen"] = loop.state.epoch * loop.pairs_per_epoch
         if loop.state.epoch:  # zero-shot has none
             method.provenance["val_mIoU"] = 100 * loop.state.best_score
         method.save(folder)

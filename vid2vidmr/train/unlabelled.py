@@ -11,12 +11,7 @@ from vid2vidmr.contract import FeatureSource
 from vid2vidmr.data.dataset import Dataset, data_home, load_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import FeatureStore, open_features
-
-SUFFIXES = (
-    ".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".ts",
-    ".webm", ".wmv",
-)  # fmt: skip
-"""Files of a folder that are taken for videos."""
+from vid2vidmr.video.files import files_below, is_video
 
 
 @dataclass(frozen=True)
@@ -85,16 +80,7 @@ class Videos:
         from vid2vidmr.features.extract import extract_files
         from vid2vidmr.features.load import load_encoder
 
-        files = {
-            path.relative_to(folder).as_posix(): path
-            for path in sorted(folder.rglob("*"))
-            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-        }
-        if not files:
-            raise DataError(
-                f"{folder} holds no video files (of the kinds {' '.join(SUFFIXES)}): pass "
-                "a folder of videos, a built data set or a feature store."
-            )
+        files = {name: path for name, path in files_below(folder).items() if is_video(path)}
         store = extract_files(files, load_encoder(encoder), out, str(folder))
         durations = {video: s for video, s in store.durations_s.items() if video in files}
         return cls(store, durations, {video: files[video] for video in durations})

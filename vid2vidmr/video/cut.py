@@ -7,16 +7,16 @@ than one frame early and ends less than one frame late, and by how much is recor
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-
-import av
+from typing import Any
 
 from vid2vidmr.errors import VideoError
 from vid2vidmr.files import replacing
-from vid2vidmr.video.packets import microseconds, open_video
+from vid2vidmr.video.packets import Frames, microseconds
+from vid2vidmr.video.source import MOST_PIXELS, unbounded
 
 _SEEK_EARLY_S = 1.0  # a container seeks by decoding times, which run ahead of what is shown
 _ENCODER = {
@@ -24,66 +24,6 @@ _ENCODER = {
     "fps_mode": "passthrough", "enc_time_base": "demux", "video_track_timescale": 90_000,
     "movflags": "+faststart",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Frames:
-    """When the frames of a file are shown.
-
-    Attributes
-    ----------
-    pts : tuple of int
-        Timestamps in units of `time_base`, ascending.
-    time_base : Fraction
-        Seconds.
-    end : Fraction
-        End of the last frame, seconds after the first frame.
-    container_start_s : float
-        The container's first timestamp, of any stream.
-    """
-
-    path: Path
-    pts: tuple[int, ...]
-    time_base: Fraction
-    end: Fraction
-    container_start_s: float
-
-    @classmethod
-    def of(cls, path: Path) -> Frames:
-        """Read the times of all frames, without decoding them.
-
-        Raises
-        ------
-        VideoError
-            If the file cannot be read, or does not say when its frames are shown.
-        """
-        with open_video(path) as source:
-            timed: list[tuple[int, Fraction]] = []
-            for packet in source.container.demux(source.stream):
-                if packet.size == 0:
-                    continue
-                if packet.pts is None:
-                    raise VideoError(
-                        f"{path} does not say when its frames are shown: convert it to MP4 first."
-                    )
-                timed.append((packet.pts, source.seconds(packet) or source.frame_s))
-            if not timed:
-                raise VideoError(f"{path} has a video stream without a single frame.")
-            timed.sort()
-            pts = tuple(time for time, _ in timed)
-            base = Fraction(source.stream.time_base)
-            start = source.container.start_time
-            end = (pts[-1] - pts[0]) * base + timed[-1][1]
-            return cls(path, pts, base, end, 0.0 if start is None else start / av.time_base)
-
-    def time(self, i: int) -> Fraction:
-        """Seconds from the first frame to frame `i`; the end of the video behind the last."""
-        return self.end if i == len(self.pts) else (self.pts[i] - self.pts[0]) * self.time_base
-
-    def span(self, start_s: float, end_s: float) -> tuple[int, int]:
-        """Give the frames on screen during [start_s, end_s): the first, and the one behind."""
-        start, end = (self.pts[0] + microseconds(t) / self.time_base for t in (start_s, end_s))
-        return max(0, bisect_right(self.pts, start) - 1), bisect_left(self.pts, end)
 
 
 @dataclass(frozen=True)
@@ -114,44 +54,76 @@ def cut_video(frames: Frames, start_s: float, end_s: float, out: Path, note: str
     VideoError
         If the window is empty or outside the video, or the result is not what was asked for.
     """
+    cut = planned(frames, start_s, end_s)
+    first, behind = frames.span(start_s, end_s)
+    fault = ""
+    with replacing(out) as temporary:
+        for seek in (True, False) if frames.as_stored else (False,):  # some containers seek badly
+            fault = _write(frames, first, behind, seek, temporary, note)
+            if not fault:
+                return cut
+        raise VideoError(
+            f"{frames.path} cannot be cut at {start_s:.3f} to {end_s:.3f} s ({fault}): download "
+            "or encode it again."
+        )
+
+
+def _write(frames: Frames, first: int, behind: int, seek: bool, out: Path, note: str) -> str:
+    """Write frames `first` to `behind` of the film; tell what went wrong, nothing if all are there.
+
+    `seek`: go to the key frame before them at once, instead of decoding from the start.
+    """
     import ffmpeg
     import imageio_ffmpeg
 
-    cut = planned(frames, start_s, end_s)
-    first, behind = frames.span(start_s, end_s)
-    absolute_s = float(frames.pts[first] * frames.time_base) - frames.container_start_s
-    source = ffmpeg.input(
-        str(frames.path), ss=max(0.0, absolute_s - _SEEK_EARLY_S), noaccurate_seek=None,
-        copyts=None,
-    )  # fmt: skip
-    # By timestamps of the file, not by seconds: nothing is rounded. Before trim, none is changed.
-    bounds = {"start_pts": frames.pts[first]}
-    if behind < len(frames.pts):
-        bounds["end_pts"] = frames.pts[behind]
-    pictures = source.video.filter("trim", **bounds).filter("setpts", "PTS-STARTPTS")
-    with replacing(out) as temporary:
-        try:
-            ffmpeg.output(
-                pictures, str(temporary), **_ENCODER, **{"metadata": f"comment={note}"}
-            ).run(
-                cmd=imageio_ffmpeg.get_ffmpeg_exe(),
-                quiet=True,
-                overwrite_output=True,
-            )
-        except ffmpeg.Error as error:
-            last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
-            raise VideoError(
-                f"{frames.path} cannot be cut at {start_s:.3f} to {end_s:.3f} s "
-                f"({' '.join(last)}): download or encode it again."
-            ) from None
-        written = Frames.of(temporary)
-        if len(written.pts) != cut.frames:
-            raise VideoError(
-                f"{frames.path}: the cut at {start_s:.3f} to {end_s:.3f} s has "
-                f"{len(written.pts)} frames, {cut.frames} were expected: the file is damaged; "
-                "download or encode it again."
-            )
-    return cut
+    pictures = _pictures(ffmpeg, frames, first, behind, seek)
+    written = ffmpeg.output(
+        pictures, f"file:{out.absolute()}", **_ENCODER, **{"metadata": f"comment={note}"}
+    )
+    try:
+        written.run(cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True, overwrite_output=True)
+        count = len(Frames.of(out).pts)
+    except ffmpeg.Error as error:
+        return " ".join(error.stderr.decode(errors="replace").strip().splitlines()[-1:])
+    except VideoError:
+        count = 0
+    expected = behind - first
+    return "" if count == expected else f"{count} frames came, {expected} were expected"
+
+
+def _pictures(ffmpeg: Any, frames: Frames, first: int, behind: int, seek: bool) -> Any:
+    """Frames `first` to `behind` of the film, as ffmpeg shows them: it turns them upright."""
+    options: dict[str, str | None] = {
+        "f": frames.format.split(",")[0], "protocol_whitelist": "file"
+    }  # fmt: skip
+    if not unbounded():
+        options["max_pixels"] = str(MOST_PIXELS)
+    if not frames.timed:  # by their number, from the start
+        bounds = {"start_frame": first, "end_frame": behind}
+    else:
+        # By timestamps, not by seconds: nothing is rounded. Before trim, none is changed; but where
+        # clocks are joined, ffmpeg lets its own begin at 0, and rounds that to a microsecond.
+        shift, slack = 0, 0
+        if frames.as_stored:
+            options |= {"noaccurate_seek": None, "copyts": None}
+        else:
+            shift, slack = round(Fraction(frames.container_start_s) / frames.time_base), 1
+        bounds = {"start_pts": frames.pts[first] - shift - slack}
+        if behind < len(frames.pts):
+            bounds["end_pts"] = frames.pts[behind] - shift - slack
+    if seek:
+        earlier = bisect_right(frames.keys, frames.pts[first])
+        key = frames.keys[earlier - 1] if earlier else frames.pts[0]
+        absolute_s = float(key * frames.time_base) - frames.container_start_s
+        options["ss"] = str(max(0.0, absolute_s - _SEEK_EARLY_S))
+    times = "PTS-STARTPTS"
+    if not frames.timed:
+        step_s = float((frames.time(behind) - frames.time(first)) / (behind - first))
+        times = f"N*{step_s:.9f}/TB"
+    pictures = ffmpeg.input(f"file:{frames.path.absolute()}", **options)[str(frames.stream)]
+    pictures = pictures.filter("trim", **bounds).filter("setpts", times)
+    # The encoder's pixels of colour are 2 x 2: what is odd loses a line.
+    return pictures.filter("crop", "trunc(iw/2)*2", "trunc(ih/2)*2")
 
 
 def planned(frames: Frames, start_s: float, end_s: float) -> Cut:

@@ -1,122 +1,274 @@
-"""Decoding a video file, but only what is needed of it.
+"""Packets of a film on one clock, and when its frames are shown: every length comes from here.
 
-A frame that is wanted is decoded from the key frame before it on, as a player does that seeks:
-groups of pictures without a wanted frame are not decoded at all, those with one only up to it, and
-H.264 frames that no other frame refers to are left out. Packets are read in order, a group at a
-time, so this works where a file has no index or cannot be sought in.
+**Time 0** is the first frame that a player shows: packets that are only there to be decoded (an
+edit list, a recording that begins within a group of pictures) do not count. **A video lasts** from
+there to the end of the last frame: its largest timestamp plus its duration, whatever the header
+says.
 
-Where a group does not stand by itself (open GOP: frames shown before a key frame and sent after
-it), where packets tell no time, or where groups are so long that they would not fit in memory,
-everything is decoded from there on. The frames are the same either way.
+A transport stream's clock may restart or jump (two recordings in one file, a broadcast after a
+break). It goes on by FFmpeg's rule: where decoding times fall by more than 0.1 s, or leap by more
+than 10 s, the next frame follows the last one. In other containers a clock that falls is an error.
+
+Where timestamps are only those of decoding (H.264 with B-frames in AVI or ASF), frames are shown in
+the order in which they leave the decoder, at the times that there are.
 """
 
 from __future__ import annotations
 
-import heapq
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import count, groupby
-from math import ceil, floor
+from itertools import chain, dropwhile, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 import av
-from av.stream import Disposition
 
 from vid2vidmr.errors import VideoError
+from vid2vidmr.video.source import ANY_VIDEO, LONGEST_S, Source, open_video, unbounded
 
-# Containers that write their length into a header; elsewhere FFmpeg only estimates it.
-_ANNOUNCING = {"mov", "matroska", "flv", "asf"}
-_SLACK_S = 1  # headers round, and streams of one file end at slightly different times
-_LONGEST = 1500
-"""Most packets of two groups that wait to be decoded: a minute at 25 frames/s."""
-
-Packets = list[Any]
-Timed = tuple[Fraction, av.VideoFrame]
+_BACK_S, _AHEAD_S = Fraction(1, 10), 10
+_PARSED = 2
+"""So many packets behind the last of a recording are its, too."""
+_LOOKED_AT = 64
+"""Packets by which a stream shows whether it has frames out of order: four groups of a player."""
 
 
-@dataclass
-class Source:
-    """An open file, its video stream, and how far it was read.
+def film_packets(source: Source) -> Iterator[Any]:
+    """Yield the packets of the film in the order of decoding, each with its time on one clock.
 
-    Attributes
-    ----------
-    container, stream
-        PyAV's.
-    start : Fraction or None
-        Timestamp of the first frame, seconds.
-    end : Fraction
-        Seconds from the first frame to the end of the last one that was decoded or left out.
-    read : Fraction
-        Timestamp of the end of what was read, seconds.
-    """
-
-    path: str | Path
-    container: Any
-    stream: Any
-    start: Fraction | None = None
-    end: Fraction = Fraction(0)
-    read: Fraction = Fraction(0)
-
-    @property
-    def formats(self) -> set[str]:
-        """Names of the container format."""
-        return set(self.container.format.name.split(","))
-
-    @property
-    def frame_s(self) -> Fraction:
-        """Length of a frame that does not tell its own."""
-        return Fraction(1) / (self.stream.average_rate or self.stream.guessed_rate or 25)
-
-    def seconds(self, timed: Any) -> Fraction:
-        """Duration of a packet or frame, 0 if it does not tell."""
-        # PyAV gives no time base to frames that come out when decoding ends.
-        base = timed.time_base or self.stream.time_base
-        return Fraction(timed.duration * base) if timed.duration else Fraction(0)
-
-    @property
-    def announced_end(self) -> Fraction | None:
-        """Timestamp at which the header says the file ends."""
-        if self.container.duration is None or not self.formats & _ANNOUNCING:
-            return None
-        duration = Fraction(self.container.duration, av.time_base)
-        if "matroska" in self.formats:  # there the duration counts from timestamp 0
-            return duration
-        return duration + Fraction(self.container.start_time or 0, av.time_base)
-
-
-@contextmanager
-def open_video(path: str | Path) -> Iterator[Source]:
-    """Open a file at its first stream of moving pictures.
+    The first one tells `source.timed`; all keep up `source.last` and `source.read`.
 
     Raises
     ------
     VideoError
-        If the file is missing or is no video.
+        If the file is damaged, ends before the length that its header announces, lasts longer than
+        `LONGEST_S`, or its clock falls.
     """
-    if not Path(path).is_file():
-        raise VideoError(f"{path} does not exist: expected a video file.")
-    try:
-        container = av.open(str(path))
-    except (av.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise VideoError(
-            f"{path} cannot be read as video ({reason}): it is of another kind or was cut; "
-            "download or encode it again."
-        ) from None
-    with container:
-        pictures = [
-            stream
-            for stream in container.streams.video
-            if not stream.disposition & Disposition.attached_pic
+    packets = _read(source)
+    head = list(islice(packets, _LOOKED_AT))
+    if source.timed is None:
+        source.timed = _tells_times(source, head)
+    packets = chain(head, packets)
+    if source.timed:
+        packets = _on_one_clock(source, packets)
+    else:
+        stored = (by for by in ("dts", "pts") if all(getattr(p, by) is not None for p in head))
+        packets = _counted(source, packets, next(stored, None))
+    frame, most = source.frame_ticks, LONGEST_S / source.base
+    first: int | None = None
+    for packet in packets:
+        if not packet.is_discard:
+            time, stays = packet.pts, packet.duration or frame
+            first = time if first is None else min(first, time)
+            if source.last is None or time >= source.last:
+                source.last, source.last_ticks = time, stays
+                if time + stays - first > most:
+                    _require_short(source, first)
+        yield packet
+
+
+def _read(source: Source) -> Iterator[Any]:
+    """Packets of the film as they are; all streams are read, audio may end after the pictures."""
+    film, ends = source.stream.index, source.ends
+    for packet in source.container.demux():
+        index, time = packet.stream_index, packet.pts
+        if time is not None:
+            ends[index] = max(ends.get(index, 0), time + (packet.duration or 0))
+        if index != film or packet.size == 0:
+            continue
+        if packet.is_corrupt and not source.restarts:
+            raise source.broken()
+        yield packet
+    if source.is_cut():
+        raise source.broken()
+
+
+def _tells_times(source: Source, head: list[Any]) -> bool:
+    """Whether timestamps are those of showing. Those that only rise may be those of decoding."""
+    times = [packet.pts for packet in head]
+    if None in times:
+        return False
+    if not source.stream.codec_context.has_b_frames or any(a >= b for a, b in pairwise(times)):
+        return True
+    with open_video(source.path) as again:
+        shown = [
+            frame.pts
+            for packet in chain(islice(_read(again), _LOOKED_AT), [None])
+            for frame in again.stream.codec_context.decode(packet)
+            if frame.pts is not None
         ]
-        # FFmpeg renders any text file as a picture of a terminal.
-        if not pictures or container.format.name == "tty":
-            raise VideoError(f"{path} has no video stream: pass a file with moving pictures.")
-        yield Source(path, container, pictures[0])
+    return all(a < b for a, b in pairwise(shown))
+
+
+def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
+    """Let the clock go on where it restarts or leaps; a fall that cannot be joined is an error."""
+    back, ahead = _BACK_S / source.base, _AHEAD_S / source.base
+    restarts, frame = source.restarts, round(source.frame_ticks)
+    first = offset = decoded = follows = (
+        0  # ticks; when the last packet is decoded, and the next one
+    )
+    latest: int | None = None
+    fault, damaged = None, 0  # packets since one that lacks a part
+    for packet in packets:
+        if restarts and packet.dts is not None:
+            time = packet.dts + offset
+            if latest is not None and (abs(time - follows) > ahead or time + back < decoded):
+                offset, time = offset + follows - time, follows
+                source.joined, fault, damaged = (
+                    True,
+                    None,
+                    0,
+                )  # where recordings meet, one may be cut
+            decoded, follows = time, time + (packet.duration or frame)
+        if packet.is_corrupt:
+            fault, damaged = fault or source.broken(), max(damaged, 1)
+        elif damaged:
+            damaged += 1
+        if fault is not None and damaged > _PARSED:
+            raise fault
+        if packet.pts is None:  # one among others that have one
+            packet.pts = follows if latest is None else latest + frame
+        elif offset:
+            packet.pts += offset
+        if latest is None:
+            first = latest = packet.pts
+        if packet.pts > latest:
+            latest = packet.pts
+        elif packet.is_keyframe and packet.pts + back < latest:
+            raise VideoError(
+                f"{source.path}: at {float((latest - first) * source.base):.1f} s its clock falls "
+                f"back by {float((latest - packet.pts) * source.base):.1f} s: encode it again, for "
+                "example with `ffmpeg -i FILE NEW.mp4`."
+            )
+        yield packet
+    if fault is not None:
+        raise fault
+
+
+def _counted(source: Source, packets: Iterable[Any], by: str | None) -> Iterator[Any]:
+    """Give packets the times that there are, rising: frames take them as they leave the decoder.
+
+    Parameters
+    ----------
+    by : {"dts", "pts"} or None
+        Which timestamps all packets have; None: frames follow each other.
+    """
+    time: int | Fraction = 0
+    before: int | Fraction = 0
+    # No frame comes of what is sent before the first key.
+    for packet in dropwhile(lambda packet: not packet.is_keyframe, packets):
+        if by is not None and (stored := getattr(packet, by)) is not None:
+            time = max(time, stored)
+        if source.start is None and not packet.is_discard:
+            source.start = before = round(time)
+        # AVI may count in half frames, and the last one stays as long as the others.
+        stays = max(packet.duration or source.frame_ticks, time - before)
+        packet.pts, packet.duration = round(time), round(stays)
+        before, time = time, time + (packet.duration if by is None else 0)
+        yield packet
+
+
+def _require_short(source: Source, first: int) -> None:
+    if source.last is not None and not unbounded():
+        lasts_s = float((source.last - first + source.last_ticks) * source.base)
+        raise VideoError(
+            f"{source.path} lasts {lasts_s:,.0f} s or more; at most {LONGEST_S // 3600} hours are "
+            f"read (set {ANY_VIDEO}=1 to lift that)."
+        )
+
+
+@dataclass(frozen=True)
+class Frames:
+    """When the frames of a film are shown.
+
+    Attributes
+    ----------
+    pts : tuple of int
+        Timestamps in units of `time_base`, ascending, on one clock.
+    keys : tuple of int
+        Those of the frames that can be decoded without others.
+    time_base : Fraction
+        Seconds.
+    end : Fraction
+        End of the last frame, seconds after the first frame.
+    container_start_s : float
+        From where ffmpeg counts: the container's first timestamp, of any stream; where clocks are
+        joined, the film's.
+    stream : int
+        Index of the film.
+    format : str
+        Name of the container.
+    as_stored : bool
+        Whether `pts` are those that the file stores.
+    timed : bool
+        See `Source`.
+    """
+
+    path: Path
+    pts: tuple[int, ...]
+    keys: tuple[int, ...]
+    time_base: Fraction
+    end: Fraction
+    container_start_s: float
+    stream: int
+    format: str
+    as_stored: bool
+    timed: bool
+
+    @classmethod
+    def of(cls, path: Path) -> Frames:
+        """Read the times of all frames, without decoding more than the first.
+
+        Raises
+        ------
+        VideoError
+            If the file cannot be read to its end, except for damage that only decoding shows.
+        """
+        with open_video(path) as source:
+            shown = [(p.pts, p.is_keyframe) for p in film_packets(source) if not p.is_discard]
+            if not shown:
+                raise without_frames(path)
+            source.start = min(time for time, _ in shown)
+            if shown[0] != (source.start, True):
+                source.start = _first_shown(path, source)
+            shown = sorted(frame for frame in shown if frame[0] >= source.start)
+            pts, keys = (time for time, _ in shown), (time for time, key in shown if key)
+            start = source.container.start_time
+            if source.joined and source.stream.start_time is not None:
+                start = source.stream.start_time * source.base * av.time_base
+            return cls(
+                path, tuple(pts), tuple(keys), source.base, source.end,
+                0.0 if start is None else float(start / av.time_base), source.stream.index,
+                source.container.format.name, bool(source.timed) and not source.joined,
+                bool(source.timed),
+            )  # fmt: skip
+
+    def time(self, i: int) -> Fraction:
+        """Seconds from the first frame to frame `i`; the end of the video behind the last."""
+        return self.end if i == len(self.pts) else (self.pts[i] - self.pts[0]) * self.time_base
+
+    def span(self, start_s: float, end_s: float) -> tuple[int, int]:
+        """Give the frames on screen during [start_s, end_s): the first, and the one behind."""
+        start, end = (self.pts[0] + microseconds(t) / self.time_base for t in (start_s, end_s))
+        return max(0, bisect_right(self.pts, start) - 1), bisect_left(self.pts, end)
+
+
+def _first_shown(path: str | Path, of: Source) -> int:
+    """Timestamp of the first frame that can be decoded; packets before it are never shown."""
+    with open_video(path) as source:
+        source.timed = of.timed
+        for packet in chain(film_packets(source), [None]):
+            for frame in source.stream.codec_context.decode(packet):
+                if frame.pts is not None:
+                    return int(frame.pts)
+    raise without_frames(path)
+
+
+def without_frames(path: str | Path) -> VideoError:
+    """Say that no frame came out."""
+    return VideoError(f"{path} has a video stream without a single frame: replace the file.")
 
 
 def microseconds(seconds: float) -> Fraction:
@@ -125,218 +277,3 @@ def microseconds(seconds: float) -> Fraction:
     The float lies a hair before it.
     """
     return Fraction(round(seconds * 1_000_000), 1_000_000)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Times of samples: the multiples of `step`, and `others`, sorted, in seconds."""
-
-    step: Fraction
-    others: Sequence[Fraction] = ()
-
-    def on_screen(self, times: list[int], end: int, base: Fraction) -> list[int]:
-        """Which frames are on screen at a sample's time.
-
-        Parameters
-        ----------
-        times : list of int
-            When the frames appear, in ticks of `base` seconds, sorted.
-        end : int
-            When the last one disappears.
-
-        Returns
-        -------
-        list of int
-            Places in `times`.
-        """
-        ticks, over = (self.step / base).as_integer_ratio()
-        first, last = (bisect_left(self.others, time * base) for time in (times[0], end))
-        others = [floor(other / base) for other in self.others[first:last]]
-        wanted = []
-        for i, (time, after) in enumerate(zip(times, [*times[1:], end], strict=True)):
-            sample = -(-time * over // ticks)  # the first one not before the frame
-            nth = bisect_left(others, time)
-            if sample * ticks < after * over or (nth < len(others) and others[nth] < after):
-                wanted.append(i)
-        return wanted
-
-    def __iter__(self) -> Iterator[Fraction]:
-        """Yield all of them in order, each once, without end."""
-        merged = heapq.merge((k * self.step for k in count()), self.others)
-        return (time for time, _ in groupby(merged))
-
-
-def frames_shown(source: Source, samples: Samples) -> Iterator[Timed]:
-    """Yield (seconds after the first frame, frame), and keep `source.end` up to date.
-
-    All frames that are on screen at a sample's time are among them, in the order in which they are
-    shown, and possibly others.
-
-    Raises
-    ------
-    VideoError
-        If the file is damaged, or ends before the length that its header announces.
-    """
-    try:
-        yield from _of_groups(source, _groups(source, _packets(source)), samples)
-    except av.FFmpegError:
-        raise _broken(source) from None
-
-
-def read_packets(source: Source) -> None:
-    """Read the file to its end without decoding it.
-
-    Raises
-    ------
-    VideoError
-        As in `frames_shown`, except for damage that only decoding shows.
-    """
-    try:
-        for _ in _packets(source):
-            pass
-    except av.FFmpegError:
-        raise _broken(source) from None
-
-
-def _packets(source: Source) -> Iterator[Any]:
-    """Packets of the video stream; all streams are read, audio may end after the pictures."""
-    file_end = Fraction(0)
-    for packet in source.container.demux():
-        if packet.pts is not None:
-            file_end = max(file_end, packet.pts * packet.time_base + source.seconds(packet))
-        if packet.stream_index != source.stream.index or packet.size == 0:
-            continue
-        if packet.is_corrupt:
-            raise _broken(source)
-        source.read = file_end
-        yield packet
-    announced = source.announced_end
-    if announced is not None and file_end < announced - _SLACK_S:
-        raise _broken(source)
-
-
-def _groups(source: Source, packets: Iterator[Any]) -> Iterator[tuple[Packets, bool]]:
-    """Yield packets in groups, and whether a group stands by itself; once one does not, none does.
-
-    A group begins with a key frame. That it is complete is only known when the next one has been
-    read, since frames that follow a key frame may be shown before it.
-    """
-    before: Packets = []
-    group: Packets = []
-    for packet in packets:
-        begins = packet.is_keyframe and bool(group)
-        too_long = len(before) + len(group) > _LONGEST
-        if packet.pts is None or too_long or (begins and not _apart(before, group)):
-            yield [*before, *group, packet], False
-            break
-        if begins:
-            if before:
-                yield before, True
-            before, group = group, []
-        group.append(packet)
-    else:
-        if not _apart(before, group):
-            yield before + group, False
-        else:
-            yield from ((some, True) for some in (before, group) if some)
-    for packet in packets:
-        yield [packet], False
-
-
-def _apart(before: Packets, group: Packets) -> bool:
-    """Whether all frames of `before` are shown before all of `group`, which begins with a key."""
-    if not group:
-        return True
-    first = group[0]
-    return (
-        first.is_keyframe
-        and all(packet.pts > first.pts for packet in group[1:])
-        and all(packet.pts < first.pts for packet in before)
-    )
-
-
-def _of_groups(
-    source: Source, groups: Iterator[tuple[Packets, bool]], samples: Samples
-) -> Iterator[Timed]:
-    waiting: Packets = []
-    for packets, alone in groups:
-        if waiting:
-            yield from _of_group(source, waiting, samples, until=packets[0].pts)
-        waiting = packets if alone else []
-        if not alone:
-            yield from _decoded(source, packets)
-    if waiting:
-        yield from _of_group(source, waiting, samples)
-    yield from _decoded(source, [None])
-
-
-def _of_group(
-    source: Source, packets: Packets, samples: Samples, until: int | None = None
-) -> Iterator[Timed]:
-    """Frames of a group that stands by itself; `until` is when the next one is shown, ticks."""
-    base = source.stream.time_base
-    shown = sorted((packet for packet in packets if not packet.is_discard), key=lambda p: p.pts)
-    if not shown:
-        return
-    if source.start is None:
-        source.start = shown[0].pts * base
-    source.end = shown[-1].pts * base - source.start + (source.seconds(shown[-1]) or source.frame_s)
-    start = round(source.start / base)
-    end = ceil(source.end / base) if until is None else until - start
-    wanted = samples.on_screen([packet.pts - start for packet in shown], end, base)
-    times = {shown[i].pts for i in wanted}
-    if 2 * len(times) > len(shown):  # most are wanted: leave none out, and hold none back
-        yield from _alone(source, packets, {packet.pts for packet in packets})
-        return
-    last = max((i for i, packet in enumerate(packets) if packet.pts in times), default=-1)
-    # Only these are held: the group's other frames may be hundreds.
-    frames = [x for x in _alone(source, packets[: last + 1], times) if x[1].pts in times]
-    if len(frames) < len(times):  # a packet that is never shown, as in VP8
-        yield from _alone(source, packets, {packet.pts for packet in packets})
-        return
-    yield from frames
-
-
-def _alone(source: Source, packets: Packets, wanted: set[int]) -> Iterator[Timed]:
-    """Decode a group that stands by itself; others than the wanted may be left out."""
-    if not packets:
-        return
-    codec = source.stream.codec_context
-    left_out = "NONREF" if codec.name == "h264" else "DEFAULT"
-    for packet in packets:
-        codec.skip_frame = "DEFAULT" if packet.pts in wanted else left_out
-        yield from _timed(source, packet.decode())
-    codec.skip_frame = "DEFAULT"
-    yield from _timed(source, codec.decode(None))
-    codec.flush_buffers()
-
-
-def _decoded(source: Source, packets: Packets) -> Iterator[Timed]:
-    """Decode everything."""
-    for packet in packets:
-        frames = source.stream.codec_context.decode(None) if packet is None else packet.decode()
-        for time, frame in _timed(source, frames):
-            source.end = time + (source.seconds(frame) or source.frame_s)
-            yield time, frame
-
-
-def _timed(source: Source, frames: list[av.VideoFrame]) -> Iterator[Timed]:
-    for frame in frames:
-        time = source.end  # of a file whose frames tell no time
-        if frame.pts is not None:
-            shown_at = Fraction(frame.pts * source.stream.time_base)
-            source.start = shown_at if source.start is None else source.start
-            time = shown_at - source.start
-        yield time, frame
-
-
-def _broken(source: Source) -> VideoError:
-    first = source.stream.start_time
-    begin = first * source.stream.time_base if first is not None else Fraction(0)
-    announced = source.announced_end
-    of = f", its header announces {float(announced - begin):.1f} s" if announced else ""
-    read_s = float(max(source.end, source.read - begin))
-    return VideoError(
-        f"{source.path} is cut or damaged: it can be read up to {read_s:.1f} s{of}; "
-        "download or encode it again."
-    )

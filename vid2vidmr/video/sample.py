@@ -9,7 +9,7 @@ is before the end of the last frame, so a video of duration d has ``ceil(d / ste
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vid2vidmr.errors import VideoError
-from vid2vidmr.video.packets import Samples, frames_shown, microseconds, open_video, read_packets
+from vid2vidmr.video.decode import Samples, frames_shown
+from vid2vidmr.video.packets import Frames, microseconds, without_frames
+from vid2vidmr.video.picture import Size, picture
+from vid2vidmr.video.source import open_video
 
 if TYPE_CHECKING:
     import av
@@ -36,7 +38,7 @@ def sample_frames(
     *,
     at_s: Iterable[float] = (),
     threads: int = 0,
-    size: Callable[[int, int], tuple[int, int]] | None = None,
+    size: Size | None = None,
 ) -> Iterator[tuple[float, np.ndarray]]:
     """Yield the frame on screen every `step_s` seconds, decoding as little as that takes.
 
@@ -76,24 +78,18 @@ def sample_frames(
     time = next(times)
     shown: av.VideoFrame | None = None
 
-    def picture(frame: av.VideoFrame) -> np.ndarray:
-        if size is None:
-            return frame.to_ndarray(format="rgb24")
-        width, height = size(frame.width, frame.height)
-        return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BICUBIC")
-
     with open_video(path) as source:
         source.stream.codec_context.thread_count = threads
         source.stream.thread_type = "AUTO" if threads != 1 else "NONE"
         for start, frame in frames_shown(source, samples):
             while shown is not None and time < start:
-                yield float(time), picture(shown)
+                yield float(time), picture(source, shown, size)
                 time = next(times)
             shown = frame
         if shown is None:
-            raise VideoError(f"{path} has a video stream without a single frame: replace the file.")
+            raise without_frames(path)
         while time < source.end:
-            yield float(time), picture(shown)
+            yield float(time), picture(source, shown, size)
             time = next(times)
 
 
@@ -104,44 +100,14 @@ def sample_times(count: int, step_s: float = 2.0, at_s: Iterable[float] = ()) ->
 
 
 def video_duration(path: str | Path) -> float:
-    """Length of the video stream in seconds, from its first frame to the end of its last.
+    """Length of the film in seconds, from its first frame to the end of its last.
 
-    Taken from the header where there is one of the stream's own (MP4), else measured by reading
-    the packets without decoding them. Audio that outlasts the pictures does not count.
-
-    Raises
-    ------
-    VideoError
-        As in `sample_frames`, except that cuts and damage behind the header stay unseen.
-    """
-    with open_video(path) as source:
-        stream = source.stream
-        if "mov" in source.formats and stream.duration:
-            return float(stream.duration * stream.time_base)
-        first, last, packets = None, Fraction(0), 0
-        for packet in source.container.demux(stream):
-            if packet.size == 0:  # the flushing packet at the end
-                continue
-            packets += 1
-            if packet.pts is not None:
-                time = packet.pts * packet.time_base
-                first = time if first is None else min(first, time)
-                last = max(last, time + (source.seconds(packet) or source.frame_s))
-        if packets == 0:
-            raise VideoError(f"{path} has a video stream without a single frame: replace the file.")
-        return float(packets * source.frame_s if first is None else last - first)
-
-
-def read_through(path: str | Path) -> float:
-    """Read a file to its end without decoding it; give the length of its pictures in seconds.
-
-    Finds what `video_duration` does not see: files that end before their header says they do.
+    Measured on all packets, without decoding them: headers err. Audio that outlasts the pictures
+    does not count.
 
     Raises
     ------
     VideoError
         As in `sample_frames`, except for damage that only decoding shows.
     """
-    with open_video(path) as source:
-        read_packets(source)
-    return video_duration(path)
+    return float(Frames.of(Path(path)).end)

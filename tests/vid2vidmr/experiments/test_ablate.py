@@ -14,7 +14,7 @@ from vid2vidmr.registry import registered
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = {"epochs": 1, "pairs_per_epoch": 8, "batch_size": 8, "d": 8, "heads": 2}
-    presets = {name: replace(Matr.presets[name], **quick) for name in ("paper-small", "small")}
+    presets = {name: replace(Matr.presets[name], **quick) for name in ("published", "small")}
     monkeypatch.setattr(Matr, "presets", presets)
 
 
@@ -40,10 +40,10 @@ def test_rows_that_share_a_training_share_its_run(
     assert checkpoint.stat().st_mtime_ns == written
     assert "prediction heads" in again.out
     assert "synthetic" in again.out
-    table = (runs / "ablation-matr-4-paper-small.md").read_text()
+    table = (runs / "ablation-matr-4-small.md").read_text()
     assert "59.2 / 56.5" in table
     preset = tmp_path / "own.json"
-    config = asdict(Matr.presets["paper-small"])
+    config = asdict(Matr.presets["small"])
     preset.write_text(json.dumps({"method": "matr", "config": config}))
     own = cli(*command, "--preset", str(preset))
     assert own.code == 0, own.err
@@ -51,13 +51,13 @@ def test_rows_that_share_a_training_share_its_run(
 
 
 def test_rows_that_a_preset_cannot_be_are_named(tiny: Path, cli: Callable[..., Ran]) -> None:
-    command = ("ablate", "matr", "--table", "2", "--dataset", "minimatch", "--preset", "small")
+    command = ("ablate", "matr", "--table", "4", "--dataset", "minimatch", "--preset", "published")
     ran = cli(*command, "--seeds", "1", "--json")
     assert ran.code == 0, ran.err
     found = json.loads(ran.out)
-    assert [row["variant"]["name"] for row in found["rows"]] == ["neither", "pre-fusion"]
-    assert set(found["left_out"]) == {"post-fusion", "both"}
-    assert "Left out: post-fusion" in cli(*command, "--seeds", "1").out.replace("\n", " ")
+    assert [row["variant"]["name"] for row in found["rows"]] == ["prediction heads"]
+    assert set(found["left_out"]) == {"pre-fusion alignment", "post-fusion alignment"}
+    assert "Left out: pre-fusion alignment" in cli(*command, "--seeds", "1").out.replace("\n", " ")
 
 
 def test_pretraining_comes_first_and_zero_shot_rows_are_not_trained(

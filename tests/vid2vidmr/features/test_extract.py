@@ -26,7 +26,8 @@ from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.local import encode_here, encode_video
 from vid2vidmr.features.store import open_features
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError
-from vid2vidmr.video.cut import Frames, cut_video
+from vid2vidmr.video.cut import cut_video
+from vid2vidmr.video.packets import Frames
 
 
 def number_of(frame):

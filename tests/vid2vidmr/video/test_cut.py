@@ -15,7 +15,8 @@ from mini_dataset import mini_dataset
 
 from vid2vidmr.data.clips import cut_clips
 from vid2vidmr.errors import DataError, VideoError
-from vid2vidmr.video.cut import Cut, Frames, cut_video
+from vid2vidmr.video.cut import Cut, cut_video
+from vid2vidmr.video.packets import Frames
 
 RATES = {
     "23.976": Fraction(24_000, 1001), "25": Fraction(25), "29.97": Fraction(30_000, 1001),

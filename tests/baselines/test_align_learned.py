@@ -3,16 +3,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from toy import toy_pairs
+from toy import mixed_samples, toy_pairs
 
-from baselines.matr import Matr
-from baselines.matr.proposals import covering_segments
-from baselines.matr.refined import REACH_S, Model
+from baselines.align_learned import AlignLearned
+from baselines.align_learned.model import REACH_S, Model
+from baselines.align_learned.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_dtw
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.train.batch import PairSamples, collate
 
-BEST = replace(Matr.presets["best"], d=32, ff=32, epochs=1, components=None, embedding=16)
+BEST = replace(AlignLearned.presets["best"], d=32, ff=32, epochs=1, components=None, embedding=16)
 
 
 def test_result_of_a_pair_does_not_depend_on_its_batch() -> None:
@@ -33,10 +33,10 @@ def test_windows_stay_near_the_alignment_they_start_from() -> None:
     batch = collate([PairSamples(toy_pairs(3, seed=5, rows=24))[0]])
     out = model(batch)
     segment, value = covering_segments(
-        out["pre_cost"], batch.target_mask.sum(1), batch.query_mask.sum(1)
+        out["cost"], batch.target_mask.sum(1), batch.query_mask.sum(1)
     )
     assert ((out["windows_s"] - STEP_S * segment).abs() <= REACH_S + 0.1).all()
-    found = subsequence_dtw(out["pre_cost"][0].detach().numpy())
+    found = subsequence_dtw(out["cost"][0].detach().numpy())
     best = int(value[0].argmin())
     assert segment[0, best].tolist() == list(found[1:])
     assert out["posterior"].max() == 0
@@ -59,7 +59,7 @@ def test_segments_cover_their_clips_and_none_is_cheaper() -> None:
 
 def test_it_trains_and_the_bias_with_it(tmp_path: Path) -> None:
     pairs = toy_pairs(8)
-    method = Matr(BEST)
+    method = AlignLearned(BEST)
     method.fit(pairs, pairs, tmp_path)
     assert method.model is not None
     assert method.model.match_bias.item() != 0
@@ -68,3 +68,24 @@ def test_it_trains_and_the_bias_with_it(tmp_path: Path) -> None:
         assert (windows[:, 0] >= 0).all()
         assert (windows[:, 1] <= duration).all()
         assert (np.diff(windows[:, 2]) <= 0).all()
+
+
+def test_the_embedding_learns_by_the_alignment_alone() -> None:
+    method, batch = AlignLearned(BEST), collate(mixed_samples())
+    torch.manual_seed(0)
+    model = method.build_model(16)
+    parts = method.losses(model(batch), batch)
+    weights = {
+        name: parameter
+        for name, parameter in model.named_parameters()
+        if name.startswith(("embedding", "match_bias"))
+    }
+    for loss in ("fg", "seg"):
+        found = torch.autograd.grad(
+            parts[loss], list(weights.values()), retain_graph=True, allow_unused=True
+        )
+        assert all(gradient is None for gradient in found)
+    parts["loss"].backward()
+    for parameter in model.parameters():
+        assert parameter.grad is not None and torch.isfinite(parameter.grad).all()
+    assert all(parameter.grad.abs().max() > 0 for parameter in weights.values())  # type: ignore[union-attr]

@@ -1,4 +1,4 @@
-"""The released wiring of MATR: what the published code computes, so that its checkpoints load.
+"""The published wiring of MATR: what the published code computes, so that its checkpoints load.
 
 It differs from the paper's wiring (`baselines.matr.model`): the query has no positions, both heads
 read the encoder's output only and see padding, windows are signed offsets from a clip's end, and
@@ -37,7 +37,7 @@ class Model(model.Model):
     """
 
     def __init__(self, config: MatrConfig, dim: int) -> None:
-        own = replace(config, query_positions=False)
+        own = replace(config, query_positions=False, join="append")
         super().__init__(own, dim)
         del self.transformer["decoder"], self.query_embed
         self.class_embed_c.masked = self.span_embed_c.masked = False
@@ -84,7 +84,12 @@ class Model(model.Model):
         }
 
 
-def prob_cost(target: Tensor, query: Tensor) -> Tensor:
+def prob_cost(
+    target: Tensor,
+    query: Tensor,
+    target_mask: Tensor | None = None,
+    query_mask: Tensor | None = None,
+) -> Tensor:
     """Cost of the "prob" alignment: target rows compete for each query row.
 
     One more row, as unlike the query as the least similar pair of rows, takes part in the softmax
@@ -93,21 +98,34 @@ def prob_cost(target: Tensor, query: Tensor) -> Tensor:
     Parameters
     ----------
     target, query : Tensor, (B, M, d) and (B, N, d)
-        Every row counts as valid.
+    target_mask, query_mask : Tensor, (B, M) and (B, N), bool, optional
+        True where valid; by default every row counts, as published.
 
     Returns
     -------
     Tensor, (B, M, N)
     """
     similarity = F.normalize(target, dim=-1) @ F.normalize(query, dim=-1).transpose(1, 2)
-    least = similarity.detach().amin(dim=(1, 2), keepdim=True).expand(-1, 1, query.shape[1])
+    least = similarity.detach()
+    if target_mask is not None and query_mask is not None:
+        outside = ~(target_mask.unsqueeze(2) & query_mask.unsqueeze(1))
+        least = least.masked_fill(outside, torch.inf)
+        similarity = similarity.masked_fill(~target_mask.unsqueeze(2), -torch.inf)
+    least = least.amin(dim=(1, 2), keepdim=True).expand(-1, 1, query.shape[1])
     share = (torch.cat([similarity, least], dim=1) / TEMPERATURE).softmax(dim=1)
     return -(share[:, :-1] + 1e-5).log()
 
 
-def prob_alignment(target: Tensor, query: Tensor) -> Tensor:
-    """Value of the "prob" alignment of every pair, (B,); shapes as in `prob_cost`."""
-    value: Tensor = prob_dtw(prob_cost(target, query))
+def prob_alignment(
+    target: Tensor,
+    query: Tensor,
+    target_mask: Tensor | None = None,
+    query_mask: Tensor | None = None,
+) -> Tensor:
+    """Value of the "prob" alignment of every pair, (B,); parameters as of `prob_cost`."""
+    masks = target_mask, query_mask
+    lengths = [None if mask is None else mask.sum(1) for mask in masks]
+    value: Tensor = prob_dtw(prob_cost(target, query, *masks), 0.1, *lengths)
     return value
 
 

@@ -1,4 +1,4 @@
-"""The released wiring against activations, losses and gradients of the published modules."""
+"""The published wiring against activations, losses and gradients of the published modules."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from toy import CONTRACT, toy_pairs
 from baselines.matr import Matr
 from baselines.matr.config import MatrConfig
 from baselines.matr.published import UNUSED
-from baselines.matr.released import Model, prob_alignment, prob_cost, raw_windows
-from baselines.matr.released_losses import losses_against, targets
+from baselines.matr.published_losses import losses_against, targets
+from baselines.matr.published_model import Model, prob_alignment, prob_cost, raw_windows
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.published import import_checkpoint
@@ -73,7 +73,7 @@ def case(request: pytest.FixtureRequest) -> Case:
     tensors, about = load_file(path), json.loads(path.with_suffix(".json").read_text())
     given = about["config"]
     config = replace(
-        Matr.presets["released"],
+        Matr.presets["published"],
         d=given["hidden_dim"],
         heads=given["nheads"],
         ff=given["dim_feedforward"],
@@ -141,6 +141,7 @@ def test_golden_alignment(case: Case) -> None:
         padded = case.tensors[f"align.{stage}_padded_target_rows_per_pair"]
         close(prob_alignment(target, query), padded)
         alone = case.tensors[f"align.{stage}_masked_target_rows_per_pair"]
+        close(prob_alignment(target, query, *case.inputs()[1::2]), alone)
         turned = case.tensors[f"align.{stage}_masked_query_rows_per_pair"]
         lengths = zip(case.json["lengths_target"], case.json["lengths_query"], strict=True)
         for i, (m, n) in enumerate(lengths):
@@ -198,9 +199,9 @@ def test_clip_times_are_clip_ends() -> None:
     assert clip_times(mask).tolist() == [[0.25, 0.5, 0.75, 1.0], [0.5, 1.0, 0.0, 0.0]]
 
 
-def test_released_wiring_trains_and_predicts(tmp_path: Path) -> None:
+def test_published_wiring_trains_and_predicts(tmp_path: Path) -> None:
     config = replace(
-        Matr.presets["released"],
+        Matr.presets["published"],
         epochs=2, batch_size=4, d=16, heads=2, ff=16, encoder_layers=1, learning_rate=1e-2,
         weight_s_inter=0.1, weight_s_intra=0.1,
     )  # fmt: skip
@@ -216,7 +217,7 @@ def test_released_wiring_trains_and_predicts(tmp_path: Path) -> None:
         assert (np.diff(windows[:, 2]) <= 0).all()
 
 
-def test_released_wiring_is_finetuned_from_an_imported_checkpoint(
+def test_published_wiring_is_finetuned_from_an_imported_checkpoint(
     case: Case, tmp_path: Path
 ) -> None:
     """The checkpoint does not tell how its features were made; the finetuned one does."""

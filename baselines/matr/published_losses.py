@@ -1,4 +1,4 @@
-"""Losses of the released wiring of MATR, by their published names."""
+"""Losses of the published wiring of MATR, by their published names."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from baselines.matr.config import MatrConfig
-from baselines.matr.released import prob_alignment
+from baselines.matr.published_model import prob_alignment
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in
 from vid2vidmr.train.batch import Batch

@@ -101,7 +101,7 @@ def test_an_imported_checkpoint_predicts_the_golden_windows(
     ran = cli("import-checkpoint", "matr", file, "--out", tmp_path / "matr")
     assert ran.code == 0, ran.err
     assert "clip-vit-b32 (512-d)" in ran.out
-    assert load_method("matr", tmp_path / "matr").config.wiring == "released"
+    assert load_method("matr", tmp_path / "matr").config.wiring == "published"
     ran = cli(
         "predict", "matr", "--dataset", folder, "--checkpoint", tmp_path / "matr", "--out", out
     )

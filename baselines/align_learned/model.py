@@ -1,6 +1,4 @@
-"""Our wiring of MATR: the alignment proposes the windows, encoder and heads refine them.
-
-Not in the paper, which uses the alignment as a loss beside the prediction. What differs:
+"""A learned alignment proposes the windows, encoder and heads refine them.
 
 - Query and target are matched in an embedding of their own, with a learned bias: a match earns what
   it is worth, so that the alignment of a query with a window is a log-likelihood ratio.
@@ -18,8 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from baselines.matr.config import MatrConfig
-from baselines.matr.proposals import covering_segments
+from baselines.align_learned.config import AlignLearnedConfig
+from baselines.align_learned.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.heads import ConvHead
@@ -43,7 +41,7 @@ class Model(nn.Module):
         Length of a feature.
     """
 
-    def __init__(self, config: MatrConfig, dim: int) -> None:
+    def __init__(self, config: AlignLearnedConfig, dim: int) -> None:
         super().__init__()
         c = self.config = config
         self.dim = dim
@@ -68,9 +66,8 @@ class Model(nn.Module):
         -------
         dict
             ``foreground`` (B, M) logits; ``windows_s`` (B, M, 2) seconds, not clamped;
-            ``pre_cost`` (B, M, N), below 0 where a match is likelier than not, and ``pre_rows``
-            (B, M + N, embedding) that it compares; ``posterior`` (B, M) log of how likely the
-            alignment is that a window started from, against the best one.
+            ``cost`` (B, M, N), below 0 where a match is likelier than not; ``posterior`` (B, M) log
+            of how likely the alignment is that a window started from, against the best one.
         """
         target, query = (self.embed(x) for x in (batch.target, batch.query))
         cost = 1 - target @ query.transpose(1, 2) - self.match_bias  # (B, M, N)
@@ -89,8 +86,7 @@ class Model(nn.Module):
         return {
             "foreground": foreground[..., 0],
             "windows_s": torch.stack([start_s, torch.maximum(end_s, start_s + 0.1)], dim=-1),
-            "pre_cost": cost,
-            "pre_rows": torch.cat([target, query], dim=1),
+            "cost": cost,
             "posterior": posterior,
         }
 

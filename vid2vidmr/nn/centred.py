@@ -1,0 +1,78 @@
+"""Prediction clip by clip where a clip's time is its centre: what is foreground, and the losses.
+
+Shapes: B batch, M target clips, N query clips.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
+from vid2vidmr.contract import STEP_S
+from vid2vidmr.nn.spans import span_giou
+
+
+def clips_centred_in(windows_s: Tensor, mask: Tensor) -> Tensor:
+    """Find valid clips whose centre lies in the moment, or the nearest; (B, 2) -> (B, M) bool."""
+    M = mask.shape[1]
+    centre_s = STEP_S * (torch.arange(M, device=mask.device) + 0.5)
+    start_s, end_s = windows_s[:, :1], windows_s[:, 1:]
+    inside = (centre_s >= start_s) & (centre_s < end_s)
+    distance = (centre_s - (start_s + end_s) / 2).abs().masked_fill(~mask, torch.inf)
+    nearest = F.one_hot(distance.argmin(1), M).bool()
+    return (inside | nearest) & mask
+
+
+def foreground_loss(logits: Tensor, inside: Tensor, mask: Tensor) -> Tensor:
+    """Binary cross-entropy over valid clips, mean over pairs; all (B, M)."""
+    each = F.binary_cross_entropy_with_logits(logits, inside.to(logits.dtype), reduction="none")
+    return ((each * mask).sum(1) / mask.sum(1)).mean()
+
+
+def boundary_loss(
+    windows_s: Tensor, truth_s: Tensor, inside: Tensor, durations_s: Tensor
+) -> Tensor:
+    """Smooth L1 on both ends (in units of the target's length) + 1 - gIoU at foreground clips.
+
+    Parameters
+    ----------
+    windows_s : Tensor, (B, M, 2)
+        Predicted for every clip.
+    truth_s : Tensor, (B, 2)
+    inside : Tensor, (B, M), bool
+        See `clips_centred_in`; at least one a pair.
+    durations_s : Tensor, (B,)
+        Of the targets.
+    """
+    truth_s = truth_s[:, None]  # (B, 1, 2)
+    scale = durations_s[:, None, None]
+    ends = F.smooth_l1_loss(
+        windows_s / scale, (truth_s / scale).expand_as(windows_s), reduction="none"
+    )
+    each = (ends.sum(-1) + 1 - span_giou(windows_s, truth_s)) * inside
+    return (each.sum(1) / inside.sum(1)).mean()
+
+
+def posterior_loss(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: float) -> Tensor:
+    """Windows compete for the query: minus the log of the share that the ground truth has, (B,).
+
+    The share is among all subsequence alignments, weighted by exp(-cost / gamma): (soft-DTW of the
+    query with the moment - soft subsequence DTW with the whole target) / gamma, divided by N.
+
+    Parameters
+    ----------
+    cost : Tensor, (B, M, N)
+    inside : Tensor, (B, M), bool
+        Clips of the moment, without a gap.
+    m, n : Tensor, (B,)
+        Valid clips of target and query.
+    """
+    every = subsequence_soft_dtw(cost, gamma, m, n)
+    length = inside.sum(1)
+    first = inside.int().argmax(1, keepdim=True)
+    rows = first + torch.arange(int(length.max()), device=cost.device)  # (B, longest moment)
+    rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, cost.shape[2])
+    truth = soft_dtw(cost.gather(1, rows), gamma, length, n)
+    return (truth - every) / gamma / n
