@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.data.checks import checked, require_known
+from vid2vidmr.data.checks import checked, require_known, require_windows
 from vid2vidmr.data.dataset import TARGETS, Dataset
 from vid2vidmr.data.fingerprint import fingerprint
 from vid2vidmr.data.info import (
@@ -50,7 +50,8 @@ def write_dataset(
     ------
     DataError
         If a table is empty, lacks a column, repeats an id, names an id that does not exist, or
-        holds text with control characters; or if a moment crosses the edge of a target.
+        holds text with control characters; or a moment ends before it starts, after its clip, or
+        after its video where the length is known, or crosses the edge of a target.
 
     Examples
     --------
@@ -69,6 +70,7 @@ def write_dataset(
         if split in pairs
     }
     require_known(info.name, moments, pairs, videos)
+    require_windows(info.name, moments, videos)
     if targets is not None:
         targets = targets[list(TARGET_COLUMNS)].reset_index(drop=True)
         Targets.join(targets, moments, videos)
