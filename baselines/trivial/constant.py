@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.trivial.fitting import best_windows, lengths, place, shares
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.data.protocols import CUTS
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
@@ -70,7 +70,7 @@ class _Fitted(Method):
     """Constant windows chosen by mean IoU on the train pairs.
 
     They are chosen for each protocol apart, on train pairs under that protocol, so that one fit
-    serves both. A data set without train pairs here is fitted on those it has, never on test.
+    serves all. A data set without train pairs here is fitted on those it has, never on test.
     """
 
     presets: ClassVar = {"default": FitConfig()}
@@ -96,7 +96,7 @@ class _Fitted(Method):
             rng = np.random.default_rng(self.seed)
             train = train.take(np.sort(rng.choice(len(train), self.config.pairs, replace=False)))
         here = train.protocol.cut
-        protocols = PROTOCOLS if here == "official" else (here,)
+        protocols = CUTS if here == "official" else (here,)
         candidates = np.concatenate([shares(self.centred), lengths(self.centred)])
         windows = {}
         for protocol in protocols:
