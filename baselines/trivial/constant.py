@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.trivial.fitting import best_windows, lengths, place, shares
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import OPEN, PROTOCOLS
+from vid2vidmr.data.protocols import CUTS, OPEN
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import finite
@@ -90,7 +90,7 @@ class _Fitted(Method):
     """Constant windows chosen by mean IoU on the train pairs.
 
     They are chosen for each protocol apart, on train pairs under that protocol, so that one fit
-    serves both. A data set without train pairs here is fitted on those it has, never on test.
+    serves all. A data set without train pairs here is fitted on those it has, never on test.
     """
 
     presets: ClassVar = {"default": FitConfig()}
@@ -118,7 +118,7 @@ class _Fitted(Method):
         here = train.protocol.cut
         protocols: tuple[str, ...] = (here,)
         if here == "official":
-            protocols = PROTOCOLS if train.targets is None else (*PROTOCOLS, OPEN)
+            protocols = CUTS if train.targets is None else (*CUTS, OPEN)
         candidates = np.concatenate([shares(self.centred), lengths(self.centred)])
         windows = {}
         for protocol in protocols:

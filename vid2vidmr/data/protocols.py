@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PROTOCOLS = ("official", "recropped")
 """Targets as they are annotated, and cut at random around their moment."""
+CUTS = (*PROTOCOLS, "balanced")
+"""The same, and `balanced`, which cuts no more than makes position say nothing."""
 OPEN = "open"
 """Targets that hold the moment no times, once or several times."""
 _WRONG, _ONLY = "wrong queries", "only "
@@ -31,7 +33,7 @@ class Protocol:
 
     Attributes
     ----------
-    cut : {"official", "recropped", "open"}
+    cut : {"official", "recropped", "balanced", "open"}
     seed : int
         Of all draws. The text does not have it: files say it in a field of its own.
     changes : tuple of str
@@ -53,11 +55,11 @@ class Protocol:
             If it is not the text of a protocol.
         """
         cut, *changes = text.split(", ")
-        if cut not in (*PROTOCOLS, OPEN) or not all(
+        if cut not in (*CUTS, OPEN) or not all(
             change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
         ):
             raise UserError(
-                f"Unknown protocol {text!r}: expected one of {', '.join((*PROTOCOLS, OPEN))}."
+                f"Unknown protocol {text!r}: expected one of {', '.join((*CUTS, OPEN))}."
             )
         return cls(cut, seed, tuple(changes))
 
@@ -88,9 +90,7 @@ class Protocol:
     def then(self, later: Protocol) -> Protocol:
         """Give both as one. The seed is that of the first, if it draws anything."""
         if "official" not in (self.cut, later.cut):
-            raise UserError(
-                f"These pairs are {self.cut} already: expected pairs as they are annotated."
-            )
+            raise UserError(f"These pairs are {self.cut} already: expected others to cut.")
         if OPEN in (self.cut, later.cut) and (self.is_wrong or later.is_wrong):
             raise UserError(
                 "Open targets have no wrong queries: of another class, a query may be right there."
@@ -121,10 +121,10 @@ class Protocol:
         UserError
             If queries cannot be exchanged: one class has more than half of the pairs.
         """
-        if self.cut == "recropped":
-            table = _recropped(table, self.seed)
-        elif self.is_open:
+        if self.is_open:
             table = _open(table, self.seed, targets)
+        elif self.cut != "official":
+            table = _cut(table, self.seed, balanced=self.cut == "balanced")
         for change in self.changes:
             if change == _WRONG:
                 table = _wrong_queries(table, self.seed)
@@ -151,22 +151,31 @@ def subset_of(only: Manifest) -> Protocol:
     return Protocol(changes=(_ONLY + only.subset,))
 
 
-def _recropped(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Cut every target to a random sub-window that holds its moment.
+def _cut(table: pd.DataFrame, seed: int, *, balanced: bool) -> pd.DataFrame:
+    """Cut every target to a sub-window that holds its moment.
 
-    The moment's relative position in the cut is uniform wherever the target has room for it,
-    and the cut is at least twice the moment and at least 30 s long where the target allows,
-    so that neither position nor context length tells where the moment is. Each pair has its
-    own random stream: the cut of a pair does not depend on which others are scored.
+    Recropped: the moment's relative position in the cut is uniform wherever the target has room for
+    it, and the cut is at least twice the moment and at least 30 s long where the target allows, so
+    that neither position nor context length tells where the moment is. Each pair has its own random
+    stream: the cut of a pair does not depend on which others are scored.
+
+    Balanced: over the table positions are uniform, too, but in their order, and the cut is the
+    longest that has the position. Where targets have their moments anywhere it cuts next to
+    nothing. The cut of a pair depends on the positions in all of them: apply it to a whole split.
 
     The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
     """
     table = table.copy()
     uniform = np.stack([pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
     durations_s = (table["clip_end_s"] - table["clip_start_s"]).to_numpy("float64")
-    cut_start, cut_end = recrop_windows(
-        table["start_s"].to_numpy(), table["end_s"].to_numpy(), durations_s, uniform
-    )
+    start_s, end_s = table["start_s"].to_numpy("float64"), table["end_s"].to_numpy("float64")
+    if balanced:
+        room = durations_s - (end_s - start_s)
+        position = np.divide(start_s, room, out=np.full(len(table), 0.5), where=room > 0)
+        order = np.lexsort((uniform[:, 0], position))
+        uniform[order, 0] = (np.arange(len(table)) + 0.5) / len(table)
+        uniform[:, 1] = 1.0
+    cut_start, cut_end = recrop_windows(start_s, end_s, durations_s, uniform)
     table["start_s"] -= cut_start
     table["end_s"] -= cut_start
     table["clip_end_s"] = table["clip_start_s"] + cut_end
@@ -254,7 +263,7 @@ def recrop_windows(
     start_s, end_s, duration_s : ndarray, (n,)
         Moment in the target, and the target's length, seconds.
     uniform : ndarray, (n, 2)
-        Uniform draws in [0, 1): position of the moment in the cut, length of the cut.
+        Uniform draws in [0, 1]: position of the moment in the cut, length of the cut.
 
     Returns
     -------

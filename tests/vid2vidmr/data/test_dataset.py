@@ -109,7 +109,7 @@ def test_fingerprint_is_stable(tmp_path):
     [
         ("moments", 0, "label", "jump"),
         ("moments", 0, "start_s", np.nextafter(10.0, 11)),
-        ("moments", 1, "clip_end_s", 91.0),
+        ("moments", 1, "clip_end_s", 89.0),
         ("moments", 2, "split", "val"),
         ("train", 0, "pair_id", "p9"),
         ("train", 1, "target_id", "m1"),
