@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import PositiveInt
 
 from vid2vidmr.alignment import Components
 from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
@@ -16,11 +17,14 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
+from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
 
 STATISTICS = "model.safetensors"
 """Beside method.json, as the weights of neural methods are: what a checkpoint on the Hub holds."""
+COPY = 0.995
+"""Mean cosine from which a part of the target that is laid beside the query is a copy of it."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,8 @@ class MatchConfig:
         Whose features give mean and components: the train targets', or each target's own.
     """
 
-    overlap: float = 0.7
-    windows: int = 10
+    overlap: Share = 0.7
+    windows: PositiveInt = 10
     statistics: Literal["train", "target"] = "train"
 
 
@@ -157,6 +161,34 @@ class ComponentMatch(FeatureMatch):
             self.components = Components(**load_file(folder / STATISTICS))
 
 
+def copies_first(
+    windows: np.ndarray, scores: np.ndarray, laid: np.ndarray, length: int, most: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add the copies of the query in the target, and let no other window rank above them.
+
+    In a static shot a longer window gains as much as the copy inside it; what is equal clip by clip
+    is not to be overruled.
+
+    Parameters
+    ----------
+    windows, scores : ndarray, (k, 2), (k,)
+        In clips; what else was found.
+    laid : ndarray
+        See `vid2vidmr.alignment.components.laid_cosines`.
+    length : int
+        Of the query, in clips.
+    most : float
+        Score of a perfect copy.
+    """
+    first = np.flatnonzero(laid >= COPY)
+    if not len(first):
+        return windows, scores
+    copies = np.column_stack([first, first + length])
+    lost = np.maximum(1 - laid[first], 1e-6)
+    others = np.minimum(scores, most - (1 - COPY))
+    return np.concatenate([windows, copies]), np.concatenate([others, most - lost])
+
+
 @dataclass(frozen=True)
 class FrameMatchConfig(MatchConfig):
     """Config of `FrameMatch`.
@@ -169,8 +201,8 @@ class FrameMatchConfig(MatchConfig):
         See `Components.unit`; 0 where there are no components.
     """
 
-    components: int | None = None
-    whitening: float = 0.0
+    components: PositiveInt | None = None
+    whitening: Share = 0.0
 
     def __post_init__(self) -> None:
         """Let configs that do the same be equal."""

@@ -7,82 +7,49 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from baselines.vlm.ranges import Range, find_ranges, of_target
-from baselines.vlm.times import Time, find_times, normalise
+from baselines.vlm.ranges import Range, find_ranges
+from baselines.vlm.structured import find_structured
+from baselines.vlm.words import normalise, tokens
 
 REASONS = (
-    "empty",  # no text, or none after the reasoning
-    "length",  # cut at the maximum of tokens
-    "too_long",  # more than `MAX_CHARACTERS` after the reasoning
-    "truncated_reasoning",  # reasoning that was opened and never closed
-    "echo",  # the example of the prompt
-    "refusal",  # says that it cannot, or that there is none
-    "null",  # null, none, n/a or an empty list instead of times
-    "not_finite",  # nan or infinity
-    "single_number",  # one time
-    "no_number",  # no time at all
-    "no_range",  # several numbers that are not said to be a start and an end
-    "no_frame_map",  # frame numbers, and the times of the frames were not given
-    "mixed_units",  # one frame number or percentage with one time in seconds
-    "zero_length",  # start equals end
-    "out_of_video",  # starts after the video or ends before it
-)
+    "empty", "length", "too_long", "truncated_reasoning", "echo", "refusal", "null", "not_finite",
+    "single_number", "no_number", "of_query", "ambiguous", "no_range", "no_frame_map",
+    "mixed_units", "zero_length", "out_of_video",
+)  # fmt: skip
+"""Why there is no window; what each means stands in the README of this folder."""
 MAX_CHARACTERS = 50_000
 ROUNDING_S = 0.05
 """A window may pass the end of the video by this and is not called clipped: durations and frame
 times are shown with one decimal."""
 
 _THOUGHT = r"(?:think|thinking|thought|reasoning|analysis)"
-_REASONING_END = re.compile(rf"</{_THOUGHT}>|◁/think▷", re.IGNORECASE)
-_REASONING = re.compile(rf"<{_THOUGHT}>|◁think▷", re.IGNORECASE)
-_NEVER = re.compile(r"(?!)")
-_BOXES = (
-    (re.compile("<answer>", re.IGNORECASE), re.compile("</answer>", re.IGNORECASE)),
-    (re.compile(r"<\|begin_of_box\|>"), re.compile(r"<\|end_of_box\|>")),
-    (re.compile(r"\\boxed\{"), _NEVER),
-    (re.compile(r"\banswer(?:\s?\([^()\n]{0,20}\))?\W{0,3}(?::|\bis\b)", re.IGNORECASE), _NEVER),
-)
-_REFUSAL = re.compile(
-    r"sorry|cannot|can ?not|can't|could ?n[o']t|unable|not able|not possible|impossible"
-    r"|(?:does|do|did|is|are|was|were) ?n(?:o|')t (?:\w{1,12} )?"
-    r"(?:occur|appear|happen|contain|show|exist|present|visible|found|shown|depict|match|include"
-    r"|take|see|seem)"
-    r"|not (?:present|visible|found|shown|contained|in the)"
-    r"|no (?:such|matching|match|corresponding|relevant|similar|moment|event|segment|clear)"
-    r"|there (?:is|are) no|as an ai|i don't|i do not|无法|没有|抱歉|不存在"
-)
+_REASONING_END = re.compile(rf"(?i)</{_THOUGHT}>|◁/think▷")
+_REASONING = re.compile(rf"(?i)<{_THOUGHT}>|◁think▷")
+_BOXES = [
+    (re.compile(opening), re.compile(closing))
+    for opening, closing in (
+        ("(?i)<answer>", "(?i)</answer>"),
+        (r"<\|begin_of_box\|>", r"<\|end_of_box\|>"),
+        (r"\\boxed\{", "(?!)"),
+        (r"(?i)\banswer(?:\s?\([^()\n]{0,20}\))?\W{0,3}(?::|\bis\b)", "(?!)"),
+    )
+]
 _NULL = re.compile(
-    r"(?<![a-z])(?:null|none|n/a|undefined|unknown)(?![a-z])|\[\s{0,3}\]|\{\s{0,3}\}"
+    r"(?<![a-z])(?:null|none|n/a|undefined|unknown|false)(?![a-z])|\[\s{0,3}\]|\{\s{0,3}\}"
 )
 _NOT_FINITE = re.compile(r"(?<![a-z])(?:nan|inf|infinity)(?![a-z])|∞")
-_NEGATIVE = re.compile(r"(?:^|[\[({<:,]|(?<![a-z])(?:from|between|at|to))\s?-\Z")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What an answer says.
+    """What an answer says: a window in the target, or why there is none."""
 
-    Attributes
-    ----------
-    start_s, end_s : float or None
-        Seconds in the target, ``0 <= start_s < end_s <= duration``; None if failed.
-    status : str
-        ``ok`` or ``failed``.
-    reason : str or None
-        Of a failure, one of `REASONS`.
-    ranges : int
-        Different ranges found.
-    flags : tuple of str
-        What had to be done to read it: ``swapped``, ``clipped``, ``percent``, ``frames``,
-        ``duration`` (a start and how long), ``first_of_2``.
-    """
-
-    start_s: float | None
+    start_s: float | None  # 0 <= start_s < end_s <= duration
     end_s: float | None
     status: Literal["ok", "failed"]
-    reason: str | None
-    ranges: int
-    flags: tuple[str, ...] = ()
+    reason: str | None  # one of `REASONS`
+    ranges: int  # different ones
+    flags: tuple[str, ...] = ()  # what had to be done to read it, see the README
 
     @property
     def strict(self) -> bool:
@@ -97,6 +64,7 @@ def parse_answer(
     *,
     finish: str | None = None,
     example: str | None = None,
+    query_first: bool = True,
 ) -> Answer:
     """Read the start and the end out of an answer. Never raises, whatever the text is.
 
@@ -112,6 +80,8 @@ def parse_answer(
         Why the model stopped; ``length`` is a failure whatever was written until then.
     example : str, optional
         The example of the prompt, which is no answer.
+    query_first : bool
+        Whether "the first video" is the query.
     """
     if finish == "length":
         return _failed("length")
@@ -121,20 +91,19 @@ def parse_answer(
     clean = normalise(answer)
     if example and _letters(clean) == _letters(normalise(example)):
         return _failed("echo")
-    found: list[Range] = []
     for part in (*_marked(answer), answer):
         clean = normalise(part)
-        times = find_times(clean)
-        ranges = find_ranges(clean, times)
-        found = of_target(clean, ranges)
-        if found:
+        data = find_structured(part)
+        if data is not None:
+            found, kinds = data, "".join(token.kind for token in tokens(clean))
+        else:
+            found, kinds = find_ranges(clean, query_first)
+        said = [one for one in found if one.subject in ("", "target")]
+        if said:
             break
-        if ranges and not _REFUSAL.search(clean):
-            found = ranges
-            break
-    if not found:
-        return _failed(_why(clean, times, example))
-    return _window(clean, found, duration_s, frame_times_s)
+    else:
+        return _failed(_why(clean, kinds, len(found), example))
+    return _window(said, kinds, duration_s, frame_times_s, data is not None)
 
 
 def _failed(reason: str, ranges: int = 0, flags: tuple[str, ...] = ()) -> Answer:
@@ -167,85 +136,77 @@ def _letters(text: str) -> str:
     return "".join(c for c in text if c.isalnum())
 
 
-def _why(text: str, times: list[Time], example: str | None) -> str:
+def _why(text: str, kinds: str, ranges: int, example: str | None) -> str:
     """Reason for no range."""
     if example and _letters(normalise(example)) in _letters(text):
         return "echo"
-    if _REFUSAL.search(text):
+    if "N" in kinds and not _NULL.fullmatch(text.strip()):
         return "refusal"
-    if _NULL.search(text) and len(times) < 2:
+    if ranges:
+        return "of_query"
+    numbers = kinds.count("T") + kinds.count("n")
+    if _NULL.search(text) and numbers < 2:
         return "null"
     if _NOT_FINITE.search(text):
         return "not_finite"
-    numbers = sum(time.unit != "junk" for time in times)
     return ("no_number", "single_number", "no_range")[min(numbers, 2)]
 
 
 def _window(
-    text: str, found: list[Range], duration_s: float, frame_times_s: Sequence[float] | None
+    found: list[Range],
+    kinds: str,
+    duration_s: float,
+    frame_times_s: Sequence[float] | None,
+    is_data: bool,
 ) -> Answer:
     """Take the first range, in seconds and inside the video."""
-    windows: list[tuple[float, float]] = []
-    flags: list[str] = []
-    for i, one in enumerate(found):
-        window, how = _seconds(text, one, duration_s, frame_times_s)
-        if isinstance(window, str):
-            if i == 0:
-                return _failed(window, len(found))
-            continue
-        if i == 0:
-            flags += how
-        windows.append(window)
-    n = len(dict.fromkeys((round(min(w), 2), round(max(w), 2)) for w in windows))
-    start, end = windows[0]
-    if n > 1:
-        flags.append(f"first_of_{n}")
-    if start == end:
-        return _failed("zero_length", n, tuple(flags))
-    if start > end:
-        start, end = end, start
-        flags.insert(0, "swapped")
-    if start >= duration_s or end <= 0:
-        return _failed("out_of_video", n, tuple(flags))
-    if start <= 0 and end >= duration_s - ROUNDING_S and _REFUSAL.search(text):
-        return _failed("refusal", n)  # "does not occur between 0 and 120 seconds"
-    if start < 0 or end > duration_s + ROUNDING_S:
-        flags.append("clipped")
+    last_s = min(duration_s - ROUNDING_S, frame_times_s[-1] if frame_times_s else duration_s)
+    read = [(one, *_seconds(one, duration_s, frame_times_s)) for one in found]
+    whole = [w for w in read if isinstance(w[1], tuple) and w[1][0] <= 0 and w[1][1] >= last_s]
+    if "N" in kinds and whole and len(whole) == len(read):
+        return _failed("refusal", 1)  # "does not occur between 0 and 120 seconds"
+    read = [w for w in read if w not in whole] or read
+    read = [w for w in read if w[0].subject == "target"] or read
+    read = [w for w in read if w[0].sure] or read
+    window, flags = read[0][1:]
+    if isinstance(window, str):
+        return _failed(window, len(read))
+    start, end = min(window), max(window)
+    different = {(round(min(w), 2), round(max(w), 2)) for _, w, _ in read if not isinstance(w, str)}
+    n = len(different)
+    touching = {a for a, _ in different} & {b for _, b in different}
+    steps = not is_data and (bool(touching) or "O" in kinds)
+    if n > 1 and (steps or any(w[0].apart for w in read[1:])):  # what happens, step by step
+        return _failed("ambiguous", n)
+    flags = ["swapped"] * (window[0] > window[1]) + flags + [f"first_of_{n}"] * (n > 1)
+    if start == end or start >= duration_s or end <= 0:
+        return _failed("zero_length" if start == end else "out_of_video", n, tuple(flags))
+    flags += ["clipped"] * (start < 0 or end > duration_s + ROUNDING_S)
     return Answer(max(start, 0.0), min(end, duration_s), "ok", None, n, tuple(flags))
 
 
 def _seconds(
-    text: str, found: Range, duration_s: float, frame_times_s: Sequence[float] | None
-) -> tuple[tuple[float, float], list[str]] | tuple[str, list[str]]:
+    found: Range, duration_s: float, frame_times_s: Sequence[float] | None
+) -> tuple[tuple[float, float] | str, list[str]]:
     """Both times of a range in seconds, or the reason why not."""
-    first, last = found.first, found.last
-    units = {first.unit, last.unit} - {""}
-    if units == {"frame", "s"} and last.unit == "s" and first.whole:
-        units = {"s"}  # "in the frames: 12 - 20 seconds"
-    if len(units - {"clock"} | ({"s"} if "clock" in units else set())) > 1:
+    both = found.first, found.last
+    units = {time.unit or "s" for time in both if time.kind not in "AZ"}
+    if len(units) > 1:
         return "mixed_units", []
-    values = [_signed(text, first), _signed(text, last)]
-    flags: list[str] = []
-    if units == {"%"}:
-        values = [value * duration_s / 100 for value in values]
-        flags.append("percent")
-    elif units == {"frame"}:
-        if frame_times_s is None or len(frame_times_s) == 0:
-            return "no_frame_map", []
-        n = len(frame_times_s)
-        values = [  # beyond the last frame is beyond the video, before the first before it
-            float(frame_times_s[int(v)]) if 0 <= v < n else v + (duration_s + 1 if v >= n else 0)
-            for v in values
-        ]
-        flags.append("frames")
-    elif not first.unit:
-        values[0] *= last.scale  # "2 to 3 minutes"
+    values = [min(time.value, duration_s) if time.kind == "Z" else time.value for time in both]
+    flags = ["open"] * any(time.kind in "AZ" for time in both)
+    flags += ["percent"] * ("percent" in units) + ["frames"] * ("frame" in units)
+    if "frame" in units and not frame_times_s:
+        return "no_frame_map", []
+    for i, time in enumerate(both):
+        if time.unit == "percent":
+            values[i] *= duration_s / 100
+        elif time.unit == "frame" and frame_times_s:
+            n = len(frame_times_s)  # beyond the last frame is beyond the video
+            inside = 0 <= time.value < n
+            beyond = time.value + (time.value >= n) * (duration_s + 1)
+            values[i] = frame_times_s[int(time.value)] if inside else beyond
     if found.lasting:
         values[1] += values[0]
         flags.append("duration")
     return (values[0], values[1]), flags
-
-
-def _signed(text: str, time: Time) -> float:
-    before = text[max(0, time.start - 12) : time.start]
-    return -time.value if _NEGATIVE.search(before) else time.value

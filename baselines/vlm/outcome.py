@@ -57,8 +57,14 @@ def _outcome(prepared: Prepared, reply: Reply | None) -> Outcome:
         return Outcome(prepared, reply, None)
     if reply.error is not None:
         return Outcome(prepared, reply, Answer(None, None, "failed", REJECTED, 0))
-    times = prepared.duration_s, prepared.frame_times_s
-    answer = parse_answer(reply.text, *times, finish=reply.finish, example=EXAMPLE)
+    answer = parse_answer(
+        reply.text,
+        prepared.duration_s,
+        prepared.frame_times_s,
+        finish=reply.finish,
+        example=EXAMPLE,
+        query_first=prepared.query_first,
+    )
     return Outcome(prepared, reply, answer)
 
 

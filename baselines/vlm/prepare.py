@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from baselines.vlm.clips import Clip, show_clips
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.prompts import caption_request, retrieval_request
+from baselines.vlm.prompts import caption_request, retrieval_request, variation
 from baselines.vlm.records import Frames, Request, Video
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
@@ -38,6 +38,7 @@ class Prepared(Record):
     duration_s: float
     frame_times_s: tuple[float, ...]
     request: Request
+    query_first: bool = True
 
 
 class Requests(NamedTuple):
@@ -120,6 +121,7 @@ def prepare(
                 duration_s=target.duration_s,
                 frame_times_s=target.times_s,
                 request=request,
+                query_first=variation(header.seed, config.order)[1] == "query-first",
             )
         )
     rows = [{"header": header.model_dump(mode="json")}]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from baselines.vlm.config import Layout, Order, VlmConfig
 from baselines.vlm.records import Image, Part, Request, Text, Video
 
-EXAMPLE = "START - END seconds"
+EXAMPLE = '{"start_s": START, "end_s": END}'
 """How an answer should look: placeholders, since plausible numbers come back as answers."""
 
 
@@ -74,7 +74,7 @@ def retrieval_request(
     clips = of_query + of_target if order == "query-first" else of_target + of_query
     question = wording.question.format(example=EXAMPLE)
     parts = [Text(text=wording.task + "\n"), *clips, Text(text=question)]
-    return Request(content=_joined(parts), max_tokens=config.max_tokens)
+    return Request(content=_joined(parts), max_tokens=config.max_tokens, answer="window")
 
 
 def caption_request(query: Video, config: VlmConfig) -> Request:

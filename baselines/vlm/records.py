@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vid2vidmr.errors import DataError
 from vid2vidmr.records import Record
+from vid2vidmr.text import plain, redacted
 
 FINAL = ("status 400", "status 413", "status 422")
 """Errors that the same request would meet again: refusals of a server, not of the road to it."""
@@ -44,14 +45,21 @@ Part = Annotated[Text | Image | Video, Field(discriminator="type")]
 
 
 class Request(Record):
-    """What a model is shown: one user message. Nothing in it names a file, an id or a class."""
+    """What a model is shown: one user message. Nothing in it names a file, an id or a class.
+
+    Attributes
+    ----------
+    answer : {"window", "text"}
+        What it asks for: a window is asked for as JSON, where a server can be told so.
+    """
 
     content: tuple[Part, ...]
     max_tokens: int
+    answer: Literal["window", "text"] = "text"
 
     def key(self, model: str, revision: str | None) -> str:
         """Hash that its answer is kept under: request and model, not where the model runs."""
-        value = [self.model_dump(mode="json"), model, revision]
+        value = [self.model_dump(mode="json", exclude={"answer"}), model, revision]
         return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
     @property
@@ -104,6 +112,12 @@ class Reply(Record):
     dtype: str | None = None
     engine: dict[str, str] = Field(default_factory=dict)
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _writable(cls, value: object) -> object:
+        """Replace halves of signs, which JSON can name and no file can hold."""
+        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+
     @property
     def is_settled(self) -> bool:
         """An answer, or a refusal that the same request would meet again: not asked once more."""
@@ -111,8 +125,8 @@ class Reply(Record):
 
 
 def short(value: object) -> str:
-    """Give a message of a library or a server in one line."""
-    return " ".join(str(value).split())[:300]
+    """Give a message of a library or a server in one line, without keys."""
+    return plain(redacted(str(value)[:10_000]))[:300]
 
 
 class Frames:

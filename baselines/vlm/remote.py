@@ -15,13 +15,33 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from importlib import metadata
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from baselines.vlm.bounded import TooMuchError, bounds
 from baselines.vlm.records import Frames, Image, Reply, Request, Text, short
 from vid2vidmr.errors import UserError
+from vid2vidmr.text import redacted
 
 if TYPE_CHECKING:
     from openai import OpenAI
+
+
+_T = TypeVar("_T")
+_SECONDS = {"type": ["number", "null"]}
+WINDOW = {
+    "type": "json_schema",
+    "json_schema": {
+        "name": "window",
+        "strict": True,
+        "schema": {
+            "type": "object",
+            "properties": {"start_s": _SECONDS, "end_s": _SECONDS},
+            "required": ["start_s", "end_s"],
+            "additionalProperties": False,
+        },
+    },
+}
+"""The form in which a window is asked for, `response_format`; null where there is none."""
 
 
 class RemoteRunner:
@@ -42,7 +62,7 @@ class RemoteRunner:
         retries: int = 5,
     ) -> None:
         try:
-            from openai import OpenAI
+            from openai import DefaultHttpxClient, OpenAI
         except ImportError:
             raise UserError(
                 'The library openai is missing: pip install "vid2vidmr[vlm]".'
@@ -50,9 +70,17 @@ class RemoteRunner:
         # Servers of one's own want no key; the library wants one.
         key = os.environ.get("OPENAI_API_KEY", "none")
         self.client: OpenAI = OpenAI(
-            base_url=url, api_key=key, timeout=timeout_s, max_retries=retries
+            base_url=url,
+            api_key=key,
+            timeout=timeout_s,
+            max_retries=retries,
+            # what is packed could unpack to any size
+            default_headers={"Accept-Encoding": "identity"},
+            http_client=DefaultHttpxClient(event_hooks={"response": [bounds(timeout_s)]}),
         )
-        self.url, self.model, self.frames, self.concurrency = url, model, frames, concurrency
+        self.url, self.model, self.frames = redacted(url), model, frames
+        self.concurrency = concurrency
+        self.takes_formats = True
 
     def generate(self, requests: Iterable[tuple[str, Request]]) -> Iterator[Reply]:
         """Answer requests in the order in which answers come, see `Runner`.
@@ -83,15 +111,12 @@ class RemoteRunner:
         import openai
 
         started, clock = dt.datetime.now(dt.UTC), time.monotonic()
+        content = [self._part(part) for part in request.content]
+        engine = {"server": self.url, "openai": metadata.version("openai")}
         found: dict[str, Any]
         try:
-            answer = self.client.chat.completions.create(
-                model=self.model,
-                messages=[{"role": "user", "content": [self._part(p) for p in request.content]}],  # type: ignore[misc, list-item]
-                max_tokens=request.max_tokens,
-                temperature=0,
-            )
-            found = _read(answer)
+            found, format = self._answer(content, request)
+            engine |= {"response_format": format} if format else {}
         except (openai.AuthenticationError, openai.PermissionDeniedError) as error:
             raise UserError(
                 f"{self.url} refuses the key in OPENAI_API_KEY ({error.status_code}): set another."
@@ -108,17 +133,40 @@ class RemoteRunner:
             found = {"error": "timeout", "error_text": short(error)}
         except openai.APIConnectionError as error:
             found = {"error": "connection", "error_text": short(error.__cause__ or error)}
-        except (openai.APIResponseValidationError, json.JSONDecodeError) as error:
-            found = {"error": "not json", "error_text": short(error)}
-        except openai.APIError as error:
-            found = {"error": "protocol", "error_text": short(error)}
+        except TooMuchError as error:
+            found = {"error": "too much", "error_text": short(error)}
+        except Exception as error:  # whatever a server sends, it ends no more than its own request
+            found = {"error": "protocol", "error_text": f"{type(error).__name__}: {short(error)}"}
         return Reply(
             key=key,
             started=started.isoformat(timespec="seconds"),
             latency_s=round(time.monotonic() - clock, 3),
-            engine={"server": self.url, "openai": metadata.version("openai")},
+            engine=engine,
             **{"model": self.model, **found},
         )
+
+    def _answer(self, content: list[Any], request: Request) -> tuple[dict[str, Any], str | None]:
+        """Ask for JSON; a server that refuses that is asked without, then and from then on."""
+        import openai
+
+        def create(**form: Any) -> dict[str, Any]:
+            answer = self.client.chat.completions.with_raw_response.create(
+                model=self.model,
+                messages=[{"role": "user", "content": content}],
+                max_tokens=request.max_tokens,
+                temperature=0,
+                **form,
+            )
+            return _read(answer.http_response.content)
+
+        if request.answer != "window" or not self.takes_formats:
+            return create(), None
+        try:
+            return create(response_format=WINDOW), "json_schema"
+        except (openai.BadRequestError, openai.NotFoundError, openai.UnprocessableEntityError):
+            found = create()  # refused all the same: the format was not to blame
+            self.takes_formats = False
+            return found, None
 
     def _part(self, part: Any) -> dict[str, Any]:
         if isinstance(part, Text):
@@ -132,18 +180,34 @@ class RemoteRunner:
         )
 
 
-def _read(answer: Any) -> dict[str, Any]:
-    """Take what is needed from a completion; servers leave out a good deal."""
-    if isinstance(answer, str) or not hasattr(answer, "choices"):  # a page with status 200
-        return {"error": "not json", "error_text": short(answer)}
-    if not answer.choices or (message := answer.choices[0].message) is None:
-        return {"error": "no choices", "error_text": short(answer)}
-    usage = answer.usage
-    text = message.content or getattr(message, "refusal", None) or ""
+def _read(body: bytes) -> dict[str, Any]:
+    """Take what is needed from a completion; servers leave out a good deal, and send anything."""
+    try:
+        answer = json.loads(body)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):  # a page with status 200
+        return {"error": "not json", "error_text": short(body[:300].decode("utf-8", "replace"))}
+    choice = next(iter(_get(answer, "choices", list) or ()), None)
+    message = _get(choice, "message", dict)
+    if message is None:
+        return {"error": "no choices", "error_text": short(body[:300].decode("utf-8", "replace"))}
+    text = message.get("content") or message.get("refusal") or ""
+    usage = _get(answer, "usage", dict)
     return {
         "text": text if isinstance(text, str) else json.dumps(text),
-        "finish": answer.choices[0].finish_reason,
-        "model": answer.model or None,
-        "input_tokens": usage and usage.prompt_tokens,
-        "output_tokens": usage and usage.completion_tokens,
+        "finish": _get(choice, "finish_reason", str),
+        "model": _get(answer, "model", str) or None,
+        "input_tokens": _count(_get(usage, "prompt_tokens", int)),
+        "output_tokens": _count(_get(usage, "completion_tokens", int)),
     }
+
+
+def _get(value: Any, name: str, kind: type[_T]) -> _T | None:
+    """Give a field where there is one of this type."""
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, kind) else None
+
+
+def _count(number: int | None) -> int | None:
+    return number if number is not None and 0 <= number < 2**53 else None

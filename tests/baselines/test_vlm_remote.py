@@ -1,16 +1,31 @@
 """Servers that fail in every way: nothing is lost, and the road is told from the answer."""
 
+import time
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
 from chat_server import after, chat_server, completion, cut, failing, ok, sent, value
 
+from baselines.vlm.bounded import MAX_BYTES
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.prompts import retrieval_request
+from baselines.vlm.prompts import caption_request, retrieval_request
 from baselines.vlm.records import FINAL, Frames, Reply, Video
 from baselines.vlm.remote import RemoteRunner
 from vid2vidmr.errors import UserError
+
+
+def endless(handler: BaseHTTPRequestHandler) -> None:
+    """A body that trickles on for ever."""
+    handler.send_response(200)
+    handler.send_header("Content-Type", "application/json")
+    handler.end_headers()
+    while not handler.wfile.closed:
+        handler.wfile.write(b" ")
+        handler.wfile.flush()
+        time.sleep(0.05)
+
 
 CONFIG = VlmConfig(model="served", max_tokens=33)
 
@@ -43,7 +58,9 @@ def test_a_request_is_text_and_images_in_order(frames):
     (reply,), (body,) = asked(frames, lambda body, n: "12 - 20")
     assert (reply.text, reply.finish, reply.error) == ("12 - 20", "stop", None)
     assert (reply.input_tokens, reply.output_tokens, reply.model) == (90, 10, "served")
-    assert reply.engine.keys() == {"server", "openai"}
+    assert reply.engine.keys() == {"server", "openai", "response_format"}
+    schema = body["response_format"]["json_schema"]["schema"]
+    assert schema["required"] == ["start_s", "end_s"]
     assert (body["model"], body["max_tokens"], body["temperature"]) == ("served", 33, 0)
     content = body["messages"][0]["content"]
     assert [part["type"] for part in content] == [
@@ -69,12 +86,21 @@ def test_a_request_is_text_and_images_in_order(frames):
         (value(completion("x", choices=[])), "no choices"),
         (value(completion("x", choices=None)), "no choices"),
         (value(completion("x", choices=[{"index": 0, "message": None}])), "no choices"),
+        (value(completion("x", choices={"a": 1})), "no choices"),
+        (value(completion("x", choices=["a"])), "no choices"),
+        (value(completion("x", choices=[{"message": "a"}])), "no choices"),
+        (sent(b"[" * 100_000), "not json"),
+        (sent(b'{"choices": ' + b"9" * 5000 + b"}"), "not json"),
+        (sent(b"\xff\xfe{}"), "not json"),
+        (sent(b" " * (MAX_BYTES + 1)), "too much"),
+        (sent(b"x", Content_Encoding="gzip"), "too much"),
+        (endless, "too much"),
         (cut, "connection"),
         (after(2.0, ok("late")), "timeout"),
     ],
 )
 def test_what_is_no_answer_is_an_error_of_its_own(frames, behaviour, error):
-    timeout_s = 0.5 if error == "timeout" else 60.0
+    timeout_s = 0.5 if error == "timeout" or behaviour is endless else 60.0
     (reply,), _ = asked(frames, lambda body, n: behaviour, timeout_s=timeout_s)
     assert reply.text is None
     assert reply.error == error
@@ -89,6 +115,17 @@ def test_what_is_no_answer_is_an_error_of_its_own(frames, behaviour, error):
         (ok("12 - 20", usage=None), "12 - 20", "stop", None),
         (value(completion("12 - 20") | {"usage": {"prompt_tokens": 3}}), "12 - 20", "stop", None),
         (after(0.3, ok("slow")), "slow", "stop", 10),
+        (ok("\ud800 12 - 20"), "? 12 - 20", "stop", 10),
+        (ok(5), "5", "stop", 10),  # type: ignore[arg-type]
+        (
+            ok([{"type": "text", "text": "1 - 2"}]),
+            '[{"type": "text", "text": "1 - 2"}]',
+            "stop",
+            10,
+        ),
+        (ok("x", finish=3, model=["a"]), "x", None, 10),  # type: ignore[arg-type]
+        (ok("x", usage={"prompt_tokens": "9", "completion_tokens": -1}), "x", "stop", None),
+        (ok("x", usage=[1]), "x", "stop", None),
         (
             value(
                 completion(
@@ -114,13 +151,51 @@ def test_what_a_model_leaves_out_is_an_answer(frames, behaviour, text, finish, t
     assert reply.error is None
 
 
+@pytest.mark.parametrize("status", [400, 404, 422])
+def test_a_server_that_knows_no_json_schema_is_asked_without_from_then_on(frames, status):
+    def answer(body: dict[str, Any], n: int) -> Any:
+        return failing(status) if "response_format" in body else "12 - 20"
+
+    replies, bodies = asked(frames, answer, 3, concurrency=1)
+    assert [reply.text for reply in replies] == ["12 - 20"] * 3
+    assert ["response_format" in body for body in bodies] == [True, False, False, False]
+    assert all("response_format" not in reply.engine for reply in replies)
+
+
+def test_a_caption_is_not_asked_for_as_json(frames):
+    with chat_server(lambda body, n: "A goal.") as server:
+        runner = RemoteRunner(server.url, "served", frames)
+        clip = Video(sha256=("t0",), times_s=(0.0,), duration_s=10.0)
+        list(runner.generate([("k", caption_request(clip, CONFIG))]))
+    assert "response_format" not in server.bodies[0]
+
+
+def test_no_key_and_no_password_is_kept(frames, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-verysecret")
+
+    def answer(body: dict[str, Any], n: int) -> Any:
+        return sent(b'{"error": {"message": "bad sk-verysecret"}}', status=400 if n < 2 else 404)
+
+    with chat_server(answer) as server:
+        url = server.url.replace("http://", "http://me:pass@")
+        runner = RemoteRunner(url, "served", frames, retries=0, concurrency=1)
+        (reply,) = runner.generate([("k", request())])
+        assert reply.error == "status 400"
+        assert "***" in (reply.error_text or "")
+        with pytest.raises(UserError, match="answers 404") as told:
+            list(runner.generate([("k", request())]))
+    for text in (reply.model_dump_json(), str(told.value)):
+        assert "verysecret" not in text
+        assert "pass" not in text
+
+
 @pytest.mark.parametrize("first", [failing(429, Retry_After="0"), failing(500), cut])
 def test_what_may_pass_is_tried_again_and_what_cannot_is_not(frames, first):
     (reply,), bodies = asked(frames, lambda body, n: first if n < 2 else "12 - 20", retries=3)
     assert reply.text == "12 - 20"
     assert len(bodies) == 3
     _, bodies = asked(frames, lambda body, n: failing(400), retries=3)
-    assert len(bodies) == 1
+    assert ["response_format" in body for body in bodies] == [True, False]
 
 
 @pytest.mark.parametrize(
