@@ -16,6 +16,7 @@ from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.checkpoint import finite
 from vid2vidmr.records import Prediction
 from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
@@ -158,7 +159,15 @@ class ComponentMatch(FeatureMatch):
 
         super().restore(state, folder)
         if state and self.count and self.config.statistics == "train":
-            self.components = Components(**load_file(folder / STATISTICS))
+            found = load_file(folder / STATISTICS)
+            dim, count = state["contract"]["dim"], len(found["deviations"])
+            for name, shape in {
+                "mean": (dim,),
+                "axes": (count, dim),
+                "deviations": (count,),
+            }.items():
+                finite(found[name], shape, name)
+            self.components = Components(**found)
 
 
 def copies_first(
@@ -285,7 +294,8 @@ class FrameMatch(ComponentMatch):
         """Take back what `state` gave."""
         super().restore(state, folder)
         if "mean" in state:
-            self._mean = np.array(state["mean"], np.float32)
+            dim = state["contract"]["dim"]
+            self._mean = finite(state["mean"], (dim,), "mean").astype(np.float32)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:
