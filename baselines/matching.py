@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import numpy as np
+from pydantic import PositiveInt
 
 from vid2vidmr.alignment import Components
 from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
@@ -16,6 +17,7 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
+from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
 
@@ -37,8 +39,8 @@ class MatchConfig:
         Whose features give mean and components: the train targets', or each target's own.
     """
 
-    overlap: float = 0.7
-    windows: int = 10
+    overlap: Share = 0.7
+    windows: PositiveInt = 10
     statistics: Literal["train", "target"] = "train"
 
 
@@ -169,8 +171,8 @@ class FrameMatchConfig(MatchConfig):
         See `Components.unit`; 0 where there are no components.
     """
 
-    components: int | None = None
-    whitening: float = 0.0
+    components: PositiveInt | None = None
+    whitening: Share = 0.0
 
     def __post_init__(self) -> None:
         """Let configs that do the same be equal."""

@@ -28,7 +28,12 @@ def submit(
     card: Annotated[
         Path | None, typer.Option(help="What the method is, YAML, see --template.")
     ] = None,
-    submissions: Root = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "--submissions", help="Folder of submissions (default: that of a checkout)."
+        ),
+    ] = None,
     replace: Annotated[bool, typer.Option(help="Overwrite a submission of this name.")] = False,
     template: Annotated[bool, typer.Option(help="Print a card to fill in.")] = False,
 ) -> None:
@@ -36,7 +41,7 @@ def submit(
 
     Every number is computed again from the predictions. Nothing is written if anything is wrong.
     """
-    from leaderboard.store import SUBMISSIONS
+    from leaderboard.store import own_submissions
     from leaderboard.submit import TEMPLATE
     from leaderboard.submit import submit as take
 
@@ -45,7 +50,7 @@ def submit(
         return
     if not predictions or card is None:
         raise typer.BadParameter("expected predictions and --card FILE (see --template).")
-    folder = take(predictions, card, root=submissions or SUBMISSIONS, replace=replace)
+    folder = take(predictions, card, root=out or own_submissions(), replace=replace)
     typer.echo(f"Submitted: {folder}")
 
 

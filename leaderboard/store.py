@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
 from pydantic import ValidationError
 
-from leaderboard.strict import gunzip, parse_predictions, read_record
+from leaderboard.strict import (
+    MAX_BYTES,
+    MAX_LINE,
+    STORED_LINE,
+    gunzip,
+    parse_header,
+    parse_predictions,
+    read_record,
+)
 from leaderboard.submission import (
     Submission,
     require_alike,
     require_board,
     require_card,
+    require_claims,
     submission_id,
 )
 from vid2vidmr.data.dataset import Dataset, load_dataset
@@ -26,12 +36,29 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.evaluation.results import Result, scores_of
 from vid2vidmr.records import fault
+from vid2vidmr.text import plain
 
 HOME = Path(__file__).parent
 SUBMISSIONS = HOME / "submissions"
 SNAPSHOTS = HOME / "datasets"
 """Tables of data sets without videos: enough to score in a fresh clone."""
 FILE = "submission.json"
+
+
+def own_submissions() -> Path:
+    """Give the folder of submissions that a new one goes into by default.
+
+    Raises
+    ------
+    UserError
+        Outside a checkout: who writes into an installed package has written nowhere.
+    """
+    if not (HOME.parent / "pyproject.toml").exists():
+        raise UserError(
+            f"{SUBMISSIONS} is part of an installed package: give a folder with --out, then open a "
+            "pull request with what is in it."
+        )
+    return SUBMISSIONS
 
 
 def _is_folder(path: Path) -> bool:
@@ -54,7 +81,9 @@ def read_submission(folder: Path) -> Submission:
     except ValidationError as error:
         raise DataError(f"{path}: {fault(error)}.") from None
     require_card(found.card, path)
+    require_claims(found, path)
     for run in found.runs:
+        require_board(run.header, path)
         require_alike(found.header, run.header, path)
         if run.kind != found.card.kind:
             raise DataError(f"{path}: a run is {run.kind}, its card says {found.card.kind}.")
@@ -65,6 +94,49 @@ def read_submission(folder: Path) -> Submission:
             f"{path}: the id of {found.card.name} is {submission_id(found.card)}, not {found.id}."
         )
     return found
+
+
+def read_submissions(root: Path) -> tuple[dict[Path, Submission], dict[str, str]]:
+    """Read all submissions; whatever is wrong with one is told, and is its own.
+
+    Returns
+    -------
+    found : dict of Path to Submission
+        Folders in order.
+    refused : dict of str to str
+        ``DATASET/ID`` to the reason.
+    """
+    read, refused = {}, {}
+    for folder in submission_folders(root):
+        with refusing(folder, refused):
+            read[folder] = read_submission(folder)
+    first: dict[str, Submission] = {}  # who came first keeps the name
+    for each in sorted(read.values(), key=lambda each: (each.submitted, each.dataset, each.id)):
+        first.setdefault(each.id.casefold(), each)
+    found = {}
+    for folder, submission in read.items():
+        with refusing(folder, refused):
+            other = first[submission.id.casefold()]
+            if submission.id != other.id:
+                raise DataError(
+                    f"the id {submission.id} differs from {other.dataset}/{other.id} in capitals "
+                    "only: choose another name."
+                )
+            found[folder] = submission
+    return found, refused
+
+
+@contextmanager
+def refusing(folder: Path, refused: dict[str, str]) -> Iterator[None]:
+    """Note why a submission is refused, if the block says so.
+
+    Errors that nobody thought of are refusals, too: a stranger's file must not stop the board.
+    """
+    try:
+        yield
+    except Exception as error:
+        name = "" if isinstance(error, UserError) else f"{type(error).__name__}: "
+        refused[plain(f"{folder.parent.name}/{folder.name}")] = plain(f"{name}{error}")
 
 
 def submission_folders(root: Path) -> list[Path]:
@@ -142,16 +214,17 @@ def rescore(
     path = folder / run.predictions
     if path.name != run.predictions:
         raise DataError(f"{run.predictions!r} is not the name of a file beside the submission.")
-    data = gunzip(path)
+    pairs = pairs_of(run.header)
+    known = set(pairs.table["pair_id"])
+    data = gunzip(path, min(MAX_BYTES, MAX_LINE + STORED_LINE * len(known)))
     if hashlib.sha256(data).hexdigest() != run.predictions_sha256:
         raise DataError("the predictions are not those that were submitted (another hash).")
-    header, predictions = parse_predictions(data, path)
+    header = parse_header(data, path)
     stated = run.header.model_dump()
     for field, value in header.model_dump().items():
         if value != stated[field]:
             raise DataError(
                 f"{field} is {value!r} in the predictions, {stated[field]!r} beside them."
             )
-    require_board(header, path)
-    evaluation = evaluate(predictions, pairs_of(header))
+    evaluation = evaluate(parse_predictions(data, path, known), pairs)
     return run.model_copy(update=scores_of(evaluation)), evaluation

@@ -1,119 +1,69 @@
 """Reading files of strangers: bounded, strict, one line of refusal.
 
-Nothing is trusted: kind of file, size, encoding, nesting, numbers, keys, text.
+Nothing is trusted: kind of file, size, encoding, nesting, numbers, keys, text. What all readers of
+JSON need of this is in `vid2vidmr.files`; here is what a board asks for besides.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import re
-import stat
 import zlib
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.metrics import AP_WINDOWS
 from vid2vidmr.evaluation.predictions import PredictionHeader
+from vid2vidmr.files import MAX_RECORD_BYTES, decode, parse_json
+from vid2vidmr.files import read_bytes as read_file
 from vid2vidmr.records import Prediction, fault
+from vid2vidmr.text import unseen_sign
 
 MAX_BYTES = 128 * 2**20
 """Of a predictions file, uncompressed: ten thousand pairs with two hundred windows each."""
-MAX_RECORD_BYTES = 2**20
-"""Of a card, a result or a submission."""
 MAX_LINE = 100_000
 """Characters of a line of predictions."""
+STORED_LINE = 2048
+"""Bytes of a line of predictions as they are stored, on average: ten windows take 300."""
 MAX_WINDOWS = 1000
 MAX_TEXT = 2000
-_SIGNS = re.compile(r"[<>\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
-"""Markup, and signs that are not seen."""
+MAX_S = 1e6
+"""Seconds from the start of a target, either way: what is further is a fault of a program."""
+_MARKUP = re.compile("[<>]")
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes; links, pipes and folders are refused."""
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    if not stat.S_ISREG(found.st_mode):
-        raise DataError(f"{path} is not a regular file: links, folders and pipes are refused.")
-    if found.st_size > limit:
-        raise DataError(f"{path} has {found.st_size:,} bytes; at most {limit:,} are read.")
-    with path.open("rb") as file:
-        return file.read(limit)
+    if path.is_symlink():
+        raise DataError(f"{path} is not a regular file: links are refused.")
+    return read_file(path, limit)
 
 
-def gunzip(path: Path) -> bytes:
-    """Uncompress a gzip file of one member to at most `MAX_BYTES`."""
-    raw = read_bytes(path, MAX_BYTES)
+def gunzip(path: Path, limit: int = MAX_BYTES) -> bytes:
+    """Uncompress a gzip file of one member to at most `limit` bytes."""
+    raw = read_bytes(path, limit)
     unpacked = zlib.decompressobj(wbits=31)
     try:
-        data = unpacked.decompress(raw, MAX_BYTES + 1)
+        data = unpacked.decompress(raw, limit + 1)
     except zlib.error as error:
         raise DataError(f"{path} is not a gzip file: {error}.") from None
-    if len(data) > MAX_BYTES:
-        raise DataError(f"{path} uncompresses to more than {MAX_BYTES:,} bytes.")
+    if len(data) > limit:
+        raise DataError(f"{path} uncompresses to more than {limit:,} bytes.")
     if not unpacked.eof or unpacked.unused_data:
         raise DataError(f"{path} is cut, or has something behind its end.")
     return data
 
 
-def decode(data: bytes, where: object) -> str:
-    """UTF-8 text without a byte order mark and without NUL."""
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{where} is not UTF-8 text: {error.reason}.") from None
-    if text.startswith("\ufeff") or "\x00" in text:
-        raise DataError(f"{where} has a byte order mark or NUL: expected plain UTF-8 text.")
-    return text
-
-
-def parse_json(text: str, where: object) -> Any:
-    """Parse JSON without NaN, infinity, keys that come twice, or nesting beyond reason."""
-
-    def constant(name: str) -> Any:
-        raise DataError(f"{where}: {name} is not a number of JSON.")
-
-    def number(digits: str) -> float:
-        value = float(digits)
-        if value in (float("inf"), float("-inf")):
-            raise DataError(f"{where}: {digits[:30]} is too large for a number.")
-        return value
-
-    def whole(digits: str) -> int:
-        if len(digits) > 18:
-            raise DataError(f"{where}: {digits[:30]}... is too large for a number.")
-        return int(digits)
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) < len(pairs):
-            raise DataError(f"{where}: a key comes twice in one object.")
-        return found
-
-    try:
-        return json.loads(
-            text,
-            parse_constant=constant,
-            parse_float=number,
-            parse_int=whole,
-            object_pairs_hook=unique,
-        )
-    except json.JSONDecodeError as error:
-        raise DataError(f"{where} is not JSON: {error.msg} at column {error.colno}.") from None
-    except RecursionError:
-        raise DataError(f"{where} is nested too deeply.") from None
-
-
 def require_plain(value: Any, where: str) -> None:
     """Refuse markup, unseen signs and very long text anywhere in a JSON value."""
     if isinstance(value, str):
-        if found := _SIGNS.search(value):
-            raise DataError(
-                f"{where} has the sign {found[0]!r}: markup and unseen signs are refused."
-            )
+        found = _MARKUP.search(value)
+        if sign := found[0] if found else unseen_sign(value):
+            raise DataError(f"{where} has the sign {sign!a}: markup and unseen signs are refused.")
         if len(value) > MAX_TEXT:
             raise DataError(
                 f"{where} has {len(value):,} characters; at most {MAX_TEXT:,} are kept."
@@ -134,39 +84,82 @@ def read_record(path: Path) -> Any:
     return value
 
 
-def parse_predictions(data: bytes, where: Path) -> tuple[PredictionHeader, list[Prediction]]:
-    """Read predictions, header first, one line a pair.
+def parse_header(data: bytes, where: Path) -> PredictionHeader:
+    """Read what predictions were made for.
 
     Raises
     ------
     DataError
-        With the line that is wrong.
     """
-    lines = decode(data, where).split("\n")
-    if lines and lines[-1] == "":
-        lines.pop()
-    values = []
-    for number, line in enumerate(lines, start=1):
-        here = f"{where}, line {number}"
-        if len(line) > MAX_LINE:
-            raise DataError(f"{here} has {len(line):,} characters; at most {MAX_LINE:,} are read.")
-        value = parse_json(line, here)
-        if not isinstance(value, dict) or ("header" in value) != (number == 1):
-            raise DataError(f"{here}: expected the header in line 1 and one pair a line below it.")
-        values.append(value)
-    if not values:
+    line = next(_lines(data, where), None)
+    if line is None:
         raise DataError(f"{where} is empty: expected a header and one line a pair.")
-    require_plain(values[0], f"{where}, the header")
+    here, text = line
+    value = parse_json(text, here)
+    if not isinstance(value, dict) or value.keys() != {"header"}:
+        raise DataError(f"{here}: expected the header in line 1 and one pair a line below it.")
+    require_plain(value, f"{where}, the header")
     try:
-        header = PredictionHeader.model_validate(values[0]["header"])
-        predictions = [Prediction.model_validate(value) for value in values[1:]]
+        return PredictionHeader.model_validate(value["header"])
     except ValidationError as error:
-        raise DataError(f"{where}: {fault(error, 'a line')}.") from None
-    for prediction in predictions:
-        require_plain(prediction.pair_id, f"{where}, a pair's id")
-        if len(prediction.windows) > MAX_WINDOWS:
+        raise DataError(f"{here}: {fault(error, 'the header')}.") from None
+
+
+def parse_predictions(data: bytes, where: Path, known: Collection[str]) -> list[Prediction]:
+    """Read the lines below the header: of every pair the windows that are scored, best first.
+
+    Parameters
+    ----------
+    known : collection of str
+        Ids of the pairs that there are.
+
+    Raises
+    ------
+    DataError
+        With the line that is wrong: no more are read.
+    """
+    found: dict[str, Prediction] = {}
+    lines = _lines(data, where)
+    next(lines, None)
+    for here, text in lines:
+        value = parse_json(text, here)
+        if not isinstance(value, dict) or "header" in value:
+            raise DataError(f"{here}: expected the header in line 1 and one pair a line below it.")
+        given = value.get("windows")
+        if isinstance(given, list) and len(given) > MAX_WINDOWS:
+            raise DataError(f"{here} has {len(given):,} windows; at most {MAX_WINDOWS:,} are read.")
+        try:
+            prediction = Prediction.model_validate(value)
+        except ValidationError as error:
+            raise DataError(f"{here}: {fault(error, 'the line')}.") from None
+        pair_id, windows = prediction.pair_id, prediction.windows
+        require_plain(pair_id, f"{here}, a pair's id")
+        if pair_id not in known:
+            raise DataError(f"{here}: {pair_id!r} is not among the {len(known)} pairs.")
+        if pair_id in found:
+            raise DataError(f"{here}: the pair {pair_id!r} is there more than once.")
+        for start_s, end_s, score in windows:
+            if not (abs(start_s) <= MAX_S and abs(end_s) <= MAX_S and math.isfinite(score)):
+                raise DataError(
+                    f"{here}: {[start_s, end_s, score]} is no window: expected at most {MAX_S:,.0f}"
+                    " s and a finite score."
+                )
+        kept = sorted(windows, key=lambda window: -window[2])[:AP_WINDOWS]
+        found[pair_id] = Prediction(pair_id=pair_id, windows=tuple(kept))
+    return list(found.values())
+
+
+def _lines(data: bytes, where: Path) -> Iterator[tuple[str, str]]:
+    """Yield what to call a line, and its text, one after another."""
+    number = start = 0
+    while start < len(data):
+        number += 1
+        end = data.find(b"\n", start)
+        end = len(data) if end < 0 else end
+        here = f"{where}, line {number}"
+        if end - start > MAX_LINE:
             raise DataError(
-                f"{where}: {prediction.pair_id} has {len(prediction.windows):,} windows; at most "
-                f"{MAX_WINDOWS:,} are read."
+                f"{here} has {end - start:,} characters; at most {MAX_LINE:,} are read."
             )
-    return header, predictions
+        yield here, decode(data[start:end], here)
+        start = end + 1

@@ -10,12 +10,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.evaluation.results import Result
@@ -23,6 +26,15 @@ from vid2vidmr.records import Kind, Record
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,59}")
 LINK = re.compile(r"https?://[^\s\"'\\]{3,300}")
+MADE_WITH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]{0,79}")
+"""Names of methods, presets and encoders."""
+MAX_RUNS = 100
+MAX_VALUE = 1e9
+"""Of what a submitter says in numbers: 30 years in seconds."""
+FIRST_DAY = dt.date(2025, 1, 1)
+"""No board is older."""
+_OF_THE_SITE = re.compile(r".*\.(js|html)|(con|prn|aux|nul|com\d|lpt\d)(\..*)?|.*\.", re.IGNORECASE)
+"""Names of files of a site, and those that Windows has none for."""
 
 
 class Card(Record):
@@ -31,7 +43,7 @@ class Card(Record):
     Attributes
     ----------
     name : str
-        Row of the table, such as ``matr@best``.
+        Row of the table, such as ``matr@paper``.
     title : str
         A line on what it is.
     authors, paper, code, licence : str or None
@@ -53,7 +65,7 @@ class Card(Record):
     licence: str | None = None
     trained_on: str | None = None
     encoder: str | None = None
-    parameters: int | None = None
+    parameters: Annotated[int, Field(ge=0)] | None = None
     contamination: Literal["yes", "no", "unknown"] = "unknown"
     contamination_source: str | None = None
     notes: str | None = None
@@ -75,6 +87,10 @@ def require_card(card: Card, path: Path) -> None:
         raise DataError(
             f"{path}: the name {card.name!r} is not of letters, digits and . _ @ + - (60 at most)."
         )
+    if _OF_THE_SITE.fullmatch(submission_id(card)):
+        raise DataError(f"{path}: the name {card.name!r} is that of a file: choose another.")
+    if not card.title.strip():
+        raise DataError(f"{path}: the title says nothing: expected a line on what the method is.")
     for field in ("paper", "code"):
         link = getattr(card, field)
         if link is not None and not LINK.fullmatch(link):
@@ -98,7 +114,7 @@ class Submission(Record):
     id: str
     submitted: str
     card: Card
-    runs: tuple[Result, ...] = Field(min_length=1)
+    runs: tuple[Result, ...] = Field(min_length=1, max_length=MAX_RUNS)
 
     @property
     def header(self) -> PredictionHeader:
@@ -146,3 +162,42 @@ def require_board(header: PredictionHeader, where: Path) -> None:
         raise DataError(f"{where}: boards have the cuts of protocol seed 0.")
     if header.protocol.subset:
         raise DataError(f"{where}: boards have all pairs of a split, these are of a subset.")
+    if header.protocol.right.changes or len(header.protocol.changes) > 1:
+        raise DataError(f"{where}: boards have {', '.join(PROTOCOLS)}, and wrong queries of each.")
+    if header.seed < 0:
+        raise DataError(f"{where}: the seed is {header.seed}, expected 0 or more.")
+    for what in ("method", "preset", "encoder"):
+        name = getattr(header, what)
+        if name is not None and not MADE_WITH.fullmatch(name):
+            raise DataError(
+                f"{where}: the {what} {name!r} is not of letters, digits and . _ @ + : / - (80 at "
+                "most)."
+            )
+
+
+def require_claims(submission: Submission, where: Path) -> None:
+    """Refuse what nobody can have measured, and days on which nobody can have submitted.
+
+    Raises
+    ------
+    DataError
+    """
+    try:
+        day = dt.date.fromisoformat(submission.submitted)
+    except ValueError:
+        day = dt.date.min
+    tomorrow = dt.datetime.now(dt.UTC).date() + dt.timedelta(days=1)  # where it is day already
+    if submission.submitted != day.isoformat() or not FIRST_DAY <= day <= tomorrow:
+        raise DataError(
+            f"{where}: it was submitted on {submission.submitted!r}, expected a day from "
+            f"{FIRST_DAY} to today, such as {tomorrow}."
+        )
+    for run in submission.runs:
+        for name, seconds in run.time_s.items():
+            if not 0 <= seconds <= MAX_VALUE:
+                raise DataError(
+                    f"{where}: a run says {seconds:g} s for {name}, expected 0 to {MAX_VALUE:g}."
+                )
+        for name, value in run.details.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise DataError(f"{where}: a run says {value} for {name}, expected a number.")

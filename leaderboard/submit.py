@@ -14,35 +14,38 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from leaderboard.doubts import kind_of, with_wrong_queries
 from leaderboard.store import FILE, SUBMISSIONS, board_dataset
 from leaderboard.strict import (
     MAX_BYTES,
-    MAX_RECORD_BYTES,
-    decode,
     gunzip,
+    parse_header,
     parse_predictions,
     read_bytes,
     read_record,
     require_plain,
 )
 from leaderboard.submission import (
+    MAX_RUNS,
     Card,
     Submission,
     require_alike,
     require_board,
     require_card,
+    require_claims,
     submission_id,
 )
 from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation import evaluate
-from vid2vidmr.evaluation.metrics import AP_WINDOWS
-from vid2vidmr.evaluation.predictions import write_predictions
+from vid2vidmr.evaluation import Evaluation, evaluate
+from vid2vidmr.evaluation.predictions import PredictionHeader, write_predictions
 from vid2vidmr.evaluation.results import Result, predicted_pairs, scores_of
+from vid2vidmr.files import MAX_RECORD_BYTES, decode
 from vid2vidmr.progress import progress
-from vid2vidmr.records import Kind, Prediction, fault
+from vid2vidmr.records import Kind, fault
+from vid2vidmr.text import plain
 
-MAX_RUNS = 100
 TEMPLATE = """\
 name: my-method            # row of the table: letters, digits and . _ @ + -
 title: One line on what it is
@@ -58,6 +61,8 @@ contamination: unknown     # yes, no or unknown: were test videos or annotations
 contamination_source: null
 notes: null
 """
+
+_UNTOUCHED = [line.partition("#")[0].strip() for line in TEMPLATE.splitlines()]
 
 
 def read_card(path: Path) -> Card:
@@ -80,7 +85,7 @@ def read_card(path: Path) -> Card:
         card = Card.model_validate(value)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         said = str(error).splitlines() or ["nested too deeply"]
-        reason = fault(error) if isinstance(error, ValidationError) else said[0]
+        reason = fault(error) if isinstance(error, ValidationError) else plain(said[0])
         raise DataError(
             f"{path} is no card ({reason}): see `vid2vidmr submit --template`."
         ) from None
@@ -120,33 +125,51 @@ def submit(
         Says what is wrong; nothing was written.
     """
     described = read_card(card)
+    for name in ("name", "title"):
+        if f"{name}: {getattr(described, name)}" in _UNTOUCHED:
+            raise DataError(f"{card} has the {name} of the template: say what your method is.")
     files = [file for path in predictions for file in _files(path)]
     if not files or len(files) > MAX_RUNS:
         raise DataError(f"There are {len(files)} predictions files: expected 1 to {MAX_RUNS}.")
     with tempfile.TemporaryDirectory() as work:
-        runs: dict[str, Result] = {}
+        runs: dict[str, tuple[Result, Evaluation]] = {}
         datasets: dict[tuple[str, str], Dataset] = {}
+        pairs: dict[str, PairSet] = {}
         with progress(f"Checking {described.name}", len(files)) as bar:
             for file in files:
-                run = _checked(file, described.kind, datasets, Path(work))
-                require_alike(next(iter(runs.values()), run).header, run.header, file)
+                run, evaluation = _checked(file, described.kind, datasets, pairs, Path(work))
+                first, _ = next(iter(runs.values()), (run, None))
+                require_alike(first.header, run.header, file)
                 if run.predictions in runs:
                     header = run.header
                     raise DataError(f"{file}: {header.protocol}, seed {header.seed} comes twice.")
-                runs[run.predictions] = run
+                runs[run.predictions] = run, evaluation
                 bar.advance()
         submission = Submission(
             id=submission_id(described),
             submitted=dt.datetime.now(dt.UTC).date().isoformat(),
             card=described,
-            runs=tuple(run for _, run in sorted(runs.items())),
+            runs=tuple(runs[name][0] for name in sorted(runs)),
         )
+        require_claims(submission, card)
+        (dataset,) = datasets.values()
+        kind_of(submission, dataset, pairs, with_wrong_queries(list(runs.values())))
         _write_record(submission, Path(work) / FILE)
         folder = root / submission.dataset / submission.id
+        _require_free(folder)
         if folder.exists() and not replace:
             raise DataError(f"{folder} exists: choose another name, or pass --replace.")
         _place(Path(work), folder)
     return folder
+
+
+def _require_free(folder: Path) -> None:
+    """Refuse a name that another has but for capitals: some disks hold one of the two."""
+    for other in folder.parent.parent.glob("*/*"):
+        if other.name != folder.name and other.name.casefold() == folder.name.casefold():
+            raise DataError(
+                f"{folder.name} differs from {other} in capitals only: choose another name."
+            )
 
 
 def _write_record(submission: Submission, path: Path) -> None:
@@ -187,43 +210,47 @@ def _files(path: Path) -> list[Path]:
 
 
 def _checked(
-    file: Path, kind: Kind, datasets: dict[tuple[str, str], Dataset], work: Path
-) -> Result:
-    """Check a predictions file, leave in `work` what is stored of it, and score that."""
-    header, predictions = parse_predictions(read_bytes(file, MAX_BYTES), file)
+    file: Path,
+    kind: Kind,
+    datasets: dict[tuple[str, str], Dataset],
+    of_protocol: dict[str, PairSet],
+    work: Path,
+) -> tuple[Result, Evaluation]:
+    """Check a predictions file, leave in `work` what is stored of it, and score that.
+
+    The data set and the pairs are added to what is open.
+    """
+    data = read_bytes(file, MAX_BYTES)
+    header = parse_header(data, file)
     require_board(header, file)
     asked = header.dataset, header.dataset_fingerprint
     if asked not in datasets:  # its tables are hashed
         datasets[asked] = board_dataset(*asked)
-    pairs = predicted_pairs(header, datasets[asked])
-    answered = {prediction.pair_id for prediction in predictions}
-    if missing := [p for p in pairs.table["pair_id"] if p not in answered]:
+    pairs = of_protocol[str(header.protocol)] = predicted_pairs(header, datasets[asked])
+    known = set(pairs.table["pair_id"])
+    kept = parse_predictions(data, file, known)
+    if missing := known - {prediction.pair_id for prediction in kept}:
         raise DataError(
-            f"{file} lacks {len(missing)} of {len(pairs)} pairs, such as {missing[0]}: give pairs "
-            "without an answer an empty list of windows."
+            f"{file} lacks {len(missing)} of {len(known)} pairs, such as {min(missing)}: give "
+            "pairs without an answer an empty list of windows."
         )
-    kept = [
-        Prediction(
-            pair_id=prediction.pair_id,
-            windows=tuple(sorted(prediction.windows, key=lambda w: -w[2])[:AP_WINDOWS]),
-        )
-        for prediction in predictions
-    ]
+    claims = _claims(file, header, hashlib.sha256(data).hexdigest())
     stored = work / f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
     write_predictions(stored, header, kept)
     data = gunzip(stored)
-    evaluation = evaluate(parse_predictions(data, file)[1], pairs)
-    return Result(
+    evaluation = evaluate(parse_predictions(data, file, known), pairs)
+    result = Result(
         header=header,
         kind=kind,
         **scores_of(evaluation),
         predictions=stored.name,
         predictions_sha256=hashlib.sha256(data).hexdigest(),
-        **_claims(file),
+        **claims,
     )
+    return result, evaluation
 
 
-def _claims(file: Path) -> dict[str, Any]:
+def _claims(file: Path, header: PredictionHeader, sha256: str) -> dict[str, Any]:
     """Read the result beside a predictions file, which says how it was made."""
     path = file.with_name("result.json")
     if not path.exists():
@@ -232,6 +259,11 @@ def _claims(file: Path) -> dict[str, Any]:
         claims = Result.model_validate(read_record(path))
     except ValidationError as error:
         raise DataError(f"{path} is not a result ({fault(error)}).") from None
+    if (claims.header, claims.predictions_sha256) != (header, sha256):
+        raise DataError(
+            f"{path} is the result of other predictions ({claims.header.method}, seed "
+            f"{claims.header.seed}) than {file.name} beside it: run the bench again, or move one."
+        )
     return {
         name: getattr(claims, name)
         for name in ("trained_with", "predicted_with", "time_s", "details")

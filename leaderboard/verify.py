@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
-from leaderboard.store import (
-    FILE,
-    SUBMISSIONS,
-    board_dataset,
-    read_submission,
-    rescore,
-    submission_folders,
-)
-from leaderboard.submission import Submission
-from vid2vidmr.errors import UserError
-from vid2vidmr.evaluation.results import Result, predicted_pairs
-from vid2vidmr.progress import progress
+from leaderboard.site.boards import Entry, read_boards
+from leaderboard.store import FILE, SUBMISSIONS
+from vid2vidmr.evaluation.results import Result
+from vid2vidmr.text import plain
 
 TOLERANCE = 1e-6
 """Percent: what another processor's arithmetic may change."""
@@ -26,6 +17,8 @@ TOLERANCE = 1e-6
 def verify(root: Path = SUBMISSIONS) -> tuple[int, list[str]]:
     """Compare all that submissions say with what their predictions give.
 
+    It reads and scores as a build does: what that refuses is a difference.
+
     Returns
     -------
     checked : int
@@ -33,42 +26,37 @@ def verify(root: Path = SUBMISSIONS) -> tuple[int, list[str]]:
     differences : list of str
         One line each; none if the board is what its predictions say.
     """
-    folders, checked, differences = submission_folders(root), 0, []
-    with progress("Verifying", len(folders)) as bar:
-        for folder in folders:
-            name = f"{folder.parent.name}/{folder.name}"
-            try:
-                submission = read_submission(folder)
-                header = submission.header
-                dataset = board_dataset(header.dataset, header.dataset_fingerprint)
-            except UserError as error:
-                differences.append(f"{name}: {error}")
-                continue
-            differences += [f"{name}: {line}" for line in _of_folder(submission, folder)]
-            for run in submission.runs:
-                try:
-                    found, _ = rescore(run, folder, partial(predicted_pairs, dataset=dataset))
-                    lines = list(_different(run, found))
-                except UserError as error:
-                    lines = [str(error)]
-                differences += [f"{name}, {run.predictions}: {line}" for line in lines]
-                checked += 1
-            bar.advance()
-    return checked, differences
+    boards, refused = read_boards(root, lambda *_: None)
+    differences = [f"{name}: {reason}" for name, reason in refused.items()]
+    entries = [entry for board in boards for entry in board.entries.values()]
+    for entry in entries:
+        submission = entry.submission
+        name = f"{submission.dataset}/{submission.id}"
+        differences += [f"{name}: {line}" for line in _different(entry, root)]
+    return sum(len(entry.runs) for entry in entries), differences
 
 
-def _of_folder(submission: Submission, folder: Path) -> Iterator[str]:
-    named = [run.predictions for run in submission.runs]
-    if len(set(named)) < len(named):
-        yield "two runs name one file."
+def _different(entry: Entry, root: Path) -> Iterator[str]:
+    submission = entry.submission
+    stated = {  # the first of a seed is the one that was scored
+        (str(run.header.protocol), run.header.seed): run for run in reversed(submission.runs)
+    }
+    for doubt in entry.doubts:
+        if doubt.fault:
+            yield doubt.text
+    folder = root / submission.dataset / submission.id
+    named = {run.predictions for run in submission.runs}
     if unknown := {path.name for path in folder.iterdir()} - {FILE, *named}:
-        yield f"it has the file {min(unknown)!r}, which no run names."
+        yield f"it has the file {plain(min(unknown))!r}, which no run names."
+    for found in entry.runs:
+        run = stated[str(found.header.protocol), found.header.seed]
+        yield from (f"{run.predictions}: {line}" for line in _numbers(run, found))
 
 
-def _different(run: Result, found: Result) -> Iterator[str]:
+def _numbers(run: Result, found: Result) -> Iterator[str]:
     if run.pairs != found.pairs:
         yield f"{run.pairs} pairs are stated, the split has {found.pairs}."
-    if abs(found.coverage - run.coverage) > TOLERANCE or found.invalid != run.invalid:
+    if not abs(found.coverage - run.coverage) <= TOLERANCE or found.invalid != run.invalid:
         yield f"coverage or faults differ: {found.coverage}, {found.invalid}."
     if found.metrics.keys() != run.metrics.keys():
         yield f"metrics are {sorted(run.metrics)}, expected {sorted(found.metrics)}."

@@ -4,15 +4,59 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from leaderboard.submit import submit
 from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import WRONG_QUERIES
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import UserError
+from vid2vidmr.methods.load import load_method
+
+
+def made_dataset(
+    home: Path,
+    pairs: int = 40,
+    *,
+    name: str = "made",
+    label: str = "a class",
+    targets: int | None = None,
+) -> Dataset:
+    """Write a data set of `pairs` pairs, a target video each or few, without files."""
+    ids = [f"v{i}" for i in range(pairs)]
+    moments = pd.DataFrame(
+        {
+            "moment_id": [f"m{i}" for i in range(pairs)], "video_id": ids,
+            "label": [label if i % 2 else "another" for i in range(pairs)], "split": "test",
+            "clip_start_s": 0.0, "clip_end_s": 60.0,
+            "start_s": [float(5 + i % 20) for i in range(pairs)],
+            "end_s": [float(10 + i % 20 + i % 7) for i in range(pairs)],
+        }
+    )  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "pair_id": [f"pair-{i}" for i in range(pairs)],
+            "query_id": moments["moment_id"].to_numpy(),
+            "target_id": [f"m{(i + 2) % pairs % (targets or pairs)}" for i in range(pairs)],
+        }
+    )
+    videos = pd.DataFrame(
+        {
+            "video_id": ids, "source_id": ids, "path": None, "duration_s": 60.0, "sha256": None,
+            "status": "missing",
+        }
+    )  # fmt: skip
+    info = DatasetInfo(
+        name=name, title=f"{label} & co", version="1", source="a test", licence="MIT",
+        citation="none", synthetic=True, default_encoder="none",
+    )  # fmt: skip
+    return write_dataset(home / name, info, moments, {"test": table}, videos)
 
 
 def windows_of(pairs: PairSet, shift: float, seed: int) -> list[list[list[float]]]:
@@ -36,9 +80,11 @@ def add_submission(
     seeds: tuple[int, ...] = (0,),
     protocols: tuple[str, ...] = ("official", "recropped"),
     wrong: bool = False,
+    method: str | None = None,
+    header: dict[str, object] | None = None,
     **card: object,
 ) -> Path:
-    """Submit predictions for the test pairs of a data set."""
+    """Submit predictions for the test pairs of a data set: made up, or those of a `method`."""
     work = root.parent / f"{name}-files"
     work.mkdir(parents=True)
     files = []
@@ -50,14 +96,24 @@ def add_submission(
                 with suppress(UserError):  # one class
                     sets.append(right.under(WRONG_QUERIES))
             for number, pairs in enumerate(sets):
-                found = windows_of(pairs, shift + 2 * number, seed)
+                config: dict[str, object] = {"shift": shift}
+                if method is None:
+                    found = windows_of(pairs, shift + 2 * number, seed)
+                else:
+                    row = load_method(method)
+                    row.seed, config = seed, asdict(row.config)
+                    found = [list(map(list, p.windows)) for p in row.predict(pairs)]
                 files.append(work / f"{protocol}-{seed}-{number}.jsonl")
-                header = {
-                    "method": name, "seed": seed, "dataset": dataset.name, "split": "test",
-                    "dataset_fingerprint": dataset.fingerprint, "protocol": str(pairs.protocol),
-                    "config": {"shift": shift},
-                }  # fmt: skip
-                lines = [{"header": header}] + [
+                said: dict[str, object] = {
+                    "method": method or name,
+                    "seed": seed,
+                    "dataset": dataset.name,
+                    "split": "test",
+                    "dataset_fingerprint": dataset.fingerprint,
+                    "protocol": str(pairs.protocol),
+                    "config": config,
+                }
+                lines = [{"header": said | (header or {})}] + [
                     {"pair_id": pair_id, "windows": windows}
                     for pair_id, windows in zip(pairs.table["pair_id"], found, strict=True)
                 ]

@@ -44,8 +44,10 @@ class UnknownNameError(UserError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}."
+        of_lower = {each.lower(): each for each in known}
+        close = difflib.get_close_matches(name.lower(), of_lower, n=1)
+        names = ", ".join(known) or "none"
+        hint = f"did you mean {of_lower[close[0]]!r}?" if close else f"known: {names}."
         super().__init__(f"Unknown {kind} {name!r}: {hint}")
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str]]:

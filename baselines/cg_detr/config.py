@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import NonNegativeFloat, PositiveInt
+
 from vid2vidmr.methods.detr.config import DetrConfig
 from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
+from vid2vidmr.train.config import Share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,21 +40,21 @@ class CgDetrConfig(DetrConfig):
         Contrast a pair with all others of the batch, even with those of its class.
     """
 
-    encoder_layers: int = 3
-    decoder_layers: int = 3
-    t2v_layers: int = 2
-    dummy_layers: int = 2
-    sentence_layers: int = 1
-    moment_layers: int = 1
-    token_heads: int = 8
-    dummies: int = 45
-    prompts: int = 10
-    prompts_used: int = 1
-    drop_path: float = 0.1
-    weight_attention: float = 1.0
-    weight_align: float = 1.0
-    weight_distill: float = 1.0
-    weight_orthogonal: float = 1.0
+    encoder_layers: PositiveInt = 3
+    decoder_layers: PositiveInt = 3
+    t2v_layers: PositiveInt = 2
+    dummy_layers: PositiveInt = 2
+    sentence_layers: PositiveInt = 1
+    moment_layers: PositiveInt = 1
+    token_heads: PositiveInt = 8
+    dummies: PositiveInt = 45
+    prompts: PositiveInt = 10
+    prompts_used: PositiveInt = 1
+    drop_path: Share = 0.1
+    weight_attention: NonNegativeFloat = 1.0
+    weight_align: NonNegativeFloat = 1.0
+    weight_distill: NonNegativeFloat = 1.0
+    weight_orthogonal: NonNegativeFloat = 1.0
     official_mask: bool = False
     same_class_negatives: bool = False
 

@@ -76,11 +76,17 @@ def saliency_loss(outputs: dict[str, Tensor], targets: Targets, weight: float) -
         return outputs.get(f"{name}_neg", outputs[name][:0])
 
     scores, scores_neg = outputs["saliency_scores"], of_negatives("saliency_scores")
+    # Pairs without a negative have a mean of their own, and for attention none: as published. With
+    # exactly one, the published code takes the softmax along an axis of one and not over the clips:
+    # it learns nothing from it, and neither do we.
+    if len(scores) - len(scores_neg) == 1:
+        alone = scores.new_zeros(())
+    else:
+        alone = rank_loss(scores[~negative], labels[~negative], mask[~negative])
     loss = (
         margin_loss(scores, targets.clips)
         + ranks(scores, scores_neg)
-        # Pairs without a negative have a mean of their own, and for attention none: as published.
-        + rank_loss(scores[~negative], labels[~negative], mask[~negative])
+        + alone
         + negative_pair_loss(scores_neg, mask_neg)
     )
     seen, seen_neg = outputs["t2vattnvalues"], of_negatives("t2vattnvalues")

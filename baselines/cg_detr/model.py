@@ -58,7 +58,7 @@ class Model(DabDetrModel):
         self.txtproj_encoder = Encoder(c.dummy_layers, c.d, c.token_heads, *rest)
         self.token_type_embeddings = nn.Embedding(2, c.d)
         # The published model has this one too, though nothing uses it.
-        self.txt_proj_linear = Projection(dim, c.d, 1, c.input_dropout)[0]
+        self.txt_proj_linear = Projection(c.query_dim or dim, c.d, 1, c.input_dropout)[0]
         self.global_rep_token = nn.Parameter(torch.randn(c.prompts, c.d))
         self.global_rep_pos = nn.Parameter(torch.randn(1, c.d))
         self.moment_rep_token = nn.Parameter(torch.randn(c.d))

@@ -19,9 +19,10 @@ def read(
 
     What concerns training alone is that of the preset ``paper``, and so is the mask.
     """
+    fields, dim = published_fields(weights, options)
     config = replace(
         PRESETS["paper"],
-        **published_fields(weights, options),
+        **fields,
         t2v_layers=count_layers(weights, "transformer.t2v_encoder"),
         dummy_layers=count_layers(weights, "txtproj_encoder"),
         sentence_layers=count_layers(weights, "scls_encoder"),
@@ -33,4 +34,4 @@ def read(
         weight_align=options["lw_ms_align"],
         weight_distill=options["lw_distill"],
     )
-    return config, len(weights["input_txt_proj.0.LayerNorm.weight"]), dict(weights)
+    return config, dim, dict(weights)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vid2vidmr.train.config import TrainingConfig
+from pydantic import NonNegativeFloat, PositiveInt
+
+from vid2vidmr.train.config import Share, TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,13 +31,13 @@ class CgbmConfig(TrainingConfig):
         IoU above which a lower-ranked window is dropped; 1 drops none.
     """
 
-    d: int = 128
-    factors: int = 8
-    input_dropout: float = 0.4
-    dropout: float = 0.2
-    weight_ends: float = 10.0
-    longest: int = 64
-    nms: float = 0.7
+    d: PositiveInt = 128
+    factors: PositiveInt = 8
+    input_dropout: Share = 0.4
+    dropout: Share = 0.2
+    weight_ends: NonNegativeFloat = 10.0
+    longest: PositiveInt = 64
+    nms: Share = 0.7
 
 
 PRESETS: Mapping[str, Any] = {

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from pydantic import PositiveInt
 
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig
 from vid2vidmr.alignment import local_alignment, staticness
 from vid2vidmr.alignment.components import cosines
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.train.config import Share
 
 
 @dataclass(frozen=True)
@@ -36,8 +38,8 @@ class LocalMatchConfig(MatchConfig):
     threshold: float = 0.45
     gap: float = 0.0
     static_gap: float = 1.2
-    components: int = 32
-    whitening: float = 0.5
+    components: PositiveInt = 32
+    whitening: Share = 0.5
 
 
 class LocalMatch(ComponentMatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
 from typing import Any
 
 from vid2vidmr.methods.variants import Ablation, Variant
@@ -11,15 +13,38 @@ REPORTED = {"activitynet_vrl": "ANet", "sportsmoments": "Sports"}
 PRESET = "small"
 
 
-def _dual(pre: bool, post: bool, name: str) -> Variant:
-    on: dict[str, Any] = {"weight_pre": float(pre), "weight_post": float(post)}
-    return Variant(name, _without_loss(on), paper={"pre": pre, "post": post})
+STAGES = {"pre": (True, False), "post": (False, True), "both": (True, True)}
+"""Where the alignment loss is taken: before and after fusion."""
 
 
-def _without_loss(on: dict[str, Any]) -> dict[str, Any]:
-    # No loss at all is alignment "none": so that the row shares its run with that of Table 5.
-    both_off = not on["weight_pre"] and not on["weight_post"]
-    return {"alignment": "none"} if both_off else on
+def _weights(stage: str) -> dict[str, Any]:
+    pre, post = STAGES[stage]
+    return {"weight_pre": float(pre), "weight_post": float(post)}
+
+
+def _grid() -> Iterator[Variant]:
+    """Wirings and joins x losses x stages; the paper's rows are of its own loss, rows appended."""
+    for join in ("append", "channels"):
+        none = {"pre": False, "post": False} if join == "append" else {}
+        yield Variant(f"{join}, none", {"join": join, "alignment": "none"}, paper=none)
+        for loss, stage in product(("soft-dtw", "published", "posterior"), STAGES):
+            literal = join == "append" and loss == "soft-dtw"
+            yield Variant(
+                f"{join}, {loss}, {stage}",
+                {"join": join, "alignment": loss, **_weights(stage)},
+                paper=dict(zip(("pre", "post"), STAGES[stage], strict=True)) if literal else {},
+            )
+    wiring = {"wiring": "published"}
+    yield Variant("published wiring, none", {**wiring, "weight_pre": 0.0, "weight_post": 0.0})
+    for stage in STAGES:
+        yield Variant(f"published wiring, {stage}", {**wiring, **_weights(stage)})
+
+
+def _loss(name: str, reported: bool) -> Variant:
+    # Without a loss its weights are those of the preset, so that the run is that of Table 2.
+    weights = {} if name == "none" else _weights("both")
+    paper = {"alignment": name} if reported else {}
+    return Variant(name, {"alignment": name, **weights}, paper=paper)
 
 
 PRETRAINING = {"augmented": 0.0}
@@ -39,12 +64,7 @@ ABLATIONS = {
         "table_2_dual_stage_alignment (no pretraining)",
         REPORTED,
         PRESET,
-        (
-            _dual(False, False, "neither"),
-            _dual(False, True, "post-fusion"),
-            _dual(True, False, "pre-fusion"),
-            _dual(True, True, "both"),
-        ),
+        tuple(_grid()),
     ),
     "3": Ablation(
         "Table 3: self-supervised pretraining",
@@ -100,13 +120,8 @@ ABLATIONS = {
         REPORTED,
         PRESET,
         (
-            Variant("none", {"alignment": "none"}, paper={"alignment": "none"}),
-            Variant("tcc", {"alignment": "tcc"}, paper={"alignment": "tcc"}),
-            Variant("drop-dtw", {"alignment": "drop-dtw"}, paper={"alignment": "drop-dtw"}),
-            Variant("soft-dtw", {"alignment": "soft-dtw"}, paper={"alignment": "soft-dtw"}),
-            Variant("subsequence", {"alignment": "subsequence"}),
-            Variant("contrast", {"alignment": "contrast"}),
-            Variant("posterior", {"alignment": "posterior"}),
+            *(_loss(name, True) for name in ("none", "tcc", "drop-dtw", "soft-dtw")),
+            *(_loss(name, False) for name in ("published", "subsequence", "contrast", "posterior")),
         ),
     ),
 }

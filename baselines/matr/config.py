@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.presets import SMALL
@@ -74,6 +74,8 @@ class MatrConfig(TrainingConfig):
     weight_s_intra: float = 0.0
     source: Literal["heads", "pre", "post"] = "heads"
     nms: float = 0.7
+
+    loose: ClassVar[frozenset[str]] = TrainingConfig.loose | {"alignment", "gamma", "source"}
 
     def __post_init__(self) -> None:
         """Refuse what a wiring does not have.

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import NonNegativeFloat, PositiveInt
+
 from vid2vidmr.methods.detr.config import DetrConfig
 from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
@@ -23,8 +25,8 @@ class MomentDetrConfig(DetrConfig):
     """
 
     contrastive: bool = False
-    contrastive_dim: int = 64
-    weight_contrastive: float = 0.02
+    contrastive_dim: PositiveInt = 64
+    weight_contrastive: NonNegativeFloat = 0.02
 
 
 PRESETS: Mapping[str, Any] = with_variants(

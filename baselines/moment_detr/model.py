@@ -54,7 +54,8 @@ class Model(DetrModel):
             ``pred_logits`` (B, Q, 2), foreground first; ``pred_spans`` (B, Q, 2), centre and width
             in [0, 1]; ``saliency_scores`` (B, M); the first two of the earlier decoder layers, the
             first layer first, as ``aux_outputs.{i}.*``. With the contrastive loss ``proj_queries``
-            (B, Q, h), ``proj_txt_mem`` (B, N, h) and ``proj_vid_mem`` (B, M, h).
+            (B, Q, h), ``proj_txt_mem`` (B, N, h) and ``proj_vid_mem`` (B, M, h); the first two with
+            every layer, though ``proj_txt_mem`` is the same in all.
         """
         v = self.input_vid_proj(target)  # (B, M, d)
         t = self.input_txt_proj(query)  # (B, N, d)
@@ -72,6 +73,7 @@ class Model(DetrModel):
         if self.config.contrastive:
             aligned = self.contrastive_align_projection_query(hidden)
             layers["proj_queries"] = F.normalize(aligned, dim=-1)
-            once["proj_txt_mem"] = F.normalize(self.contrastive_align_projection_txt(t_mem), dim=-1)
+            text = F.normalize(self.contrastive_align_projection_txt(t_mem), dim=-1)
+            layers["proj_txt_mem"] = text.expand(len(hidden), *text.shape)
             once["proj_vid_mem"] = F.normalize(self.contrastive_align_projection_vid(v_mem), dim=-1)
         return by_layer(**layers) | once

@@ -19,11 +19,12 @@ def read(
 
     What concerns training alone is that of the preset ``paper``.
     """
+    fields, dim = published_fields(weights, options)
     config = replace(
         PRESETS["paper"],
-        **published_fields(weights, options),
+        **fields,
         contrastive=options["contrastive_align_loss"],
         contrastive_dim=options["contrastive_hdim"],
         weight_contrastive=options["contrastive_align_loss_coef"],
     )
-    return config, len(weights["input_txt_proj.0.LayerNorm.weight"]), dict(weights)
+    return config, dim, dict(weights)

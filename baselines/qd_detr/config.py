@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import PositiveInt
+
 from vid2vidmr.methods.detr.config import DetrConfig
 from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
 
@@ -25,7 +27,7 @@ class QdDetrConfig(DetrConfig):
         as published.
     """
 
-    t2v_layers: int = 2
+    t2v_layers: PositiveInt = 2
     official_mask: bool = False
     same_class_negatives: bool = False
 

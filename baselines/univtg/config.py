@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import NonNegativeFloat, PositiveInt
 
 from vid2vidmr.methods.presets import PAPER, SMALL, with_variants
-from vid2vidmr.train.config import TrainingConfig
+from vid2vidmr.train.config import Share, TrainingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class UniVtgConfig(TrainingConfig):
         Hidden size, attention heads, feed-forward size.
     encoder_layers, input_layers : int
         Layers of the encoder and of the input projections.
+    query_dim : int or None
+        Numbers in a row of the query, where they are not as many as in one of the target.
     dropout, input_dropout : float
         Of the attention weights, and before each linear map of the projections.
     drop_path : float
@@ -39,24 +43,27 @@ class UniVtgConfig(TrainingConfig):
         IoU above which a lower-ranked window is dropped; 1 drops none.
     """
 
-    d: int = 1024
-    heads: int = 8
-    ff: int = 1024
-    encoder_layers: int = 4
-    input_layers: int = 2
-    dropout: float = 0.1
-    input_dropout: float = 0.5
-    drop_path: float = 0.1
+    d: PositiveInt = 1024
+    heads: PositiveInt = 8
+    ff: PositiveInt = 1024
+    encoder_layers: PositiveInt = 4
+    input_layers: PositiveInt = 2
+    query_dim: PositiveInt | None = None
+    dropout: Share = 0.1
+    input_dropout: Share = 0.5
+    drop_path: Share = 0.1
     query_positions: bool = False
-    position_table: int = 32
+    position_table: PositiveInt = 32
     official_padding: bool = False
     same_class_negatives: bool = False
-    weight_b: float = 10.0
-    weight_g: float = 1.0
-    weight_f: float = 10.0
-    weight_s_inter: float = 0.01
-    weight_s_intra: float = 0.05
-    nms: float = 0.7
+    weight_b: NonNegativeFloat = 10.0
+    weight_g: NonNegativeFloat = 1.0
+    weight_f: NonNegativeFloat = 10.0
+    weight_s_inter: NonNegativeFloat = 0.01
+    weight_s_intra: NonNegativeFloat = 0.05
+    nms: Share = 0.7
+
+    loose: ClassVar[frozenset[str]] = TrainingConfig.loose | {"same_class_negatives"}
 
 
 PRESETS: Mapping[str, Any] = with_variants(

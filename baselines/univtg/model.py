@@ -31,7 +31,7 @@ class Model(nn.Module):
         super().__init__()
         c = self.config = config
         self.input_vid_proj = Projection(dim + 2, c.d, c.input_layers, c.input_dropout)
-        self.input_txt_proj = Projection(dim, c.d, c.input_layers, c.input_dropout)
+        self.input_txt_proj = Projection(c.query_dim or dim, c.d, c.input_layers, c.input_dropout)
         self.token_type_embeddings = nn.Embedding(2, c.d)  # query, target
         nn.init.normal_(self.token_type_embeddings.weight, std=0.02)
         self.txt_position_embed = LearnedPosition(c.position_table, c.d, c.input_dropout)

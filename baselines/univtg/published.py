@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from baselines.univtg.config import PRESETS, UniVtgConfig
-from vid2vidmr.methods.published import clip_fields, require_options
+from vid2vidmr.methods.published import clip_fields, feature_widths, require_options
 
 
 def read(
@@ -21,12 +21,14 @@ def read(
     """
     require_options(options, pre_norm=False, position_embedding="sine", span_loss_type="l1")
     preset = PRESETS["paper"]
+    widths = feature_widths(weights, options)
     config = replace(
         preset,
         **clip_fields(options, preset.nms),
+        query_dim=widths["query_dim"],
         input_layers=options["n_input_proj"],
         drop_path=options["droppath"],
         query_positions=options["use_txt_pos"],
         position_table=len(weights["txt_position_embed.position_embeddings.weight"]),
     )
-    return config, len(weights["input_txt_proj.0.LayerNorm.weight"]), dict(weights)
+    return config, widths["dim"], dict(weights)

@@ -19,7 +19,9 @@ from vid2vidmr.progress import progress
 from vid2vidmr.video.sample import sample_frames
 
 STEP_S = 0.5
-"""Frames are taken from this grid of the file: finer than any budget can show."""
+"""Frames of a clip are so far apart, from its own start on: finer than any budget can show."""
+NEVER_S = 1e6
+"""No grid of the file is asked for beside."""
 QUALITY = 90
 WORKERS = 4
 _WRITING = Lock()
@@ -35,15 +37,21 @@ class Clip:
 
 
 def grid(clip: Clip, budget: int) -> list[int]:
-    """Which multiples of `STEP_S` of the file are shown: evenly spread, first and last included."""
-    first = math.ceil(clip.start_s / STEP_S - 1e-9)
-    last = math.ceil(clip.end_s / STEP_S - 1e-9)  # windows are half-open
-    steps = list(range(first, last)) or [math.floor(clip.start_s / STEP_S)]
-    if len(steps) <= budget:
-        return steps
+    """Which multiples of `STEP_S` after the clip's start are shown: evenly spread, with both ends.
+
+    They are those of the clip as a file of its own: nothing of it that lies before or behind.
+    """
+    count = max(1, math.ceil((clip.end_s - clip.start_s) / STEP_S - 1e-9))  # it is half-open
+    if count <= budget:
+        return list(range(count))
     if budget == 1:
-        return [steps[len(steps) // 2]]
-    return [steps[round(i)] for i in np.linspace(0, len(steps) - 1, budget)]
+        return [count // 2]
+    return [round(i) for i in np.linspace(0, count - 1, budget)]
+
+
+def moment(clip: Clip, step: int) -> int:
+    """When a step of a clip is on screen, in microseconds of the file."""
+    return round(1e6 * (clip.start_s + step * STEP_S))
 
 
 def show_clips(
@@ -68,10 +76,10 @@ def show_clips(
     asked = {key: grid(*key) for key in dict.fromkeys(clips)}
     wanted: dict[Path, set[int]] = {}
     for (clip, _), steps in asked.items():
-        wanted.setdefault(clip.path, set()).update(steps)
+        wanted.setdefault(clip.path, set()).update(moment(clip, k) for k in steps)
     found: dict[Path, dict[int, str]] = {}
     with progress("Frames", len(wanted)) as bar, ThreadPoolExecutor(WORKERS) as pool:
-        work = [pool.submit(_of_video, path, steps, frames, size) for path, steps in wanted.items()]
+        work = [pool.submit(_of_video, path, times, frames, size) for path, times in wanted.items()]
         try:
             for path, future in zip(wanted, work, strict=True):
                 found[path] = future.result()
@@ -84,27 +92,26 @@ def show_clips(
 
 def _shown(clip: Clip, steps: list[int], hashes: Mapping[int, str]) -> Video:
     # The last frame of a file may be a little before the end that a window states.
-    there = [k for k in steps if k in hashes]
+    there = [k for k in steps if moment(clip, k) in hashes]
     if not there:
         raise VideoError(
             f"{clip.path} has no frame between {clip.start_s:.2f} and {clip.end_s:.2f} s: it is "
             "shorter than its annotations say."
         )
-    times = tuple(round(max(k * STEP_S - clip.start_s, 0.0), 3) for k in there)
     return Video(
-        sha256=tuple(hashes[k] for k in there),
-        times_s=times,
+        sha256=tuple(hashes[moment(clip, k)] for k in there),
+        times_s=tuple(k * STEP_S for k in there),
         duration_s=round(clip.end_s - clip.start_s, 3),
     )
 
 
 def _of_video(path: Path, wanted: set[int], frames: Frames, size: int) -> dict[int, str]:
-    """Hashes of the wanted frames; which ones a video has is kept beside the frames."""
+    """Hashes of the frames at times in microseconds; which ones a video has is kept beside them."""
     import cv2
 
     about = path.stat()
     name = hashlib.sha256(
-        f"{path.resolve()} {about.st_size} {about.st_mtime_ns} {size} {QUALITY}".encode()
+        f"{path.resolve()} {about.st_size} {about.st_mtime_ns} {size} {QUALITY} us".encode()
     ).hexdigest()
     index = frames.folder / "videos" / f"{name}.json"
     found: dict[int, str | None] = {}
@@ -117,9 +124,11 @@ def _of_video(path: Path, wanted: set[int], frames: Frames, size: int) -> dict[i
         scale = min(1.0, size / max(width, height))
         return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
 
-    todo, last = wanted - found.keys(), max(wanted)
-    for k, (_, picture) in enumerate(sample_frames(path, STEP_S, threads=1, size=fit)):
-        if k in todo:
+    todo = wanted - found.keys()
+    times = [time / 1e6 for time in todo]
+    for time_s, picture in sample_frames(path, NEVER_S, at_s=times, threads=1, size=fit):
+        k = round(1e6 * time_s)
+        if k in todo:  # it begins with 0, asked for or not
             _, encoded = cv2.imencode(
                 ".jpg", picture[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY]
             )
@@ -129,7 +138,5 @@ def _of_video(path: Path, wanted: set[int], frames: Frames, size: int) -> dict[i
                 if not frames.path(sha256).exists():
                     with replacing(frames.path(sha256)) as temporary:
                         temporary.write_bytes(data)
-        if k == last:
-            break
     write_json(index, found | dict.fromkeys(wanted - found.keys()))
     return {k: v for k, v in found.items() if v is not None}

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError
 
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.downloads import DownloadOptions
 from vid2vidmr.errors import UserError
+from vid2vidmr.files import MAX_RECORD_BYTES, file_name, read_json
+from vid2vidmr.registry import registered_names
 
 
 class Custom(DatasetBuilder):
@@ -42,6 +44,7 @@ class Custom(DatasetBuilder):
         max_pairs_per_class: PositiveInt | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
+        name: str | None = None,
     ) -> Dataset:
         """Build a data set from a CSV file of moments; see `DatasetBuilder.build`.
 
@@ -61,11 +64,13 @@ class Custom(DatasetBuilder):
             No pairs within one video.
         distractors : bool
             Keep other moments of the class in a target, as wrong answers.
+        name : str, optional
+            Of the data set, its runs and tables (default: that of the folder).
 
         Raises
         ------
         UserError
-            If the CSV file or the videos are not given.
+            If the CSV file or the videos are not given, or the name cannot be one.
         MomentError
             If rows of the CSV file cannot be used.
         """
@@ -87,4 +92,23 @@ class Custom(DatasetBuilder):
         ids = {name: next(iter(of)) for name, of in names.items() if len(of) == 1}
         table = read_moments(moments, ids)
         require_clear(moments, table, names)
-        return build_custom(out, self.info, moments, table, choices, files, download, cut)
+        info = _named(self.info, out, name)
+        return build_custom(out, info, moments, table, choices, files, download, cut)
+
+
+def _named(info: DatasetInfo, out: Path, name: str | None) -> DatasetInfo:
+    """Give a data set its own name: two in two folders share no runs and no table."""
+    place = out / "dataset.json"
+    found = read_json(place, MAX_RECORD_BYTES) if place.exists() else None
+    if name is None and isinstance(found, dict) and found.get("title") == info.title:
+        name = str(found.get("name"))  # it is built again
+    name = name or file_name(out.absolute().name)
+    if name != info.name and name in registered_names("dataset"):
+        raise UserError(f"{name} is the name of another data set: choose one with --name.")
+    try:
+        return DatasetInfo(**{**info.model_dump(), "name": name})
+    except ValidationError:
+        raise UserError(
+            f"{name!r} cannot be the name of a data set: expected letters, digits, '_', '-', '+' "
+            "and '.', at most 100; choose one with --name."
+        ) from None

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from leaderboard.store import board_dataset, read_submission, rescore, submission_folders
+from leaderboard.doubts import Doubt, copies, kind_of, runs_once, with_wrong_queries
+from leaderboard.store import board_dataset, read_submissions, refusing, rescore
 from leaderboard.submission import Submission
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import PROTOCOLS
-from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import Evaluation
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.evaluation.results import Result, predicted_pairs
@@ -43,6 +44,8 @@ class Entry:
         Protocol to the score by moment length.
     cost_s : float or None
         Seconds to fit and predict, mean over seeds, as its submitter says.
+    doubts : tuple of Doubt
+        What to know before the row is believed.
     """
 
     submission: Submission
@@ -51,6 +54,7 @@ class Entry:
     curves: dict[str, list[float]]
     lengths: dict[str, Breakdown]
     cost_s: float | None
+    doubts: tuple[Doubt, ...]
 
 
 @dataclass(frozen=True)
@@ -98,16 +102,13 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
     not_shown : dict of str to str
         Submissions that cannot be scored here, and why.
     """
+    submissions, not_shown = read_submissions(root)
     boards: dict[tuple[str, str, str], Board] = {}
     means: dict[str, list[tuple[Row, dict[str, Evaluation]]]] = {}
-    not_shown: dict[str, str] = {}
     missing: dict[tuple[str, str], UserError] = {}
-    folders = submission_folders(root)
-    with progress("Scoring submissions", len(folders)) as bar:
-        for folder in folders:
-            name = f"{folder.parent.name}/{folder.name}"
-            try:
-                submission = read_submission(folder)
+    with progress("Scoring submissions", len(submissions)) as bar:
+        for folder, submission in submissions.items():
+            with refusing(folder, not_shown):
                 header = submission.header
                 key = header.dataset, header.dataset_fingerprint, header.split
                 if key[:2] in missing:
@@ -124,8 +125,6 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
                 entry, mean = _score(submission, folder, board, found)
                 board.entries[entry.row.name] = entry
                 means.setdefault(board.slug, []).append((entry.row, mean))
-            except UserError as error:
-                not_shown[name] = str(error)
             bar.advance()
     shown = [board for board in boards.values() if board.entries]
     for board in shown:
@@ -135,20 +134,27 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
 
 def _slug(dataset: str, fingerprint: str, split: str, taken: set[str]) -> str:
     slug = dataset if split == "test" else f"{dataset}-{split}"
-    return f"{slug}-{fingerprint[-8:]}" if slug in taken else slug
+    others = (f"{slug}-{fingerprint[-8:]}", f"{slug}-{fingerprint[-8:]}-{len(taken)}")
+    return next(name for name in (slug, *others) if name not in taken)
 
 
 def _rank(board: Board, means: list[tuple[Row, dict[str, Evaluation]]]) -> None:
     for protocol in PROTOCOLS:
         has = [(row, mean) for row, mean in means if protocol in mean]
         if has:
-            board.tables[protocol] = tabulate(
+            table = tabulate(
                 board.dataset,
                 has,
                 split=board.split,
                 pairs=len(board.pairs[protocol]),
                 protocols=(protocol,),
             )
+            doubts = tuple(
+                f"{row.name}: {doubt.text}"
+                for row in table.rows
+                for doubt in board.entries[row.name].doubts
+            )
+            board.tables[protocol] = replace(table, doubts=doubts)
 
 
 def _score(
@@ -160,21 +166,13 @@ def _score(
             board.pairs[name] = predicted_pairs(header, board.dataset)
         return board.pairs[name]
 
-    runs = [rescore(run, folder, pairs_of) for run in submission.runs]
-    wrong = {
-        (str(run.header.protocol.right), run.header.seed): evaluation
-        for run, evaluation in runs
-        if run.header.protocol.is_wrong
-    }
-    scored = [
-        Scored(run, evaluation, wrong.get((str(run.header.protocol), run.header.seed)))
-        for run, evaluation in runs
-        if not run.header.protocol.is_wrong
-    ]
-    if not scored:
-        raise DataError("it has wrong queries only: there is nothing to rank.")
+    runs, doubts = runs_once(
+        submission, [rescore(run, folder, pairs_of) for run in submission.runs]
+    )
+    scored = with_wrong_queries(runs)
+    kind, unseen = kind_of(submission, board.dataset, board.pairs, scored)
     row, means = summarise_method(submission.card.name, scored)
-    row = replace(row, method=row.name)
+    row = replace(row, method=row.name, kind=kind)
     costs = [sum(run.time_s.values()) for run, _ in runs if run.time_s]
     entry = Entry(
         submission=submission,
@@ -192,6 +190,7 @@ def _score(
             for protocol, mean in means.items()
         },
         cost_s=sum(costs) / len(costs) if costs else None,
+        doubts=(*doubts, *unseen, *copies(scored)),
     )
     for protocol in means:
         of = [s.evaluation for s in scored if _is(s, protocol)]

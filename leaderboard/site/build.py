@@ -18,12 +18,19 @@ from leaderboard.site.videos import place_videos
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
 from vid2vidmr.errors import DataError
-from vid2vidmr.files import TEMPORARY, alone, read_json, write_text
+from vid2vidmr.files import LOCK, MAX_RECORD_BYTES, TEMPORARY, alone, read_json, write_text
 from vid2vidmr.tables import write_tables
 
 HERE = Path(__file__).parent
 MARK = "site.json"
 """Tells a folder that a build wrote from one that somebody needs."""
+WRITTEN = frozenset(
+    {
+        MARK, "README.md", "assets", "boards", "data", "index.html", "methods", "pairs.html",
+        "reported.html", "submissions", "videos",
+    }
+)  # fmt: skip
+"""All that a build can write into a folder, and so all that it may delete there."""
 SPACE = f"""---
 title: {TITLE}
 emoji: 🎬
@@ -82,6 +89,9 @@ def build_site(
     """
     if not root.is_dir():
         raise DataError(f"{root} is not a folder: expected one of submissions.")
+    for name in WRITTEN:
+        if root.resolve().is_relative_to((out / name).resolve()):
+            raise DataError(f"{root} lies where a build into {out} writes: give another --out.")
     _require_ours(out)
     with alone(out), TemporaryDirectory(prefix=TEMPORARY, dir=out) as beside:
         return _build(root, out, Path(beside), videos)
@@ -110,18 +120,46 @@ def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
     return Built(out, boards, not_shown, placed)
 
 
-def _require_ours(out: Path) -> None:
+def _require_ours(out: Path) -> set[str]:
+    """Give what a build wrote into a folder; refuse one that holds something else in its place.
+
+    The folder may be a stranger's, such as a Space that was cloned: its mark is not believed.
+    """
     if not out.exists():
-        return
+        return set()
     if not out.is_dir():
         raise DataError(f"{out} is a file: expected a folder to write the site into.")
+    for path in (*(out / name for name in sorted(WRITTEN)), out / LOCK):
+        if path.is_symlink():
+            raise DataError(f"{path} is a link, which no build writes: delete it first.")
+    mark = out / MARK
     # A fresh clone of a Space has dot files and a README.md.
     others = [p for p in out.iterdir() if not p.name.startswith(".") and p.name != "README.md"]
-    if others and not (out / MARK).exists():
+    if others and not mark.exists():
         raise DataError(
             f"{out} holds {others[0].name} and was not written by `leaderboard build`: give a "
             "folder that is new or empty."
         )
+    listed = _entries(mark) if mark.exists() else set()
+    for path in others:
+        if path.name in WRITTEN - listed - {MARK}:
+            raise DataError(
+                f"{path} is in the way, {mark} does not list it as written by a build: move it."
+            )
+    return listed
+
+
+def _entries(mark: Path) -> set[str]:
+    value = read_json(mark, MAX_RECORD_BYTES)
+    listed = value.get("entries") if isinstance(value, dict) else None
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        raise DataError(f"{mark} lists nothing that a build wrote: give a folder that is new.")
+    if foreign := sorted(set(listed) - WRITTEN):
+        raise DataError(
+            f"{mark} lists {foreign[0]!a}, which no build writes: nothing was deleted. Give a "
+            "folder that is new, or mend that file."
+        )
+    return set(listed)
 
 
 def _move(beside: Path, out: Path) -> None:
@@ -131,7 +169,7 @@ def _move(beside: Path, out: Path) -> None:
     next build knows the folder for one of its own.
     """
     new = {path.name for path in beside.iterdir()}
-    old = set(_entries(out / MARK)) if (out / MARK).exists() else set()
+    old = _require_ours(out)  # again: scoring took a while
     _write_mark(out, new | old)
     for name in old - {MARK}:
         path = out / name
@@ -139,10 +177,6 @@ def _move(beside: Path, out: Path) -> None:
     for name in new:
         (beside / name).replace(out / name)
     _write_mark(out, new)
-
-
-def _entries(mark: Path) -> list[str]:
-    return [Path(name).name for name in read_json(mark)["entries"]]
 
 
 def _write_mark(out: Path, names: Iterable[str]) -> None:

@@ -48,6 +48,8 @@ class Cell:
         No other method has a higher number.
     interval : Interval or None
         Is drawn.
+    marks : tuple of str
+        Stand behind the text.
     """
 
     text: str
@@ -55,6 +57,7 @@ class Cell:
     best: bool = False
     interval: Interval | None = None
     href: str | None = None
+    marks: tuple[str, ...] = ()
 
 
 COLUMNS = (
@@ -95,7 +98,12 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
     lost = row.sensitivity.get(protocol)
     return [
         Cell(row.rank(protocol).replace("-", "–"), best + worst / 1000),
-        Cell(row.name, row.name, href=f"submissions/{submission.dataset}/{submission.id}.html"),
+        Cell(
+            row.name,
+            row.name,
+            href=f"submissions/{submission.dataset}/{submission.id}.html",
+            marks=tuple(dict.fromkeys(doubt.mark for doubt in entry.doubts)),
+        ),
         Cell(row.kind, row.kind),
         numbers[HEADLINE],
         Cell(

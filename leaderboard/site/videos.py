@@ -32,10 +32,10 @@ def place_videos(board: Board, out: Path) -> dict[str, str]:
     folder.mkdir(parents=True, exist_ok=True)
     with progress(f"Videos of {board.slug}", len(wanted)) as bar:
         for number, name in enumerate(wanted):
-            path = dataset.video_path(name)
-            if path is not None and path.is_file():
+            path = dataset.own_video(name)
+            if path is not None:
                 placed = folder / f"{number}{path.suffix}"
-                _place(path.resolve(), placed)
+                _place(path, placed)
                 found[name] = placed.relative_to(out).as_posix()
             bar.advance()
     return found

@@ -7,7 +7,7 @@ import torch
 from golden_cases import check_gradients_and_one_step, close, golden_cases
 from golden_detr import Case
 
-from baselines.cg_detr.losses import losses_against
+from baselines.cg_detr.losses import losses_against, saliency_loss
 from baselines.cg_detr.model import Model
 from baselines.cg_detr.published import read
 
@@ -67,3 +67,22 @@ def test_golden_gradients_and_one_step(case: Case) -> None:
         noise=1e-5,
     )
     close(case.model.global_rep_token, case.tensors["output/global_rep_tokens"])
+
+
+def test_a_lone_pair_without_a_negative_has_no_rank_loss(case: Case) -> None:
+    """As published: its softmax runs along an axis of one."""
+    count = len(case.targets.labels)
+
+    def loss(*lone: int) -> torch.Tensor:
+        negative = torch.tensor([b not in lone for b in range(count)])
+        outputs = case.model.outputs(*case.inputs(), negative, None)
+        outputs["saliency_scores"].retain_grad()
+        saliency_loss(outputs, case.targets, 0.0).backward()
+        return outputs["saliency_scores"].grad
+
+    # What is left at the lone pair is the margin loss, at its drawn clips.
+    drawn = torch.zeros(case.targets.labels.shape, dtype=torch.bool)
+    clips = case.targets.clips
+    drawn.scatter_(1, clips.positive, True).scatter_(1, clips.negative, True)
+    assert (loss(0)[0][~drawn[0]] == 0).all()
+    assert (loss(0, 1)[0][~drawn[0]] != 0).any()

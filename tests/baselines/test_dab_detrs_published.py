@@ -31,7 +31,7 @@ def test_an_imported_checkpoint_gives_the_golden_outputs(
     file = published_file(tmp_path / "model_best.ckpt", weights, options, prefix="module.")
     import_checkpoint(method_name, file, tmp_path / "checkpoint")
     method = method_class(method_name).load(tmp_path / "checkpoint")
-    assert method.encoder_contract.dim == options["t_feat_dim"]
+    assert method.encoder_contract.dim == options["v_feat_dim"] - 2
     saved = method.model.state_dict()
     assert set(saved) == set(weights)
     for key, value in weights.items():

@@ -170,7 +170,11 @@ def test_contrastive_loss_reaches_its_projections_on_every_layer() -> None:
     config = replace(TINY, contrastive=True)
     model = MomentDetr(config).build_model(DIM)
     batch = batch_of([12, 9], [(4.0, 9.0), (2.0, 6.0)])
-    found = losses_against(model(batch), targets(batch, 75), config)
+    outputs = model(batch)
+    for prefix in ("", "aux_outputs.0."):
+        assert outputs[f"{prefix}proj_txt_mem"].shape == (2, batch.query.shape[1], 64)
+        assert outputs[f"{prefix}proj_queries"].shape == (2, config.queries, 64)
+    found = losses_against(outputs, targets(batch, 75), config)
     assert {"loss_contrastive_align", "loss_contrastive_align_0"} <= set(found)
     found["loss"].backward()
     assert model.contrastive_align_projection_query.weight.grad.abs().sum() > 0

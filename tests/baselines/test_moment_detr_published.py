@@ -24,7 +24,7 @@ def test_an_imported_checkpoint_gives_the_golden_outputs(path: Path, tmp_path: P
     import_checkpoint("moment_detr", file, tmp_path / "checkpoint")
     method = MomentDetr.load(tmp_path / "checkpoint")
     assert method.encoder_contract is not None
-    assert method.encoder_contract.dim == options["t_feat_dim"]
+    assert method.encoder_contract.dim == options["v_feat_dim"] - 2
     assert method.model is not None
     given = {key[6:]: value for key, value in tensors.items() if key.startswith("input/")}
     with torch.no_grad():

@@ -72,17 +72,21 @@ def load(path: Path, official: bool) -> Case:
     return Case(tensors, about, replace(config, official_padding=official))
 
 
-PATHS = golden_cases("univtg_*.safetensors")
+@pytest.fixture(params=golden_cases("univtg_*.safetensors"), ids=lambda path: path.stem)
+def path(request: pytest.FixtureRequest) -> Path:
+    """One recorded case: all that a test looks at is of it."""
+    found: Path = request.param
+    return found
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
-def official(request: pytest.FixtureRequest) -> Case:
-    return load(request.param, official=True)
+@pytest.fixture
+def official(path: Path) -> Case:
+    return load(path, official=True)
 
 
-@pytest.fixture(params=PATHS, ids=lambda path: path.stem)
-def masked(request: pytest.FixtureRequest) -> Case:
-    return load(request.param, official=False)
+@pytest.fixture
+def masked(path: Path) -> Case:
+    return load(path, official=False)
 
 
 def test_golden_outputs_of_the_padded_batch_where_padding_leaks(official: Case) -> None:
@@ -148,7 +152,7 @@ def test_an_imported_checkpoint_gives_the_golden_outputs(masked: Case, tmp_path:
     assert method.config == masked.config
     assert method.config.nms == UniVtg.presets["paper"].nms
     assert method.encoder_contract is not None
-    assert method.encoder_contract.dim == options["t_feat_dim"]
+    assert method.encoder_contract.dim == options["v_feat_dim"] - 2
     assert method.model is not None
     state = method.model.state_dict()
     assert state.keys() == weights.keys()

@@ -83,8 +83,9 @@ def test_a_request_and_its_model_are_the_key():
     [
         (0.0, 2.0, 10, [0, 1, 2, 3]),
         (0.0, 2.1, 10, [0, 1, 2, 3, 4]),
-        (10.2, 11.6, 10, [21, 22, 23]),
-        (10.2, 10.3, 10, [20]),  # between two frames: the one on screen
+        (10.2, 11.6, 10, [0, 1, 2]),  # 10.2, 10.7, 11.2 s
+        (10.2, 10.3, 10, [0]),
+        (40.0, 42.0, 2, [0, 3]),
         (0.0, 50.0, 3, [0, 50, 99]),
         (0.0, 50.0, 1, [50]),
     ],
@@ -106,13 +107,14 @@ def test_frames_are_those_on_screen_and_a_video_is_read_once(tmp_path, monkeypat
     )
     frames = Frames(tmp_path / "frames")
     clips = [(Clip(path, 10.0, 20.0), 5), (Clip(path, 3.0, 59.5), 8), (Clip(path, 10.0, 20.0), 5)]
+    clips += [(Clip(path, 30.4, 33.1), 9)]  # its frames are those from its own start on
     found = show_clips(clips, frames, 448)
     assert read == [path]
     for (clip, _), one in found.items():
         assert len(one.times_s) == len(one.sha256)
         for sha256, time_s in zip(one.sha256, one.times_s, strict=True):
             picture = cv2.imdecode(np.frombuffer(frames.jpeg(sha256), np.uint8), cv2.IMREAD_COLOR)
-            assert read_number(picture) == 1 + 200 + round(2 * (clip.start_s + time_s))
+            assert read_number(picture) == 1 + 200 + int(2 * (clip.start_s + time_s))
     assert show_clips(clips, frames, 448) == found
     assert read == [path]  # what is there is used again
     small = show_clips(clips[:1], frames, 64)[clips[0]]

@@ -53,7 +53,7 @@ def good(path: Path) -> Path:
 def test_a_folder_of_videos_becomes_a_data_set(videos: Path, tmp_path: Path) -> None:
     path = good(tmp_path / "m.csv")
     built = build_dataset("custom", tmp_path / "out", {"moments": path, "videos": str(videos)})
-    assert built.name == "custom"
+    assert built.name == "out"
     assert built.counts["videos"] == 3 and built.counts["moments"] == 18
     assert built.counts["classes"] == {"test": 1, "train": 1, "val": 1}
     assert built.counts["pairs"] == dict.fromkeys(("train", "val", "test"), 6 * 5)
@@ -67,7 +67,8 @@ def test_a_folder_of_videos_becomes_a_data_set(videos: Path, tmp_path: Path) -> 
     assert read_manifest(tmp_path / "out" / "availability.json", built).available == {
         "a.mp4", "b.mkv", "cup/c.mp4"
     }  # fmt: skip
-    again = build_dataset("custom", tmp_path / "2", {"moments": path, "videos": str(videos)})
+    options = {"moments": path, "videos": str(videos)}
+    again = build_dataset("custom", tmp_path / "2", {**options, "name": "out"})
     assert again.fingerprint == built.fingerprint
 
 
@@ -96,7 +97,7 @@ def test_difficulty(videos: Path, tmp_path: Path) -> None:
 def test_a_limit_on_the_pairs_of_a_class(videos: Path, tmp_path: Path) -> None:
     options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
     built, limited, again, other = (
-        build_dataset("custom", tmp_path / str(i), {**options, **more})
+        build_dataset("custom", tmp_path / str(i), {**options, "name": "one", **more})
         for i, more in enumerate(
             [{}, *[{"max_pairs_per_class": 8}] * 2, {"max_pairs_per_class": 8, "seed": 1}]
         )
@@ -240,9 +241,25 @@ def test_what_custom_needs(videos: Path, tmp_path: Path) -> None:
 def test_another_data_sets_folder_is_left_alone(videos: Path, tmp_path: Path) -> None:
     options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
     built = build_dataset("custom", tmp_path / "out", options)
-    with pytest.raises(UserError, match="holds the data set custom: choose another folder"):
+    with pytest.raises(UserError, match="holds the data set out: choose another folder"):
         build_dataset("sportsmoments", tmp_path / "out")
     assert load_dataset(tmp_path / "out").fingerprint == built.fingerprint
+
+
+def test_a_data_set_has_a_name_of_its_own(videos: Path, tmp_path: Path) -> None:
+    options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos)}
+    assert build_dataset("custom", tmp_path / "my goals!", options).name == "my-goals"
+    named = {**options, "name": "goals.v2"}
+    assert build_dataset("custom", tmp_path / "out", named).name == "goals.v2"
+    assert build_dataset("custom", tmp_path / "out", options).name == "goals.v2"  # once more
+    for name in ("../x", "/abs", "a b", ".x", "x" * 101, "a\x1b[31m"):
+        with pytest.raises(UserError, match="cannot be the name of a data set"):
+            build_dataset("custom", tmp_path / "bad", {**options, "name": name})
+    with pytest.raises(UserError, match="minimatch is the name of another data set"):
+        build_dataset("custom", tmp_path / "minimatch", options)
+    with pytest.raises(UserError, match=r"holds the data set goals\.v2"):
+        build_dataset("custom", tmp_path / "out", {**options, "name": "other"})
+    assert not (tmp_path / "bad").exists()
 
 
 @settings(deadline=None, max_examples=50)

@@ -10,17 +10,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import pandas as pd
 import pytest
 import yaml
-from made_submissions import add_submission
+from made_submissions import add_submission, made_dataset
 
 from leaderboard.site import build_site
 from leaderboard.site.build import MARK
 from leaderboard.site.data import CHUNK, script_json
 from leaderboard.store import SUBMISSIONS, read_submission, submission_folders
-from vid2vidmr.data.info import DatasetInfo
-from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -32,38 +29,6 @@ def ours(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("ours") / "site"
     assert build_site(SUBMISSIONS, out).not_shown == {}
     return out
-
-
-def made_dataset(home: Path, pairs: int = 40, *, name: str = "made", label: str = "a class"):
-    """Write a data set of `pairs` pairs, a target video each, without files."""
-    ids = [f"v{i}" for i in range(pairs)]
-    moments = pd.DataFrame(
-        {
-            "moment_id": [f"m{i}" for i in range(pairs)], "video_id": ids,
-            "label": [label if i % 2 else "another" for i in range(pairs)], "split": "test",
-            "clip_start_s": 0.0, "clip_end_s": 60.0,
-            "start_s": [float(5 + i % 20) for i in range(pairs)],
-            "end_s": [float(10 + i % 20 + i % 7) for i in range(pairs)],
-        }
-    )  # fmt: skip
-    table = pd.DataFrame(
-        {
-            "pair_id": [f"pair-{i}" for i in range(pairs)],
-            "query_id": moments["moment_id"].to_numpy(),
-            "target_id": moments["moment_id"].to_numpy()[[*range(2, pairs), 0, 1]],
-        }
-    )
-    videos = pd.DataFrame(
-        {
-            "video_id": ids, "source_id": ids, "path": None, "duration_s": 60.0, "sha256": None,
-            "status": "missing",
-        }
-    )  # fmt: skip
-    info = DatasetInfo(
-        name=name, title=f"{label} & co", version="1", source="a test", licence="MIT",
-        citation="none", synthetic=True, default_encoder="none",
-    )  # fmt: skip
-    return write_dataset(home / name, info, moments, {"test": table}, videos)
 
 
 @pytest.fixture
@@ -145,6 +110,7 @@ def test_numbers_are_those_of_the_predictions(ours):
         of = stored[name]
         assert found[name] == pytest.approx([of.value, of.low, of.high], abs=1e-4)
     page = (ours / "index.html").read_text()
+    assert "</a> <span" not in page  # nothing that is to be doubted
     assert page.count(">dtw-match</a>") == 2 and ">37.5<" in page.replace("\n", "")
 
 
@@ -193,6 +159,66 @@ def test_a_folder_that_is_no_site_is_left_alone(home, tmp_path):
     assert [p.name for p in (tmp_path / "mine").iterdir()] == ["thesis.tex"]
     build_site(tmp_path / "root", tmp_path / "out")
     assert "no submission yet" in (tmp_path / "out/index.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [".."],
+        ["."],
+        ["../precious"],
+        ["/etc"],
+        ["thesis.tex"],
+        [".git"],
+        [1],
+        "data",
+        None,
+        [["x"]],
+    ],
+)
+def test_a_strangers_mark_deletes_nothing(home, tmp_path, entries):
+    (tmp_path / "root").mkdir()
+    out = tmp_path / "parent" / "site"
+    out.mkdir(parents=True)
+    (tmp_path / "parent" / "precious").write_text("years of work")
+    (out / "thesis.tex").write_text("years of work")
+    (out / MARK).write_text(json.dumps({"vid2vidmr": "0.1.0", "entries": entries}))
+    with pytest.raises(DataError, match="lists") as caught:
+        build_site(tmp_path / "root", out)
+    assert "\n" not in str(caught.value)
+    assert {p.name for p in out.iterdir()} == {"thesis.tex", MARK}
+    assert (tmp_path / "parent" / "precious").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("name", ["data", MARK, "README.md", ".lock"])
+def test_links_out_of_a_strangers_folder_are_not_followed(home, tmp_path, name):
+    (tmp_path / "root").mkdir()
+    out, precious = tmp_path / "site", tmp_path / "precious"
+    build_site(tmp_path / "root", out)
+    precious.write_text(json.dumps({"entries": []}))
+    if (out / name).is_dir():
+        shutil.rmtree(out / name)
+    (out / name).unlink(missing_ok=True)
+    (out / name).symlink_to(precious)
+    with pytest.raises(DataError, match="is a link, which no build writes"):
+        build_site(tmp_path / "root", out)
+    assert precious.read_text() == '{"entries": []}'
+
+
+def test_what_no_build_wrote_is_not_replaced(home, tmp_path):
+    (tmp_path / "root").mkdir()
+    out = tmp_path / "site"
+    out.mkdir()
+    (out / MARK).write_text(json.dumps({"entries": []}))
+    (out / "data").mkdir()
+    (out / "data" / "mine").write_text("years of work")
+    with pytest.raises(DataError, match="data is in the way"):
+        build_site(tmp_path / "root", out)
+    assert (out / "data" / "mine").exists()
+    inside = tmp_path / "other" / "submissions"
+    inside.mkdir(parents=True)
+    with pytest.raises(DataError, match="lies where a build into"):
+        build_site(inside, tmp_path / "other")
 
 
 def test_what_cannot_be_scored_is_listed_and_stops_nothing(home, tmp_path, cli):

@@ -48,7 +48,7 @@ def site(data_home, tmp_path_factory) -> Path:
         add_submission(folder / "root", dataset, "good", seeds=(0, 1), wrong=True)
         add_submission(folder / "root", dataset, "middling", shift=0.5, kind="untrained")
         add_submission(folder / "root", dataset, "bad", shift=1.5)
-        add_submission(folder / "root", dataset, "blind", shift=3, kind="bias")
+        add_submission(folder / "root", dataset, "blind", method="whole-video", kind="bias")
         build_site(folder / "root", folder / "site", videos=True)
     return folder / "site"
 

@@ -105,6 +105,10 @@ class Start(v.Method):
 class Taken(Start):
     info = Start.info.model_copy(update={"name": "matr"})
 
+class Bare(Start):
+    info = Start.info.model_copy(update={"name": "bare"})
+    presets = {"default": None}
+
 class Other: ...
 class Unfinished(v.Method): ...
 """
@@ -154,6 +158,10 @@ def test_a_file_that_was_edited_is_read_again(file: Path) -> None:
         ("starts.py:Strat", "Unknown class of starts.py 'Strat': did you mean 'Start'"),
         ("starts.py:Other", "is no method: expected a subclass of vid2vidmr.Method with predict"),
         ("starts.py:Unfinished", "is no method: expected a subclass"),
+        (
+            "starts.py:Bare",
+            "Bare has no presets: expected a mapping of names to configs",
+        ),
         ("starts.py:Taken", "calls itself 'matr', as baselines.matr:Matr does: give it another"),
         ("broken.py:Start", "broken.py cannot be imported: ZeroDivisionError: division by zero"),
         ("random.py:Start", "'random' is the name of another module .*rename the file"),

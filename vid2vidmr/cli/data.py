@@ -108,18 +108,24 @@ def datasets(as_json: AsJson = False) -> None:
     """List the data sets, and which of them are built here."""
     from vid2vidmr.data.builder import dataset_builder
     from vid2vidmr.data.dataset import data_home, load_dataset
+    from vid2vidmr.errors import UserError
 
     rows = []
     for name in registered_names("dataset"):
         info = dataset_builder(name).info
         folder = data_home() / name
-        built = load_dataset(folder) if (folder / "dataset.json").exists() else None
+        built, fault = None, None
+        try:
+            built = load_dataset(folder) if (folder / "dataset.json").exists() else None
+        except UserError as error:
+            fault = str(error)
         rows.append(
             {
                 **info.model_dump(),
                 "path": str(folder) if built else None,
                 "fingerprint": built.fingerprint if built else None,
                 "counts": built.counts if built else None,
+                "fault": fault,
             }
         )
     if as_json:
@@ -127,7 +133,7 @@ def datasets(as_json: AsJson = False) -> None:
         return
     lines = []
     for row in rows:
-        state = f"not built: vid2vidmr build {row['name']}"
+        state = row["fault"] or f"not built: vid2vidmr build {row['name']}"
         if isinstance(row["counts"], dict):
             pairs = ", ".join(f"{count(n)} {s}" for s, n in row["counts"]["pairs"].items())
             state = f"{row['path']}: {count(row['counts']['videos'])} videos; pairs: {pairs}"

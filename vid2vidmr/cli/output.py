@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from vid2vidmr.text import plain
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -28,9 +30,9 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
         last = column == columns[-1]
         table.add_column(column, no_wrap=not last, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text("\n".join(map(plain, cell.splitlines()))) for cell in row))
     console = Console()
-    console.print(Text(title, style="italic"))  # a table's own title is folded to its width
+    console.print(Text(plain(title), style="italic"))  # a table's own title is folded to its width
     console.print(table)
 
 

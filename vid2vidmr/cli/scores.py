@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vid2vidmr.cli.methods import DatasetOption, EncoderOption, PresetOption
 from vid2vidmr.cli.output import AsJson, print_json, print_table
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.experiments.bench import Failure
+    from vid2vidmr.experiments.run import Scored
+    from vid2vidmr.tables import Table
 
 
 class Protocols(StrEnum):
@@ -52,7 +58,13 @@ def parsed_seeds(text: str) -> list[int]:
 
 
 def bench(
-    dataset: DatasetOption,
+    dataset: Annotated[
+        str,
+        typer.Option(
+            help="Name or folder of a built data set, or Hub repository (user/name); several with "
+            "commas between are worlds, and one table is made over them."
+        ),
+    ],
     methods: Annotated[
         str,
         typer.Option(
@@ -78,7 +90,11 @@ def bench(
     only_available: OnlyOption = None,
     train_on_val: TrainOnVal = False,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
+        Path | None,
+        typer.Option(
+            help="Folder of runs and tables (default: runs/DATASET); of several data sets, each "
+            "has a folder in it."
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -90,19 +106,17 @@ def bench(
     """
     from rich.console import Console
 
-    from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.experiments.bench import bench as run_bench
-    from vid2vidmr.experiments.run import runs_home
-    from vid2vidmr.tables import summarise, to_rich, write_tables
+    from vid2vidmr.experiments.bench import load_worlds
+    from vid2vidmr.tables import to_rich
 
     numbers = parsed_seeds(seeds)
-    built = load_dataset(dataset)
-    folder = runs_home(built) if out is None else out
+    built = load_worlds(_listed(dataset))
     scored, failures = run_bench(
         built,
-        [name.strip() for name in methods.split(",") if name.strip()],
-        runs=folder,
+        _listed(methods),
+        runs=out,
         seeds=numbers,
         protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
         preset=preset,
@@ -113,43 +127,69 @@ def bench(
         train_on_val=train_on_val,
         say=lambda line: typer.echo(line, err=True),
     )
-    written: list[Path] = []
-    if scored:
-        table = summarise(built, scored)
-        written = write_tables(table, folder / ("table" if split == "test" else f"table-{split}"))
+    for failure in failures:
+        _report(failure)
+    table, written = _tables(built, scored, out, split) if scored else (None, [])
     if as_json:
         print_json(
             {
                 "results": [run.result.model_dump(mode="json") for run in scored],
+                "rows": [row.to_json() for row in (table.rows if table else ())],
                 "query_sensitivity": {
                     row.name: {p: i.model_dump() for p, i in row.sensitivity.items()}
-                    for row in (table.rows if scored else ())
+                    for row in (table.rows if table else ())
                 },
                 "failures": [
-                    {"method": f.method, "seed": f.seed, "error": str(f.error)} for f in failures
+                    {
+                        "dataset": f.dataset,
+                        "method": f.method,
+                        "seed": f.seed,
+                        "error": str(f.error),
+                    }
+                    for f in failures
                 ],
                 "tables": [str(path) for path in written],
             }
         )
-    elif scored:
+    elif table:
         console = Console()
         console.print(to_rich(table, console.width))
         typer.echo(f"Tables: {', '.join(str(path) for path in written)}")
-    for failure in failures:
-        _report(failure.method, failure.seed, failure.error)
     if failures:
         raise typer.Exit(1)
 
 
-def _report(method: str, seed: int, error: Exception) -> None:
+def _listed(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _tables(
+    built: list[Dataset], scored: list[Scored], out: Path | None, split: str
+) -> tuple[Table, list[Path]]:
+    """Write the table of every data set, and of several the one over them; give the last."""
+    from vid2vidmr.experiments.run import runs_home
+    from vid2vidmr.tables import summarise, worlds_name, write_tables
+
+    name = "table" if split == "test" else f"table-{split}"
+    for world in built if built[1:] else ():
+        runs = [run for run in scored if run.result.header.dataset == world.name]
+        if runs:
+            folder = runs_home(world) if out is None else out / world.name
+            write_tables(summarise(world, runs), folder / name)
+    table = summarise(built, scored)
+    home = runs_home(built[0]).with_name(worlds_name([world.name for world in built]))
+    return table, write_tables(table, (out or home) / name)
+
+
+def _report(failure: Failure) -> None:
     """Say why a run failed; errors that are not the user's come with their traceback."""
     import traceback
 
     from vid2vidmr.errors import UserError
 
-    if not isinstance(error, UserError):
-        traceback.print_exception(error)
-    print(f"failed: {method}, seed {seed}: {error}", file=sys.stderr)
+    if not isinstance(failure.error, UserError):
+        traceback.print_exception(failure.error)
+    print(f"failed: {failure.method}, seed {failure.seed}: {failure.error}", file=sys.stderr)
 
 
 def evaluate(

@@ -18,14 +18,28 @@ import os
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pandas as pd
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vid2vidmr.data.info import SPLITS, DatasetInfo
+from vid2vidmr.data.checks import checked, read_table, require_known, require_times, video_file
+from vid2vidmr.data.fingerprint import fingerprint
+from vid2vidmr.data.info import (
+    MOMENT_COLUMNS,
+    PAIR_COLUMNS,
+    SPLITS,
+    VIDEO_COLUMNS,
+    DatasetInfo,
+)
 from vid2vidmr.errors import DataError, UnknownNameError
-from vid2vidmr.files import fetch_repository, is_repository, read_json
+from vid2vidmr.files import (
+    MAX_RECORD_BYTES,
+    fetch_repository,
+    file_sha256,
+    is_repository,
+    read_json,
+)
 from vid2vidmr.records import fault
 from vid2vidmr.registry import registered_names
 
@@ -37,13 +51,22 @@ TABLES = ["dataset.json", "README.md", "NOTICE", "*.parquet"]
 """What is fetched of a repository at first; the card says where the tables lie."""
 
 
+class Counts(BaseModel):
+    """Numbers of what a data set has, those of classes and pairs by split."""
+
+    videos: int
+    moments: int
+    classes: dict[str, int]
+    pairs: dict[str, int]
+
+
 class _Description(DatasetInfo):
     """What ``dataset.json`` holds; fields of later versions are ignored."""
 
     model_config = ConfigDict(extra="ignore")
 
-    fingerprint: str
-    counts: dict[str, Any]
+    fingerprint: Annotated[str, Field(pattern=r"^(synthetic-)?[0-9a-f]{16}$")]
+    counts: Counts
     options: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -72,7 +95,7 @@ class Dataset:
     def _description(self) -> _Description:
         path = self.path / "dataset.json"
         try:
-            return _Description.model_validate(read_json(path))
+            return _Description.model_validate(read_json(path, MAX_RECORD_BYTES))
         except ValidationError as error:
             raise DataError(
                 f"{path} does not describe a data set ({fault(error)}): build it again."
@@ -96,7 +119,7 @@ class Dataset:
     @property
     def counts(self) -> dict[str, Any]:
         """Numbers of videos, moments, classes and pairs."""
-        return self._description.counts
+        return self._description.counts.model_dump()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -111,18 +134,7 @@ class Dataset:
     def _table(self, file: str) -> pd.DataFrame:
         if self.repository is not None:
             return self._shared_table(file)
-        import pyarrow.parquet as pq
-
-        try:
-            # As categories, ids of 750,000 pairs take 3 MB instead of 50; other tables lack them.
-            table: pd.DataFrame = pq.read_table(
-                self.path / file, read_dictionary=["query_id", "target_id"]
-            ).to_pandas()
-        except FileNotFoundError:
-            raise DataError(
-                f"{self.path / file} does not exist: build {self.name} again."
-            ) from None
-        return table
+        return read_table(self.path / file, self.name)
 
     def _shared_table(self, file: str) -> pd.DataFrame:
         """Read a table from the files that the repository's card says, however many they are."""
@@ -131,7 +143,7 @@ class Dataset:
         config, _, split = file.removesuffix(".parquet").partition("/")
         try:
             found = datasets.load_dataset(str(self.path), config, split=split or config)
-        except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
+        except (OSError, ValueError, KeyError, datasets.exceptions.DatasetsError) as error:
             reason = str(error).partition("\n")[0]
             raise DataError(f"{self.repository} has no table {file} ({reason}).") from None
         table: pd.DataFrame = found.to_pandas()
@@ -202,11 +214,61 @@ class Dataset:
         return found
 
     def video_path(self, video_id: str) -> Path | None:
-        """Path of a video file, None where there is none."""
+        """Path of a video file, None where there is none.
+
+        Raises
+        ------
+        DataError
+            If it lies outside of the folder and is no video.
+        """
         if video_id not in self._video_rows:
             raise UnknownNameError(f"video of {self.name}", video_id, self._video_rows)
         row = self._video_rows[video_id]
-        return self.path / row if isinstance(row, str) else None
+        shared = self.repository is not None
+        return video_file(self.path, row, shared=shared) if isinstance(row, str) else None
+
+    def own_video(self, video_id: str) -> Path | None:
+        """Path of a video file that may be given on, None where there is none.
+
+        A file that a path or a link finds outside of the folder must have the hash that the data
+        set says: somebody else's data set could name any file of this machine, not its hash.
+        """
+        path = self.video_path(video_id)
+        if path is None or not path.is_file():
+            return None
+        file = path.resolve()
+        if file.is_relative_to(self.path.resolve()):
+            return file
+        hashes = dict(zip(self.videos["video_id"], self.videos["sha256"], strict=True))
+        return file if file_sha256(file) == hashes[video_id] else None
+
+    def checked(self) -> Dataset:
+        """Give this data set if its files say the same, whoever made them.
+
+        Raises
+        ------
+        DataError
+            If a table is not what it must be, or the fingerprint is that of other tables.
+        """
+        where, info = str(self.path), self.info
+        moments = checked(self.moments, MOMENT_COLUMNS, f"{where}: the table of moments")
+        require_times(moments, where)
+        videos = checked(self.videos, VIDEO_COLUMNS, f"{where}: the table of videos")
+        pairs = {
+            split: checked(self.pair_ids(split), PAIR_COLUMNS, f"{where}: the {split} pairs")
+            for split in self.splits
+        }
+        require_known(where, moments, pairs, videos)
+        for path in videos["path"].dropna():
+            video_file(self.path, path, shared=self.repository is not None)
+        if fingerprint(info, moments, pairs) != self.fingerprint or self.counts["pairs"] != {
+            split: len(table) for split, table in pairs.items()
+        }:
+            raise DataError(
+                f"{where}: dataset.json has the fingerprint of other tables "
+                f"({self.fingerprint}): get the data set again, or build it again."
+            )
+        return self
 
     @cached_property
     def _video_rows(self) -> dict[str, object]:
@@ -226,7 +288,8 @@ def load_dataset(where: str | Path | Dataset) -> Dataset:
     Raises
     ------
     DataError
-        If the data set is known but not built, or what is there is not a data set.
+        If the data set is known but not built, or what is there is not a data set, or its tables
+        are not those that were built.
     HubError
         If it is named like a repository, and cannot be fetched.
     UnknownNameError
@@ -244,14 +307,14 @@ def load_dataset(where: str | Path | Dataset) -> Dataset:
     path, name = Path(where), str(where)
     for folder in (path, data_home() / path):
         if (folder / "dataset.json").exists():
-            return Dataset(folder)
+            return Dataset(folder).checked()
     if path.is_dir():
         raise DataError(f"{path} is not a built data set: it has no dataset.json.")
     if is_repository(name):
         dataset = Dataset(fetch_repository(name, TABLES, "dataset"), name)
         if not (dataset.path / "dataset.json").exists():
             raise DataError(f"{name} is no data set of `vid2vidmr push`: it has no dataset.json.")
-        return dataset
+        return dataset.checked()
     if name in registered_names("dataset"):
         raise DataError(
             f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
@@ -262,4 +325,6 @@ def load_dataset(where: str | Path | Dataset) -> Dataset:
                 f"{name} is not built in {data_home()}: build it with the options of "
                 f"`vid2vidmr build {family} --help` that give this name."
             )
+    if any(sign in name for sign in (os.sep, "/", ".")):
+        raise DataError(f"There is no folder {path}: expected one that holds a built data set.")
     raise UnknownNameError("data set", name, registered_names("dataset"))

@@ -11,6 +11,7 @@ from vid2vidmr.evaluation.paired import (
     combine_seeds,
     mean_evaluation,
     paired_difference,
+    pool_worlds,
     query_sensitivity,
 )
 from vid2vidmr.evaluation.ranking import Ranked, rank_windows
@@ -35,6 +36,7 @@ __all__ = [
     "mean_evaluation",
     "paired_difference",
     "paired_test",
+    "pool_worlds",
     "query_sensitivity",
     "rank_bands",
     "rank_windows",

@@ -10,6 +10,8 @@ The resamples have the shape of the error, but not its size: where few pairs sha
 variance comes out up to three times too large, where there are few videos it is too small. So
 they are scaled to the variance and the degrees of freedom of `vid2vidmr.evaluation.variance`. How
 often the intervals cover is measured by ``benchmarks/intervals.py``.
+
+Over several worlds each is resampled for itself (a bootstrap stratified by world).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit, logit, ndtri, stdtrit
 
-from vid2vidmr.evaluation.variance import Deviations, cluster_sums
+from vid2vidmr.evaluation.variance import Deviations, cluster_sums, split_worlds, world_means
 from vid2vidmr.records import Interval
 
 PERCENTILES = (2.5, 97.5)
@@ -34,7 +36,11 @@ def _draws(rng: np.random.Generator, clusters: int, resamples: int) -> np.ndarra
 
 
 def resampled_means(
-    values: np.ndarray, query: np.ndarray, target: np.ndarray, resamples: int, seed: int
+    values: np.ndarray,
+    query: np.ndarray,
+    target: np.ndarray,
+    resamples: int,
+    seed: int | tuple[int, ...],
 ) -> np.ndarray:
     """Means over resampled pairs.
 
@@ -81,14 +87,16 @@ def intervals(
     resamples: int,
     seed: int = 0,
     *,
+    world: np.ndarray | None = None,
     signed: bool = False,
 ) -> dict[str, Interval]:
     """Mean of every column of `values`, (P, C), in percent, with its 95 % interval.
 
-    The arguments are those of `resampled_means`. There are no intervals with 0 resamples. Means of
-    numbers from 0 to 100 vary on the logit scale, so that intervals are longer towards the middle
-    and stay inside; a mean of 0 or 100 has an interval of length 0, for nothing varies. Where all
-    pairs are of the same two videos nothing is known of others: the interval is the whole range.
+    The arguments are those of `resampled_means`, `world` that of `Deviations.of`. There are no
+    intervals with 0 resamples. Means of numbers from 0 to 100 vary on the logit scale, so that
+    intervals are longer towards the middle and stay inside; a mean of 0 or 100 has an interval of
+    length 0, for nothing varies. Where all pairs are of the same two videos nothing is known of
+    others: the interval is the whole range.
 
     Parameters
     ----------
@@ -96,11 +104,15 @@ def intervals(
         The numbers are differences, from -100 to 100, and not shares. So are those of a column that
         has negative ones.
     """
-    means = values.mean(axis=0)
+    means = world_means(values, world).mean(axis=0)
     if resamples == 0:
         return {name: Interval(value=float(mean)) for name, mean in zip(names, means, strict=True)}
-    error, degrees = Deviations.of(values, query, target).errors()
-    samples = resampled_means(values, query, target, resamples, seed)
+    error, degrees = Deviations.of(values, query, target, world).errors()
+    by_world = [
+        resampled_means(v, q, t, resamples, (seed, k) if k else seed)
+        for k, (v, q, t) in enumerate(split_worlds(world, values, query, target))
+    ]
+    samples = np.mean(by_world, axis=0)
     samples = samples[~np.isnan(samples[:, 0])]
     shape = np.percentile(samples, PERCENTILES, axis=0) - means
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -38,6 +38,10 @@ class Evaluation:
     query_clusters, target_clusters : ndarray of int, (P,)
         Query video and target video of every pair, as numbers, for resampling; a video has one
         number, be it query or target.
+    worlds : ndarray of int, (P,), or None
+        Data set of every pair, as a number, where there are several (`pool_worlds`).
+    seed_means : dict of str to ndarray, (seeds, worlds), or None
+        Of a mean over seeds (`mean_evaluation`): every metric of every seed in every world.
     """
 
     metrics: dict[str, Interval]
@@ -48,6 +52,8 @@ class Evaluation:
     windows: np.ndarray
     query_clusters: np.ndarray
     target_clusters: np.ndarray
+    worlds: np.ndarray | None = None
+    seed_means: dict[str, np.ndarray] | None = None
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name} {self.metrics[name].value:.2f}" for name in ("mIoU", "R1@0.5"))

@@ -1,4 +1,4 @@
-"""Two runs on the same pairs, and runs of several seeds."""
+"""Two runs on the same pairs, and runs of several seeds and in several worlds."""
 
 from __future__ import annotations
 
@@ -7,27 +7,42 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.evaluate import Evaluation
+from vid2vidmr.evaluation.variance import world_means
 from vid2vidmr.records import Interval, Record
 
 
 class SeedSummary(Record):
-    """A metric over seeds: two kinds of error, kept apart.
+    """A metric over seeds and worlds: kinds of error, kept apart.
 
     Attributes
     ----------
     mean : Interval
         Mean over the seeds. Its interval is the sampling error: what other videos would change.
     seed_sd : float or None
-        Standard deviation between seeds: what another seed would change. None for one seed.
+        Standard deviation between seeds (in a world; the root of the mean variance over worlds):
+        what another seed would change. None for one seed.
+    world_sd : float or None
+        Standard deviation between the worlds' means over seeds: what another world would change.
+        None for one world.
     """
 
     mean: Interval
     seed_sd: float | None
     seeds: int
+    world_sd: float | None = None
+
+    @property
+    def spread(self) -> str:
+        """Standard deviations as text: ``1.2`` between seeds, ``1.2 / 3.4`` and between worlds."""
+        between = None if self.seed_sd is None else f"{self.seed_sd:.1f}"
+        if self.world_sd is None:
+            return between or ""
+        return f"{between or '-'} / {self.world_sd:.1f}"
 
 
 def same_pairs(
@@ -73,7 +88,7 @@ def pair_intervals(
 ) -> dict[str, Interval]:
     """Means of numbers a pair, (P, C), with intervals, see `intervals`; `over` has the videos."""
     clusters = over.query_clusters, over.target_clusters
-    return intervals(list(names), values, *clusters, resamples, signed=signed)
+    return intervals(list(names), values, *clusters, resamples, world=over.worlds, signed=signed)
 
 
 def paired_difference(
@@ -106,18 +121,60 @@ def query_sensitivity(right: Evaluation, wrong: Evaluation, *, resamples: int = 
     return paired_difference(right, wrong, resamples=resamples)["mIoU"]
 
 
+def pool_worlds(evaluations: Sequence[Evaluation]) -> Evaluation:
+    """Put the same run in several worlds together as one; a single one is given back as it is.
+
+    Its metrics are means over the worlds, without intervals; so is its coverage.
+
+    Parameters
+    ----------
+    evaluations : sequence of Evaluation
+        One a world, in the order of the worlds; no two share a video.
+    """
+    if len(evaluations) == 1:
+        return evaluations[0]
+    worlds = range(len(evaluations))
+    per_pair = pd.concat([each.per_pair for each in evaluations], keys=worlds)
+    sizes = [1 + max(e.query_clusters.max(), e.target_clusters.max()) for e in evaluations]
+    before = np.cumsum([0, *sizes[:-1]])
+    query, target = (
+        np.concatenate([getattr(e, name) + n for e, n in zip(evaluations, before, strict=True)])
+        for name in ("query_clusters", "target_clusters")
+    )
+    names = evaluations[0].metrics
+    return Evaluation(
+        metrics={
+            name: Interval(value=float(np.mean([e.metrics[name].value for e in evaluations])))
+            for name in names
+        },
+        coverage=float(np.mean([each.coverage for each in evaluations])),
+        invalid={k: sum(e.invalid[k] for e in evaluations) for k in evaluations[0].invalid},
+        per_pair=per_pair,
+        iou=np.concatenate([each.iou for each in evaluations]),
+        windows=np.concatenate([each.windows for each in evaluations]),
+        worlds=np.repeat(worlds, [len(each.per_pair) for each in evaluations]),
+        query_clusters=query,
+        target_clusters=target,
+    )
+
+
 def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Average over seeds, pair by pair, as one evaluation."""
+    """Average over seeds, pair by pair, as one evaluation that keeps how the seeds differ."""
     first = evaluations[0]
     per_pair = first.per_pair.copy()
-    per_pair[:] = np.mean(same_pairs(evaluations), axis=0)
-    return replace(first, per_pair=per_pair)
+    values = np.stack(same_pairs(evaluations))
+    per_pair[:] = values.mean(axis=0)
+    if len(values) == 1:
+        return replace(first, per_pair=per_pair)
+    means = np.stack([world_means(each, first.worlds) for each in values])  # (seeds, worlds, C)
+    of_metric = {name: means[:, :, k] for k, name in enumerate(per_pair.columns)}
+    return replace(first, per_pair=per_pair, seed_means=of_metric)
 
 
 def combine_seeds(
     evaluations: Sequence[Evaluation], *, resamples: int = 1000
 ) -> dict[str, SeedSummary]:
-    """Mean and spread of every metric over the seeds of one method.
+    """Mean and spread of every metric over the seeds of one method, and over worlds.
 
     Raises
     ------
@@ -126,15 +183,19 @@ def combine_seeds(
     """
     if not evaluations:
         raise DataError("There are no runs to combine: expected at least one seed.")
-    values = np.stack(same_pairs(evaluations))  # (seeds, pairs, metrics)
-    first = evaluations[0]
-    means = pair_intervals(first, first.per_pair.columns, values.mean(axis=0), resamples)
-    spread = values.mean(axis=1).std(axis=0, ddof=1) if len(values) > 1 else None
+    over = mean_evaluation(evaluations)
+    values = over.per_pair.to_numpy()
+    found = pair_intervals(over, over.per_pair.columns, values, resamples)
+    of_worlds = world_means(values, over.worlds)
+    between = of_worlds.std(axis=0, ddof=1) if len(of_worlds) > 1 else None
     return {
         name: SeedSummary(
             mean=interval,
-            seed_sd=None if spread is None else float(spread[k]),
-            seeds=len(values),
+            seed_sd=None
+            if over.seed_means is None
+            else float(over.seed_means[name].var(axis=0, ddof=1).mean() ** 0.5),
+            seeds=len(evaluations),
+            world_sd=None if between is None else float(between[k]),
         )
-        for k, (name, interval) in enumerate(means.items())
+        for k, (name, interval) in enumerate(found.items())
     }

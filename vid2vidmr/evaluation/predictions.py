@@ -52,7 +52,7 @@ class PredictionHeader(Record):
     simulated : bool
         True if the features were simulated (see `vid2vidmr.features.simulated`).
     trained_on_val : bool
-        True if the method learned from val pairs, for lack of train pairs.
+        True if it was fitted on val pairs, or took statistics of them, for lack of train pairs.
     """
 
     method: str

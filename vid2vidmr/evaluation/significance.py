@@ -11,7 +11,7 @@ from scipy.special import stdtr, stdtrit
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.evaluate import Evaluation
 from vid2vidmr.evaluation.paired import same_pairs
-from vid2vidmr.evaluation.variance import Deviations
+from vid2vidmr.evaluation.variance import Deviations, world_means
 
 LEVEL = 0.05
 _ROUNDING = 1e-9
@@ -27,7 +27,7 @@ class PairedTest(NamedTuple):
     difference : float
         First minus second, percentage points.
     error : float
-        Its standard error over query and target videos.
+        Its standard error over query and target videos, and over seeds where there were several.
     degrees : float
         Degrees of freedom of the error.
     p : float
@@ -63,25 +63,57 @@ def two_sided(difference: np.ndarray, error: np.ndarray, degrees: np.ndarray) ->
 def _pairwise(evaluations: Sequence[Evaluation], metric: str) -> _Pairwise:
     values = np.stack([v[:, 0] for v in same_pairs(evaluations, [metric])], axis=1)
     first, second = np.triu_indices(values.shape[1], k=1)
-    means = values.mean(axis=0)
     over = evaluations[0]
-    deviations = Deviations.of(values, over.query_clusters, over.target_clusters)
+    means = world_means(values, over.worlds).mean(axis=0)
+    deviations = Deviations.of(values, over.query_clusters, over.target_clusters, over.worlds)
     error, degrees = np.empty(len(first)), np.empty(len(first))
     # Two hundred rows have 20,000 differences: all at once would take 10 GB for 10,000 pairs.
     step = max(1, _BLOCK // (1 + len(deviations.dyad) + len(deviations.video)))
     for start in range(0, len(first), step):
         block = slice(start, start + step)
         error[block], degrees[block] = deviations.differences(first[block], second[block]).errors()
+    error, degrees = _with_seeds(
+        error, degrees, *_seed_variance(evaluations, metric, first, second)
+    )
     difference = means[first] - means[second]
     p = two_sided(difference, error, degrees)
     return _Pairwise(first, second, difference, error, degrees, p)
 
 
+def _seed_variance(
+    evaluations: Sequence[Evaluation], metric: str, first: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance of every difference between seeds, and its square over its degrees of freedom.
+
+    0 for rows of one seed, of which nothing is known.
+    """
+    variance, square = np.zeros((2, len(evaluations)))
+    for row, each in enumerate(evaluations):
+        if each.seed_means is not None:
+            seeds, worlds = (means := each.seed_means[metric]).shape
+            parts = means.var(axis=0, ddof=1) / (seeds * worlds**2)
+            variance[row], square[row] = parts.sum(), (parts**2).sum() / (seeds - 1)
+    return variance[first] + variance[second], square[first] + square[second]
+
+
+def _with_seeds(
+    error: np.ndarray, degrees: np.ndarray, variance: np.ndarray, square: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add the variance between seeds; degrees of freedom as Welch and Satterthwaite."""
+    some = (variance > 0) & np.isfinite(error)
+    both = error[some] ** 2 + variance[some]
+    error, degrees = error.copy(), degrees.copy()
+    degrees[some] = both**2 / (error[some] ** 4 / degrees[some] + square[some])
+    error[some] = np.sqrt(both)
+    return error, degrees
+
+
 def paired_test(first: Evaluation, second: Evaluation, *, metric: str = "mIoU") -> PairedTest:
-    """Whether two methods differ by more than other videos would change.
+    """Whether two methods differ by more than other videos and other seeds would change.
 
     A t test on the difference pair by pair, with the cluster error over query and target videos
-    (`vid2vidmr.evaluation.variance`). Average the seeds of a method first (`mean_evaluation`).
+    (`vid2vidmr.evaluation.variance`). Average the seeds of a method first (`mean_evaluation`): how
+    they differ is added to the error.
 
     Raises
     ------

@@ -10,10 +10,15 @@ Cameron, Gelbach and Miller (Robust inference with multiway clustering, 2011).
 The mean follows the pairs of a video, the more so the more there are, and hides a part of their
 sum: each square is divided by what is left of the pairs without them (Bell and McCaffrey, Bias
 reduction in standard errors for linear regression with multi-stage samples, 2002).
+
+Over several worlds (data sets of one kind) a mean is that of the worlds' means. Worlds share no
+video: the variance is the sum of theirs, each counted from its own mean, over their number squared.
+It is that of other videos in these worlds; how worlds differ is no part of it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +30,18 @@ def cluster_sums(values: np.ndarray, clusters: np.ndarray, count: int) -> np.nda
     for column in range(values.shape[1]):
         sums[:, column] = np.bincount(clusters, values[:, column], minlength=count)
     return sums
+
+
+def split_worlds(world: np.ndarray | None, *arrays: np.ndarray) -> list[list[np.ndarray]]:
+    """Give the rows of every world, of each array (P, ...); without `world`, (P,), all are one."""
+    if world is None:
+        return [list(arrays)]
+    return [[array[world == w] for array in arrays] for w in np.unique(world)]
+
+
+def world_means(values: np.ndarray, world: np.ndarray | None) -> np.ndarray:
+    """Mean of every column of `values`, (P, C), in every world: (worlds, C)."""
+    return np.stack([part.mean(axis=0) for (part,) in split_worlds(world, values)])
 
 
 @dataclass(frozen=True)
@@ -49,15 +66,39 @@ class Deviations:
     double: np.ndarray
 
     @classmethod
-    def of(cls, values: np.ndarray, query: np.ndarray, target: np.ndarray) -> Deviations:
-        """Deviations of the means of `values`, (P, C).
+    def of(
+        cls,
+        values: np.ndarray,
+        query: np.ndarray,
+        target: np.ndarray,
+        world: np.ndarray | None = None,
+    ) -> Deviations:
+        """Deviations of the means of `values`, (P, C), or of the means over worlds.
 
         Parameters
         ----------
         values : ndarray, (P, C)
         query, target : ndarray of int, (P,)
             Number of each pair's query video and target video: equal numbers, equal videos.
+        world : ndarray of int, (P,), optional
+            Number of each pair's world; worlds share no video.
         """
+        return cls._mean(
+            [cls._of_one(*part) for part in split_worlds(world, values, query, target)]
+        )
+
+    @classmethod
+    def _mean(cls, worlds: Sequence[Deviations]) -> Deviations:
+        if all(len(world.dyad) for world in worlds):
+            video, dyad = (
+                np.concatenate([getattr(world, name) for world in worlds]) / len(worlds)
+                for name in ("video", "dyad")
+            )
+            return cls(video, dyad, np.concatenate([world.double for world in worlds]))
+        return next(world for world in worlds if not len(world.dyad))  # nothing is known of one
+
+    @classmethod
+    def _of_one(cls, values: np.ndarray, query: np.ndarray, target: np.ndarray) -> Deviations:
         videos, found = np.unique(np.concatenate([query, target]), return_inverse=True)
         query, target = found.reshape(2, len(query))
         first, second = np.minimum(query, target), np.maximum(query, target)

@@ -1,4 +1,4 @@
-"""The chain over methods and seeds: features, fit, predict, evaluate."""
+"""The chain over data sets, methods and seeds: features, fit, predict, evaluate."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class Failure:
     method: str
     seed: int
     error: Exception
+    dataset: str
 
 
 class Benched(NamedTuple):
@@ -50,17 +51,21 @@ class Benched(NamedTuple):
         return f"Benched({len(self.scored)} scores; failed: {failed or 'none'})"
 
     def to_frame(self) -> pd.DataFrame:
-        """Give one row a method, seed and protocol, with its metrics in percent."""
+        """Give one row a data set, method, seed and protocol, with its metrics in percent."""
         rows = []
         for result in (run.result for run in self.scored):
-            row = {name: getattr(result.header, name) for name in ("method", "preset", "seed")}
+            named = ("dataset", "method", "preset", "seed")
+            row = {name: getattr(result.header, name) for name in named}
             row |= {"protocol": str(result.header.protocol), "coverage": result.coverage}
             rows.append(row | {name: mean.value for name, mean in result.metrics.items()})
         return pd.DataFrame(rows)
 
 
+Data = Dataset | str | Path
+
+
 def bench(
-    dataset: Dataset | str | Path,
+    dataset: Data | Sequence[Data],
     methods: str | Sequence[str] = "all",
     *,
     runs: Path | None = None,
@@ -81,14 +86,15 @@ def bench(
 
     Parameters
     ----------
-    dataset : Dataset, str or Path
-        See `vid2vidmr.load_dataset`.
+    dataset : Dataset, str or Path, or a sequence of them
+        See `vid2vidmr.load_dataset`. Several are worlds to be put into one table
+        (`vid2vidmr.tables.summarise`); each is run for itself.
     methods : str or sequence of str
         Registered names or ``PATH.py:CLASS``, with a preset of their own as ``name@preset``;
         ``all`` is all that are registered by themselves, not those of a group. ``name@tuned`` has
         the config that `tune` left in `runs`, ``tuned`` is all that it left there.
     runs : Path, optional
-        Folder of runs, by default `runs_home`.
+        Folder of runs, by default `runs_home`; with several data sets one for each in it.
     seeds : int or sequence of int
         How many, or which; of methods that they change; the others run the first one only.
     preset : str
@@ -117,38 +123,85 @@ def bench(
     >>> import vid2vidmr as v
     >>> v.bench("minimatch", ["matr", "dtw-match"]).to_frame()
     >>> scored, failures = v.bench("minimatch", "./early.py:Early")
+    >>> v.bench(["minimatch-unseen-0", "minimatch-unseen-1"], "local-match").scored
     """
-    dataset = load_dataset(dataset)
+    worlds = load_worlds(dataset)
     seeds = range(seeds) if isinstance(seeds, int) else seeds
-    if isinstance(only, str | Path):
-        only = read_manifest(Path(only), dataset)
     methods = [methods] if isinstance(methods, str) else methods
-    encoder = encoder or dataset.info.default_encoder
-    # What would fail every run is said once.
-    dataset.pairs(split).under("official", only=only)
-    runs = runs_home(dataset) if runs is None else runs
-    asked = _asked(dataset, _with_tuned(methods, runs), preset, encoder, init)
-    wanted = []
-    for name, (method, *_) in asked.items():
-        of_method = seeds if method_class(method).info.needs_seeds else seeds[:1]
-        wanted += [(name, seed) for seed in of_method]
-    options: dict[str, Any] = {"only": only, "train_on_val": train_on_val}
-    errors = _prepare(dataset, {run: asked[run[0]] for run in wanted}, encoder, runs, options)
-    scored: list[Scored] = []
-    failures: list[Failure] = []
-    for name, seed in wanted:
-        try:
-            if (name, seed) in errors:
-                raise errors[name, seed]
-            setting = Setting.of(dataset, *asked[name], **options)
-            done = setting.run(runs, seed, protocols, split=split)
-            scored += [_named(run, asked[name][1]) for run in done]
-        except Exception as error:
-            if isinstance(error, OSError) and error.errno in FULL:
-                raise  # a full disk fails every method: stop, and say it once
-            failures.append(Failure(name, seed, error))
-            say(f"{name}, seed {seed}: failed: {error}")
-    return Benched(scored, failures)
+    todo = []
+    for world in worlds:  # what would fail every run is said once, and first
+        own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
+        world.pairs(split).under("official", only=own)
+        of = encoder or world.info.default_encoder
+        home = runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
+        asked = _asked(world, _with_tuned(methods, home), preset, of, init)
+        todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
+    done = [world.run(seeds, protocols, split, say) for world in todo]
+    return Benched(
+        [run for each in done for run in each.scored],
+        [failure for each in done for failure in each.failures],
+    )
+
+
+def load_worlds(dataset: Data | Sequence[Data]) -> list[Dataset]:
+    """Open one data set, or several that are worlds of one table.
+
+    Raises
+    ------
+    UserError
+        If there is none, or two have one name.
+    """
+    if isinstance(dataset, Dataset | str | Path):
+        dataset = [dataset]
+    worlds = [load_dataset(each) for each in dataset]
+    names = [world.name for world in worlds]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UserError(
+            f"{min(twice)} is asked for more than once: expected data sets with different names."
+        )
+    if not worlds:
+        raise UserError("No data set is asked for: expected one or more.")
+    return worlds
+
+
+@dataclass(frozen=True)
+class _World:
+    """A data set with what is to be run on it."""
+
+    dataset: Dataset
+    encoder: str
+    asked: dict[str, Asked]
+    runs: Path
+    options: Mapping[str, Any]
+
+    def run(
+        self,
+        seeds: Sequence[int],
+        protocols: Sequence[str],
+        split: str,
+        say: Callable[[str], None],
+    ) -> Benched:
+        wanted = []
+        for name, (method, *_) in self.asked.items():
+            of_method = seeds if method_class(method).info.needs_seeds else seeds[:1]
+            wanted += [(name, seed) for seed in of_method]
+        settings = {run: self.asked[run[0]] for run in wanted}
+        errors = _prepare(self.dataset, settings, self.encoder, self.runs, self.options)
+        scored: list[Scored] = []
+        failures: list[Failure] = []
+        for name, seed in wanted:
+            try:
+                if (name, seed) in errors:
+                    raise errors[name, seed]
+                setting = Setting.of(self.dataset, *self.asked[name], **self.options)
+                done = setting.run(self.runs, seed, protocols, split=split)
+                scored += [_named(run, self.asked[name][1]) for run in done]
+            except Exception as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise  # a full disk fails every method: stop, and say it once
+                failures.append(Failure(name, seed, error, self.dataset.name))
+                say(f"{name}, seed {seed}: failed: {error}")
+        return Benched(scored, failures)
 
 
 def _prepare(

@@ -80,8 +80,8 @@ class Setting:
     of the config that are changed after training, for the predictions: runs that differ in them
     alone share their checkpoint. `only` restricts all pairs, those of training too, to the videos
     of an availability manifest; their protocol says so. `preset` is what results call a config that
-    is none of the method's presets. With `train_on_val`, val pairs are learned from where a data
-    set has no train pairs.
+    is none of the method's presets. With `train_on_val`, a method may be trained on val where a
+    data set has no train pairs; bias rows, and statistics without labels, take val then anyhow.
     """
 
     dataset: Dataset
@@ -159,7 +159,7 @@ class Setting:
             decides.append(self.captions.contract.model_dump())
         if self.only is not None:
             decides.append(self.only.subset)
-        if self.train_on_val and "train" not in self.dataset.splits:
+        if self.train_on_val and "train" not in self.dataset.splits and self.method.has_weights:
             decides.append("trained on val")
         return hashlib.sha256(json.dumps(decides, sort_keys=True).encode()).hexdigest()[:12]
 
@@ -212,13 +212,17 @@ class Setting:
             return None
         if "train" in splits:
             return "train", "val" if "val" in splits else "train"
-        if "val" in splits and self.train_on_val:
+        if "val" in splits:
+            if info.needs_training and not self.train_on_val:
+                raise UserError(
+                    f"{self.dataset.name} has no train pairs for {info.name}: pass --train-on-val "
+                    "to learn from val, on which it is chosen too, or a method that comes trained."
+                )
             return "val", "val"
         if info.needs_training or info.kind == "bias":
-            how = "pass --train-on-val to learn from val, which tables will say" * ("val" in splits)
             raise UserError(
-                f"{self.dataset.name} has no train pairs for {info.name}: "
-                f"{how or 'choose a method that needs none'}."
+                f"{self.dataset.name} has neither train nor val pairs for {info.name}: choose a "
+                "method that needs none."
             )
         return None
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from vid2vidmr.errors import UserError, VideoError
 from vid2vidmr.video.sample import sample_frames
+from vid2vidmr.video.source import failures_of
 
 Prepare = Callable[[np.ndarray], np.ndarray]
 Size = Callable[[int, int], tuple[int, int]]
@@ -44,8 +45,9 @@ def prepared_batches(
     """
     samples = sample_frames(video.path, at_s=video.at_s, threads=1, size=size)
     frames = (prepare(frame) for _, frame in samples)
-    while part := list(islice(frames, batch)):
-        yield np.stack(part)
+    with failures_of(video.path):
+        while part := list(islice(frames, batch)):
+            yield np.stack(part)
 
 
 class Decoder(AbstractContextManager["Decoder"]):

@@ -12,6 +12,7 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import read_json, write_json, write_text
 from vid2vidmr.methods.hub import checkpoint_folder, model_card, push_checkpoint
 from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.methods.presets import checked_config
 from vid2vidmr.records import Prediction
 from vid2vidmr.registry import registered
 
@@ -195,10 +196,8 @@ class Method(ABC):
                 f"{folder} holds a checkpoint of {value['method']}, not of {cls.info.name}."
             )
         config_type = type(next(iter(cls.presets.values())))
-        try:
-            method = cls(config_type(**value["config"]), value["seed"])
-        except TypeError as error:
-            raise DataError(f"{folder} was written by another version: {error}.") from None
+        config = checked_config(config_type, value["config"], f"the checkpoint {folder}")
+        method = cls(config, value["seed"])
         method.provenance = {"commit": None, **value.get("provenance", {})}
         method.restore(value["state"], folder)
         return method

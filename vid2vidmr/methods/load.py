@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from inspect import isabstract
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.presets import checked_config
 from vid2vidmr.registry import registered, registered_names
 
 
@@ -72,10 +74,8 @@ def _config_file(cls: type[Method], path: Path) -> Any:
             f"{path} holds no config of {cls.info.name}: expected "
             f'{{"method": "{cls.info.name}", "config": {{...}}}}.'
         )
-    try:
-        return type(next(iter(cls.presets.values())))(**value["config"])
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path} holds no config of {cls.info.name}: {error}.") from None
+    kind = type(next(iter(cls.presets.values())))
+    return checked_config(kind, value.get("config"), f"{cls.info.name} in {path}")
 
 
 def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
@@ -130,7 +130,17 @@ def method_class(name: str) -> type[Method]:
         raise UserError(
             f"{name} is no method: expected a subclass of vid2vidmr.Method with predict."
         )
+    presets = getattr(found, "presets", None)
+    if not (isinstance(presets, Mapping) and presets and all(map(_is_config, presets.values()))):
+        raise UserError(
+            f"{name} has no presets: expected a mapping of names to configs, instances of a "
+            'dataclass, such as presets = {"default": MyConfig()}.'
+        )
     return found
+
+
+def _is_config(value: Any) -> bool:
+    return is_dataclass(value) and not isinstance(value, type)
 
 
 def method_group_names() -> list[str]:

@@ -29,7 +29,7 @@ from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
 from vid2vidmr.records import Prediction
-from vid2vidmr.train.config import TRAINING_FIELDS, TrainingConfig, from_init
+from vid2vidmr.train.config import TrainingConfig, from_init, wiring
 from vid2vidmr.train.projection import ProjectedFeatures
 
 if TYPE_CHECKING:
@@ -136,32 +136,33 @@ class NeuralMethod(Method):
         )
 
     def start_from(self, folder: Path) -> None:
-        """Take weights and projection of a checkpoint of the same architecture.
+        """Take weights and projection of a checkpoint of the same wiring.
 
-        A config that `needs_init` takes over the architecture too.
+        A config that `needs_init` takes over the wiring too.
 
         Raises
         ------
         DataError
-            If the checkpoint is of another method, or differs in a field of the config that is not
-            about training alone.
+            If the checkpoint is of another method, or of another wiring.
         """
         other = type(self).load(folder)
         if self.needs_init:
             self.config = from_init(self.config, other.config)
+        own = wiring(self.config)
         differing = "; ".join(
-            f"{name} {value!r} instead of {getattr(self.config, name)!r}"
-            for name, value in vars(other.config).items()
-            if name not in TRAINING_FIELDS and value != getattr(self.config, name)
+            f"{name} {value!r} instead of {own[name]!r}"
+            for name, value in wiring(other.config).items()
+            if value != own[name]
         )
         if differing:
             raise DataError(
                 f"Training cannot start from {folder}, which has {differing}: choose the preset "
                 "that it was made with, or make it again with this one."
             )
-        self.encoder_contract, self.projection, self.model = (
-            other.encoder_contract, other.projection, other.model,
-        )  # fmt: skip
+        assert other.encoder_contract is not None and other.model is not None
+        self.prepare(other.encoder_contract, other.projection)  # with our own dropout
+        assert self.model is not None
+        self.model.load_state_dict(other.model.state_dict())
         self.caption_contract = other.caption_contract
         self.init_sha256 = file_sha256(folder / WEIGHTS)
 
@@ -193,6 +194,12 @@ class NeuralMethod(Method):
             raise FeatureError(f"{self.info.name} needs features: run `vid2vidmr features` first.")
         if self.encoder_contract is not None:
             require_contract(features.contract, self.encoder_contract, self.info.name)
+        if self._query_dim not in (None, features.contract.dim) and self.query != "text":
+            raise FeatureError(
+                f"This {self.info.name} reads queries of {self._query_dim} numbers and targets of "
+                f"{features.contract.dim}: it cannot ask by video, start the preset zero-shot+T or "
+                "finetuned+T from it (query 'text')."
+            )
         if self.query == "text":
             pairs.require_captions()
             assert pairs.captions is not None
@@ -211,12 +218,22 @@ class NeuralMethod(Method):
                     f"have {differing}: run `vid2vidmr features DATASET --captions FILE --encoder "
                     f"{expected.encoder.removesuffix(TEXT)}` with the same versions."
                 )
-        if tokens.dim != frames.dim:
+        if self._query_dim is not None and tokens.dim != self._query_dim:
+            raise FeatureError(
+                f"Tokens of {tokens.encoder} have {tokens.dim} numbers and {self.info.name} here "
+                f"reads {self._query_dim}: choose the encoder that it was trained on."
+            )
+        if self._query_dim is None and tokens.dim != frames.dim:
             raise FeatureError(
                 f"Tokens of {tokens.encoder} have {tokens.dim} numbers and frames of "
                 f"{frames.encoder} {frames.dim}: {self.info.name} reads both alike, choose an "
                 "encoder whose towers are of one width, such as clip-vit-b32."
             )
+
+    @property
+    def _query_dim(self) -> int | None:
+        """Numbers in a row of the query; None if as many as in one of the target."""
+        return getattr(self.config, "query_dim", None)
 
     def state(self) -> dict[str, Any]:
         """Contract of the features; the weights are in ``model.safetensors`` beside."""

@@ -1,10 +1,17 @@
-"""What methods share beside their code: presets, what `tune` draws from, and what the query is."""
+"""What methods share beside their code: presets and their check, and what `tune` draws from."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import cache
 from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter, ValidationError
+
+from vid2vidmr.errors import DataError, UnknownNameError
+from vid2vidmr.records import fault
 
 PAPER: dict[str, Any] = {"epochs": 200, "batch_size": 32, "pairs_per_epoch": 7218}
 """Training as published: an epoch has as many pairs as QVHighlights has training queries."""
@@ -68,3 +75,45 @@ def with_variants(presets: Mapping[str, Any]) -> dict[str, Any]:
         "middle-frame": replace(paper, query="middle-frame"),
         "small-middle-frame": replace(small, query="middle-frame"),
     }
+
+
+def checked_config(kind: type, values: Any, whose: str) -> Any:
+    """Make a config of what a file says, by the annotations of its dataclass.
+
+    Parameters
+    ----------
+    kind : type
+        The dataclass; bounds of a field are those of pydantic (``Annotated[float, Field(ge=0)]``).
+    values : mapping
+        As JSON has them: a tuple is a list. Fields with a default may be left out.
+    whose : str
+        Of what it is a config, for messages.
+
+    Raises
+    ------
+    DataError
+        If a value is not of the type, the range or the choices of its field, or there is no such
+        field.
+    """
+    if not isinstance(values, dict):
+        raise DataError(f"The config of {whose} is not a table of fields: {values!r:.40}.")
+    known = [field.name for field in fields(kind)]
+    for name in values:
+        if name not in known:
+            unknown = UnknownNameError("field", name, known)
+            raise DataError(f"The config of {whose} is not right: {unknown}")
+    try:
+        adapter = _adapter(kind)
+    except (PydanticUserError, NameError):  # of somebody else's, with types that only it knows
+        return kind(**values)
+    try:
+        return adapter.validate_json(json.dumps(values), strict=True)
+    except ValidationError as error:
+        given = error.errors()[0]
+        found = "" if given["type"] == "missing" else f", not {given['input']!r:.60}"
+        raise DataError(f"The config of {whose} is not right: {fault(error)}{found}.") from None
+
+
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)

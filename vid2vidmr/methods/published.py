@@ -140,6 +140,28 @@ def require_options(options: Mapping[str, Any], **expected: Any) -> None:
             )
 
 
+def feature_widths(weights: Mapping[str, Tensor], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Read how long the features of target and query are.
+
+    Returns
+    -------
+    dict
+        ``dim`` of a target's row, without the two temporal endpoints; ``query_dim``, None if that
+        of a query's row is the same.
+
+    Raises
+    ------
+    DataError
+        If targets have no endpoints.
+    KeyError
+        Names a weight that is missing.
+    """
+    require_options(options, ctx_mode="video_tef")
+    dim = len(weights["input_vid_proj.0.LayerNorm.weight"]) - 2
+    query_dim = len(weights["input_txt_proj.0.LayerNorm.weight"])
+    return {"dim": dim, "query_dim": None if query_dim == dim else query_dim}
+
+
 def common_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
     """Fields of our configs that all published training scripts have options for.
 

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from vid2vidmr.contract import DEFAULT_ENCODER, STEP_S, FeatureContract, require_contract
+from vid2vidmr.contract import DEFAULT_ENCODER, FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
@@ -104,10 +104,6 @@ def retrieve(
     features = None
     if method.info.needs_features:
         features = _encoded(method, files, encoder)
-        # A header may promise more than there is to see; the rows are what was seen.
-        durations_s = {
-            name: min(s, STEP_S * len(features.rows(name))) for name, s in durations_s.items()
-        }
     table = pair_table(
         ["retrieve"], *files, query_s=(0.0, durations_s["query"]),
         clip_s=(0.0, durations_s["target"]), truth_s=(np.nan, np.nan),

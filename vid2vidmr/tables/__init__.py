@@ -2,7 +2,7 @@
 
 from vid2vidmr.tables.files import to_csv, to_latex, to_markdown, write_tables
 from vid2vidmr.tables.summary import summarise, summarise_method, tabulate
-from vid2vidmr.tables.table import Row, Table
+from vid2vidmr.tables.table import Row, Table, worlds_name
 from vid2vidmr.tables.terminal import to_rich
 
 __all__ = [
@@ -15,5 +15,6 @@ __all__ = [
     "to_latex",
     "to_markdown",
     "to_rich",
+    "worlds_name",
     "write_tables",
 ]

@@ -19,7 +19,8 @@ CSV_COLUMNS = (
 
 def to_csv(table: Table) -> str:
     """One line a method, protocol and metric; numbers in percent, unrounded to 4 decimals."""
-    lines: list[Iterable[object]] = [CSV_COLUMNS]
+    several = table.worlds > 1
+    lines: list[Iterable[object]] = [[*CSV_COLUMNS, *["world_sd"] * several]]
 
     def number(value: float | None) -> str:
         return "" if value is None else f"{value:.4f}"
@@ -30,24 +31,26 @@ def to_csv(table: Table) -> str:
             table.pairs, row.method, row.kind, row.preset or "", row.encoder or "",
         ]  # fmt: skip
         seeds = " ".join(map(str, row.seeds))
+        none = [""] * several
         for protocol in table.protocols:
             for name, summary in row.metrics[protocol].items():
                 mean = summary.mean
                 numbers = map(number, (mean.value, mean.low, mean.high, summary.seed_sd))
-                lines.append([*start, protocol, name, *numbers, seeds])
+                between = [number(summary.world_sd)] * several
+                lines.append([*start, protocol, name, *numbers, seeds, *between])
             if lost := row.sensitivity.get(protocol):
                 numbers = map(number, (lost.value, lost.low, lost.high, None))
-                lines.append([*start, protocol, "query_sensitivity", *numbers, seeds])
+                lines.append([*start, protocol, "query_sensitivity", *numbers, seeds, *none])
             if row.ranks:
                 best, worst = map(str, row.ranks[protocol])
-                lines.append([*start, protocol, "rank", "", best, worst, "", seeds])
+                lines.append([*start, protocol, "rank", "", best, worst, "", seeds, *none])
             covered = number(100 * row.coverage[protocol])
-            lines.append([*start, protocol, "coverage", covered, "", "", "", seeds])
+            lines.append([*start, protocol, "coverage", covered, "", "", "", seeds, *none])
     return csv_text(lines)
 
 
 def _cells(
-    table: Table, row: Row, bold: Callable[[str], str], spread: Callable[[float], str]
+    table: Table, row: Row, bold: Callable[[str], str], spread: Callable[[str], str]
 ) -> list[str]:
     """Numbers of a row: every protocol's metrics, sensitivity and rank; the number of seeds."""
     cells = []
@@ -60,8 +63,8 @@ def _cells(
             if metric == METRICS[0]:
                 if summary.mean.low is not None and summary.mean.high is not None:
                     text += f" [{summary.mean.low:.1f}, {summary.mean.high:.1f}]"
-                if summary.seed_sd is not None:
-                    text += spread(summary.seed_sd)
+                if sd := summary.spread:
+                    text += spread(sd)
             cells.append(text)
         lost = row.sensitivity.get(protocol)
         cells += ["" if lost is None else f"{lost.value:z.1f}", row.rank(protocol)]
@@ -78,7 +81,7 @@ def to_markdown(table: Table) -> str:
         [
             markdown_text(row.name),
             row.kind,
-            *_cells(table, row, "**{}**".format, " sd {:.1f}".format),
+            *_cells(table, row, "**{}**".format, " sd {}".format),
         ]
         for row in table.rows
     ]
@@ -104,7 +107,7 @@ def to_latex(table: Table) -> str:
     heads = [tex_text(name) for _ in table.protocols for name in (*METRICS, "sens.", "rank")]
 
     def line(row: Row) -> str:
-        cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {:.1f}".format)
+        cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {}".format)
         return " & ".join([tex_text(row.name), *cells]) + r" \\"
 
     caption = tex_text(" ".join([f"{table.title}.", *table.verdicts, *table.notes]))

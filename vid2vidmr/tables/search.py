@@ -20,8 +20,8 @@ def search_rows(folder: Path, dataset: Dataset) -> list[dict[str, Any]]:
     rows = []
     for path in sorted(folder.glob("tuned-*.json")):
         record = read_json(path)
-        if record.get("dataset_fingerprint") != dataset.fingerprint:
-            continue
+        if record.get("dataset_fingerprint") != dataset.fingerprint or "commit" not in record:
+            continue  # of other data, or of a version that did not count pairs
         trials = record["trials"]  # best first
         rows.append(
             {

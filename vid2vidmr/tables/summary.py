@@ -1,64 +1,72 @@
-"""From scored runs to the rows of a table: seeds combined, best numbers found, caption written."""
+"""From scored runs to the rows of a table: seeds and worlds combined, rows ranked."""
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from vid2vidmr.errors import UserError
+from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import (
     combine_seeds,
     detectable_difference,
     mean_evaluation,
+    pool_worlds,
     query_sensitivity,
     rank_bands,
 )
 from vid2vidmr.methods.load import method_class
-from vid2vidmr.tables.table import HEADLINE, Row, Table
+from vid2vidmr.tables.table import HEADLINE, Row, Table, worlds_name
 
 if TYPE_CHECKING:
-    from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.evaluation import Evaluation
     from vid2vidmr.experiments.run import Scored
 
 
-_ROW = ("method", "preset", "config")
-"""What runs of a row share."""
-
-
-def summarise(dataset: Dataset, scored: Sequence[Scored]) -> Table:
-    """Combine the seeds of every method, and order the rows.
+def summarise(dataset: Dataset | Sequence[Dataset], scored: Sequence[Scored]) -> Table:
+    """Combine the seeds of every method, and the worlds, and order the rows.
 
     Parameters
     ----------
+    dataset : Dataset or sequence of Dataset
+        Several are worlds: a row is the mean over them, and one that is not in all is left out.
     scored : sequence of Scored
-        At least one, all of one split; runs of a method with a preset and config stand together.
+        At least one, all of one split.
+
+    Raises
+    ------
+    DataError
+        If no row has a seed in every world.
     """
-    groups = [
-        (first, list(group))
-        for first, group in groupby(
-            scored, key=lambda run: tuple(getattr(run.result.header, name) for name in _ROW)
-        )
-    ]
-    of_method = Counter(method for (method, *_), _ in groups)
-    found = []
-    for (method, preset, _), runs in groups:
+    datasets = [dataset] if isinstance(dataset, Dataset) else list(dataset)
+    groups = _rows(scored)
+    of_method = Counter(method for method, *_ in groups)
+    found, left_out = [], []
+    for (method, preset, _), runs in groups.items():
         of_file = preset is not None and preset not in _presets(method)
         name = f"{method}@{preset or 'custom'}" if of_method[method] > 1 or of_file else method
         if runs[0].result.header.trained_on_val:
             name += " (val)"
-        found.append(summarise_method(name, runs))
+        worlds = _in_worlds([each.name for each in datasets], runs)
+        if worlds[0]:
+            found.append(summarise_method(name, *worlds))
+        else:
+            left_out.append(name)
+    if not found:
+        raise DataError(
+            "No method has a seed that ended in every data set: expected one; see what failed."
+        )
     headers = [run.result.header for run in scored]
     return tabulate(
-        dataset,
+        datasets,
         found,
         split=headers[0].split,
-        pairs=scored[0].result.pairs,
+        pairs=sum({run.result.header.dataset: run.result.pairs for run in scored}.values()),
         protocols=tuple(dict.fromkeys(str(header.protocol) for header in headers)),
         simulated=any(header.simulated for header in headers),
+        left_out=tuple(left_out),
     )
 
 
@@ -69,15 +77,35 @@ def _presets(method: str) -> Collection[str]:
         return ()
 
 
-def summarise_method(name: str, runs: Sequence[Scored]) -> tuple[Row, dict[str, Evaluation]]:
-    """Combine the seeds of one method.
+def _rows(scored: Sequence[Scored]) -> dict[tuple[str, str | None, int], list[Scored]]:
+    """Group runs by row: method, preset, and which of its configs; worlds may have own configs."""
+    configs: dict[tuple[str, str, str | None], list[dict[str, Any]]] = defaultdict(list)
+    rows: dict[tuple[str, str | None, int], list[Scored]] = defaultdict(list)
+    for run in scored:
+        header = run.result.header
+        known = configs[header.dataset, header.method, header.preset]
+        if header.config not in known:
+            known.append(header.config)
+        rows[header.method, header.preset, known.index(header.config)].append(run)
+    return rows
+
+
+def _in_worlds(names: Sequence[str], runs: Sequence[Scored]) -> list[list[Scored]]:
+    """Give the runs of a row in every world, of the seeds that all worlds have."""
+    worlds = [[run for run in runs if run.result.header.dataset == name] for name in names]
+    seeds = set.intersection(*({run.result.header.seed for run in world} for world in worlds))
+    return [[run for run in world if run.result.header.seed in seeds] for world in worlds]
+
+
+def summarise_method(name: str, *worlds: Sequence[Scored]) -> tuple[Row, dict[str, Evaluation]]:
+    """Combine the seeds of one method, and the worlds.
 
     Parameters
     ----------
     name : str
         Of the row.
-    runs : sequence of Scored
-        All its seeds and protocols.
+    *worlds : sequence of Scored
+        All its seeds and protocols, in one data set or in each of several; the same in each.
 
     Returns
     -------
@@ -86,12 +114,16 @@ def summarise_method(name: str, runs: Sequence[Scored]) -> tuple[Row, dict[str, 
     means : dict of str to Evaluation
         Protocol to the mean over seeds, pair by pair.
     """
-    first = runs[0].result
-    by_protocol: dict[str, list[Scored]] = defaultdict(list)
-    for run in runs:
-        by_protocol[str(run.result.header.protocol)].append(run)
-    means = {p: mean_evaluation([run.evaluation for run in rs]) for p, rs in by_protocol.items()}
-    wrong = {p: [r.wrong for r in rs if r.wrong is not None] for p, rs in by_protocol.items()}
+    first, runs = worlds[0][0].result, [run for world in worlds for run in world]
+    right: dict[str, list[Evaluation]] = defaultdict(list)
+    wrong: dict[str, list[Evaluation]] = defaultdict(list)
+    for same in zip(*worlds, strict=True):  # one seed and protocol
+        protocol = str(same[0].result.header.protocol)
+        right[protocol].append(pool_worlds([run.evaluation for run in same]))
+        asked = [run.wrong for run in same if run.wrong is not None]
+        if len(asked) == len(same):
+            wrong[protocol].append(pool_worlds(asked))
+    means = {p: mean_evaluation(seeds) for p, seeds in right.items()}
     row = Row(
         name=name,
         method=first.header.method,
@@ -99,37 +131,46 @@ def summarise_method(name: str, runs: Sequence[Scored]) -> tuple[Row, dict[str, 
         preset=first.header.preset,
         encoder=first.header.encoder,
         seeds=tuple(dict.fromkeys(run.result.header.seed for run in runs)),
-        metrics={p: combine_seeds([r.evaluation for r in rs]) for p, rs in by_protocol.items()},
+        metrics={p: combine_seeds(seeds) for p, seeds in right.items()},
         sensitivity={
             p: query_sensitivity(means[p], mean_evaluation(wrong[p]))
-            for p, rs in by_protocol.items()
-            if len(wrong[p]) == len(rs)
+            for p, seeds in right.items()
+            if len(wrong[p]) == len(seeds)
         },
-        coverage={p: min(r.result.coverage for r in rs) for p, rs in by_protocol.items()},
+        coverage={
+            p: min(r.result.coverage for r in runs if str(r.result.header.protocol) == p)
+            for p in right
+        },
     )
     return row, means
 
 
 def tabulate(
-    dataset: Dataset,
+    dataset: Dataset | Sequence[Dataset],
     found: Sequence[tuple[Row, Mapping[str, Evaluation]]],
     *,
     split: str,
     pairs: int,
     protocols: tuple[str, ...],
     simulated: bool = False,
+    left_out: tuple[str, ...] = (),
 ) -> Table:
     """Rank and order rows.
 
     Parameters
     ----------
+    dataset : Dataset or sequence of Dataset
+        Several are worlds over which the rows are means.
     found : sequence of (Row, mapping)
         What `summarise_method` gives, names differ; of the means only the headline metric is used.
     protocols : tuple of str
         Every row has all of them.
     simulated : bool
         The features of a row were.
+    left_out : tuple of str
+        Rows that are not in all worlds.
     """
+    datasets = [dataset] if isinstance(dataset, Dataset) else dataset
     rows = [row for row, _ in found]
     means_of = {row.name: means for row, means in found}
     last = protocols[-1]
@@ -142,13 +183,15 @@ def tabulate(
             detectable[protocol] = detectable_difference(means)
     rows.sort(key=lambda row: (row.kind == "bias", -row.metrics[last][HEADLINE].mean.value))
     return Table(
-        dataset=dataset.name,
-        fingerprint=dataset.fingerprint,
-        synthetic=dataset.info.synthetic,
+        dataset=worlds_name([each.name for each in datasets]),
+        fingerprint=", ".join(each.fingerprint for each in datasets),
+        synthetic=any(each.info.synthetic for each in datasets),
         simulated=simulated,
         split=split,
         pairs=pairs,
         protocols=protocols,
         rows=tuple(rows),
         detectable=detectable,
+        worlds=len(datasets),
+        left_out=left_out,
     )

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
+from typing import Any
 
 from vid2vidmr.evaluation import SeedSummary
 from vid2vidmr.records import Interval, Kind
 
 HEADLINE = "mIoU"
 """The metric that ranks."""
+
+
+def worlds_name(names: Sequence[str]) -> str:
+    """Name several data sets as one: ``minimatch-unseen-0+1+2``."""
+    if len(names) == 1:
+        return names[0]
+    parts = zip(*(name.split("-")[:-1] for name in names), strict=False)
+    common = "".join(f"{same[0]}-" for same in takewhile(lambda p: len(set(p)) == 1, parts))
+    return common + "+".join(name.removeprefix(common) for name in names)
 
 
 @dataclass(frozen=True)
@@ -19,7 +31,7 @@ class Row:
     Attributes
     ----------
     name : str
-        Method, with its preset (``matr@best``, ``matr@custom`` for a config of one's own) where
+        Method, with its preset (``matr@paper``, ``matr@custom`` for a config of one's own) where
         several rows are of one method, or where it is of a file (``matr@tuned``); with ``(val)``
         behind if it learned from val pairs.
     metrics : dict
@@ -50,6 +62,14 @@ class Row:
         best, worst = self.ranks[protocol]
         return str(best) if best == worst else f"{best}-{worst}"
 
+    def to_json(self) -> dict[str, Any]:
+        """Means, intervals, spreads and ranks, for programs."""
+        metrics = {
+            protocol: {name: summary.model_dump() for name, summary in found.items()}
+            for protocol, found in self.metrics.items()
+        }
+        return {"name": self.name, "kind": self.kind, "metrics": metrics, "ranks": self.ranks}
+
 
 @dataclass(frozen=True)
 class Table:
@@ -66,6 +86,12 @@ class Table:
     detectable : dict of str to float
         Protocol to the smallest difference in the headline metric that these pairs would mostly
         show, points.
+    worlds : int
+        Number of data sets over which the rows are means; `pairs` are those of all.
+    left_out : tuple of str
+        Rows without a seed that ended in every world.
+    doubts : tuple of str
+        What to know of a row before it is believed.
     """
 
     dataset: str
@@ -77,6 +103,9 @@ class Table:
     protocols: tuple[str, ...]
     rows: tuple[Row, ...]
     detectable: dict[str, float] = field(default_factory=dict)
+    worlds: int = 1
+    left_out: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
 
     @property
     def bias_rows(self) -> list[Row]:
@@ -91,7 +120,8 @@ class Table:
     @property
     def title(self) -> str:
         """Data set, split and number of pairs."""
-        marks = ["synthetic"] * self.synthetic + ["simulated features"] * self.simulated
+        marks = [f"{self.worlds} worlds"] * (self.worlds > 1) + ["synthetic"] * self.synthetic
+        marks += ["simulated features"] * self.simulated
         mark = f" ({', '.join(marks)})" if marks else ""
         return f"{self.dataset}{mark}, {self.split} split, {self.pairs} pairs"
 
@@ -143,7 +173,7 @@ class Table:
         presets = sorted({row.preset for row in self.rows if row.preset and row.kind == "trained"})
         made = [f"encoder {', '.join(encoders)}"] if encoders else []
         made += [f"preset {', '.join(presets)}"] if presets else []
-        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + "."]
+        notes = ["; ".join([f"Fingerprint {self.fingerprint}", *made]) + ".", *self.doubts]
         if self.simulated:
             notes.append(
                 "Features simulated from the annotations: these numbers say nothing about real "
@@ -154,9 +184,21 @@ class Table:
         lowest = {row.name: min(row.coverage.values()) for row in self.rows}
         if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
+        if self.left_out:
+            notes.append(
+                f"Left out, for want of a seed in every world: {', '.join(self.left_out)}."
+            )
         if any(row.name.endswith(" (val)") for row in self.rows):
-            notes.append("(val): learned from val pairs, since there are no train pairs.")
+            notes.append(
+                "(val): fitted on val pairs, or with statistics of them, for lack of train pairs."
+            )
         seeds = max(len(row.seeds) for row in self.rows)
+        if self.worlds > 1:
+            notes.append(
+                f"Means over {self.worlds} worlds, each counted alike. Intervals and ranks say "
+                "what other videos in these worlds (ranks: and other seeds) would change, the "
+                "second sd, between worlds, what other worlds would."
+            )
         notes.append(
             "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"
             " lost when every query is replaced by one of another class. sd: standard deviation of "

@@ -56,9 +56,9 @@ def to_rich(table: Table, width: int) -> Group:
                     cell.append(_brackets(mean, wide), style="not bold dim default")
                 cells.append(cell)
         last = table.protocols[-1]
-        lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].seed_sd
+        lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].spread
         cells.append(Text("" if lost is None else f"{lost.value:z.1f}"))
-        cells.append(Text("" if sd is None else f"{sd:.1f}"))
+        cells.append(Text(sd))
         cells.append(Text(row.rank(last)))
         return cells
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from vid2vidmr.data.pairs import QUERIES, Query
 from vid2vidmr.errors import UnknownNameError, UserError
 
 Augmentation = Literal["reverse", "noise", "slow", "fast"]
+Share = Annotated[float, Field(ge=0, le=1)]
 AUGMENTATIONS: tuple[Augmentation, ...] = ("reverse", "noise", "slow", "fast")
 
 
@@ -70,31 +73,35 @@ class TrainingConfig:
         config that are not about training.
     """
 
-    epochs: int
-    batch_size: int
-    pairs_per_epoch: int | None = None
-    learning_rate: float = 1e-4
-    weight_decay: float = 1e-4
+    epochs: NonNegativeInt
+    batch_size: PositiveInt
+    pairs_per_epoch: PositiveInt | None = None
+    learning_rate: NonNegativeFloat = 1e-4
+    weight_decay: NonNegativeFloat = 1e-4
     schedule: Literal["constant", "cosine", "step"] = "constant"
-    warm_up_epochs: int = 0
-    decay_epochs: int = 10_000
-    clip_norm: float = 0.1
-    patience: int = 10_000
-    components: int | None = None
-    recrop: float = 0.0
-    self_supervised: float = 0.0
-    clip_s: tuple[float, float] = (4.0, 30.0)
-    augmented: float = 0.0
+    warm_up_epochs: NonNegativeInt = 0
+    decay_epochs: PositiveInt = 10_000
+    clip_norm: PositiveFloat = 0.1
+    patience: PositiveInt = 10_000
+    components: PositiveInt | None = None
+    recrop: Share = 0.0
+    self_supervised: Share = 0.0
+    clip_s: tuple[PositiveFloat, PositiveFloat] = (4.0, 30.0)
+    augmented: Share = 0.0
     augmentations: tuple[Augmentation, ...] = AUGMENTATIONS
-    augment_noise: tuple[float, float] = (0.1, 0.5)
-    augment_speed: tuple[float, float] = (1.25, 2.0)
-    noise: float = 0.0
+    augment_noise: tuple[NonNegativeFloat, NonNegativeFloat] = (0.1, 0.5)
+    augment_speed: tuple[PositiveFloat, PositiveFloat] = (1.25, 2.0)
+    noise: NonNegativeFloat = 0.0
     buckets: bool = False
-    micro_batch: int | None = None
+    micro_batch: PositiveInt | None = None
     precision: Literal["fp32", "bf16"] = "fp32"
-    ema: float = 0.0
+    ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     query: Query = "video"
     needs_init: bool = False
+
+    loose: ClassVar[frozenset[str]] = frozenset({"dropout", "input_dropout", "drop_path", "nms"})
+    """Fields of a subclass that the same weights may be trained with in another way, see `wiring`;
+    those that begin with ``weight_`` are, too."""
 
     def __post_init__(self) -> None:
         """Give lists, which is what JSON has for tuples, their type back; refuse nonsense.
@@ -122,6 +129,15 @@ class TrainingConfig:
 
 TRAINING_FIELDS = frozenset(field.name for field in fields(TrainingConfig)) - {"components"}
 """What configs of one and the same trained model may differ in."""
+
+
+def wiring(config: TrainingConfig) -> dict[str, Any]:
+    """Fields that decide what a network computes from its weights, and which weights it has."""
+    return {
+        name: value
+        for name, value in vars(config).items()
+        if name not in TRAINING_FIELDS | config.loose and not name.startswith("weight_")
+    }
 
 
 def from_init(config: Any, initial: Any) -> Any:

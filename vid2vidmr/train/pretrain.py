@@ -122,7 +122,7 @@ def _clips(
     folder: Path,
 ) -> tuple[PairSet, PairSet]:
     """Pairs to learn from, and fixed ones of the videos held out."""
-    chosen, held_out = split_videos(videos, 3 * config.clip_s[0], seed)
+    chosen, held_out = split_videos(videos, 2 * config.clip_s[0], seed)
     targets, val_targets = (target_table(videos, ids) for ids in (chosen, held_out))
     repeats = -(-VAL_PAIRS // len(val_targets))
     if level == "features":
@@ -187,7 +187,7 @@ def split_videos(videos: Videos, shortest_s: float, seed: int) -> tuple[list[str
     ids = sorted(video for video, s in videos.durations_s.items() if s >= shortest_s)
     if len(ids) < 2:
         raise DataError(
-            f"Pretraining found {len(ids)} videos of at least {shortest_s:g} s (three times the "
+            f"Pretraining found {len(ids)} videos of at least {shortest_s:g} s (twice the "
             "shortest clip) and needs 2: give it more or longer videos."
         )
     held = min(max(1, round(HELD_OUT * len(ids))), MOST_HELD_OUT)

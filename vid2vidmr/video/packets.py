@@ -110,17 +110,24 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
         0  # ticks; when the last packet is decoded, and the next one
     )
     latest: int | None = None
-    damaged = 0  # packets since one that lacks a part
+    fault, damaged = None, 0  # packets since one that lacks a part
     for packet in packets:
         if restarts and packet.dts is not None:
             time = packet.dts + offset
             if latest is not None and (abs(time - follows) > ahead or time + back < decoded):
                 offset, time = offset + follows - time, follows
-                source.joined, damaged = True, 0  # where recordings meet, one may be cut
+                source.joined, fault, damaged = (
+                    True,
+                    None,
+                    0,
+                )  # where recordings meet, one may be cut
             decoded, follows = time, time + (packet.duration or frame)
-        if damaged > _PARSED:
-            raise source.broken()
-        damaged += bool(damaged or packet.is_corrupt)
+        if packet.is_corrupt:
+            fault, damaged = fault or source.broken(), max(damaged, 1)
+        elif damaged:
+            damaged += 1
+        if fault is not None and damaged > _PARSED:
+            raise fault
         if packet.pts is None:  # one among others that have one
             packet.pts = follows if latest is None else latest + frame
         elif offset:
@@ -136,8 +143,8 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
                 "example with `ffmpeg -i FILE NEW.mp4`."
             )
         yield packet
-    if damaged:
-        raise source.broken()
+    if fault is not None:
+        raise fault
 
 
 def _counted(source: Source, packets: Iterable[Any], by: str | None) -> Iterator[Any]:

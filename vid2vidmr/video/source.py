@@ -31,10 +31,11 @@ _SHORTER_SIDE = 336
 
 # Formats that name other files, take an address or a device, or paint text.
 _NO_CONTAINERS = {
-    "alsa", "concat", "dash", "dvdvideo", "fbdev", "ffmetadata", "hls", "image2", "imf", "kmsgrab",
+    "alsa", "concat", "dash", "dvdvideo", "fbdev", "ffmetadata", "hls", "imf", "kmsgrab",
     "lavfi", "oss", "rtp", "rtsp", "sap", "sdp", "tty", "v4l2", "video4linux2", "vobsub",
     "webm_dash_manifest", "x11grab",
 }  # fmt: skip
+_BY_ITSELF = {"protocol_whitelist": "file", "pattern_type": "none"}  # %d in a name is no number
 # Containers that write their length into a header; elsewhere FFmpeg only estimates it.
 _ANNOUNCING = {"mov", "matroska", "flv", "asf", "avi", "mxf", "rm"}
 _RESTARTING = {"mpegts", "mpeg"}  # these hold no file's time, but a sender's clock
@@ -161,7 +162,7 @@ def open_video(path: str | Path) -> Iterator[Source]:
     try:
         container = av.open(
             f"file:{Path(path).absolute()}",
-            options=bound | {"format_whitelist": _containers(), "protocol_whitelist": "file"},
+            options=bound | _BY_ITSELF | {"format_whitelist": _containers()},
             metadata_errors="replace",
         )
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -175,17 +176,32 @@ def open_video(path: str | Path) -> Iterator[Source]:
         codec = source.stream.codec_context
         require_bounded(path, codec.width, codec.height)
         codec.options = bound
-        try:
-            yield source
-        except UserError:
-            raise
-        except av.FFmpegError:
-            raise source.broken() from None
-        except (ArithmeticError, LookupError, MemoryError, OSError, ValueError) as error:
-            raise VideoError(
-                f"{path} cannot be decoded ({type(error).__name__}: {error}): download or encode "
-                "it again."
-            ) from None
+        with failures_of(path):
+            try:
+                yield source
+            except av.FFmpegError:
+                raise source.broken() from None
+
+
+@contextmanager
+def failures_of(path: str | Path) -> Iterator[None]:
+    """Whatever pictures may bring about in here is their video's failure, and nobody else's.
+
+    Raises
+    ------
+    VideoError
+        In place of errors of memory, size or kind.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except (ArithmeticError, LookupError, MemoryError, OSError, ValueError) as error:
+        why = " ".join(str(error).split())
+        raise VideoError(
+            f"{path} cannot be decoded ({type(error).__name__}: {why}): download or encode it "
+            "again."
+        ) from None
 
 
 def unbounded() -> bool:
@@ -206,7 +222,7 @@ def require_bounded(path: str | Path, width: int, height: int) -> None:
     if not unbounded() and (pixels > MOST_PIXELS or not width * height):
         of = f"of {width:,} x {height:,} pixels" if width * height else "of no size, or too large"
         raise VideoError(
-            f"{path} has pictures {of}; at most {MOST_PIXELS >> 20} million pixels are decoded "
+            f"{path} has pictures {of}; at most {MOST_PIXELS // 10**6} million pixels are decoded "
             f"(set {ANY_VIDEO}=1 to lift that)."
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from vid2vidmr.experiments.run import Setting
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
+from vid2vidmr.tables import summarise
 
 FITS: list[tuple[str, int]] = []
 
@@ -164,6 +166,31 @@ def test_a_failing_method_does_not_lose_the_others(
     )
     assert asked.code == 1
     assert json.loads(asked.out)["failures"][0]["method"] == "broken"
+
+
+def test_training_on_val_is_refused_unless_asked_for_and_said(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    copytree(dataset.path, tmp_path / "minimatch")
+    (tmp_path / "minimatch" / "pairs" / "train.parquet").unlink()
+    some = load_dataset(tmp_path / "minimatch")
+    assert some.splits == ["val", "test"]
+    asked: Any = {"runs": tmp_path / "runs", "seeds": 1, "protocols": ["official"]}
+    scored, failures = bench(some, ["wobble", "dtw-match"], **asked)
+    (failure,) = failures
+    assert failure.method == "wobble"
+    assert str(failure.error).startswith("minimatch has no train pairs for wobble: pass --train-on")
+    said = {r.result.header.method: r.result.header.trained_on_val for r in scored}
+    assert said == {
+        "dtw-match": True, "centre": True, "prior": True, "random": False, "whole-video": False,
+    }  # fmt: skip
+    scored, failures = bench(some, ["wobble"], train_on_val=True, **asked)
+    assert not failures
+    assert FITS == [("val", 0)]
+    table = summarise(some, scored)
+    names = {row.name for row in table.rows}
+    assert names == {"wobble (val)", "centre (val)", "prior (val)", "random", "whole-video"}
+    assert any("for lack of train pairs" in note for note in table.notes)
 
 
 def test_a_full_disk_stops_the_bench(

@@ -99,9 +99,15 @@ def test_all_variants_come_to_one_table(cli: Cli, dataset: Dataset, tmp_path: Pa
     # paper and trained+V are one run.
     assert len(list((tmp_path / "runs" / "univtg").iterdir())) == len(presets) - 1
 
-    ran = cli(*asked, "--methods", "univtg@trained+V", "--init", first)
+    # Where no preset needs it, all rows of the method start from it.
+    ran = cli(*asked, "--methods", "univtg@trained+V", "--init", first, "--json")
+    assert ran.code == 0, ran.err
+    (started, *_) = json.loads(ran.out)["results"]
+    assert started["header"]["preset"] == "trained+V"
+    assert len(list((tmp_path / "runs" / "univtg").iterdir())) == len(presets)
+    ran = cli(*asked, "--methods", "moment_detr@trained+V", "--init", first)
     assert ran.code == 2
-    assert "No preset that was asked for starts from a checkpoint of univtg" in ran.err
+    assert "univtg was not asked for" in ran.err
     ran = cli(*asked, "--methods", "univtg@finetuned+V", "--init", first, "--init", first)
     assert ran.code == 2
     assert "both checkpoints of univtg" in ran.err

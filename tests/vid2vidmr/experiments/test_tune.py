@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import make_dataclass, replace
+from dataclasses import asdict, make_dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -135,7 +135,7 @@ def test_what_is_not_tuned_is_one_line(tiny: Path, cli: Callable[..., Ran]) -> N
         assert "run `vid2vidmr tune" in ran.err.strip().splitlines()[-1]
 
 
-SHORTER = {"matr"}
+SHORTER = {"align_learned"}
 """Methods whose README says why their `small` is shorter."""
 
 
@@ -149,6 +149,29 @@ def test_what_cannot_be_tuned_is_one_line(tiny: Path, cli: Callable[..., Ran]) -
     ran = cli("tune", "centre", "--dataset", "minimatch")
     assert ran.code == 2
     assert ran.err.strip().splitlines()[-1].startswith("error: centre has nothing to tune")
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ({"epochs": "x"}, "epochs: Input should be a valid integer, not 'x'."),
+        ({"epochs": -1}, "epochs: Input should be greater than or equal to 0, not -1."),
+        ({"schedule": "cosin"}, "schedule: Input should be 'constant', 'cosine' or 'step'"),
+        ({"epoch": 3}, "Unknown field 'epoch': did you mean 'epochs'?"),
+        ({"recrop": 1.5}, "recrop: Input should be less than or equal to 1, not 1.5."),
+        ({"query": "text"}, "set self_supervised to 0"),
+    ],
+)
+def test_values_of_a_preset_file_are_checked(
+    field: dict[str, object], said: str, tiny: Path, tmp_path: Path, cli: Callable[..., Ran]
+) -> None:
+    config = asdict(REAL_SMALL["moment_detr"]) | field
+    content = {"method": "moment_detr", "config": config}
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "moment_detr@mine.json")
+    assert ran.code == 2
+    assert len(ran.err.strip().splitlines()) == 1
+    assert said in ran.err
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"method": "matr"}', '{"method": "moment_detr"}'])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from coded_video import constant_rate, write_video
 from conftest import Ran
 from mini_dataset import INFO
@@ -47,6 +48,10 @@ def rows(video: int, count: int = 30) -> np.ndarray:
 def memory_videos(count: int) -> Videos:
     features = MemoryFeatures(CONTRACT, {f"v{i}": rows(i) for i in range(count)})
     return Videos(features, {f"v{i}": 60.0 for i in range(count)})
+
+
+def features_ids(count: int) -> list[str]:
+    return [f"v{i}" for i in range(count)]
 
 
 def store_of(folder: Path, ids: list[str]) -> FeatureStore:
@@ -116,6 +121,28 @@ def test_another_architecture_is_refused(tmp_path: Path, change: dict[str, objec
             toy_pairs(8), toy_pairs(4), tmp_path / "out", init=tmp_path / "pretrained"
         )
     assert "\n" not in str(refused.value)
+
+
+def test_what_is_no_wiring_may_differ(tmp_path: Path) -> None:
+    pretrain(Matr(replace(SMALL, epochs=1)), memory_videos(4), tmp_path / "pretrained")
+    other = replace(SMALL, epochs=0, dropout=0.3, input_dropout=0.2, weight_pre=2.0, nms=0.5)
+    method = Matr(other)
+    method.fit(toy_pairs(8), toy_pairs(4), tmp_path / "out", init=tmp_path / "pretrained")
+    start = Matr.load(tmp_path / "pretrained")
+    assert method.model is not None and start.model is not None
+    for key, value in start.model.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), method.model.state_dict()[key].numpy(), key)
+    shares = {each.p for each in method.model.modules() if isinstance(each, torch.nn.Dropout)}
+    assert shares <= {0.3, 0.2, 0.0} and 0.2 in shares  # its own, not those of the checkpoint
+
+
+def test_clips_of_ten_seconds_are_long_enough(tmp_path: Path) -> None:
+    features = MemoryFeatures(CONTRACT, {f"v{i}": rows(i, 5) for i in range(6)})
+    videos = Videos(features, dict.fromkeys(features_ids(6), 10.0))
+    pretrain(Matr(replace(SMALL, epochs=1)), videos, tmp_path)
+    assert (tmp_path / "method.json").exists()
+    with pytest.raises(DataError, match=r"0 videos of at least 8 s \(twice the shortest clip\)"):
+        split_videos(Videos(features, dict.fromkeys(features_ids(6), 7.0)), 8.0, seed=0)
 
 
 def test_held_out_videos_are_never_learned_from() -> None:

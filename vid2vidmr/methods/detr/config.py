@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
+
+from pydantic import NonNegativeFloat, PositiveInt
 
 from vid2vidmr.methods.presets import SEARCH
-from vid2vidmr.train.config import TrainingConfig
+from vid2vidmr.train.config import Share, TrainingConfig
 
 DETR_SEARCH: dict[str, Any] = {
     **SEARCH,
@@ -27,6 +29,8 @@ class DetrConfig(TrainingConfig):
         Hidden size, attention heads, feed-forward size.
     encoder_layers, decoder_layers, input_layers : int
         Layers of the transformer and of the input projections.
+    query_dim : int or None
+        Numbers in a row of the query, where they are not as many as in one of the target.
     queries : int
         Moment queries, that is windows predicted for a pair.
     dropout, input_dropout : float
@@ -45,22 +49,25 @@ class DetrConfig(TrainingConfig):
         IoU above which a lower-ranked window is dropped; 1 drops none.
     """
 
-    d: int = 256
-    heads: int = 8
-    ff: int = 1024
-    encoder_layers: int = 2
-    decoder_layers: int = 2
-    input_layers: int = 2
-    queries: int = 10
-    dropout: float = 0.1
-    input_dropout: float = 0.5
-    max_target: int = 75
-    max_query: int = 32
+    d: PositiveInt = 256
+    heads: PositiveInt = 8
+    ff: PositiveInt = 1024
+    encoder_layers: PositiveInt = 2
+    decoder_layers: PositiveInt = 2
+    input_layers: PositiveInt = 2
+    query_dim: PositiveInt | None = None
+    queries: PositiveInt = 10
+    dropout: Share = 0.1
+    input_dropout: Share = 0.5
+    max_target: PositiveInt = 75
+    max_query: PositiveInt = 32
     query_positions: bool = False
-    position_table: int = 32
-    weight_span: float = 10.0
-    weight_giou: float = 1.0
-    weight_label: float = 4.0
-    weight_saliency: float = 1.0
-    background: float = 0.1
-    nms: float = 1.0
+    position_table: PositiveInt = 32
+    weight_span: NonNegativeFloat = 10.0
+    weight_giou: NonNegativeFloat = 1.0
+    weight_label: NonNegativeFloat = 4.0
+    weight_saliency: NonNegativeFloat = 1.0
+    background: Share = 0.1
+    nms: Share = 1.0
+
+    loose: ClassVar[frozenset[str]] = TrainingConfig.loose | {"background", "same_class_negatives"}

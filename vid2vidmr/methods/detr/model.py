@@ -45,7 +45,7 @@ class DetrModel(nn.Module):
     Parameters
     ----------
     dim : int
-        Length of a feature; the target's rows have two temporal endpoints beside.
+        Length of a target's feature; its rows have two temporal endpoints beside.
 
     Raises
     ------
@@ -63,7 +63,7 @@ class DetrModel(nn.Module):
         self.config: Any = config  # of the subclass's own type
         c = config
         self.input_vid_proj = Projection(dim + 2, c.d, c.input_layers, c.input_dropout)
-        self.input_txt_proj = Projection(dim, c.d, c.input_layers, c.input_dropout)
+        self.input_txt_proj = Projection(c.query_dim or dim, c.d, c.input_layers, c.input_dropout)
         self.txt_position_embed = LearnedPosition(c.position_table, c.d, c.input_dropout)
 
     @abstractmethod

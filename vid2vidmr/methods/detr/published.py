@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from vid2vidmr.methods.detr.config import DetrConfig
-from vid2vidmr.methods.published import common_fields, require_options
+from vid2vidmr.methods.published import common_fields, feature_widths, require_options
 
 
 def count_layers(weights: Mapping[str, Tensor], block: str) -> int:
@@ -19,8 +19,16 @@ def count_layers(weights: Mapping[str, Tensor], block: str) -> int:
     )
 
 
-def published_fields(weights: Mapping[str, Tensor], options: Mapping[str, Any]) -> dict[str, Any]:
+def published_fields(
+    weights: Mapping[str, Tensor], options: Mapping[str, Any]
+) -> tuple[dict[str, Any], int]:
     """Fields of a `DetrConfig` by the options of the published training scripts.
+
+    Returns
+    -------
+    fields : dict
+    dim : int
+        Length of a target's feature.
 
     Raises
     ------
@@ -30,8 +38,10 @@ def published_fields(weights: Mapping[str, Tensor], options: Mapping[str, Any]) 
         Names an option or a weight that is missing.
     """
     require_options(options, pre_norm=False, position_embedding="sine", span_loss_type="l1")
-    return {
+    widths = feature_widths(weights, options)
+    fields = {
         **common_fields(options, DetrConfig.nms),
+        "query_dim": widths["query_dim"],
         "decoder_layers": options["dec_layers"],
         "input_layers": options["n_input_proj"],
         "queries": options["num_queries"],
@@ -45,3 +55,4 @@ def published_fields(weights: Mapping[str, Tensor], options: Mapping[str, Any]) 
         "weight_saliency": options["lw_saliency"],
         "background": options["eos_coef"],
     }
+    return fields, widths["dim"]
