@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.data.checks import checked, require_known, require_windows
+from vid2vidmr.data.checks import checked, require_inside, require_known, require_times
 from vid2vidmr.data.dataset import TARGETS, Dataset
 from vid2vidmr.data.fingerprint import fingerprint
 from vid2vidmr.data.info import (
@@ -70,7 +70,8 @@ def write_dataset(
         if split in pairs
     }
     require_known(info.name, moments, pairs, videos)
-    require_windows(info.name, moments, videos)
+    require_times(moments, info.name)
+    require_inside(moments, videos, info.name)
     if targets is not None:
         targets = targets[list(TARGET_COLUMNS)].reset_index(drop=True)
         Targets.join(targets, moments, videos)
