@@ -14,6 +14,7 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.checkpoint import finite
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
 
@@ -134,6 +135,9 @@ class _Fitted(Method):
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
         """Take back what `state` gave."""
+        for rows in state.get("windows", {}).values():
+            finite([row["window"] for row in rows], (None, 4), "window")
+            finite([row["train_iou"] for row in rows], (None,), "train_iou")
         self._state = state
 
 
