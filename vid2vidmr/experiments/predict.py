@@ -9,8 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
@@ -18,7 +21,7 @@ from vid2vidmr.evaluation.results import Training, write_result
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import Prediction, fault
 from vid2vidmr.train.config import TRAINING_FIELDS
 
 
@@ -77,10 +80,20 @@ def write_run(
 
     def counted() -> Iterator[Prediction]:
         for prediction in method.predict(pairs):
+            if not isinstance(prediction, Prediction):
+                raise DataError(
+                    f"{method.info.name}.predict gave {prediction!r:.60}: expected a "
+                    "vid2vidmr.Prediction for every pair."
+                )
             bar.advance()
             yield prediction
 
-    write_predictions(out, header, counted())
+    try:
+        write_predictions(out, header, counted())
+    except ValidationError as error:  # raised in the method, by what it makes
+        raise DataError(
+            f"{method.info.name}.predict made a {error.title} that is none ({fault(error)})."
+        ) from error
 
 
 def predict_and_score(
