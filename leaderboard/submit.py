@@ -46,6 +46,7 @@ from vid2vidmr.progress import progress
 from vid2vidmr.records import Kind, fault
 from vid2vidmr.text import plain
 
+MAX_CARD_BYTES = 2**16
 TEMPLATE = """\
 name: my-method            # row of the table: letters, digits and . _ @ + -
 title: One line on what it is
@@ -73,7 +74,7 @@ def read_card(path: Path) -> Card:
     DataError
         If it is no card; anchors and tags of YAML are refused.
     """
-    text = decode(read_bytes(path, MAX_RECORD_BYTES), path)
+    text = decode(read_bytes(path, MAX_CARD_BYTES), path)
     try:
         events = list(yaml.parse(text, Loader=yaml.SafeLoader))
         if any(isinstance(event, yaml.AliasEvent) for event in events):

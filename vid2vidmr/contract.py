@@ -39,6 +39,10 @@ class FeatureContract(Record):
         Length of a feature.
     sampling : str
         Which frames: ``t = 0, 2, 4, ... s``.
+    decoder : str
+        What gives frames; they are those that a player shows: upright, with square pixels. (Stores
+        of before 0.2 say the same, and have them as coded where a file turns its picture, or has
+        pixels that are not square: `docs/features.md`.)
     simulated : bool
         True if no video was looked at.
     """

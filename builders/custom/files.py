@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from builders.custom.table import raise_faults
+from builders.rows import raise_faults
 from vid2vidmr.data.info import VIDEO_COLUMNS
 from vid2vidmr.files import file_sha256
 from vid2vidmr.progress import progress

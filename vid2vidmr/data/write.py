@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.data.checks import checked, require_known
+from vid2vidmr.data.checks import checked, require_known, require_windows
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.fingerprint import fingerprint
 from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, SPLITS, VIDEO_COLUMNS, DatasetInfo
@@ -38,7 +38,8 @@ def write_dataset(
     ------
     DataError
         If a table is empty, lacks a column, repeats an id, names an id that does not exist, or
-        holds text with control characters.
+        holds text with control characters; or a moment ends before it starts, after its clip, or
+        after its video where the length is known.
 
     Examples
     --------
@@ -57,6 +58,7 @@ def write_dataset(
         if split in pairs
     }
     require_known(info.name, moments, pairs, videos)
+    require_windows(info.name, moments, videos)
     # A folder whose tables are being replaced is no data set until dataset.json is back.
     (out / "dataset.json").unlink(missing_ok=True)
     for split in SPLITS:

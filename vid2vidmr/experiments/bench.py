@@ -99,7 +99,8 @@ def bench(
     methods : str or sequence of str
         Registered names or ``PATH.py:CLASS``, with a preset of their own as ``name@preset``;
         ``all`` is all that are registered by themselves, not those of a group. ``name@tuned`` has
-        the config that `tune` left in `runs`, ``tuned`` is all that it left there.
+        the config that `tune` left in `runs` (those of the first data set, if there are several),
+        ``tuned`` is all that it left there.
     runs : Path, optional
         Folder of runs, by default `runs_home`; with several data sets one for each in it.
     seeds : int or sequence of int
@@ -138,13 +139,17 @@ def bench(
     worlds = load_worlds(dataset)
     seeds, protocols = checked_seeds(seeds), checked_protocols(protocols)
     methods = [methods] if isinstance(methods, str) else methods
+    homes = [
+        runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
+        for world in worlds
+    ]
+    methods = _with_tuned(methods, homes[0])
     todo = []
-    for world in worlds:  # what would fail every run is said once, and first
+    for world, home in zip(worlds, homes, strict=True):  # what fails every run is said first, once
         own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
         world.pairs(split).under("official", only=own)
         of = encoder or world.info.default_encoder
-        home = runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
-        asked = _asked(world, _with_tuned(methods, home), preset, of, init)
+        asked = _asked(world, methods, preset, of, init)
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
     done = [world.run(seeds, protocols, split, say, earlier) for world in todo]
     return Benched(

@@ -185,6 +185,11 @@ def test_a_killed_rebuild_is_no_data_set(tmp_path, monkeypatch):
         (changed("videos", 1, "video_id", "v0"), "videos has the video_id 'v0' more than once"),
         (changed("moments", 1, "video_id", "v7"), "moments name unknown videos, e.g. 'v7'"),
         (changed("test", 0, "target_id", "m7"), "test pairs name unknown moments: 'm7'"),
+        (changed("moments", 0, "end_s", 9.0), "'m0' is no moment: it ends before it starts"),
+        (changed("moments", 0, "end_s", math.nan), "it has a start or an end, not both"),
+        (changed("moments", 0, "end_s", 41.1), "'m0' is no moment: it ends after its clip"),
+        (changed("moments", 1, "clip_end_s", 90.6), "'m1' is no moment: its clip ends after its v"),
+        (changed("moments", 0, "clip_start_s", 50.0), "its clip ends before it starts"),
         ({**tables(), "moments": tables()["moments"].iloc[:0]}, "table of moments is empty"),
         (
             {**tables(), "pairs": {"val": tables()["pairs"]["train"].iloc[:0]}},
