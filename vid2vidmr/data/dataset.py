@@ -341,6 +341,8 @@ def load_dataset(where: str | Path | Dataset) -> Dataset:
         raise DataError(
             f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
         )
+    if name in registered_names("method"):
+        raise DataError(f"{name} is a method, and a data set was expected: name that first.")
     for family in registered_names("dataset"):
         if name.startswith(f"{family}-"):
             raise DataError(

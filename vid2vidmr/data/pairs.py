@@ -149,6 +149,8 @@ class PairSet:
         return map(self._pair, self.table.itertuples(index=False))
 
     def __getitem__(self, i: int) -> Pair:
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"There are {len(self)} pairs, counted from 0; {i} is none of them.")
         return self._pair(self.table.iloc[i])
 
     def _pair(self, row: Any) -> Pair:

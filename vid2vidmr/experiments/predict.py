@@ -9,8 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
@@ -19,7 +22,7 @@ from vid2vidmr.experiments.existence import Existence
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import Prediction, fault
 from vid2vidmr.train.config import TRAINING_FIELDS
 
 
@@ -84,11 +87,21 @@ def write_run(
 
     def counted() -> Iterator[Prediction]:
         for prediction in method.predict(pairs):
+            if not isinstance(prediction, Prediction):
+                raise DataError(
+                    f"{method.info.name}.predict gave {prediction!r:.60}: expected a "
+                    "vid2vidmr.Prediction for every pair."
+                )
             bar.advance()
             yield prediction
 
     found = counted()
-    write_predictions(out, header, found if existence is None else existence.calibrated(found))
+    try:
+        write_predictions(out, header, found if existence is None else existence.calibrated(found))
+    except ValidationError as error:  # raised in the method, by what it makes
+        raise DataError(
+            f"{method.info.name}.predict made a {error.title} that is none ({fault(error)})."
+        ) from error
 
 
 def predict_and_score(

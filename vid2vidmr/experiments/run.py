@@ -262,6 +262,20 @@ class Setting:
             found.save(checkpoint)
         return found
 
+    def _both(
+        self, protocols: Sequence[str], sensitivity: bool, split: str
+    ) -> list[tuple[PairSet, PairSet | None]]:
+        """Pairs under each protocol, and with queries of another class."""
+        right = [self.pairs(split, protocol) for protocol in dict.fromkeys(protocols)]
+        asks = sensitivity and self.method.info.kind != "bias"
+        return [(pairs, _wrong_queries(pairs) if asks else None) for pairs in right]
+
+    def is_scored(self, runs: Path, seed: int, protocols: Sequence[str], split: str) -> bool:
+        """Tell whether `run` would do nothing but read."""
+        parts = chain.from_iterable(self._both(protocols, True, split))
+        folder = self.folder(runs, seed)
+        return all(_is_complete(_part(folder, pairs)) for pairs in parts if pairs is not None)
+
     def run(
         self,
         runs: Path,
@@ -276,9 +290,7 @@ class Setting:
         """
         name = self.method.info.name
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
-        right = [self.pairs(split, protocol) for protocol in dict.fromkeys(protocols)]
-        asks = sensitivity and self.method.info.kind != "bias"
-        both = [(pairs, _wrong_queries(pairs) if asks else None) for pairs in right]
+        both = self._both(protocols, sensitivity, split)
         todo = [
             pairs
             for pairs in chain.from_iterable(both)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from vid2vidmr.records import Kind, Record
 
 
@@ -31,7 +35,7 @@ class MethodInfo(Record):
         Seeds change what it does though it learns nothing: it runs with all of them.
     """
 
-    name: str
+    name: Annotated[str, Field(pattern=r"^\w[\w.+-]*(:[\w.+-]+)?$", max_length=100)]
     title: str
     kind: Kind
     source: str
