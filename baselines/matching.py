@@ -16,6 +16,7 @@ from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.checkpoint import finite
 from vid2vidmr.records import Prediction
 from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
@@ -23,6 +24,8 @@ from vid2vidmr.windows import ranked
 
 STATISTICS = "model.safetensors"
 """Beside method.json, as the weights of neural methods are: what a checkpoint on the Hub holds."""
+COPY = 0.995
+"""Mean cosine from which a part of the target that is laid beside the query is a copy of it."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,43 @@ class ComponentMatch(FeatureMatch):
 
         super().restore(state, folder)
         if state and self.count and self.config.statistics == "train":
-            self.components = Components(**load_file(folder / STATISTICS))
+            found = load_file(folder / STATISTICS)
+            dim, count = state["contract"]["dim"], len(found["deviations"])
+            for name, shape in {
+                "mean": (dim,),
+                "axes": (count, dim),
+                "deviations": (count,),
+            }.items():
+                finite(found[name], shape, name)
+            self.components = Components(**found)
+
+
+def copies_first(
+    windows: np.ndarray, scores: np.ndarray, laid: np.ndarray, length: int, most: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add the copies of the query in the target, and let no other window rank above them.
+
+    In a static shot a longer window gains as much as the copy inside it; what is equal clip by clip
+    is not to be overruled.
+
+    Parameters
+    ----------
+    windows, scores : ndarray, (k, 2), (k,)
+        In clips; what else was found.
+    laid : ndarray
+        See `vid2vidmr.alignment.components.laid_cosines`.
+    length : int
+        Of the query, in clips.
+    most : float
+        Score of a perfect copy.
+    """
+    first = np.flatnonzero(laid >= COPY)
+    if not len(first):
+        return windows, scores
+    copies = np.column_stack([first, first + length])
+    lost = np.maximum(1 - laid[first], 1e-6)
+    others = np.minimum(scores, most - (1 - COPY))
+    return np.concatenate([windows, copies]), np.concatenate([others, most - lost])
 
 
 @dataclass(frozen=True)
@@ -255,7 +294,8 @@ class FrameMatch(ComponentMatch):
         """Take back what `state` gave."""
         super().restore(state, folder)
         if "mean" in state:
-            self._mean = np.array(state["mean"], np.float32)
+            dim = state["contract"]["dim"]
+            self._mean = finite(state["mean"], (dim,), "mean").astype(np.float32)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

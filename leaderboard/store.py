@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pandas as pd
 from pydantic import ValidationError
 
 from leaderboard.strict import (
@@ -28,8 +27,7 @@ from leaderboard.submission import (
     require_claims,
     submission_id,
 )
-from vid2vidmr.data.dataset import Dataset, load_dataset
-from vid2vidmr.data.fingerprint import fingerprint as fingerprint_of
+from vid2vidmr.data.dataset import Dataset, data_home, load_dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
@@ -76,8 +74,11 @@ def read_submission(folder: Path) -> Submission:
     if not _is_folder(folder):
         raise DataError(f"{folder} is not the folder of a submission: links and files are refused.")
     path = folder / FILE
+    value = read_record(path)
+    if isinstance(value, dict) and "dataset_fingerprint" in value:
+        raise DataError(f"{path} was written by vid2vidmr 0.1: submit its predictions again.")
     try:
-        found = Submission.model_validate(read_record(path))
+        found = Submission.model_validate(value)
     except ValidationError as error:
         raise DataError(f"{path}: {fault(error)}.") from None
     require_card(found.card, path)
@@ -157,38 +158,22 @@ def board_dataset(name: str, fingerprint: str) -> Dataset:
     if not re.fullmatch(r"[a-z0-9][a-z0-9_-]*", name):
         raise DataError(f"{name!r} is not the name of a data set.")
     found: list[str] = []
-    for place in (name, SNAPSHOTS / name):
+    for folder in (Path(name), data_home() / name, SNAPSHOTS / name):
+        if not (folder / "dataset.json").exists():
+            continue
         try:
-            dataset = load_dataset(place)
-        except UserError:
+            dataset = load_dataset(folder)
+        except UserError as error:
+            found.append(str(error))
             continue
         if dataset.fingerprint == fingerprint:
-            require_own_tables(dataset)
             return dataset
-        found.append(dataset.fingerprint)
-    here = f"here is {' and '.join(found)}" if found else "it is not built here"
+        found.append(f"here is {dataset.fingerprint}")
+    here = "; ".join(dict.fromkeys(found)) or "it is not built here"
     raise DataError(
-        f"{name} with the fingerprint {fingerprint} is needed, {here}: run `vid2vidmr build {name}`"
-        " with the version that the predictions were made with."
+        f"{name} with the fingerprint {fingerprint} is needed ({here}): run `vid2vidmr build "
+        f"{name}` with the version that the predictions were made with."
     )
-
-
-def require_own_tables(dataset: Dataset) -> None:
-    """Refuse a data set whose tables are not those that its fingerprint is of.
-
-    Raises
-    ------
-    DataError
-    """
-    pairs = {
-        split: pd.read_parquet(dataset.path / "pairs" / f"{split}.parquet")
-        for split in dataset.splits
-    }
-    if fingerprint_of(dataset.info, dataset.moments, pairs) != dataset.fingerprint:
-        raise DataError(
-            f"{dataset.path}: the tables are not those of the fingerprint {dataset.fingerprint}: "
-            f"build {dataset.name} again."
-        )
 
 
 def rescore(
@@ -226,5 +211,5 @@ def rescore(
             raise DataError(
                 f"{field} is {value!r} in the predictions, {stated[field]!r} beside them."
             )
-    evaluation = evaluate(parse_predictions(data, path, known), pairs)
+    evaluation = evaluate(parse_predictions(data, path, known), pairs, threshold=header.threshold)
     return run.model_copy(update=scores_of(evaluation)), evaluation

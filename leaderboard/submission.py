@@ -65,7 +65,7 @@ class Card(Record):
     licence: str | None = None
     trained_on: str | None = None
     encoder: str | None = None
-    parameters: Annotated[int, Field(ge=0)] | None = None
+    parameters: Annotated[int, Field(ge=0, le=10**15)] | None = None
     contamination: Literal["yes", "no", "unknown"] = "unknown"
     contamination_source: str | None = None
     notes: str | None = None

@@ -16,7 +16,8 @@ class BadServer:
     ``ok``; ``gone`` 404; ``forbidden`` 403; ``busy`` 429 always, ``busyonce`` at first;
     ``stalled`` half of the body and silence; ``cut`` half and a closed connection, ``cutonce`` at
     first; ``long`` and ``short`` a wrong Content-Length; ``html`` a page, ``liar`` a page that is
-    said to be a video; ``slow`` in pieces; ``broken`` 500.
+    said to be a video; ``slow`` in pieces; ``broken`` 500; ``endless`` and ``endlesspage`` go
+    on and on; ``tofile`` leads to a file of the client's machine.
     """
 
     def __init__(self, video: bytes, retry_after: str = "1") -> None:
@@ -61,6 +62,18 @@ class BadServer:
                 elif kind == "short":
                     self.head(200, len(body) * 2 // 3)
                     self.wfile.write(body[: len(body) * 2 // 3])
+                elif kind in ("endless", "endlesspage"):
+                    self.send_response(200)
+                    page = kind == "endlesspage"
+                    self.send_header("Content-Type", "text/html" if page else "video/mp4")
+                    self.end_headers()
+                    self.wfile.write(HTML if page else body)
+                    while not server._stop.is_set():
+                        self.wfile.write(bytes(2**16))
+                elif kind == "tofile":
+                    self.send_response(302)
+                    self.send_header("Location", "file:///etc/passwd")
+                    self.end_headers()
                 elif kind == "slow":
                     self.head(200, len(body))
                     step = len(body) // 10 + 1

@@ -21,14 +21,9 @@ from vid2vidmr.methods.load import load_method
 
 
 def made_dataset(
-    home: Path,
-    pairs: int = 40,
-    *,
-    name: str = "made",
-    label: str = "a class",
-    targets: int | None = None,
+    home: Path, pairs: int = 40, *, name: str = "made", label: str = "a class"
 ) -> Dataset:
-    """Write a data set of `pairs` pairs, a target video each or few, without files."""
+    """Write a data set of `pairs` pairs, a target video each, without files."""
     ids = [f"v{i}" for i in range(pairs)]
     moments = pd.DataFrame(
         {
@@ -43,7 +38,7 @@ def made_dataset(
         {
             "pair_id": [f"pair-{i}" for i in range(pairs)],
             "query_id": moments["moment_id"].to_numpy(),
-            "target_id": [f"m{(i + 2) % pairs % (targets or pairs)}" for i in range(pairs)],
+            "target_id": [f"m{(i + 2) % pairs}" for i in range(pairs)],
         }
     )
     videos = pd.DataFrame(

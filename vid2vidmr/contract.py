@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Protocol
+from typing import Annotated, Final, Literal, Protocol
 
 import numpy as np
+from pydantic import Field
 
 from vid2vidmr.errors import FeatureError
 from vid2vidmr.records import Record
 
-DTYPE = "float16"
+DTYPE: Final = "float16"
 """Half the disk and page cache of float32. Rounding is 5e-4 of a value: the cosine to the float32
 feature is above 0.999999. Values beyond 65,504 would overflow and are refused."""
 STEP_S = 2.0
@@ -21,7 +22,7 @@ DEFAULT_ENCODER = "clip-vit-b32"
 """The paper's; for videos of no data set."""
 TEXT = "-text"
 """Ends the encoder's name in contracts of captions: they are no features of frames."""
-UNKNOWN = "unknown"
+UNKNOWN: Final = "unknown"
 """What a contract says of a field that an imported checkpoint does not tell; any value will do."""
 
 
@@ -38,17 +39,21 @@ class FeatureContract(Record):
         Length of a feature.
     sampling : str
         Which frames: ``t = 0, 2, 4, ... s``.
+    decoder : str
+        What gives frames; they are those that a player shows: upright, with square pixels. (Stores
+        of before 0.2 say the same, and have them as coded where a file turns its picture, or has
+        pixels that are not square: `docs/features.md`.)
     simulated : bool
         True if no video was looked at.
     """
 
     encoder: str
     weights_sha256: str
-    dim: int
+    dim: Annotated[int, Field(gt=0, le=2**20)]
     sampling: str
     preprocessing: str
     decoder: str
-    dtype: str
+    dtype: Literal["float16", "float32", "float64", "unknown"]
     simulated: bool = False
 
 

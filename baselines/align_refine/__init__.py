@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
-from baselines.matching import SEARCH, ComponentMatch
+from baselines.matching import SEARCH, ComponentMatch, copies_first
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
@@ -62,11 +62,14 @@ class AlignRefine(ComponentMatch):
     def windows(
         self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Windows of every clip and setting; scores are probabilities that IoU is at least 0.5."""
+        """Windows of every clip and setting, and copies; scores are probabilities of IoU >= 0.5."""
         from baselines.align_refine.inputs import pair_inputs
 
         inputs = pair_inputs(query, target, self.components_for(target), self.config.components)
         probabilities, windows = self.network.answer(inputs)
+        windows, probabilities = copies_first(
+            windows, probabilities, inputs.laid, len(query), most=1.0
+        )
         limit = target_s / STEP_S
         least = min(0.5, limit)  # clips; an end is never before its start, nor outside the target
         windows = windows.clip(0, limit)

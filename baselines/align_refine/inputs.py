@@ -12,13 +12,14 @@ from numba import njit
 
 from vid2vidmr.alignment import Components, local_alignment, staticness
 from vid2vidmr.alignment.components import cosines as cosines_of
+from vid2vidmr.alignment.components import laid_cosines
 
 BINS = 16
 """Points along the query at which similarities are read, however long it is."""
 SETTINGS = ((0.45, 0.0, 1.2), (0.5, 0.3, 0.0), (0.5, 0.45, 0.0), (0.4, 0.15, 0.0), (0.6, 0.6, 0.0))
 """Threshold, fixed gap, and gap per squared `staticness` of each local alignment.
 
-The first is that of `local-match`; the others go from edited sequences to static film.
+The first is that of the first `local-match`; the others go from edited sequences to static film.
 """
 LAGS = (1, 2, 4)
 """Clips back, to which a target clip is compared: how static the target is there."""
@@ -47,12 +48,15 @@ class Inputs:
         These windows, first clip and end.
     scores : ndarray, (M, len(SETTINGS))
         Their gain per query row.
+    laid : ndarray
+        See `laid_cosines`; not for the network.
     """
 
     maps: np.ndarray
     clips: np.ndarray
     windows: np.ndarray
     scores: np.ndarray
+    laid: np.ndarray
 
 
 @njit(cache=True, nogil=True)
@@ -145,6 +149,7 @@ def inputs(cosines: np.ndarray, static: np.ndarray, query_static: float, calm: f
         clips=np.column_stack([query, static, aligned]).astype(np.float32),
         windows=windows,
         scores=scores,
+        laid=laid_cosines(base),
     )
 
 

@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import PositiveInt
 
-from baselines.matching import SEARCH, ComponentMatch, MatchConfig
+from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
 from vid2vidmr.alignment import local_alignment, staticness
-from vid2vidmr.alignment.components import cosines
+from vid2vidmr.alignment.components import cosines, laid_cosines
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.train.config import Share
@@ -24,11 +24,12 @@ class LocalMatchConfig(MatchConfig):
     ----------
     threshold : float
         Cosine that is neither gain nor loss.
-    gap : float
-        Price of a step that repeats a query clip or a target clip, whatever the target.
     static_gap : float
-        The same per squared `staticness` of the target. In a static shot the next clip matches as
-        well as the one before: without a price for waiting there, windows swallow the shot.
+        Price of a step that repeats a query clip or a target clip, per squared `staticness` of the
+        target. In a static shot the next clip matches as well as the one before: without a price
+        for waiting there, windows swallow the shot.
+    waiting : float
+        Most that such a step gains all the same.
     components : int
         Principal components that are compared.
     whitening : float
@@ -36,8 +37,8 @@ class LocalMatchConfig(MatchConfig):
     """
 
     threshold: float = 0.45
-    gap: float = 0.0
-    static_gap: float = 1.2
+    static_gap: float = 1.0
+    waiting: float = 0.05
     components: PositiveInt = 32
     whitening: Share = 0.5
 
@@ -54,15 +55,12 @@ class LocalMatch(ComponentMatch):
         deviations="the query is consumed whole; the gap depends on how static the target is",
     )
     config: LocalMatchConfig
-    presets: ClassVar = {
-        "default": LocalMatchConfig(),
-        "edited": LocalMatchConfig(threshold=0.4, gap=0.3, static_gap=0.0),
-    }
+    presets: ClassVar = {"default": LocalMatchConfig()}
     search: ClassVar = {
         **SEARCH,
         "threshold": (0.35, 0.4, 0.45, 0.5, 0.55),
-        "gap": (0.0, 0.15, 0.3),
-        "static_gap": (0.0, 0.6, 1.2, 1.8),
+        "static_gap": (0.3, 0.6, 1.0, 1.4),
+        "waiting": (0.0, 0.05, 0.1, 0.5),
     }
 
     @property
@@ -73,11 +71,14 @@ class LocalMatch(ComponentMatch):
     def windows(
         self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """For every end on the target the best path; its score is the mean gain of a query row."""
+        """For every end on the target the best path; its score is its gain per query row."""
         config, components = self.config, self.components_for(target)
-        rows = components.unit(target, config.whitening)
-        gap = config.gap + config.static_gap * staticness(rows) ** 2
-        similarity = cosines(rows, components.unit(query, config.whitening))
-        scores, starts = local_alignment(similarity, config.threshold, gap)
-        ends = np.arange(1, len(starts) + 1)
-        return STEP_S * np.column_stack([starts, ends]), scores / len(query)
+        rows, asked = (components.unit(part, config.whitening) for part in (target, query))
+        similarity = cosines(rows, asked)
+        gap = config.static_gap * staticness(rows) ** 2
+        scores, starts = local_alignment(similarity, config.threshold, gap, config.waiting)
+        windows = np.column_stack([starts, np.arange(1, len(starts) + 1)])
+        windows, scores = copies_first(
+            windows, scores / len(query), laid_cosines(similarity), len(query), 1 - config.threshold
+        )
+        return STEP_S * windows, scores

@@ -32,6 +32,10 @@ class MatrConfig(TrainingConfig):
         k, k and l of the paper.
     query_positions : bool
         Sine positions for the query; without them the encoder cannot see its order.
+    query_dim : int or None
+        Numbers in a row of the query, where they are not as many as in one of the target.
+    position_table : int or None
+        Rows of the table of learned query positions, which the published wiring may have.
     join : {"append", "channels", "attend"}
         How the decoder's rows meet the target's: behind them, as the text reads; beside those of
         the clips that they were read from; or read by every clip. See `baselines.matr.joins`.
@@ -60,6 +64,8 @@ class MatrConfig(TrainingConfig):
     dropout: float = 0.1
     input_dropout: float = 0.5
     query_positions: bool = True
+    query_dim: int | None = None
+    position_table: int | None = None
     join: Join = "append"
     alignment: Alignment = "soft-dtw"
     gamma: float = 0.1

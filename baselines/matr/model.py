@@ -39,7 +39,7 @@ class Model(nn.Module):
         super().__init__()
         c = self.config = config
         self.input_vid_proj = Projection(dim + 2, c.d, dropout=c.input_dropout)
-        self.input_txt_proj = Projection(dim, c.d, dropout=c.input_dropout)
+        self.input_txt_proj = Projection(c.query_dim or dim, c.d, dropout=c.input_dropout)
         self.token_type_embeddings = nn.Embedding(2, c.d)
         nn.init.normal_(self.token_type_embeddings.weight, std=0.02)
         sizes = (c.d, c.heads, c.ff, c.dropout)
@@ -97,15 +97,21 @@ class Model(nn.Module):
         self, t: Tensor, target_mask: Tensor, q: Tensor, query_mask: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Encode target and query together: E_t^g (B, M, d) and E_q^g (B, N, d)."""
-        q_pos = sine_position(query_mask, self.config.d)
-        if not self.config.query_positions:
-            q_pos = torch.zeros_like(q_pos)
+        q_pos = self.query_position(q, query_mask)
         x = self.transformer["encoder"](
             torch.cat([t, q], dim=1),
             torch.cat([target_mask, query_mask], dim=1),
             torch.cat([sine_position(target_mask, self.config.d), q_pos], dim=1),
         )
         return x[:, : t.shape[1]], x[:, t.shape[1] :]
+
+    def query_position(self, q: Tensor, mask: Tensor) -> Tensor:
+        """Positions of the projected query (B, N, d)."""
+        return (
+            sine_position(mask, self.config.d)
+            if self.config.query_positions
+            else torch.zeros_like(q)
+        )
 
     def decode_segment(self, t: Tensor, target_mask: Tensor, segment: Tensor) -> Tensor:
         """Let the learned queries read the target rows [s, e): E_t^l (B, L, d)."""

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from baselines.matr.config import PRESETS, MatrConfig
-from vid2vidmr.methods.published import clip_fields, require_options
+from vid2vidmr.methods.published import clip_fields, feature_widths, require_options
 
 UNUSED = (
     "transformer.decoder.",
@@ -19,7 +19,9 @@ UNUSED = (
     "class_embed.",
     "txt_position_embed.",
 )
-"""Published weights that no output depends on; they are left behind."""
+"""Published weights that no output depends on; they are left behind.
+
+Text positions are used if the options say so."""
 
 
 def read(
@@ -33,12 +35,19 @@ def read(
         options,
         pre_norm=False,
         position_embedding="sine",
-        use_txt_pos=False,
         n_input_proj=2,
         span_loss_type="l1",
     )
     preset = PRESETS["published"]
-    config = replace(preset, **clip_fields(options, preset.nms))
-    dim = len(weights["input_txt_proj.0.LayerNorm.weight"])
-    used = {name: value for name, value in weights.items() if not name.startswith(UNUSED)}
-    return config, dim, used
+    widths, unused, table = feature_widths(weights, options), UNUSED, None
+    if options.get("use_txt_pos"):
+        unused = UNUSED[:-1]
+        table = len(weights["txt_position_embed.position_embeddings.weight"])
+    config = replace(
+        preset,
+        **clip_fields(options, preset.nms),
+        query_dim=widths["query_dim"],
+        position_table=table,
+    )
+    used = {name: value for name, value in weights.items() if not name.startswith(unused)}
+    return config, widths["dim"], used

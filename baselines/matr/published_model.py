@@ -21,6 +21,7 @@ from baselines.matr import model
 from baselines.matr.config import MatrConfig
 from vid2vidmr.alignment import prob_dtw
 from vid2vidmr.nn.clips import WeightedPool, clip_windows, saliency
+from vid2vidmr.nn.positions import LearnedPosition
 from vid2vidmr.nn.projection import normalise, with_endpoints
 from vid2vidmr.train.batch import Batch
 from vid2vidmr.windows import ranked
@@ -42,11 +43,24 @@ class Model(model.Model):
         del self.transformer["decoder"], self.query_embed
         self.class_embed_c.masked = self.span_embed_c.masked = False
         self.weightedpool = WeightedPool(config.d)
+        if config.position_table:
+            self.txt_position_embed = LearnedPosition(
+                config.position_table, config.d, config.input_dropout
+            )
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Normalise, append temporal endpoints to the target, and predict."""
         target = with_endpoints(normalise(batch.target), batch.target_mask)
-        return self.outputs(target, batch.target_mask, normalise(batch.query), batch.query_mask)
+        n = self.config.position_table  # None: all rows
+        query, query_mask = normalise(batch.query[:, :n]), batch.query_mask[:, :n]
+        return self.outputs(target, batch.target_mask, query, query_mask)
+
+    def query_position(self, q: Tensor, mask: Tensor) -> Tensor:
+        """Positions of the projected query (B, N, d): learned ones, or none."""
+        position: Tensor = (
+            self.txt_position_embed(q) if self.config.position_table else torch.zeros_like(q)
+        )
+        return position
 
     def outputs(
         self, target: Tensor, target_mask: Tensor, query: Tensor, query_mask: Tensor

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from builders.custom.table import raise_faults
+from builders.rows import raise_faults
 from vid2vidmr.data.info import VIDEO_COLUMNS
 from vid2vidmr.files import file_sha256
 from vid2vidmr.progress import progress
@@ -29,7 +29,7 @@ def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, set[str]]]:
     Raises
     ------
     DataError
-        If there is no such folder, or no video in it.
+        If there is no such folder, or nothing in it.
     """
     files = {name: path.resolve() for name, path in files_below(folder).items()}
     names: dict[str, set[str]] = {}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from builders.rows import numbers, raise_faults, read_rows
+from vid2vidmr.data.checks import SLACK_S
 from vid2vidmr.data.info import SPLITS
 from vid2vidmr.errors import DataError
 
@@ -21,26 +23,6 @@ COLUMNS = {
 }
 """Column to the names it may have in the file; the last two may be left out."""
 OPTIONAL = ("split", "duration")
-SLACK_S = 0.5
-"""How far a moment may end behind its video: annotations round."""
-SHOWN = 20
-
-
-class MomentError(DataError):
-    """Rows of a CSV file that cannot be used.
-
-    Attributes
-    ----------
-    faults : tuple of str
-        One line a fault, with its row; row 1 holds the names of the columns.
-    """
-
-    def __init__(self, path: Path, faults: Iterable[str]) -> None:
-        self.faults = tuple(faults)
-        more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
-        super().__init__(
-            f"{path}: {self.faults[0]}{more}; nothing was built: mend the file and build again."
-        )
 
 
 def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -55,7 +37,7 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
     -------
     DataFrame
         ``video, label, start_s, end_s``; ``split`` (None where not given) and ``duration_s`` of
-        the video (NaN where not given); ``row`` in the file.
+        the video (NaN where not given); ``row``, its line in the file.
 
     Raises
     ------
@@ -64,26 +46,20 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
     MomentError
         If rows have faults; all are told.
     """
-    try:
-        raw = pd.read_csv(path, dtype="str", keep_default_na=False, skipinitialspace=True)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: expected a CSV file of moments.") from None
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV file: {error}.") from None
-    names = {str(column).strip().lower(): column for column in raw.columns}
+    raw = read_rows(path, "a CSV file of moments")
     found: dict[str, pd.Series] = {}
     for column, known in COLUMNS.items():
-        given = [names[name] for name in known if name in names]
+        given = [name for name in known if name in raw.columns]
         if given:
-            found[column] = raw[given[0]].str.strip()
+            found[column] = raw[given[0]]
         elif column not in OPTIONAL:
             raise DataError(
-                f"{path} has no column {column!r}; it has {', '.join(map(str, raw.columns))}. "
+                f"{path} has no column {column!r}; it has {', '.join(raw.columns)}. "
                 "Expected video, label, start, end, and perhaps split and duration."
             )
     if raw.empty:
         raise DataError(f"{path} has no moments: expected one a row.")
-    rows = np.arange(2, len(raw) + 2)  # as editors and spreadsheets count
+    rows = raw.index.to_numpy()
     video = found["video"].map(lambda name: (ids or {}).get(name, name))
     table = pd.DataFrame({"video": video, "label": found["label"], "row": rows})
     # An empty duration is one that is not known.
@@ -91,10 +67,10 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
     found["duration"] = given.where(given != "", "nan")
     faults = []
     for name in ("start", "end", "duration"):
-        numbers = pd.to_numeric(found[name], errors="coerce").to_numpy("float64")
-        table[f"{name}_s"] = numbers
-        bad = ~np.isfinite(numbers) & (found[name] != "nan").to_numpy()
-        bad |= np.isnan(numbers) & (name != "duration")
+        seconds = numbers(found[name]).to_numpy()
+        table[f"{name}_s"] = seconds
+        bad = ~np.isfinite(seconds) & (found[name] != "nan").to_numpy()
+        bad |= np.isnan(seconds) & (name != "duration")
         faults += _told(rows, bad, found[name], "{name} is {0!r}, expected seconds", name=name)
     split = found.get("split", pd.Series("", raw.index)).str.lower()
     table["split"] = split.where(split != "", None)
@@ -115,7 +91,7 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
     usable = ~table["row"].isin([row for row, _ in faults])
     faults += _overlaps(table[usable])
     raise_faults(path, faults)
-    return table
+    return table.reset_index(drop=True)
 
 
 def _told(
@@ -169,19 +145,3 @@ def check_videos(path: Path, table: pd.DataFrame, durations_s: Mapping[str, floa
                  f"{durations_s[video]:.1f} s")
             )  # fmt: skip
     raise_faults(path, faults)
-
-
-def raise_faults(path: Path, faults: Iterable[tuple[int, str]]) -> None:
-    """Tell all faults, by row, on standard error; refuse the file if there is one."""
-    lines = [f"row {row}: {fault}" for row, fault in sorted(faults)]
-    if not lines:
-        return
-    if len(lines) > 1:
-        from rich.console import Console
-
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        for line in lines[:SHOWN]:
-            console.print(f"{path}: {line}", markup=False)
-        if len(lines) > SHOWN:
-            console.print(f"and {len(lines) - SHOWN} more")
-    raise MomentError(path, lines)

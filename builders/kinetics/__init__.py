@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
 from builders.facts import missing_videos, print_contents, require_folder_of
+from builders.rows import numbers, read_rows
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
@@ -103,18 +104,14 @@ def read_list(path: Path) -> tuple[pd.DataFrame, int]:
     DataError
         If it is no list of Kinetics.
     """
-    try:
-        raw = pd.read_csv(path, dtype={"youtube_id": "str", "label": "str", "split": "str"})
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist: expected a list of Kinetics, CSV.") from None
-    except (ValueError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} is not a CSV file: {error}.") from None
+    raw = read_rows(path, "a list of Kinetics, CSV")
     if missing := [column for column in COLUMNS if column not in raw.columns]:
         raise DataError(
             f"{path} is no list of Kinetics: it lacks {', '.join(missing)} (it has "
             f"{', '.join(map(str, raw.columns))})."
         )
-    start, end = (pd.to_numeric(raw[c], errors="coerce") for c in ("time_start", "time_end"))
+    start, end = (numbers(raw[c]) for c in ("time_start", "time_end"))
+    raw = raw.assign(time_start=start, time_end=end)
     usable = raw["youtube_id"].str.fullmatch(YOUTUBE_ID).fillna(False) & (start < end)
     usable &= ~raw.duplicated(list(COLUMNS))
     start, end, kept = start[usable], end[usable], raw[usable]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from builders.custom.build import Choices, build_custom
-from builders.custom.table import raise_faults, read_moments
+from builders.custom.table import read_moments
+from builders.rows import raise_faults
 from builders.sportsmoments.matches import MatchIds, repair_match_ids
 from builders.sportsmoments.tables import Released, read_released
 from builders.sportsmoments.verify import EXPECTED

@@ -10,11 +10,11 @@ from test_video_match import CONTRACT, DIM, pair_set, top, video
 
 from baselines import align_refine
 from baselines.align_refine import CHECKPOINT, AlignRefine
-from baselines.align_refine.inputs import covering
+from baselines.align_refine.inputs import SETTINGS, covering
 from baselines.align_refine.model import Network, collate
 from baselines.align_refine.train import Training, draw, losses, overlap, seen, train
 from baselines.align_refine.worlds import GENERATORS, Videos, generated
-from baselines.local_match import LocalMatch
+from baselines.local_match import LocalMatch, LocalMatchConfig
 from vid2vidmr.errors import DataError
 from vid2vidmr.experiments.run import Setting
 from vid2vidmr.features.store import MemoryFeatures
@@ -66,13 +66,20 @@ def test_what_says_nothing_is_answered_with_numbers(shipped, rows, content):
 def test_before_training_it_is_local_alignment():
     network = AlignRefine()
     network.network = Network()
+    first = LocalMatch(LocalMatchConfig(static_gap=SETTINGS[0][2], waiting=np.inf))
     for seed, memory in ((0, 0.2), (1, 0.5), (2, 0.7)):
         videos = {
             "t": walk(seed, 60, memory),
             "q": walk(seed, 60, memory)[20:26] + 0.3 * video(9, 6),
         }
         pairs = pair_set(videos, [("q", None, "t", 120.0)])
-        assert top(network, pairs)[0][:2] == top(LocalMatch(), pairs)[0][:2]
+        assert top(network, pairs)[0][:2] == top(first, pairs)[0][:2]
+
+
+def test_a_copy_in_a_static_shot_is_found(shipped):
+    target = np.repeat(walk(4, 12, memory=0.0), 10, axis=0) + 0.02 * video(5, 120)
+    copies = pair_set({"t": target, "q": target[53:56]}, [("q", None, "t", 240.0)])
+    assert top(shipped, copies)[0][:2] == (106, 112)
 
 
 def test_the_shipped_checkpoint_is_small_and_says_what_it_was_trained_on(shipped):

@@ -19,6 +19,7 @@ from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.load import method_class
 from vid2vidmr.methods.published import import_checkpoint
+from vid2vidmr.train.batch import Sample, collate
 
 WIDTH = 10
 CASES = [
@@ -66,6 +67,42 @@ def test_they_are_imported_and_ask_by_text_alone(name: str, path: Path, tmp_path
     with pytest.raises(FeatureError, match=f"reads {WIDTH}: choose the encoder"):
         method.accepted(replace(pairs, captions=features(WIDTH + 1)))
     assert method.accepted(replace(pairs, captions=features(WIDTH))).query == "text"
+
+
+def matr_case() -> tuple[dict[str, torch.Tensor], dict[str, object]]:
+    (path, *_) = golden_cases("matr_*.safetensors")
+    return part(load_file(path), "w."), json.loads(path.with_suffix(".json").read_text())["config"]
+
+
+def imported_matr(folder: Path, weights: dict[str, torch.Tensor], options: dict[str, object]):  # type: ignore[no-untyped-def]
+    folder.mkdir()
+    import_checkpoint("matr", published_file(folder / "model.ckpt", weights, options), folder / "c")
+    return method_class("matr").load(folder / "c")
+
+
+def test_those_of_matr_may_have_text_positions_and_other_widths(tmp_path: Path) -> None:
+    weights, options = matr_case()
+    d = len(weights["input_txt_proj.0.net.1.bias"])
+    table = "txt_position_embed.position_embeddings.weight"
+    weights |= {table: torch.randn(7, d), "txt_position_embed.LayerNorm.weight": torch.ones(d),
+                "txt_position_embed.LayerNorm.bias": torch.zeros(d)}  # fmt: skip
+    without = imported_matr(tmp_path / "without", weights, options)
+    positions = imported_matr(tmp_path / "with", weights, {**options, "use_txt_pos": True})
+    assert positions.config.position_table == 7
+    assert torch.equal(positions.model.state_dict()[table], weights[table])
+    rng = np.random.default_rng(0)
+    query, target = (rng.standard_normal((n, 512), np.float32) for n in (9, 12))
+    batch = collate([Sample(query, target, (2.0, 8.0), 24.0, 0)])
+    with torch.no_grad():
+        known, learned = (m.model.eval()(batch)["pred_spans"] for m in (without, positions))
+    assert known.shape == learned.shape and not torch.equal(known, learned)
+
+    for name in ("input_txt_proj.0.LayerNorm.weight", "input_txt_proj.0.LayerNorm.bias"):
+        weights[name] = weights[name][:WIDTH].clone()
+    weights["input_txt_proj.0.net.1.weight"] = weights["input_txt_proj.0.net.1.weight"][:, :WIDTH]
+    narrow = imported_matr(tmp_path / "narrow", weights, {**options, "t_feat_dim": WIDTH})
+    assert narrow.config.query_dim == WIDTH
+    assert narrow.encoder_contract.dim == options["v_feat_dim"] - 2
 
 
 def test_targets_without_endpoints_are_refused(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.custom.pairs import MOST_PAIRS, custom_pairs, split_groups, target_windows
-from builders.custom.table import MomentError, read_moments
+from builders.custom.table import read_moments
+from builders.rows import MomentError
 from vid2vidmr.data.availability import read_manifest
 from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.data.dataset import load_dataset

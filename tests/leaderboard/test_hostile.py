@@ -211,7 +211,7 @@ def test_a_data_set_that_calls_itself_real(made, tmp_path, monkeypatch):
     value = json.loads(path.read_text())
     assert board_dataset("made", value["fingerprint"]).info.synthetic
     path.write_text(json.dumps(value | {"synthetic": False}))
-    with pytest.raises(DataError, match="not those of the fingerprint"):
+    with pytest.raises(DataError, match="has the fingerprint of other tables"):
         board_dataset("made", value["fingerprint"])
 
 

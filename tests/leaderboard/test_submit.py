@@ -347,7 +347,7 @@ def test_tables_that_are_not_those_of_their_fingerprint(tmp_path, monkeypatch):
     moments = pd.read_parquet(tmp_path / "minimatch" / "moments.parquet")
     moments["end_s"] += 0.5
     moments.to_parquet(tmp_path / "minimatch" / "moments.parquet")
-    with pytest.raises(DataError, match="not those of the fingerprint"):
+    with pytest.raises(DataError, match="has the fingerprint of other tables"):
         board_dataset("minimatch", FINGERPRINT)
 
 

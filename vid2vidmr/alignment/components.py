@@ -81,6 +81,17 @@ def cosines(target: np.ndarray, query: np.ndarray) -> np.ndarray:
     return found
 
 
+def laid_cosines(cosines: np.ndarray) -> np.ndarray:
+    """Mean of cosines (M, N) where the query is laid beside the target from each clip on.
+
+    Shape (M - N + 1,), empty for a query that is longer than the target; 1 is an exact copy.
+    """
+    rows, columns = cosines.shape
+    count = max(0, rows - columns + 1)
+    laid: np.ndarray = sum(cosines[j : j + count, j] for j in range(columns)) / columns
+    return laid
+
+
 def staticness(rows: np.ndarray) -> float:
     """Mean cosine of unit rows (M, k) with the row before, in [0, 1]; 1 for a single row.
 

@@ -7,7 +7,7 @@ from numba import njit
 
 
 @njit(cache=True, nogil=True)
-def _local(similarity, threshold, gap):  # type: ignore[no-untyped-def]
+def _local(similarity, threshold, gap, most):  # type: ignore[no-untyped-def]
     rows, columns = similarity.shape
     scores = np.empty(rows, np.float32)
     starts = np.empty(rows, np.int64)
@@ -15,17 +15,18 @@ def _local(similarity, threshold, gap):  # type: ignore[no-untyped-def]
     last_start, this_start = np.zeros(columns, np.int64), np.zeros(columns, np.int64)
     for i in range(rows):
         for j in range(columns):
+            gain = similarity[i, j] - threshold
             # A path begins anew where what led here has gained nothing.
-            best, start = np.float32(-np.inf), i
             if j == 0:
-                best = np.float32(0)
-            elif last[j - 1] > this[j - 1] - gap:
-                best, start = last[j - 1], last_start[j - 1]
+                best, start = gain, i
             else:
-                best, start = this[j - 1] - gap, this_start[j - 1]
-            if last[j] - gap > best:
-                best, start = last[j] - gap, last_start[j]
-            this[j] = best + similarity[i, j] - threshold
+                best, start = last[j - 1] + gain, last_start[j - 1]
+            repeated = min(gain - gap, most)
+            if j > 0 and this[j - 1] + repeated >= best:
+                best, start = this[j - 1] + repeated, this_start[j - 1]
+            if last[j] + repeated > best:
+                best, start = last[j] + repeated, last_start[j]
+            this[j] = best
             this_start[j] = start
         scores[i], starts[i] = this[columns - 1], this_start[columns - 1]
         last, this = this, last
@@ -34,7 +35,7 @@ def _local(similarity, threshold, gap):  # type: ignore[no-untyped-def]
 
 
 def local_alignment(
-    similarity: np.ndarray, threshold: float, gap: float
+    similarity: np.ndarray, threshold: float, gap: float, most: float = np.inf
 ) -> tuple[np.ndarray, np.ndarray]:
     """For every target row the best alignment of the whole query that ends there.
 
@@ -50,6 +51,9 @@ def local_alignment(
         Similarity that is neither gain nor loss.
     gap : float
         Price of a step that repeats a query column or a target row, at least 0.
+    most : float
+        Most that such a step gains. A static shot matches for as long as it lasts: with little to
+        gain from waiting in it, windows do not swallow it.
 
     Returns
     -------
@@ -60,5 +64,5 @@ def local_alignment(
     """
     if similarity.ndim != 2 or 0 in similarity.shape:
         raise ValueError(f"expected similarities (M, N) with M, N >= 1, got {similarity.shape}")
-    scores, starts = _local(np.ascontiguousarray(similarity, np.float32), threshold, gap)
+    scores, starts = _local(np.ascontiguousarray(similarity, np.float32), threshold, gap, most)
     return scores, starts

@@ -18,6 +18,8 @@ from vid2vidmr.video.files import is_video
 MAX_ROWS = 50_000_000
 """Of a table: 65 times the pairs of Kinetics. A file of some kilobytes can claim any number."""
 _CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
+SLACK_S = 0.5
+"""How far a moment may end behind its clip or video: annotations round."""
 _TIMES = ("clip_start_s", "clip_end_s", "start_s", "end_s")
 
 
@@ -120,6 +122,24 @@ def require_times(moments: pd.DataFrame, name: str) -> None:
             f"{name}: the moment {row['moment_id']!r} has {shown}; expected a clip that starts at "
             "0 or later and ends after that, and a window in it that ends after its start."
         )
+
+
+def require_inside(moments: pd.DataFrame, videos: pd.DataFrame, name: str) -> None:
+    """Refuse moments that end after their clip, or after their video where its length is known."""
+    length = moments["video_id"].map(videos.set_index("video_id")["duration_s"]).astype("float64")
+    end = moments["clip_start_s"] + moments["end_s"]
+    last = end.where(end > moments["clip_end_s"], moments["clip_end_s"]).fillna(end)
+    for bad, what, whole in (
+        (end > moments["clip_end_s"] + SLACK_S, "clip", moments["clip_end_s"]),
+        (last > length + SLACK_S, "video", length),
+    ):
+        if bad.any():
+            row = moments[bad].iloc[0]
+            raise DataError(
+                f"{name}: the moment {row['moment_id']!r} ends at {last[bad].iloc[0]:g} s of the "
+                f"video {row['video_id']!r}, after its {what}, which ends at "
+                f"{whole[bad].iloc[0]:g} s: mend one of them."
+            )
 
 
 def video_file(folder: Path, path: str, *, shared: bool = False) -> Path:

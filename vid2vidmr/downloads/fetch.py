@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,12 @@ FORMAT = "bv*[height<=?720]/b"
 at more than 336 lines, and nothing here listens."""
 TOLERANCE_S, TOLERANCE = 5.0, 0.05
 """How far a file's length may be from the annotated one: seconds or share, whichever is more."""
+MOST_BYTES = 2**34
+"""Of a video whose length is not known."""
+MOST_OF_A_FILE, MOST_OF_A_SECOND = 2**28, 2**23
+"""Bytes of one whose length is: as many, and as many a second."""
+PAGE_BYTES, PAGE_S = 2**25, 120.0
+"""How large a page that leads to a video may be, and how long it may take."""
 _MAGIC = {"ftyp": slice(4, 8), "\x1aE\xdf\xa3": slice(0, 4)}
 
 
@@ -102,7 +109,10 @@ def fetch(
     partial = folder / ".downloading" / video_id
     try:
         partial.mkdir(parents=True, exist_ok=True)
-        path = _download(url, partial, options, stop)
+        most = MOST_BYTES
+        if duration_s is not None:
+            most = MOST_OF_A_FILE + int(duration_s * MOST_OF_A_SECOND)
+        path = _download(url, partial, options, stop, most)
         arrived = checked(path, duration_s)
         final = folder / "videos" / f"{video_id}{path.suffix}"
         final.parent.mkdir(exist_ok=True)
@@ -149,14 +159,44 @@ def checked(path: Path, duration_s: float | None = None) -> Arrived:
     return Arrived(path.name, path.stat().st_size, file_sha256(path), found_s)
 
 
-def _download(url: str, folder: Path, options: DownloadOptions, stop: Event | None) -> Path:
+def _bounded(response: Any) -> Any:
+    """Make reading all of a response, as yt-dlp does with pages, end with an endless one, too."""
+    read, deadline = response.read, time.monotonic() + PAGE_S
+
+    def bounded(amount: int | None = None) -> bytes:
+        if amount is not None:
+            data: bytes = read(amount)
+            return data
+        parts, left = [], PAGE_BYTES
+        while part := read(2**16):
+            parts.append(part)
+            left -= len(part)
+            if left < 0:
+                raise FetchError(Reason.not_a_video, f"a page of more than {PAGE_BYTES:,} bytes")
+            if time.monotonic() > deadline:
+                raise FetchError(Reason.network, f"a page did not end in {PAGE_S:.0f} s")
+        return b"".join(parts)
+
+    response.read = bounded
+    return response
+
+
+def _download(
+    url: str, folder: Path, options: DownloadOptions, stop: Event | None, most: int
+) -> Path:
     import imageio_ffmpeg
     import yt_dlp
+
+    class Client(yt_dlp.YoutubeDL):  # type: ignore[misc]
+        def urlopen(self, req: Any) -> Any:
+            return _bounded(super().urlopen(req))
 
     def watch(news: Mapping[str, Any]) -> None:
         if stop is not None and stop.is_set():
             raise yt_dlp.utils.DownloadCancelled
         elapsed, received = news.get("elapsed") or 0.0, news.get("downloaded_bytes") or 0
+        if received > most:
+            raise FetchError(Reason.not_a_video, f"it has more than {most:,} bytes, and no end yet")
         slow = elapsed > options.timeout_s and received / elapsed < options.slowest
         if news["status"] == "downloading" and slow:
             raise yt_dlp.utils.DownloadCancelled(
@@ -190,7 +230,7 @@ def _download(url: str, folder: Path, options: DownloadOptions, stop: Event | No
         settings["cookiefile"] = io.StringIO(options.cookies.read_text(encoding="utf-8"))
     if options.proxy is not None:
         settings["proxy"] = options.proxy
-    with yt_dlp.YoutubeDL(settings) as client:
+    with Client(settings) as client:
         found = client.extract_info(url)
     files = (found or {}).get("requested_downloads") or []
     if len(files) != 1:

@@ -78,7 +78,10 @@ MESSAGES: tuple[tuple[str, Reason], ...] = (
         r"video is (un|not )available|account .*closed|copyright",
         Reason.removed,
     ),
-    (r"unsupported url|no video formats|is not a valid url", Reason.not_a_video),
+    (
+        r"unsupported url|no video formats|is not a valid url|no connection adapters|file:// urls",
+        Reason.not_a_video,
+    ),
     (
         r"timed? ?out|connection|incomplete|bytes read|did not get any data|bytes, expected|"
         r"name resolution|unreachable|slower than",

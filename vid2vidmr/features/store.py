@@ -15,15 +15,19 @@ import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
-from vid2vidmr.contract import STEP_S, FeatureContract, clips_of, grid_rows, on_grid
+from vid2vidmr.contract import STEP_S, UNKNOWN, FeatureContract, clips_of, grid_rows, on_grid
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import DataError, FeatureError
-from vid2vidmr.files import read_json
+from vid2vidmr.files import read_bytes, read_json
+from vid2vidmr.records import fault
 
+MAX_INDEX_BYTES = 2**28
+"""Of ``index.jsonl``: more than a million videos."""
 FILES = ("contract.json", "index.jsonl", "features.bin")
 """What a store is made of."""
 
@@ -210,38 +214,46 @@ class FeatureStore:
 def read_contract(path: Path) -> FeatureContract:
     """Read the contract of the store in a folder."""
     try:
-        return FeatureContract.model_validate(read_json(path / "contract.json"))
+        found = FeatureContract.model_validate(read_json(path / "contract.json"))
     except DataError:
         raise FeatureError(
             f"{path} is no feature store (it has no readable contract.json): run `vid2vidmr "
             "features` to make one."
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
         raise FeatureError(
-            f"{path / 'contract.json'} was written by another version ({first['loc'][0]}: "
-            f"{first['msg']}): delete the folder and run `vid2vidmr features` again."
+            f"{path / 'contract.json'} was written by another version ({fault(error)}): delete the "
+            "folder and run `vid2vidmr features` again."
         ) from None
+    if found.dtype == UNKNOWN:  # says an imported checkpoint of the features that it needs
+        raise FeatureError(f"{path / 'contract.json'} does not say the type of its numbers.")
+    return found
 
 
 def read_index(path: Path, contract: FeatureContract) -> tuple[dict[Key, tuple[int, int]], int]:
-    """Key to (first row, end row), and the number of rows; ignores a half-written line."""
+    """Key to (first row, end row), and the number of rows; ignores a half-written line.
+
+    Raises
+    ------
+    FeatureError
+        If a line is not what a writer leaves (no key comes twice, each has rows), or rows are
+        missing.
+    """
     redo = "delete the folder and run `vid2vidmr features` again"
     spans: dict[Key, tuple[int, int]] = {}
     total = 0
     index = path / "index.jsonl"
-    text = index.read_text(encoding="utf-8") if index.exists() else ""
-    for line in text[: text.rfind("\n") + 1].splitlines():
+    raw = read_bytes(index, MAX_INDEX_BYTES) if index.exists() else b""
+    for line in raw[: raw.rfind(b"\n") + 1].splitlines():
         try:
-            entry = json.loads(line)
-            video, start_s = entry["video_id"], entry.get("start_s")
-            key = video if start_s is None else (video, start_s)
-            spans[key] = (total, total + entry["rows"])
-            total += entry["rows"]
-        except (ValueError, KeyError, TypeError):
-            raise FeatureError(
-                f"{path} is damaged: index.jsonl holds {line[:40]!r}; {redo}."
-            ) from None
+            key, rows = _entry(json.loads(line))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            shown = line[:40].decode(errors="replace")
+            raise FeatureError(f"{path} is damaged: index.jsonl holds {shown!r}; {redo}.") from None
+        if key in spans:
+            raise FeatureError(f"{path} is damaged: index.jsonl has {named(key)} twice; {redo}.")
+        spans[key] = (total, total + rows)
+        total += rows
     data = path / "features.bin"
     size = data.stat().st_size if data.exists() else 0
     expected = total * contract.dim * np.dtype(contract.dtype).itemsize
@@ -251,6 +263,14 @@ def read_index(path: Path, contract: FeatureContract) -> tuple[dict[Key, tuple[i
             f"{redo}."
         )
     return spans, total
+
+
+def _entry(entry: Any) -> tuple[Key, int]:
+    video, start_s, rows = entry["video_id"], entry.get("start_s"), entry["rows"]
+    is_start = start_s is None or (type(start_s) in (int, float) and 0 <= start_s < math.inf)
+    if type(video) is not str or type(rows) is not int or rows < 1 or not is_start:
+        raise ValueError
+    return (video if start_s is None else (video, float(start_s))), rows
 
 
 def feature_folder(dataset: Dataset, encoder: str) -> Path:

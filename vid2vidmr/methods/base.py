@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.files import read_json, write_json, write_text
+from vid2vidmr.files import write_json, write_text
+from vid2vidmr.methods.checkpoint import read_checkpoint, restoring
 from vid2vidmr.methods.hub import checkpoint_folder, model_card, push_checkpoint
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.presets import checked_config
@@ -188,18 +189,23 @@ class Method(ABC):
         Raises
         ------
         DataError
-            If `folder` holds no checkpoint, or one of another method or version.
+            If `folder` holds no checkpoint, or one of another method or version, or one with a part
+            that is missing or not what it must be.
         """
-        value = read_json(folder / "method.json")
-        if value["method"] != cls.info.name:
+        from vid2vidmr.evaluation.results import Training
+
+        found = read_checkpoint(folder)
+        if found.method != cls.info.name:
             raise DataError(
-                f"{folder} holds a checkpoint of {value['method']}, not of {cls.info.name}."
+                f"{folder} holds a checkpoint of {found.method}, not of {cls.info.name}."
             )
         config_type = type(next(iter(cls.presets.values())))
-        config = checked_config(config_type, value["config"], f"the checkpoint {folder}")
-        method = cls(config, value["seed"])
-        method.provenance = {"commit": None, **value.get("provenance", {})}
-        method.restore(value["state"], folder)
+        config = checked_config(config_type, found.config, f"the checkpoint {folder}")
+        method = cls(config, found.seed)
+        method.provenance = {"commit": None, **found.provenance}
+        with restoring(folder, cls.info.name):
+            Training.of(method.provenance)  # results are to say it
+            method.restore(found.state, folder)
         return method
 
     def save_pretrained(self, folder: str | Path, push_to: str | None = None) -> None:
@@ -216,9 +222,7 @@ class Method(ABC):
             If it cannot be uploaded.
         """
         self.save(Path(folder))
-        card = model_card(
-            self.info, read_json(Path(folder) / "method.json"), push_to or str(folder)
-        )
+        card = model_card(self.info, read_checkpoint(Path(folder)), push_to or str(folder))
         write_text(Path(folder) / "README.md", card)
         if push_to is not None:
             push_checkpoint(Path(folder), push_to)
@@ -246,7 +250,7 @@ class Method(ABC):
         folder = checkpoint_folder(where, revision)
         found: Any = cls
         if cls is Method:
-            found = registered("method", read_json(folder / "method.json")["method"])
+            found = registered("method", read_checkpoint(folder).method)
         loaded: Self = found.load(folder)
         return loaded
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vid2vidmr.files import fetch_repository, hub_error, is_repository
+from vid2vidmr.methods.checkpoint import Checkpoint
 from vid2vidmr.methods.info import MethodInfo
 
 FILES = ["method.json", "model.safetensors", "README.md"]
@@ -54,19 +55,19 @@ def push_checkpoint(folder: Path, repository: str) -> None:
         raise hub_error(f"{folder} cannot be pushed to {repository}", error) from None
 
 
-def model_card(info: MethodInfo, checkpoint: Mapping[str, Any], where: str) -> str:
+def model_card(info: MethodInfo, checkpoint: Checkpoint, where: str) -> str:
     """README.md of a checkpoint: metadata for the Hub, where it is from, how to use it.
 
     Parameters
     ----------
-    checkpoint : mapping
-        What ``method.json`` says: ``config``, ``seed``, ``provenance``.
+    checkpoint : Checkpoint
+        What ``method.json`` says.
     where : str
         The repository or folder that it lies in.
     """
     from huggingface_hub import ModelCardData
 
-    known = {name: value for name, value in checkpoint["provenance"].items() if value is not None}
+    known = {name: value for name, value in checkpoint.provenance.items() if value is not None}
     tags = ["video-moment-retrieval", info.name, *(["synthetic"] if known.get("synthetic") else [])]
     data = ModelCardData(
         library_name="vid2vidmr", tags=tags, model_name=info.name, eval_results=_val_score(known)
@@ -82,7 +83,7 @@ def model_card(info: MethodInfo, checkpoint: Mapping[str, Any], where: str) -> s
 
 {info.source}. Deviations: {info.deviations}.
 
-Trained with vid2vidmr, seed {checkpoint["seed"]}:
+Trained with vid2vidmr, seed {checkpoint.seed}:
 
 {facts or "- nothing is known of its training"}
 
@@ -94,7 +95,7 @@ print(method.retrieve("query.mp4", "target.mp4").windows)
 ```
 
 ```json
-{json.dumps(checkpoint["config"], indent=2)}
+{json.dumps(checkpoint.config, indent=2)}
 ```
 """
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -28,6 +28,8 @@ from vid2vidmr.data.pairs import PairSet, Query
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.checkpoint import differences as weight_differences
+from vid2vidmr.methods.checkpoint import read_tensors
 from vid2vidmr.records import Prediction
 from vid2vidmr.train.config import TrainingConfig, from_init, wiring
 from vid2vidmr.train.projection import ProjectedFeatures
@@ -116,15 +118,18 @@ class NeuralMethod(Method):
 
     def parameters(self, dim: int) -> int:
         """Count the parameters of a model for features of length `dim`, principal or not."""
+        model = self._outline(self.config.components or dim)
+        return sum(parameter.numel() for parameter in model.parameters())
+
+    def _outline(self, dim: int) -> nn.Module:
+        """Build a model of shapes alone, where it can be: even `paper` costs nothing."""
         import torch
 
-        seen = self.config.components or dim
         try:
-            with torch.device("meta"):  # shapes alone: even `paper` costs nothing
-                model = self.build_model(seen)
+            with torch.device("meta"):
+                return self.build_model(dim)
         except (NotImplementedError, RuntimeError):
-            model = self.build_model(seen)
-        return sum(parameter.numel() for parameter in model.parameters())
+            return self.build_model(dim)
 
     def prepare(
         self, contract: FeatureContract, projection: tuple[np.ndarray, np.ndarray] | None
@@ -262,17 +267,36 @@ class NeuralMethod(Method):
 
     def restore(self, state: dict[str, Any], folder: Path) -> None:
         """Load the weights."""
-        from safetensors.torch import load_file
-
         from vid2vidmr.devices import pick_device
 
-        tensors = load_file(folder / WEIGHTS)
-        projection = tuple(tensors.pop(name).numpy() for name in PROJECTION if name in tensors)
+        tensors = read_tensors(folder / WEIGHTS)
         contract = FeatureContract.model_validate(state["contract"])
+        projection = _projection(tensors, contract.dim)
         if captions := state.get("caption_contract"):
             self.caption_contract = FeatureContract.model_validate(captions)
         self.init_sha256 = state.get("init_sha256")
-        self.prepare(contract, projection or None)  # type: ignore[arg-type]
+        weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+        self._require(weights, contract.dim if projection is None else projection[1].shape[1])
+        self.prepare(contract, projection)
         assert self.model is not None
-        self.model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items()})
+        self.model.load_state_dict(weights)
         self.model.to(pick_device())
+
+    def _require(self, weights: Mapping[str, Tensor], dim: int) -> None:
+        """Refuse weights of another model than the config's, before that is built."""
+        for name, value in vars(self.config).items():
+            if name.endswith("layers") and value > len(weights):  # each layer has some
+                raise ValueError(f"its {name} is {value}, there are {len(weights)} weights")
+        if differing := weight_differences(weights, self._outline(dim)):
+            raise ValueError(differing)
+
+
+def _projection(tensors: dict[str, Tensor], dim: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """Take mean (dim,) and basis (dim, components) out of what a checkpoint holds."""
+    found = [tensors.pop(name).numpy() for name in PROJECTION if name in tensors]
+    if not found:
+        return None
+    mean, basis = found
+    if mean.shape != (dim,) or basis.ndim != 2 or len(basis) != dim:
+        raise ValueError(f"its projection has the shapes {mean.shape} and {basis.shape}")
+    return mean, basis

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vid2vidmr.contract import UNKNOWN, FeatureContract
 from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.methods.checkpoint import differences
 from vid2vidmr.methods.load import method_class
 from vid2vidmr.methods.neural import NeuralMethod
 
@@ -117,7 +118,7 @@ def import_checkpoint(
             f"{path} is no published checkpoint of {name}: its options fit no model ({reason})."
         ) from None
     assert method.model is not None
-    if differing := _differences(weights, method.model):
+    if differing := differences(weights, method.model):
         raise DataError(f"{path} is no published checkpoint of {name}: {differing}.")
     method.model.load_state_dict(weights)
     method.save(out)
@@ -194,19 +195,3 @@ def clip_fields(options: Mapping[str, Any], nms: float) -> dict[str, Any]:
         "weight_s_inter": options["s_loss_inter_coef"],
         "weight_s_intra": options["s_loss_intra_coef"],
     }
-
-
-def _differences(weights: Mapping[str, Tensor], model: nn.Module) -> str:
-    """Tell what is wrong with the names and shapes of weights, empty if nothing."""
-    own = model.state_dict()
-    found = []
-    for what, names in (("lacks", own.keys() - weights), ("has in excess", weights.keys() - own)):
-        if names:
-            more = f" and {len(names) - 1} more" if len(names) > 1 else ""
-            found.append(f"it {what} {min(names)}{more}")
-    for name in sorted(own.keys() & weights.keys()):
-        if own[name].shape != weights[name].shape:
-            shapes = tuple(weights[name].shape), tuple(own[name].shape)
-            found.append(f"its {name} has the shape {shapes[0]} instead of {shapes[1]}")
-            break
-    return ", ".join(found)

@@ -100,12 +100,15 @@ def _pictures(ffmpeg: Any, frames: Frames, first: int, behind: int, seek: bool) 
         options["max_pixels"] = str(MOST_PIXELS)
     if not frames.timed:  # by their number, from the start
         bounds = {"start_frame": first, "end_frame": behind}
+        step_s = float((frames.time(behind) - frames.time(first)) / (behind - first))
+        times = f"N*{step_s:.9f}/TB"
     else:
         # By timestamps, not by seconds: nothing is rounded. Before trim, none is changed; but where
         # clocks are joined, ffmpeg lets its own begin at 0, and rounds that to a microsecond.
-        shift, slack = 0, 0
+        shift, slack, times = 0, 0, "PTS-STARTPTS"
         if frames.as_stored:
             options |= {"noaccurate_seek": None, "copyts": None}
+            times = f"PTS-{frames.pts[first]}"  # not STARTPTS, which new sizes would set anew
         else:
             shift, slack = round(Fraction(frames.container_start_s) / frames.time_base), 1
         bounds = {"start_pts": frames.pts[first] - shift - slack}
@@ -116,10 +119,6 @@ def _pictures(ffmpeg: Any, frames: Frames, first: int, behind: int, seek: bool) 
         key = frames.keys[earlier - 1] if earlier else frames.pts[0]
         absolute_s = float(key * frames.time_base) - frames.container_start_s
         options["ss"] = str(max(0.0, absolute_s - _SEEK_EARLY_S))
-    times = "PTS-STARTPTS"
-    if not frames.timed:
-        step_s = float((frames.time(behind) - frames.time(first)) / (behind - first))
-        times = f"N*{step_s:.9f}/TB"
     pictures = ffmpeg.input(f"file:{frames.path.absolute()}", **options)[str(frames.stream)]
     pictures = pictures.filter("trim", **bounds).filter("setpts", times)
     # The encoder's pixels of colour are 2 x 2: what is odd loses a line.

@@ -5,6 +5,9 @@ screen at t** is the last one whose presentation time is not after t; it stays u
 appears, or for its own duration if it is the last. Samples are taken at ``k * step_s`` while that
 is before the end of the last frame, so a video of duration d has ``ceil(d / step_s)`` of them.
 (ffmpeg's filter ``fps=0.5`` follows another rule: its frames are those near 0.96, 2.96, ... s.)
+
+Frames are what a player shows: of the film and not of its cover (`vid2vidmr.video.source`), upright
+and with square pixels (`vid2vidmr.video.picture`), on one clock (`vid2vidmr.video.packets`).
 """
 
 from __future__ import annotations
@@ -47,7 +50,7 @@ def sample_frames(
     Parameters
     ----------
     path : str or Path
-        Any file FFmpeg reads.
+        Any container that FFmpeg reads.
     step_s : float
         Seconds between samples; the first is at 0.
     at_s : iterable of float
@@ -68,10 +71,10 @@ def sample_frames(
     Raises
     ------
     VideoError
-        If the file is missing, is no video, has no frames, is damaged, or ends before the length
-        that its header announces. The last two are only known when decoding gets there: what was
-        yielded before is right, but it is not the whole video. (MPEG-TS announces no length: one
-        that was cut is a shorter video.)
+        If the file is missing, is no video, has no frames, is too large or long, is damaged, or
+        ends before the length that its header announces. The last two are only known when decoding
+        gets there: what was yielded before is right, but it is not the whole video. (MPEG-TS
+        announces no length: one that was cut is a shorter video.)
     """
     samples = Samples(Fraction(step_s), sorted(microseconds(time) for time in at_s))
     times = iter(samples)

@@ -7,6 +7,7 @@ which name other files, are refused, and a colon in a name is a colon.
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import av
 from av.format import ContainerFormat
@@ -37,8 +39,9 @@ _NO_CONTAINERS = {
 }  # fmt: skip
 _BY_ITSELF = {"protocol_whitelist": "file", "pattern_type": "none"}  # %d in a name is no number
 # Containers that write their length into a header; elsewhere FFmpeg only estimates it.
-_ANNOUNCING = {"mov", "matroska", "flv", "asf", "avi", "mxf", "rm"}
+_ANNOUNCING = {"mov", "matroska", "flv", "asf", "avi", "mxf", "rm", "ivf"}
 _RESTARTING = {"mpegts", "mpeg"}  # these hold no file's time, but a sender's clock
+_ASF_PROPERTIES = UUID("8CABDCA1-A947-11CF-8EE4-00C00C205365").bytes_le
 _SLACK_S = 1  # headers round, and streams of one file end at slightly different times
 _ASIDE = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 _PICTURES = {"mjpeg", "png", "bmp", "tiff", "webp", "jpeg2000", "jpegxl", "gif"}
@@ -122,6 +125,8 @@ class Source:
             "avi" in self.formats
         ):  # its length in seconds may be a guess from the bytes that are here
             return self.stream.frames * self.base or None
+        if "asf" in self.formats:  # FFmpeg does not believe the header of a file that was cut
+            return _announced_by_asf(Path(self.path))
         if self.container.duration is None or not self.formats & _ANNOUNCING:
             return None
         duration = Fraction(self.container.duration, av.time_base)
@@ -225,6 +230,20 @@ def require_bounded(path: str | Path, width: int, height: int) -> None:
             f"{path} has pictures {of}; at most {MOST_PIXELS // 10**6} million pixels are decoded "
             f"(set {ANY_VIDEO}=1 to lift that)."
         )
+
+
+def _announced_by_asf(path: Path) -> Fraction | None:
+    """Read "Play Duration" less "Preroll" of the File Properties, [ASF, 3.2]; none of a broadcast.
+
+    ASF: "Advanced Systems Format (ASF) Specification", Microsoft, revision 01.20.05 (2010).
+    """
+    with path.open("rb") as file:
+        head = file.read(1 << 16)
+    at = head.find(_ASF_PROPERTIES)
+    if at < 0 or len(head) < at + 92:
+        return None
+    played, _, preroll, flags = struct.unpack_from("<QQQI", head, at + 64)
+    return None if flags & 1 else Fraction(played, 10**7) - Fraction(preroll, 1000)
 
 
 @cache

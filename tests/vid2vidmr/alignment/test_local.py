@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from vid2vidmr.alignment import Components, local_alignment, staticness
-from vid2vidmr.alignment.components import cosines
+from vid2vidmr.alignment.components import cosines, laid_cosines
 
 SIMILARITIES = st.tuples(st.integers(1, 4), st.integers(1, 4)).flatmap(
     lambda shape: arrays(np.float32, shape, elements=st.floats(-1, 1, width=16))
@@ -30,19 +30,24 @@ def paths(cell: tuple[int, int], last_row: int, columns: int) -> Iterator[list[t
                 yield [cell, *rest]
 
 
-def gained(path: list[tuple[int, int]], similarity: np.ndarray, threshold: float, gap: float):
-    warped = sum(a[0] == b[0] or a[1] == b[1] for a, b in pairwise(path))
-    return sum(similarity[cell] - threshold for cell in path) - gap * warped
+def gained(path: list[tuple[int, int]], gains: np.ndarray, gap: float, most: float):
+    total = gains[path[0]]
+    for a, b in pairwise(path):
+        repeats = a[0] == b[0] or a[1] == b[1]
+        total += min(gains[b] - gap, most) if repeats else gains[b]
+    return total
 
 
 @settings(max_examples=60, deadline=None)
-@given(SIMILARITIES, st.sampled_from([-0.5, 0.0, 0.5]), PRICES)
-def test_it_is_the_best_of_all_paths(similarity, threshold, gap) -> None:
-    scores, starts = local_alignment(similarity, threshold, gap)
+@given(
+    SIMILARITIES, st.sampled_from([-0.5, 0.0, 0.5]), PRICES, st.sampled_from([0.0, 0.25, np.inf])
+)
+def test_it_is_the_best_of_all_paths(similarity, threshold, gap, most) -> None:
+    scores, starts = local_alignment(similarity, threshold, gap, most)
     for end in range(len(similarity)):
         by_start = {
             start: max(
-                gained(path, similarity, threshold, gap)
+                gained(path, similarity - threshold, gap, most)
                 for path in paths((start, 0), end, similarity.shape[1])
             )
             for start in range(end + 1)
@@ -124,3 +129,12 @@ def test_staticness() -> None:
     assert staticness(rows[[0, 0, 0]]) == staticness(rows[:1]) == 1
     assert staticness(rows[[0, 0, 1]]) == 0.5
     assert staticness(np.stack([rows[0], -rows[0]])) == 0
+
+
+def test_a_copy_lies_beside_its_own_clips() -> None:
+    rows = Components.of(np.random.default_rng(0).normal(size=(20, 8)), 8)
+    unit = rows.unit(np.random.default_rng(0).normal(size=(20, 8)))
+    laid = laid_cosines(cosines(unit, unit[7:11]))
+    assert laid.shape == (17,) and laid.argmax() == 7
+    assert laid[7] == pytest.approx(1) and laid[6] < 0.9
+    assert laid_cosines(cosines(unit[:3], unit)).shape == (0,)

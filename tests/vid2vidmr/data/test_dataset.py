@@ -109,7 +109,7 @@ def test_fingerprint_is_stable(tmp_path):
     [
         ("moments", 0, "label", "jump"),
         ("moments", 0, "start_s", np.nextafter(10.0, 11)),
-        ("moments", 1, "clip_end_s", 91.0),
+        ("moments", 1, "clip_end_s", 89.0),
         ("moments", 2, "split", "val"),
         ("train", 0, "pair_id", "p9"),
         ("train", 1, "target_id", "m1"),
@@ -185,6 +185,10 @@ def test_a_killed_rebuild_is_no_data_set(tmp_path, monkeypatch):
         (changed("videos", 1, "video_id", "v0"), "videos has the video_id 'v0' more than once"),
         (changed("moments", 1, "video_id", "v7"), "moments name unknown videos, e.g. 'v7'"),
         (changed("test", 0, "target_id", "m7"), "test pairs name unknown moments: 'm7'"),
+        (changed("moments", 0, "end_s", 9.0), "'m0' has .*; expected a clip that starts at 0 or"),
+        (changed("moments", 0, "clip_start_s", 50.0), "'m0' has .*; expected a clip that starts"),
+        (changed("moments", 0, "end_s", 41.1), "'m0' ends at 41.1 s .* after its clip, which ends"),
+        (changed("moments", 1, "clip_end_s", 90.6), "'m1' ends at 90.6 s .* after its video"),
         ({**tables(), "moments": tables()["moments"].iloc[:0]}, "table of moments is empty"),
         (
             {**tables(), "pairs": {"val": tables()["pairs"]["train"].iloc[:0]}},

@@ -13,7 +13,7 @@ import pytest
 from bad_server import BadServer
 from coded_video import HEIGHT, WIDTH, constant_rate, write_video
 
-from vid2vidmr.downloads import DownloadOptions, Wanted, download, read_states
+from vid2vidmr.downloads import DownloadOptions, Wanted, download, fetch, read_states
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import file_sha256
 
@@ -191,6 +191,26 @@ def test_a_trickle_is_given_up(video: Path, tmp_path: Path) -> None:
     states = download(wanted(server, "slow-1"), tmp_path, options)
     server.stop()
     assert states["slow-1"].state == "done"
+
+
+def test_what_has_no_end_is_given_up_and_nobody_is_led_to_a_file(
+    server: BadServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetch, "MOST_OF_A_FILE", 2**19)
+    monkeypatch.setattr(fetch, "MOST_OF_A_SECOND", 2**16)
+    monkeypatch.setattr(fetch, "PAGE_BYTES", 2**20)
+    bad = ("endless-0", "endlesspage-0", "tofile-0")
+    states = download(wanted(server, *bad, "ok-0"), tmp_path, QUICK)
+    assert {name: states[name].reason for name in bad} == dict.fromkeys(bad, "not a video")
+    assert f"more than {2**19 + 6 * 2**16:,} bytes" in str(states["endless-0"].message)
+    assert "a page of more than 1,048,576 bytes" in str(states["endlesspage-0"].message)
+    assert "file:///etc/passwd" in str(states["tofile-0"].message)
+    assert [path.name for path in (tmp_path / "videos").iterdir()] == ["ok-0.mp4"]
+    assert not (tmp_path / ".downloading").exists()
+    monkeypatch.setattr(fetch, "PAGE_BYTES", 2**40)
+    monkeypatch.setattr(fetch, "PAGE_S", 0.2)
+    states = download(wanted(server, "endlesspage-1"), tmp_path, replace(QUICK, attempts=1))
+    assert "a page did not end in 0 s" in str(states["endlesspage-1"].message)
 
 
 def test_a_full_disk_stops_the_run_and_loses_nothing(

@@ -49,8 +49,9 @@ def scored(
     evaluation = evaluate(predictions(pairs, spread_s, seed), pairs, resamples=200)
     wrong = evaluate(predictions(pairs, 30.0, seed), pairs, resamples=200)
     header = PredictionHeader(
-        method=method, preset="small", seed=seed, dataset="mini", dataset_fingerprint="synthetic-0",
-        split="test", protocol=Protocol(protocol), encoder=None if kind == "bias" else "toy",
+        method=method, preset="small" if kind == "trained" else None, seed=seed,
+        dataset="mini", dataset_fingerprint="synthetic-0", split="test",
+        protocol=Protocol(protocol), encoder=None if kind == "bias" else "toy",
     )  # fmt: skip
     result = Result(
         header=header, kind=kind, **scores_of(evaluation),

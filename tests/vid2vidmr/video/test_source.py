@@ -193,6 +193,19 @@ def test_an_avi_that_ends_at_a_packet_is_told(tmp_path: Path, codec: str) -> Non
     assert "up to 4.8 s, its header announces 10.0 s" in message
 
 
+@pytest.mark.parametrize(
+    ("suffix", "codec"),
+    [("asf", "wmv2"), ("flv", "libx264"), ("webm", "libvpx"), ("ivf", "libvpx"), ("rm", "rv20")],
+)
+def test_so_is_another_container_that_announces_more(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    path = tmp_path / f"v.{suffix}"
+    ffmpeg(*numbered(tmp_path), "-c:v", codec, "-g", 50, path)
+    assert video_duration(path) == pytest.approx(12, abs=0.05)
+    assert "its header announces 12." in error_of(at_a_packet(path, 0.48))
+
+
 def odd_metadata(path: Path) -> None:
     data = write_video(path.with_suffix(".avi"), constant_rate(25, 5), codec="mpeg4",
                        time_base=Fraction(1, 25), options={}).read_bytes()  # fmt: skip
