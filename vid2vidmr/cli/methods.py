@@ -216,7 +216,7 @@ def predict(
     out: Annotated[Path, typer.Option(help="Predictions file to write, JSON Lines.")],
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     protocol: Annotated[
-        str, typer.Option(help="official, or recropped (position says nothing).")
+        str, typer.Option(help="official; recropped or balanced (position says nothing).")
     ] = "official",
     checkpoint: CheckpointOption = None,
     encoder: EncoderOption = None,

@@ -25,6 +25,8 @@ class Protocols(StrEnum):
     both = "both"
     official = "official"
     recropped = "recropped"
+    balanced = "balanced"
+    open = "open"
 
 
 TrainOnVal = Annotated[
@@ -74,7 +76,9 @@ def bench(
         ),
     ] = "all",
     seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
-    protocol: Annotated[Protocols, typer.Option(help="Protocols to show.")] = Protocols.both,
+    protocol: Annotated[
+        Protocols, typer.Option(help="Protocols to show; both: the first two.")
+    ] = Protocols.both,
     preset: PresetOption = "small",
     encoder: EncoderOption = None,
     split: Annotated[

@@ -13,7 +13,7 @@ import pandas as pd
 
 from vid2vidmr.data.availability import Manifest, read_manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
-from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.data.protocols import OPEN, PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.rows import (
@@ -149,7 +149,7 @@ def bench(
         own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
         world.pairs(split).under("official", only=own)
         of = encoder or world.info.default_encoder
-        asked = _asked(world, methods, preset, of, init)
+        asked = _asked(world, methods, bias_rows(protocols), preset, of, init)
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
     done = [world.run(seeds, protocols, split, say, earlier) for world in todo]
     return Benched(
@@ -273,12 +273,18 @@ def _prepare(
 
 
 def _asked(
-    dataset: Dataset, methods: Sequence[str], preset: str, encoder: str, init: Sequence[str | Path]
+    dataset: Dataset,
+    methods: Sequence[str],
+    bias: Sequence[str],
+    preset: str,
+    encoder: str,
+    init: Sequence[str | Path],
 ) -> dict[str, Asked]:
     """Give each row, bias rows last, with what `Setting.of` needs for it."""
     starts = _starts(init)
     asked = {
-        name: _checked(dataset, name, preset, encoder, starts) for name in _names(list(methods))
+        name: _checked(dataset, name, preset, encoder, starts)
+        for name in _names(list(methods), bias)
     }
     used = {method for method, *_, start in asked.values() if start}
     for name, (method, own, encoder, _) in asked.items():
@@ -302,19 +308,20 @@ def _with_tuned(methods: Sequence[str], runs: Path) -> list[str]:
     ]
 
 
-def bias_rows() -> list[str]:
-    """Names of the methods that never look at the query; a part of every table."""
+def bias_rows(protocols: Sequence[str] = PROTOCOLS) -> list[str]:
+    """Names of the methods that never look at the query; a part of every table of protocols."""
     found = []
     for name in method_names():
         with suppress(UserError):  # one that cannot be imported says so when it is asked for
-            if method_class(name).info.kind == "bias":
+            info = method_class(name).info
+            if info.kind == "bias" and (not info.open_only or OPEN in protocols):
                 found.append(name)
     return found
 
 
-def _names(methods: list[str]) -> list[str]:
-    asked = method_names() if methods == ["all"] else methods
-    bias = bias_rows()
+def _names(methods: list[str], bias: Sequence[str]) -> list[str]:
+    asked = [n for n in method_names() if n not in bias_rows([OPEN])]
+    asked = asked if methods == ["all"] else methods
     rank = {"trained": 0, "untrained": 1, "bias": 2}
     wanted = dict.fromkeys([*(n for n in asked if n not in bias), *bias])
     return sorted(wanted, key=lambda name: rank[method_class(_parsed(name)[0]).info.kind])

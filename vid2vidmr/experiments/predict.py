@@ -18,6 +18,7 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.evaluation.results import Training, write_result
+from vid2vidmr.experiments.existence import Existence
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
@@ -73,9 +74,15 @@ def write_run(
     out: Path,
     bar: Bar,
     preset: str | None = None,
+    existence: Existence | None = None,
 ) -> None:
-    """Predict `pairs` and write the predictions with their header, see `prediction_header`."""
+    """Predict `pairs` and write the predictions with their header, see `prediction_header`.
+
+    `existence` is what calibrates open pairs.
+    """
     header = prediction_header(method, dataset, pairs, preset)
+    if existence is not None:
+        header = header.model_copy(update={"threshold": existence.threshold})
     method.begin(dataset, out.with_suffix(".work"))
 
     def counted() -> Iterator[Prediction]:
@@ -88,8 +95,9 @@ def write_run(
             bar.advance()
             yield prediction
 
+    found = counted()
     try:
-        write_predictions(out, header, counted())
+        write_predictions(out, header, found if existence is None else existence.calibrated(found))
     except ValidationError as error:  # raised in the method, by what it makes
         raise DataError(
             f"{method.info.name}.predict made a {error.title} that is none ({fault(error)})."
@@ -104,11 +112,12 @@ def predict_and_score(
     checkpoint: Path,
     bar: Bar,
     preset: str | None = None,
+    existence: Existence | None = None,
 ) -> Evaluation:
     """Leave predictions and their result in a folder of a run."""
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
-    write_run(method, dataset, pairs, predictions, bar, preset)
+    write_run(method, dataset, pairs, predictions, bar, preset, existence)
     time_s = {"predict": time.monotonic() - started}
     fit_time = checkpoint / "time.json"
     if fit_time.exists():
@@ -116,7 +125,7 @@ def predict_and_score(
     # Score what was written: a run that continues scores the same rounded numbers.
     header, read = read_predictions(predictions)
     assert header is not None
-    evaluation = evaluate(read, pairs)
+    evaluation = evaluate(read, pairs, threshold=header.threshold)
     learnt = type(method).fit is not Method.fit
     write_result(
         header,

@@ -29,6 +29,8 @@ class MethodInfo(Record):
     trained_on : str
         What it was trained on, if it comes trained: its checkpoint ships in the package, and it
         needs neither training nor seeds.
+    open_only : bool
+        It is of use under the protocol ``open`` alone.
     varies : bool
         Seeds change what it does though it learns nothing: it runs with all of them.
     """
@@ -41,6 +43,7 @@ class MethodInfo(Record):
     deviations: str = "none"
     reads_videos: bool = False
     trained_on: str = ""
+    open_only: bool = False
     varies: bool = False
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from vid2vidmr.data.builder import dataset_builder
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import TARGETS, Dataset
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features.store import FILES, FeatureStore, open_features
 from vid2vidmr.files import alone, read_json, replacing, write_json, write_text
@@ -63,6 +63,8 @@ def _write(
     tables = {f"pairs/{split}.parquet": dataset.pair_ids(split) for split in dataset.splits}
     tables["moments.parquet"] = dataset.moments
     tables["videos.parquet"] = dataset.videos.assign(path=None, status="missing")
+    if (targets := dataset.exhaustive) is not None:
+        tables[TARGETS] = targets
     columns = {name: TABLES[re.split(r"[/.]", name)[0]] for name in tables}
     for name, table in tables.items():
         _write_table(out / name, table, columns[name])

@@ -106,9 +106,8 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
     """Let the clock go on where it restarts or leaps; a fall that cannot be joined is an error."""
     back, ahead = _BACK_S / source.base, _AHEAD_S / source.base
     restarts, frame = source.restarts, round(source.frame_ticks)
-    first = offset = decoded = follows = (
-        0  # ticks; when the last packet is decoded, and the next one
-    )
+    offset = decoded = follows = 0  # when the last packet is decoded, and when the next one
+    first = 0
     latest: int | None = None
     fault, damaged = None, 0  # packets since one that lacks a part
     for packet in packets:
@@ -116,11 +115,8 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
             time = packet.dts + offset
             if latest is not None and (abs(time - follows) > ahead or time + back < decoded):
                 offset, time = offset + follows - time, follows
-                source.joined, fault, damaged = (
-                    True,
-                    None,
-                    0,
-                )  # where recordings meet, one may be cut
+                source.joined = True
+                fault, damaged = None, 0  # where recordings meet, one may be cut
             decoded, follows = time, time + (packet.duration or frame)
         if packet.is_corrupt:
             fault, damaged = fault or source.broken(), max(damaged, 1)
@@ -135,8 +131,8 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
         if latest is None:
             first = latest = packet.pts
         if packet.pts > latest:
-            latest = packet.pts
-        elif packet.is_keyframe and packet.pts + back < latest:
+            latest = latest if packet.is_discard else packet.pts
+        elif packet.is_keyframe and packet.pts + back < latest and not packet.is_discard:
             raise VideoError(
                 f"{source.path}: at {float((latest - first) * source.base):.1f} s its clock falls "
                 f"back by {float((latest - packet.pts) * source.base):.1f} s: encode it again, for "
