@@ -46,7 +46,7 @@ from vid2vidmr.progress import progress
 from vid2vidmr.records import Kind, fault
 from vid2vidmr.text import plain
 
-MAX_CARD_BYTES = 2**16
+MAX_CARD_BYTES, MAX_CARD_DEPTH = 2**16, 8
 TEMPLATE = """\
 name: my-method            # row of the table: letters, digits and . _ @ + -
 title: One line on what it is
@@ -76,9 +76,7 @@ def read_card(path: Path) -> Card:
     """
     text = decode(read_bytes(path, MAX_CARD_BYTES), path)
     try:
-        events = list(yaml.parse(text, Loader=yaml.SafeLoader))
-        if any(isinstance(event, yaml.AliasEvent) for event in events):
-            raise DataError(f"{path} uses an alias of YAML: write the value out.")
+        _require_flat(text, path)
         value = yaml.safe_load(text)
         require_plain(value, path.name)
         if isinstance(value, dict) and isinstance(value.get("contamination"), bool):
@@ -92,6 +90,18 @@ def read_card(path: Path) -> Card:
         ) from None
     require_card(card, path)
     return card
+
+
+def _require_flat(text: str, path: Path) -> None:
+    """Refuse YAML that takes long: deep nesting is read in quadratic time, aliases multiply."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise DataError(f"{path} uses an alias of YAML: write the value out.")
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_CARD_DEPTH:
+            raise DataError(f"{path} is no card: it is nested too deeply.")
 
 
 def submit(
@@ -239,7 +249,7 @@ def _checked(
     stored = work / f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
     write_predictions(stored, header, kept)
     data = gunzip(stored)
-    evaluation = evaluate(parse_predictions(data, file, known), pairs)
+    evaluation = evaluate(parse_predictions(data, file, known), pairs, threshold=header.threshold)
     result = Result(
         header=header,
         kind=kind,

@@ -10,6 +10,7 @@ from leaderboard.site.boards import Board
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.progress import progress
+from vid2vidmr.video.files import is_video
 
 
 def place_videos(board: Board, out: Path) -> dict[str, str]:
@@ -33,7 +34,7 @@ def place_videos(board: Board, out: Path) -> dict[str, str]:
     with progress(f"Videos of {board.slug}", len(wanted)) as bar:
         for number, name in enumerate(wanted):
             path = dataset.own_video(name)
-            if path is not None:
+            if path is not None and is_video(path):  # by its name, as a server will take it
                 placed = folder / f"{number}{path.suffix}"
                 _place(path, placed)
                 found[name] = placed.relative_to(out).as_posix()

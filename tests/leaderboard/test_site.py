@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import yaml
 from made_submissions import add_submission, made_dataset
+from mini_dataset import mini_dataset
 
 from leaderboard.site import build_site
 from leaderboard.site.build import MARK
@@ -298,6 +299,16 @@ def test_videos_are_placed_once_and_those_without_a_file_left_out(tiny, tmp_path
     assert (tmp_path / "out" / MARK).exists()
     without = build_site(tmp_path / "root", tmp_path / "out")
     assert without.videos == 0 and not (tmp_path / "out/videos").exists()
+
+
+def test_a_page_that_is_called_a_video_is_not_given_on(home, tmp_path):
+    (home / "mini").mkdir(parents=True)
+    (home / "mini" / "page.html").write_text("<script>alert(1)</script>")
+    names: dict[str, str | None] = {f"v{i}": "page.html" for i in range(4)}
+    add_submission(tmp_path / "root", mini_dataset(home / "mini", names), "one")
+    built = build_site(tmp_path / "root", tmp_path / "out", videos=True)
+    assert (built.videos, built.not_shown) == (0, {})
+    assert not list((tmp_path / "out/videos").rglob("*.html"))
 
 
 def test_the_workflow_runs_commands_that_exist():
