@@ -211,5 +211,5 @@ def rescore(
             raise DataError(
                 f"{field} is {value!r} in the predictions, {stated[field]!r} beside them."
             )
-    evaluation = evaluate(parse_predictions(data, path, known), pairs)
+    evaluation = evaluate(parse_predictions(data, path, known), pairs, threshold=header.threshold)
     return run.model_copy(update=scores_of(evaluation)), evaluation

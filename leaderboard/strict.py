@@ -145,7 +145,7 @@ def parse_predictions(data: bytes, where: Path, known: Collection[str]) -> list[
                     " s and a finite score."
                 )
         kept = sorted(windows, key=lambda window: -window[2])[:AP_WINDOWS]
-        found[pair_id] = Prediction(pair_id=pair_id, windows=tuple(kept))
+        found[pair_id] = prediction.model_copy(update={"windows": tuple(kept)})
     return list(found.values())
 
 

@@ -249,7 +249,7 @@ def _checked(
     stored = work / f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
     write_predictions(stored, header, kept)
     data = gunzip(stored)
-    evaluation = evaluate(parse_predictions(data, file, known), pairs)
+    evaluation = evaluate(parse_predictions(data, file, known), pairs, threshold=header.threshold)
     result = Result(
         header=header,
         kind=kind,

@@ -128,6 +128,102 @@ def _read_mark(data: bytes, folder: Path) -> object:
     return _require_ours(folder)
 
 
+def _data(file: str) -> Reader:
+    """A file of a data set; the others are good."""
+
+    def seeds(folder: Path) -> list[bytes]:
+        from mini_dataset import mini_dataset
+
+        mini = mini_dataset(folder / "mini", {"v0": "videos/v0.mp4", "v1": None, "v2": None})
+        return [(mini.path / file).read_bytes()]
+
+    def read(data: bytes, folder: Path) -> object:
+        from vid2vidmr.data.dataset import load_dataset
+
+        at(folder / "mini", file, data)
+        found = load_dataset(folder / "mini")
+        paths = [found.own_video(video) for video in found.videos["video_id"]]
+        return [*found.pairs("test")], paths, found.queries()
+
+    return Reader(seeds, read)
+
+
+def _manifest_seeds(folder: Path) -> list[bytes]:
+    from mini_dataset import mini_dataset
+
+    from vid2vidmr.data.availability import Availability, new_manifest
+
+    mini = mini_dataset(folder / "mini", {"v0": None, "v1": None})
+    manifest = new_manifest(mini, [Availability(video_id="v0", status="ok", sha256="0" * 64)])
+    return [manifest.model_dump_json().encode()]
+
+
+def _read_manifest(data: bytes, folder: Path) -> object:
+    from vid2vidmr.data.availability import read_manifest
+    from vid2vidmr.data.dataset import load_dataset
+
+    mini = load_dataset(folder / "mini")
+    return read_manifest(at(folder, "availability.json", data), mini).subset
+
+
+def _store(file: str) -> Reader:
+    """A file of a feature store; the others are good."""
+
+    def seeds(folder: Path) -> list[bytes]:
+        import numpy as np
+        from toy import CONTRACT
+
+        from vid2vidmr.features.writer import FeatureWriter
+
+        with FeatureWriter(folder / "store", CONTRACT) as writer:
+            for number, key in enumerate(("v0", ("v0", 1.5), "v1")):
+                writer.append(key, np.full((3 + number, CONTRACT.dim), number, np.float32))
+        return [(folder / "store" / file).read_bytes()]
+
+    def read(data: bytes, folder: Path) -> object:
+        from vid2vidmr.features.store import FeatureStore
+
+        at(folder / "store", file, data)
+        store = FeatureStore(folder / "store")
+        return [store.stored(key).sum() for key in store.keys]
+
+    return Reader(seeds, read)
+
+
+def _checkpoint(method: str, file: str) -> Reader:
+    """A file of a checkpoint; the others are good."""
+
+    def seeds(folder: Path) -> list[bytes]:
+        from dataclasses import replace
+
+        from toy import toy_pairs
+
+        from vid2vidmr.methods.load import method_class
+
+        cls = method_class(method)
+        config = next(iter(cls.presets.values()))
+        if cls.has_weights:
+            small = {"d": 16, "heads": 2, "ff": 16, "encoder_layers": 1, "decoder_layers": 1}
+            config = replace(cls.presets["small"], epochs=1, components=8, **small)
+        cls(config).fit(toy_pairs(8), toy_pairs(4), folder / "checkpoint")
+        return [(folder / "checkpoint" / file).read_bytes()]
+
+    def read(data: bytes, folder: Path) -> object:
+        import numpy as np
+        from toy import toy_pairs
+
+        from vid2vidmr.methods.base import Method
+
+        at(folder / "checkpoint", file, data)
+        found = Method.from_pretrained(folder / "checkpoint")
+        for prediction in found.predict(toy_pairs(2)):
+            if not np.isfinite(np.array(prediction.windows)).all():
+                raise RuntimeError("NaN is predicted")
+        return found
+
+    return Reader(seeds, read)
+
+
 READERS: dict[str, Reader] = {
     "submission": Reader(_record_seeds, _read_record),
     "submitted-predictions": Reader(_packed_seeds, _read_packed),
@@ -137,4 +233,13 @@ READERS: dict[str, Reader] = {
     "site": Reader(
         lambda _: [b'{"vid2vidmr": "0.1.0", "entries": ["data", "site.json"]}'], _read_mark
     ),
+    "dataset": _data("dataset.json"),
+    "moments": _data("moments.parquet"),
+    "videos": _data("videos.parquet"),
+    "manifest": Reader(_manifest_seeds, _read_manifest),
+    "index": _store("index.jsonl"),
+    "contract": _store("contract.json"),
+    "checkpoint": _checkpoint("moment_detr", "method.json"),
+    "weights": _checkpoint("moment_detr", "model.safetensors"),
+    "statistics": _checkpoint("dtw-match", "method.json"),
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
 
 from vid2vidmr.text import plain
 
@@ -104,10 +104,14 @@ class Prediction(Record):
     ----------
     windows : tuple of (start_s, end_s, score)
         Seconds from the target's start, best first.
+    exists : float or None
+        How sure it is that the target holds the moment at all, in [0, 1]; None where a method does
+        not say.
     """
 
     pair_id: str
     windows: tuple[ScoredWindow, ...]
+    exists: FiniteFloat | None = None
 
 
 class Interval(Record):

@@ -17,7 +17,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.records import fault
 
 _from_files: list[EntryPoint] = []
 """What was asked for by its file, registered as long as this process lives."""
@@ -79,6 +82,10 @@ def registered(kind: str, name: str) -> Any:
         raise UnknownNameError(shown, name, entries)
     try:
         return entries[name].load()
+    except ValidationError as error:
+        raise UserError(
+            f"The {kind} {name!r} cannot be imported: {error.title} {fault(error)}."
+        ) from error
     except (ImportError, AttributeError) as error:
         raise UserError(
             f"The {kind} {name!r} cannot be imported from {entries[name].value} ({error}): install "
@@ -98,6 +105,8 @@ def _from_file(kind: str, path: Path, member: str) -> Any:
         if own and _read_at.setdefault(file, written) != written:
             reload(module)
             _read_at[file] = written
+    except ValidationError as error:
+        raise UserError(f"{path} cannot be imported: {error.title} {fault(error)}.") from error
     except Exception as error:
         raise UserError(f"{path} cannot be imported: {type(error).__name__}: {error}.") from error
     if not own:

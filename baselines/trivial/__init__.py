@@ -1,6 +1,6 @@
 """Methods that look at no video: what a data set gives away. See README.md."""
 
-from baselines.trivial.constant import CentreWindow, FittedPrior, WholeVideo
+from baselines.trivial.constant import CentreWindow, FittedPrior, Never, WholeVideo
 from baselines.trivial.random_window import RandomWindow
 
-__all__ = ["CentreWindow", "FittedPrior", "RandomWindow", "WholeVideo"]
+__all__ = ["CentreWindow", "FittedPrior", "Never", "RandomWindow", "WholeVideo"]

@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.trivial.fitting import best_windows, lengths, place, shares
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.data.protocols import CUTS, OPEN
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import finite
@@ -21,7 +21,7 @@ from vid2vidmr.records import Prediction
 
 @dataclass(frozen=True)
 class WholeConfig:
-    """`WholeVideo` has nothing to set."""
+    """`WholeVideo` and `Never` have nothing to set."""
 
 
 @dataclass(frozen=True)
@@ -67,11 +67,30 @@ class WholeVideo(Method):
         return _predictions(pairs, np.array([[0.0, 1.0, 0.0, 0.0]]), [1.0])
 
 
+class Never(Method):
+    """Nothing, in any target."""
+
+    info = MethodInfo(
+        name="never",
+        title="Every target rejected",
+        kind="bias",
+        source="own",
+        licence="own",
+        open_only=True,
+    )
+    presets: ClassVar = {"default": WholeConfig()}
+
+    def predict(self, pairs: PairSet) -> Iterator[Prediction]:
+        """Yield no window."""
+        for pair_id in pairs.table["pair_id"]:
+            yield Prediction(pair_id=pair_id, windows=())
+
+
 class _Fitted(Method):
     """Constant windows chosen by mean IoU on the train pairs.
 
     They are chosen for each protocol apart, on train pairs under that protocol, so that one fit
-    serves both. A data set without train pairs here is fitted on those it has, never on test.
+    serves all. A data set without train pairs here is fitted on those it has, never on test.
     """
 
     presets: ClassVar = {"default": FitConfig()}
@@ -97,7 +116,9 @@ class _Fitted(Method):
             rng = np.random.default_rng(self.seed)
             train = train.take(np.sort(rng.choice(len(train), self.config.pairs, replace=False)))
         here = train.protocol.cut
-        protocols = PROTOCOLS if here == "official" else (here,)
+        protocols: tuple[str, ...] = (here,)
+        if here == "official":
+            protocols = CUTS if train.targets is None else (*CUTS, OPEN)
         candidates = np.concatenate([shares(self.centred), lengths(self.centred)])
         windows = {}
         for protocol in protocols:

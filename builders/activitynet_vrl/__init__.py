@@ -88,6 +88,7 @@ class ActivityNetVRL(DatasetBuilder):
             {split: numbered_pairs(*rows[split], ids[split], split) for split in SPLITS},
             with_files(released.videos, out),
             options=options,
+            targets=released.targets,
         )
         if download is not None:
             dataset = download_videos(dataset, download)

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pandas as pd
 
-from builders.activitynet_vrl.derive import FRAMES_PER_FEATURE
+from builders.activitynet_vrl.derive import FRAMES_PER_FEATURE, Segment, merge
 from builders.activitynet_vrl.repack import ANNOTATIONS
 from builders.facts import missing_videos
 from vid2vidmr.data.info import SPLITS
@@ -89,6 +89,26 @@ class Released:
                 "end": end,
             }
         )
+
+    @cached_property
+    def targets(self) -> pd.DataFrame:
+        """Stretches of videos in which every moment is an item, one a video.
+
+        Videos of which a segment was left out (too long, or of two labels) have none, nor have
+        those whose duration is not known.
+        """
+        merged = {
+            video: len(merge([Segment(*row) for row in rows.to_numpy()]))
+            for video, rows in self.segments.set_index("video_id").groupby(level=0)
+        }
+        clips = self.moments.groupby("video_id").agg(
+            split=("split", "first"),
+            clip_start_s=("clip_start_s", "min"),
+            clip_end_s=("clip_end_s", "max"),
+            items=("start", "size"),
+        )
+        known = self.videos.set_index("video_id")["duration_s"].reindex(clips.index).notna()
+        return clips[known & (clips["items"] == clips.index.map(merged))].reset_index()
 
     @cached_property
     def videos(self) -> pd.DataFrame:

@@ -29,7 +29,7 @@ def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, set[str]]]:
     Raises
     ------
     DataError
-        If there is no such folder, or no video in it.
+        If there is no such folder, or nothing in it.
     """
     files = {name: path.resolve() for name, path in files_below(folder).items()}
     names: dict[str, set[str]] = {}

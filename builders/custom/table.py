@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from builders.rows import numbers, raise_faults, read_rows
+from vid2vidmr.data.checks import SLACK_S
 from vid2vidmr.data.info import SPLITS
-from vid2vidmr.data.write import SLACK_S
 from vid2vidmr.errors import DataError
 
 COLUMNS = {

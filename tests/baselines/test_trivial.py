@@ -29,7 +29,7 @@ def pair_set(n=200, split="train", place=None, length=None, seed=0):
 
 
 @pytest.mark.parametrize("cls", METHODS)
-@pytest.mark.parametrize("protocol", ["official", "recropped"])
+@pytest.mark.parametrize("protocol", ["official", "recropped", "balanced"])
 def test_windows_are_valid_ranked_and_survive_a_checkpoint(cls, protocol, tmp_path):
     method = cls(seed=3)
     method.fit(pair_set(), pair_set(split="val"), tmp_path)

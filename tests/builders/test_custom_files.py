@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from coded_video import constant_rate, write_video
 
-from builders.custom.table import MomentError
+from builders.rows import MomentError
 from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import VideoError

@@ -110,4 +110,4 @@ def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | Path
     header, predictions = read
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)
-    return Run(header, built, pairs, evaluate(predictions, pairs))
+    return Run(header, built, pairs, evaluate(predictions, pairs, threshold=header.threshold))

@@ -25,6 +25,8 @@ class Protocols(StrEnum):
     both = "both"
     official = "official"
     recropped = "recropped"
+    balanced = "balanced"
+    open = "open"
 
 
 TrainOnVal = Annotated[
@@ -74,7 +76,9 @@ def bench(
         ),
     ] = "all",
     seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
-    protocol: Annotated[Protocols, typer.Option(help="Protocols to show.")] = Protocols.both,
+    protocol: Annotated[
+        Protocols, typer.Option(help="Protocols to show; both: the first two.")
+    ] = Protocols.both,
     preset: PresetOption = "small",
     encoder: EncoderOption = None,
     split: Annotated[
@@ -102,7 +106,8 @@ def bench(
 
     Computes features, trains, predicts, evaluates. What is complete is used again; a bench that
     was stopped continues. Writes every result with its predictions, and table.md, table.csv,
-    table.tex. Exit status 1 if a method failed; the others are shown all the same.
+    table.tex, which keep the rows of earlier benches with the same code, encoder, split and
+    protocols. Exit status 1 if a method failed; the others are shown all the same, if there are.
     """
     from rich.console import Console
 
@@ -125,11 +130,13 @@ def bench(
         init=init or (),
         only=only_available,
         train_on_val=train_on_val,
+        earlier=True,
         say=lambda line: typer.echo(line, err=True),
     )
     for failure in failures:
         _report(failure)
-    table, written = _tables(built, scored, out, split) if scored else (None, [])
+    lost = bool(failures) and all(run.result.kind == "bias" for run in scored)
+    table, written = (None, []) if lost else _tables(built, scored, out, split)
     if as_json:
         print_json(
             {

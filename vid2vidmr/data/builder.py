@@ -106,7 +106,7 @@ def build_dataset(
     'minimatch-unseen-1'
     """
     builder = dataset_builder(name)
-    taken = _taken(builder, options or {})
+    taken = _taken(name, builder, options or {})
     folder = data_home() / builder.name_of(taken) if out is None else Path(out)
     with alone(folder):
         return builder.build(folder, **taken)
@@ -115,10 +115,10 @@ def build_dataset(
 def usual_folder(name: str, options: Mapping[str, Any] | None = None) -> Path:
     """Where `build_dataset` builds by default."""
     builder = dataset_builder(name)
-    return data_home() / builder.name_of(_taken(builder, options or {}))
+    return data_home() / builder.name_of(_taken(name, builder, options or {}))
 
 
-def _taken(builder: DatasetBuilder, options: Mapping[str, Any]) -> dict[str, Any]:
+def _taken(name: str, builder: DatasetBuilder, options: Mapping[str, Any]) -> dict[str, Any]:
     """Give the options that are given, with the types that the builder expects."""
     taken = builder_options(builder)
     given = {k: v for k, v in options.items() if v is not None}
@@ -126,5 +126,5 @@ def _taken(builder: DatasetBuilder, options: Mapping[str, Any]) -> dict[str, Any
         if option not in taken:
             flag = Option(option, str, None, "").flag
             shown = f"{flag} {value}" if value is not True and is_plain(value) else flag
-            raise not_taken(builder.info.name, shown, (each.flag for each in taken.values()))
+            raise not_taken(name, shown, (each.flag for each in taken.values()))
     return {k: taken[k].typed(v) for k, v in given.items()}

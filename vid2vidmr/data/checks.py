@@ -18,10 +18,9 @@ from vid2vidmr.video.files import is_video
 MAX_ROWS = 50_000_000
 """Of a table: 65 times the pairs of Kinetics. A file of some kilobytes can claim any number."""
 _CONTROL = r"[\x00-\x1f\x7f-\x{9f}\x{2028}\x{2029}]"
-_TIMES = ("clip_start_s", "clip_end_s", "start_s", "end_s")
-
 SLACK_S = 0.5
 """How far a moment may end behind its clip or video: annotations round."""
+_TIMES = ("clip_start_s", "clip_end_s", "start_s", "end_s")
 
 
 def read_table(path: Path, name: str) -> pd.DataFrame:
@@ -125,6 +124,24 @@ def require_times(moments: pd.DataFrame, name: str) -> None:
         )
 
 
+def require_inside(moments: pd.DataFrame, videos: pd.DataFrame, name: str) -> None:
+    """Refuse moments that end after their clip, or after their video where its length is known."""
+    length = moments["video_id"].map(videos.set_index("video_id")["duration_s"]).astype("float64")
+    end = moments["clip_start_s"] + moments["end_s"]
+    last = end.where(end > moments["clip_end_s"], moments["clip_end_s"]).fillna(end)
+    for bad, what, whole in (
+        (end > moments["clip_end_s"] + SLACK_S, "clip", moments["clip_end_s"]),
+        (last > length + SLACK_S, "video", length),
+    ):
+        if bad.any():
+            row = moments[bad].iloc[0]
+            raise DataError(
+                f"{name}: the moment {row['moment_id']!r} ends at {last[bad].iloc[0]:g} s of the "
+                f"video {row['video_id']!r}, after its {what}, which ends at "
+                f"{whole[bad].iloc[0]:g} s: mend one of them."
+            )
+
+
 def video_file(folder: Path, path: str, *, shared: bool = False) -> Path:
     """Give the file of a video by its path in ``videos.parquet``.
 
@@ -147,29 +164,3 @@ def video_file(folder: Path, path: str, *, shared: bool = False) -> Path:
             "this data set, or build it again."
         )
     return folder / path
-
-
-def require_windows(name: str, moments: pd.DataFrame, videos: pd.DataFrame) -> None:
-    """Refuse clips and moments that end before they start, or outside what they lie in."""
-    lengths = moments["video_id"].map(videos.set_index("video_id")["duration_s"]).astype("float64")
-    clip_start, clip_end = moments["clip_start_s"], moments["clip_end_s"]
-    start, end = moments["start_s"], moments["end_s"]
-    for wrong, what in (
-        (
-            ~(clip_start >= 0) | (clip_end <= clip_start),
-            "its clip ends before it starts, or before 0",
-        ),
-        (start.isna() != end.isna(), "it has a start or an end, not both"),
-        ((start < 0) | (end <= start), "it ends before it starts, or before its clip"),
-        (clip_start + end > clip_end + SLACK_S, "it ends after its clip"),
-        (clip_end > lengths + SLACK_S, "its clip ends after its video"),
-        (clip_start + end > lengths + SLACK_S, "it ends after its video"),
-    ):
-        if wrong.any():
-            row = moments[wrong].iloc[0]
-            length = lengths[wrong].iloc[0]
-            raise DataError(
-                f"{name}: the moment {row['moment_id']!r} is no moment: {what} (clip "
-                f"{row['clip_start_s']:g} to {row['clip_end_s']:g} s of the video, moment "
-                f"{row['start_s']:g} to {row['end_s']:g} s of the clip, video {length:g} s)."
-            )

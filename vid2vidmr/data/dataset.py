@@ -6,6 +6,8 @@
     moments.parquet               one row a moment (`vid2vidmr.records.Moment`)
     pairs/{train,val,test}.parquet    pair_id, query_id, target_id (moment ids)
     videos.parquet                video_id, source_id, path, duration_s, sha256, status
+    targets.parquet               video_id, split, clip_start_s, clip_end_s: clips in which all
+                                  moments are annotated, where that is known
     videos/                       the files, where there are any
 
 A repository of the Hub that `vid2vidmr push` made holds the same, with the features that were
@@ -46,18 +48,24 @@ from vid2vidmr.registry import registered_names
 if TYPE_CHECKING:
     from vid2vidmr.contract import CaptionSource, FeatureSource
     from vid2vidmr.data.pairs import PairSet
+    from vid2vidmr.data.targets import Targets
 
+TARGETS = "targets.parquet"
 TABLES = ["dataset.json", "README.md", "NOTICE", "*.parquet"]
 """What is fetched of a repository at first; the card says where the tables lie."""
 
 
 class Counts(BaseModel):
-    """Numbers of what a data set has, those of classes and pairs by split."""
+    """Numbers of what a data set has, those of classes and pairs by split.
+
+    `targets` are clips in which every moment is annotated; None where that is not known.
+    """
 
     videos: int
     moments: int
     classes: dict[str, int]
     pairs: dict[str, int]
+    targets: int | None = None
 
 
 class _Description(DatasetInfo):
@@ -118,8 +126,8 @@ class Dataset:
 
     @property
     def counts(self) -> dict[str, Any]:
-        """Numbers of videos, moments, classes and pairs."""
-        return self._description.counts.model_dump()
+        """Numbers of videos, moments, classes, pairs and, where they are known, open targets."""
+        return self._description.counts.model_dump(exclude_none=True)
 
     @property
     def options(self) -> dict[str, Any]:
@@ -160,6 +168,11 @@ class Dataset:
         """One row a video, columns `VIDEO_COLUMNS`."""
         return self._table("videos.parquet")
 
+    @cached_property
+    def exhaustive(self) -> pd.DataFrame | None:
+        """One row a clip in which every moment is annotated, columns `TARGET_COLUMNS`."""
+        return self._table(TARGETS) if "targets" in self.counts else None
+
     @property
     def splits(self) -> list[str]:
         """The splits that have pairs."""
@@ -198,7 +211,16 @@ class Dataset:
 
         table = self.pair_ids(split)
         pairs = PairSet.join(table, self.moments, self.videos, split, features)
-        return replace(pairs, captions=captions)
+        return replace(pairs, captions=captions, targets=self.targets(split))
+
+    def targets(self, split: str) -> Targets | None:
+        """Clips of a split in which every moment is annotated; None where that is not known."""
+        from vid2vidmr.data.targets import Targets
+
+        table = self.exhaustive
+        if table is None:
+            return None
+        return Targets.join(table[table["split"] == split], self.moments, self.videos)
 
     def queries(self) -> dict[str, dict[float, float]]:
         """Find the queries that are parts of videos: video id to start and (latest) end, in s."""
@@ -319,6 +341,8 @@ def load_dataset(where: str | Path | Dataset) -> Dataset:
         raise DataError(
             f"{name} is not built in {data_home()}: run `vid2vidmr build {name}` first."
         )
+    if name in registered_names("method"):
+        raise DataError(f"{name} is a method, and a data set was expected: name that first.")
     for family in registered_names("dataset"):
         if name.startswith(f"{family}-"):
             raise DataError(

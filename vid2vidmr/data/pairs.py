@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.data.protocols import OFFICIAL, Protocol, subset_of
+from vid2vidmr.data.protocols import OFFICIAL, Protocol, subset_of, truth_columns, truth_of
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.records import Pair, Split, Window
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import CaptionSource, FeatureSource
     from vid2vidmr.data.availability import Manifest
+    from vid2vidmr.data.targets import Targets
 
 Query = Literal["video", "middle-frame", "text"]
 """What a method is given as the query: all frames, the middle one, or a caption's tokens."""
@@ -77,13 +78,15 @@ class PairSet:
     Attributes
     ----------
     table : DataFrame
-        One row a pair, see `pair_table`.
+        One row a pair, see `pair_table`; further windows have columns, see `truth_columns`.
     protocol : Protocol
         What was changed of the pairs as they are annotated.
     query : {"video", "middle-frame", "text"}
         What `query_features` gives.
     captions : CaptionSource or None
         Features of captions, by query moment instead of video: one row a token.
+    targets : Targets or None
+        What the protocol ``open`` draws from.
     """
 
     table: pd.DataFrame
@@ -92,6 +95,7 @@ class PairSet:
     features: FeatureSource | None = None
     query: Query = "video"
     captions: CaptionSource | None = None
+    targets: Targets | None = None
 
     @classmethod
     def join(
@@ -145,6 +149,8 @@ class PairSet:
         return map(self._pair, self.table.itertuples(index=False))
 
     def __getitem__(self, i: int) -> Pair:
+        if not -len(self) <= i < len(self):
+            raise IndexError(f"There are {len(self)} pairs, counted from 0; {i} is none of them.")
         return self._pair(self.table.iloc[i])
 
     def _pair(self, row: Any) -> Pair:
@@ -157,10 +163,20 @@ class PairSet:
             target_video_id=row.target_video,
             query_window=None if np.isnan(row.query_start_s) else query,
             target_window=(float(row.clip_start_s), float(row.clip_end_s)),
-            windows=((float(row.start_s), float(row.end_s)),),
+            windows=self._windows(row),
             label=row.label,
             split=self.split,
         )
+
+    def _windows(self, row: Any) -> tuple[Window, ...]:
+        ends = [float(getattr(row, name)) for name in truth_columns(self.table)]
+        windows = zip(ends[::2], ends[1::2], strict=True)
+        return tuple(window for window in windows if not np.isnan(window[0]))
+
+    @property
+    def truth(self) -> np.ndarray:
+        """Ground truth of every pair, (P, G, 2), see `truth_of`."""
+        return truth_of(self.table)
 
     @property
     def durations_s(self) -> np.ndarray:
@@ -235,7 +251,7 @@ class PairSet:
         Parameters
         ----------
         protocol : Protocol or str
-            ``official`` (nothing), ``recropped``, or either with ``, wrong queries``.
+            ``official`` (nothing), ``recropped``, either with ``, wrong queries``, or ``open``.
         seed : int, optional
             Of the draws of a protocol given as text; by default 0, or that of these pairs.
         only : Manifest, optional
@@ -254,7 +270,7 @@ class PairSet:
         if only is not None and protocol.subset is None:
             protocol = protocol.then(subset_of(only))
         both = self.protocol.then(protocol)
-        table = replace(protocol, seed=both.seed).apply(self.table, only)
+        table = replace(protocol, seed=both.seed).apply(self.table, only, self.targets)
         if only is not None and table.empty:
             raise DataError(
                 f"None of the {len(self)} {self.split} pairs has both videos in the manifest "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,14 @@ from vid2vidmr.errors import DataError, UserError
 
 if TYPE_CHECKING:
     from vid2vidmr.data.availability import Manifest
+    from vid2vidmr.data.targets import Targets
 
 PROTOCOLS = ("official", "recropped")
 """Targets as they are annotated, and cut at random around their moment."""
+CUTS = (*PROTOCOLS, "balanced")
+"""The same, and `balanced`, which cuts no more than makes position say nothing."""
+OPEN = "open"
+"""Targets that hold the moment no times, once or several times."""
 _WRONG, _ONLY = "wrong queries", "only "
 
 
@@ -27,7 +33,7 @@ class Protocol:
 
     Attributes
     ----------
-    cut : {"official", "recropped"}
+    cut : {"official", "recropped", "balanced", "open"}
     seed : int
         Of all draws. The text does not have it: files say it in a field of its own.
     changes : tuple of str
@@ -49,10 +55,12 @@ class Protocol:
             If it is not the text of a protocol.
         """
         cut, *changes = text.split(", ")
-        if cut not in PROTOCOLS or not all(
+        if cut not in (*CUTS, OPEN) or not all(
             change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
         ):
-            raise UserError(f"Unknown protocol {text!r}: expected one of {', '.join(PROTOCOLS)}.")
+            raise UserError(
+                f"Unknown protocol {text!r}: expected one of {', '.join((*CUTS, OPEN))}."
+            )
         return cls(cut, seed, tuple(changes))
 
     def __str__(self) -> str:
@@ -81,24 +89,42 @@ class Protocol:
 
     def then(self, later: Protocol) -> Protocol:
         """Give both as one. The seed is that of the first, if it draws anything."""
-        if self.cut == later.cut == "recropped":
-            raise UserError("These pairs are recropped already: expected others to recrop.")
+        if "official" not in (self.cut, later.cut):
+            raise UserError(f"These pairs are {self.cut} already: expected others to cut.")
+        if OPEN in (self.cut, later.cut) and (self.is_wrong or later.is_wrong):
+            raise UserError(
+                "Open targets have no wrong queries: of another class, a query may be right there."
+            )
         cut = self.cut if later.cut == "official" else later.cut
         seed = later.seed if self.cut == "official" and not self.is_wrong else self.seed
         return Protocol(cut, seed, (*self.changes, *later.changes))
 
-    def apply(self, table: pd.DataFrame, only: Manifest | None = None) -> pd.DataFrame:
+    @property
+    def is_open(self) -> bool:
+        """Whether a target may hold no moment, or several."""
+        return self.cut == OPEN
+
+    @property
+    def metric(self) -> str:
+        """The metric that ranks."""
+        return "G-mIoU@1" if self.is_open else "mIoU"
+
+    def apply(
+        self, table: pd.DataFrame, only: Manifest | None = None, targets: Targets | None = None
+    ) -> pd.DataFrame:
         """Change a table of pairs, see `vid2vidmr.data.pairs.PairSet.table`.
 
         Raises
         ------
         DataError
-            If the pairs are those of another manifest than `only`.
+            If the pairs are those of another manifest than `only`, or there are no open `targets`.
         UserError
             If queries cannot be exchanged: one class has more than half of the pairs.
         """
-        if self.cut == "recropped":
-            table = _recropped(table, self.seed)
+        if self.is_open:
+            table = _open(table, self.seed, targets)
+        elif self.cut != "official":
+            table = _cut(table, self.seed, balanced=self.cut == "balanced")
         for change in self.changes:
             if change == _WRONG:
                 table = _wrong_queries(table, self.seed)
@@ -125,27 +151,81 @@ def subset_of(only: Manifest) -> Protocol:
     return Protocol(changes=(_ONLY + only.subset,))
 
 
-def _recropped(table: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Cut every target to a random sub-window that holds its moment.
+def _cut(table: pd.DataFrame, seed: int, *, balanced: bool) -> pd.DataFrame:
+    """Cut every target to a sub-window that holds its moment.
 
-    The moment's relative position in the cut is uniform wherever the target has room for it,
-    and the cut is at least twice the moment and at least 30 s long where the target allows,
-    so that neither position nor context length tells where the moment is. Each pair has its
-    own random stream: the cut of a pair does not depend on which others are scored.
+    Recropped: the moment's relative position in the cut is uniform wherever the target has room for
+    it, and the cut is at least twice the moment and at least 30 s long where the target allows, so
+    that neither position nor context length tells where the moment is. Each pair has its own random
+    stream: the cut of a pair does not depend on which others are scored.
+
+    Balanced: over the table positions are uniform, too, but in their order, and the cut is the
+    longest that has the position. Where targets have their moments anywhere it cuts next to
+    nothing. The cut of a pair depends on the positions in all of them: apply it to a whole split.
 
     The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
     """
     table = table.copy()
     uniform = np.stack([pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
     durations_s = (table["clip_end_s"] - table["clip_start_s"]).to_numpy("float64")
-    cut_start, cut_end = recrop_windows(
-        table["start_s"].to_numpy(), table["end_s"].to_numpy(), durations_s, uniform
-    )
+    start_s, end_s = table["start_s"].to_numpy("float64"), table["end_s"].to_numpy("float64")
+    if balanced:
+        room = durations_s - (end_s - start_s)
+        position = np.divide(start_s, room, out=np.full(len(table), 0.5), where=room > 0)
+        order = np.lexsort((uniform[:, 0], position))
+        uniform[order, 0] = (np.arange(len(table)) + 0.5) / len(table)
+        uniform[:, 1] = 1.0
+    cut_start, cut_end = recrop_windows(start_s, end_s, durations_s, uniform)
     table["start_s"] -= cut_start
     table["end_s"] -= cut_start
     table["clip_end_s"] = table["clip_start_s"] + cut_end
     table["clip_start_s"] += cut_start
     return table
+
+
+def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFrame:
+    """Give every query an open target, with all moments of its class that are there."""
+    if targets is None:
+        raise DataError(
+            "These pairs have no open targets: their data set does not say in which clips every "
+            "moment is annotated; build it again if its annotation is exhaustive."
+        )
+    drawn = [
+        targets.draw(label, source, pair_stream(seed, f"open {pair_id}").random(2))
+        for pair_id, label, source in zip(
+            table["pair_id"], table["label"], table["query_source"], strict=True
+        )
+    ]
+    clips = targets.clips.iloc[drawn].reset_index(drop=True)
+    names = clips["video"] + clips["clip_start_s"].map(" {:g}".format)
+    table = table.assign(
+        target_id=names + clips["clip_end_s"].map("-{:g}".format),
+        target_video=clips["video"],
+        target_source=clips["source"],
+        clip_start_s=clips["clip_start_s"],
+        clip_end_s=clips["clip_end_s"],
+    )
+    return with_truth(table, [*map(targets.windows, drawn, table["label"])])
+
+
+def with_truth(table: pd.DataFrame, windows: Sequence[np.ndarray]) -> pd.DataFrame:
+    """Give pairs their windows, each (n, 2), seconds from the target's start, see `truth_of`."""
+    truth = np.full((len(windows), max([1, *map(len, windows)]), 2), np.nan)
+    for row, own in zip(truth, windows, strict=True):
+        row[: len(own)] = own
+    numbers = ["", *(f"_{k + 1}" for k in range(1, truth.shape[1]))]
+    names = [f"{end}_s{number}" for number in numbers for end in ("start", "end")]
+    return table.assign(**dict(zip(names, truth.reshape(len(truth), -1).T, strict=True)))
+
+
+def truth_columns(table: pd.DataFrame) -> list[str]:
+    """Columns of the ground truth: ``start_s, end_s``, then ``start_s_2, end_s_2`` and so on."""
+    return [name for name in table.columns if re.fullmatch(r"(start|end)_s(_\d+)?", name)]
+
+
+def truth_of(table: pd.DataFrame) -> np.ndarray:
+    """Ground truth of every pair, (P, G, 2), seconds from the target's start; NaN where fewer."""
+    return table[truth_columns(table)].to_numpy("float64").reshape(len(table), -1, 2)
 
 
 def _wrong_queries(table: pd.DataFrame, seed: int) -> pd.DataFrame:
@@ -183,7 +263,7 @@ def recrop_windows(
     start_s, end_s, duration_s : ndarray, (n,)
         Moment in the target, and the target's length, seconds.
     uniform : ndarray, (n, 2)
-        Uniform draws in [0, 1): position of the moment in the cut, length of the cut.
+        Uniform draws in [0, 1]: position of the moment in the cut, length of the cut.
 
     Returns
     -------

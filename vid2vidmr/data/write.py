@@ -7,10 +7,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.data.checks import checked, require_known, require_windows
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.checks import checked, require_inside, require_known, require_times
+from vid2vidmr.data.dataset import TARGETS, Dataset
 from vid2vidmr.data.fingerprint import fingerprint
-from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, SPLITS, VIDEO_COLUMNS, DatasetInfo
+from vid2vidmr.data.info import (
+    MOMENT_COLUMNS,
+    PAIR_COLUMNS,
+    SPLITS,
+    TARGET_COLUMNS,
+    VIDEO_COLUMNS,
+    DatasetInfo,
+)
+from vid2vidmr.data.targets import Targets
 from vid2vidmr.files import replacing, write_json
 
 
@@ -21,6 +29,7 @@ def write_dataset(
     pairs: Mapping[str, pd.DataFrame],
     videos: pd.DataFrame,
     options: Mapping[str, object] | None = None,
+    targets: pd.DataFrame | None = None,
 ) -> Dataset:
     """Check the tables and write them as a data set folder.
 
@@ -33,13 +42,16 @@ def write_dataset(
         Split to table with the columns `PAIR_COLUMNS`.
     options : mapping of str to JSON value, optional
         What the build was asked for, such as its seed; kept in ``dataset.json``.
+    targets : DataFrame, optional
+        Clips in which every moment is annotated, columns `TARGET_COLUMNS`: what the protocol
+        ``open`` needs. It decides no other score, and the fingerprint does not depend on it.
 
     Raises
     ------
     DataError
         If a table is empty, lacks a column, repeats an id, names an id that does not exist, or
         holds text with control characters; or a moment ends before it starts, after its clip, or
-        after its video where the length is known.
+        after its video where the length is known, or crosses the edge of a target.
 
     Examples
     --------
@@ -58,14 +70,20 @@ def write_dataset(
         if split in pairs
     }
     require_known(info.name, moments, pairs, videos)
-    require_windows(info.name, moments, videos)
+    require_times(moments, info.name)
+    require_inside(moments, videos, info.name)
+    if targets is not None:
+        targets = targets[list(TARGET_COLUMNS)].reset_index(drop=True)
+        Targets.join(targets, moments, videos)
     # A folder whose tables are being replaced is no data set until dataset.json is back.
     (out / "dataset.json").unlink(missing_ok=True)
+    (out / TARGETS).unlink(missing_ok=True)
     for split in SPLITS:
         (out / "pairs" / f"{split}.parquet").unlink(missing_ok=True)
     for path, table in [
         (out / "moments.parquet", moments),
         (out / "videos.parquet", videos),
+        *([] if targets is None else [(out / TARGETS, targets)]),
         *((out / "pairs" / f"{split}.parquet", table) for split, table in pairs.items()),
     ]:
         _write_table(path, table)
@@ -77,6 +95,7 @@ def write_dataset(
             "moments": len(moments),
             "classes": {s: int(t["label"].nunique()) for s, t in moments.groupby("split")},
             "pairs": {split: len(table) for split, table in pairs.items()},
+            **({} if targets is None else {"targets": len(targets)}),
         },
         "options": dict(options or {}),
     }

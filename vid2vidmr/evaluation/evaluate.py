@@ -12,8 +12,10 @@ from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.metrics import per_pair_metrics
+from vid2vidmr.evaluation.open_retrieval import calibration, open_metrics
 from vid2vidmr.evaluation.ranking import rank_windows
 from vid2vidmr.records import Interval, Prediction
+from vid2vidmr.windows import temporal_iou
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +26,9 @@ class Evaluation:
     ----------
     metrics : dict of str to Interval
         Percent, with 95 % intervals: ``mIoU``, ``R1@0.3``, ``R1@0.5``, ``R1@0.7``, ``R5@0.3``,
-        ``R5@0.5``, ``R5@0.7``, ``R1@avg``, ``mAP@0.5``, ``mAP@0.75``, ``mAP``.
+        ``R5@0.5``, ``R5@0.7``, ``R1@avg``, ``mAP@0.5``, ``mAP@0.75``, ``mAP``; under ``open`` those
+        of `vid2vidmr.evaluation.open_retrieval.open_metrics`, and ``ECE``, the expected calibration
+        error of `exists`, without an interval.
     coverage : float
         Share of the pairs with at least one valid window, in [0, 1].
     invalid : dict of str to int
@@ -35,6 +39,8 @@ class Evaluation:
         Overlap of the first window of every pair, in [0, 1].
     windows : ndarray, (P, 10, 2)
         The windows that were scored: ranked, clamped, seconds; NaN where none or invalid.
+    exists : ndarray, (P,)
+        How sure it is that each target holds the moment, see `Ranked`.
     query_clusters, target_clusters : ndarray of int, (P,)
         Query video and target video of every pair, as numbers, for resampling; a video has one
         number, be it query or target.
@@ -50,13 +56,15 @@ class Evaluation:
     per_pair: pd.DataFrame
     iou: np.ndarray
     windows: np.ndarray
+    exists: np.ndarray
     query_clusters: np.ndarray
     target_clusters: np.ndarray
     worlds: np.ndarray | None = None
     seed_means: dict[str, np.ndarray] | None = None
 
     def __repr__(self) -> str:
-        shown = ", ".join(f"{name} {self.metrics[name].value:.2f}" for name in ("mIoU", "R1@0.5"))
+        names = [name for name in ("mIoU", "R1@0.5", "G-mIoU@1", "AUROC") if name in self.metrics]
+        shown = ", ".join(f"{name} {self.metrics[name].value:.2f}" for name in names)
         return f"Evaluation({len(self.iou)} pairs, {shown}, coverage {self.coverage:.1%})"
 
     def to_frame(self) -> pd.DataFrame:
@@ -72,6 +80,7 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
     strict: bool = False,
+    threshold: float = 0.5,
 ) -> Evaluation:
     """Score predictions.
 
@@ -89,6 +98,8 @@ def evaluate(
         Seed of the bootstrap.
     strict : bool
         ``IoU > threshold`` in R@k, as in Feng et al. 2018, instead of ``>=``.
+    threshold : float
+        Under the protocol ``open``: a target whose ``exists`` is not above counts as rejected.
 
     Raises
     ------
@@ -118,19 +129,35 @@ def evaluate(
     if len(pairs) == 0:
         raise DataError("There are no pairs to score: expected at least one.")
     ranked = rank_windows(predictions, pairs)
-    table = pairs.table
-    truth = table[["start_s", "end_s"]].to_numpy("float64")[:, None]
-    found = per_pair_metrics(ranked.windows, truth, strict=strict)
+    table, truth = pairs.table, pairs.truth
+    if pairs.protocol.is_open:
+        found = open_metrics(ranked.windows, truth, ranked.exists, threshold)
+    else:
+        found = per_pair_metrics(ranked.windows, truth, strict=strict)
     values = np.stack(list(found.values()), axis=1)
     videos = pd.concat([table["query_video"], table["target_video"]])
     query, target = pd.factorize(videos, sort=True)[0].reshape(2, len(table))
+    metrics = _at_least_zero(intervals(list(found), values, query, target, resamples, seed))
+    if pairs.protocol.is_open:
+        bins = calibration(ranked.exists.clip(0, 1), ~np.isnan(truth[:, 0, 0]))
+        error = np.nansum(np.abs(bins[:, 0] - bins[:, 1]) * bins[:, 2])
+        metrics["ECE"] = Interval(value=100 * float(error))
     return Evaluation(
-        metrics=intervals(list(found), values, query, target, resamples, seed),
+        metrics=metrics,
         coverage=ranked.coverage,
         invalid=ranked.invalid,
         per_pair=pd.DataFrame(values, index=pd.Index(table["pair_id"]), columns=list(found)),
-        iou=found["mIoU"] / 100.0,
+        iou=temporal_iou(ranked.windows[:, :1], truth).max(axis=1),
         windows=ranked.windows,
+        exists=ranked.exists,
         query_clusters=query,
         target_clusters=target,
     )
+
+
+def _at_least_zero(metrics: dict[str, Interval]) -> dict[str, Interval]:
+    """Cut intervals off at 0: influences of pairs may be negative, what they add up to is not."""
+    return {
+        name: each if each.low is None else each.model_copy(update={"low": max(each.low, 0.0)})
+        for name, each in metrics.items()
+    }

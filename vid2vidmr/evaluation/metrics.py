@@ -43,6 +43,38 @@ def recall(
     return best > threshold if strict else best >= threshold
 
 
+def matches(iou: np.ndarray, limits: np.ndarray) -> np.ndarray:
+    """Match windows with ground truth one to one, greedily down the ranking.
+
+    Each window takes the ground truth window it overlaps most among those not yet taken and
+    overlapped enough, and of those overlapped equally the first.
+
+    Parameters
+    ----------
+    iou : ndarray, (P, K, G)
+        Overlap of ranked windows with ground truth windows; negative where either is none.
+    limits : ndarray, (T,)
+        Least overlap.
+
+    Returns
+    -------
+    ndarray, (P, T, K)
+        Overlap of each window with what it took; -1 where it took none.
+    """
+    P, K, G = iou.shape
+    taken_iou = np.full((P, len(limits), K), -1.0)
+    free = np.ones((P, len(limits), G), dtype=bool)
+    for k in range(K):
+        overlap = iou[:, None, k, :]  # (P, 1, G)
+        candidate = np.where(free & (overlap >= limits[:, None]), overlap, -1.0)
+        taken = candidate.argmax(axis=2)  # (P, T)
+        best = np.take_along_axis(candidate, taken[:, :, None], axis=2)[:, :, 0]
+        taken_iou[:, :, k] = best
+        rows, columns = np.nonzero(best >= 0)
+        free[rows, columns, taken[rows, columns]] = False
+    return taken_iou
+
+
 def average_precision(
     iou: np.ndarray, truths: np.ndarray, thresholds: tuple[float, ...] = AP_THRESHOLDS
 ) -> np.ndarray:
@@ -71,16 +103,7 @@ def average_precision(
         for k in range(K):
             misses += reached[:, k, None] < limits
         return np.where(misses < K, 1.0 / (misses + 1.0), 0.0)
-    hit = np.zeros((P, len(limits), K), dtype=bool)
-    free = np.ones((P, len(limits), G), dtype=bool)
-    for k in range(K):
-        overlap = iou[:, None, k, :]  # (P, 1, G)
-        candidate = np.where(free & (overlap >= limits[:, None]), overlap, -1.0)
-        # Of windows overlapped equally the last, as published.
-        taken = G - 1 - candidate[:, :, ::-1].argmax(axis=2)  # (P, T)
-        hit[:, :, k] = np.take_along_axis(candidate, taken[:, :, None], axis=2)[:, :, 0] >= 0
-        rows, columns = np.nonzero(hit[:, :, k])
-        free[rows, columns, taken[rows, columns]] = False
+    hit = matches(iou[:, :, ::-1], limits) >= 0  # equal overlaps: the last is taken, as published
     precision = hit.cumsum(axis=2) / np.arange(1, K + 1)
     interpolated = np.maximum.accumulate(precision[:, :, ::-1], axis=2)[:, :, ::-1]
     total = (interpolated * hit).sum(axis=2)

@@ -152,6 +152,7 @@ def pool_worlds(evaluations: Sequence[Evaluation]) -> Evaluation:
         per_pair=per_pair,
         iou=np.concatenate([each.iou for each in evaluations]),
         windows=np.concatenate([each.windows for each in evaluations]),
+        exists=np.concatenate([each.exists for each in evaluations]),
         worlds=np.repeat(worlds, [len(each.per_pair) for each in evaluations]),
         query_clusters=query,
         target_clusters=target,

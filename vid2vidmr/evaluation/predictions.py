@@ -5,6 +5,7 @@ JSON Lines. The first line is the header, every other line one pair::
     {"header": {"method": "matr", "seed": 0, "dataset": "minimatch", ...}}
     {"pair_id": "test-000017", "windows": [[start_s, end_s, score], ...]}
 
+Under the protocol ``open`` a pair also has ``"exists": 0.87`` and the header a ``threshold``.
 Compressed where the name ends with ``.jsonl.gz``. The form of QVHighlights (``qid``,
 ``pred_relevant_windows``, no header) is read too.
 """
@@ -51,6 +52,9 @@ class PredictionHeader(Record):
         None for methods that look at no features.
     simulated : bool
         True if the features were simulated (see `vid2vidmr.features.simulated`).
+    threshold : float
+        Under ``open``: a target whose ``exists`` is not above is answered with nothing. Chosen on
+        val.
     trained_on_val : bool
         True if it was fitted on val pairs, or took statistics of them, for lack of train pairs.
     """
@@ -65,6 +69,7 @@ class PredictionHeader(Record):
     protocol: Protocol = OFFICIAL
     encoder: str | None = None
     simulated: bool = False
+    threshold: float = 0.5
     trained_on_val: bool = False
 
     @model_validator(mode="before")
@@ -86,6 +91,8 @@ class PredictionHeader(Record):
     def _write_protocol(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written = {}
         for name, value in handler(self).items():
+            if name == "threshold" and not self.protocol.is_open:
+                continue
             written[name] = value
             if name == "protocol":
                 written |= {name: str(self.protocol), "protocol_seed": self.protocol.seed}
@@ -112,7 +119,10 @@ def write_predictions(
                 ]
                 for start_s, end_s, score in prediction.windows
             ]
-            yield {"pair_id": prediction.pair_id, "windows": windows}
+            line: dict[str, Any] = {"pair_id": prediction.pair_id, "windows": windows}
+            if prediction.exists is not None:
+                line["exists"] = round(prediction.exists, SCORE_DECIMALS)
+            yield line
 
     write_jsonl(path, lines())
 
@@ -197,5 +207,9 @@ def _valid(record: type[_Line], value: Any, path: Path, number: int) -> _Line:
 
 def _own_form(value: Any) -> Any:
     if isinstance(value, dict) and "qid" in value and "pair_id" not in value:
-        return {"pair_id": str(value["qid"]), "windows": value.get("pred_relevant_windows")}
+        return {
+            "pair_id": str(value["qid"]),
+            "windows": value.get("pred_relevant_windows"),
+            "exists": value.get("pred_exist_score"),
+        }
     return value

@@ -34,11 +34,14 @@ class Ranked:
     invalid : dict of str to int
         Pairs ``missing`` from the predictions or ``empty`` (no window), and windows ``not_finite``
         (NaN or infinite, in time or score), ``reversed`` (start >= end) or ``outside`` the target.
+    exists : ndarray, (P,)
+        Existence scores under the protocol ``open``, else 0.
     """
 
     windows: np.ndarray
     coverage: float
     invalid: dict[str, int]
+    exists: np.ndarray
 
 
 def clean_windows(
@@ -128,9 +131,23 @@ def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     ranked = np.full((len(pairs), AP_WINDOWS, 2), np.nan)
     first = counts.cumsum() - counts
     ranked[rows[row], rank] = windows[first[row] + best[row, rank]]
+    exists = np.zeros(len(pairs))
+    if pairs.protocol.is_open:
+        exists[rows] = [existence_score(prediction) for prediction in predictions]
     answered = np.bincount(pair[~np.isnan(windows[:, 0])], minlength=len(pairs)) > 0
     return Ranked(
         windows=ranked,
         coverage=float(answered.mean()),
         invalid={fault: invalid[fault] for fault in (*PAIR_FAULTS, *WINDOW_FAULTS)},
+        exists=exists,
     )
+
+
+def existence_score(prediction: Prediction) -> float:
+    """How sure a method is that the target holds the moment.
+
+    Where it does not say, the score of its best window, and 0 where there is none.
+    """
+    if prediction.exists is not None:
+        return prediction.exists
+    return max((window[2] for window in prediction.windows if np.isfinite(window[2])), default=0.0)

@@ -206,7 +206,8 @@ def evaluate_file(
     if str(pairs.protocol) != made_for:  # what was predicted for a pair depends on no other
         left_out = known - set(pairs.table["pair_id"])
         predictions = [p for p in predictions if p.pair_id not in left_out]
-    return header, pairs, evaluate(predictions, pairs)
+    threshold = 0.5 if header is None else header.threshold
+    return header, pairs, evaluate(predictions, pairs, threshold=threshold)
 
 
 def _require_predictions(path: Path) -> None:

@@ -20,6 +20,7 @@ from vid2vidmr.evaluation import (
     paired_difference,
 )
 from vid2vidmr.experiments.parallel import fit_all, run_all
+from vid2vidmr.experiments.rows import checked_seeds
 from vid2vidmr.experiments.run import Setting, is_checkpoint, runs_home
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.methods.load import method_class, preset_config
@@ -110,7 +111,7 @@ def ablate(
     >>> v.ablate("minimatch", "matr", "2").rows[0].metrics["official"]["mIoU"]
     """
     dataset = load_dataset(dataset)
-    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    seeds = checked_seeds(seeds)
     cls = method_class(method)
     if table not in cls.ablations:
         raise UnknownNameError(f"table of {method}", table, cls.ablations)

@@ -13,13 +13,19 @@ import pandas as pd
 
 from vid2vidmr.data.availability import Manifest, read_manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
-from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.data.protocols import OPEN, PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.experiments.parallel import fit_all
+from vid2vidmr.experiments.rows import (
+    checked_protocols,
+    checked_seeds,
+    remember,
+    remembered,
+)
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.experiments.tune import tuned_methods, tuned_preset
 from vid2vidmr.features.captions import open_captions
-from vid2vidmr.files import read_json
+from vid2vidmr.methods.checkpoint import read_checkpoint
 from vid2vidmr.methods.hub import checkpoint_folder
 from vid2vidmr.methods.load import method_class, method_names, preset_config, preset_label
 
@@ -77,6 +83,7 @@ def bench(
     init: Sequence[str | Path] = (),
     only: Manifest | str | Path | None = None,
     train_on_val: bool = False,
+    earlier: bool = False,
     say: Callable[[str], None] = lambda line: None,
 ) -> Benched:
     """Run methods on a split, and the bias rows with them.
@@ -111,6 +118,9 @@ def bench(
         Train and score on the pairs whose videos it lists as available; the protocols say so.
     train_on_val : bool
         Learn from val pairs where the data set has no train pairs; the rows say so.
+    earlier : bool
+        Give the rows of earlier benches in `runs`, too, that hold (`vid2vidmr.experiments.rows`),
+        unless all methods fail.
     say : callable
         Is told what goes on, a line at a time.
 
@@ -127,7 +137,7 @@ def bench(
     >>> v.bench(["minimatch-unseen-0", "minimatch-unseen-1"], "local-match").scored
     """
     worlds = load_worlds(dataset)
-    seeds = range(seeds) if isinstance(seeds, int) else seeds
+    seeds, protocols = checked_seeds(seeds), checked_protocols(protocols)
     methods = [methods] if isinstance(methods, str) else methods
     homes = [
         runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
@@ -139,9 +149,9 @@ def bench(
         own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
         world.pairs(split).under("official", only=own)
         of = encoder or world.info.default_encoder
-        asked = _asked(world, methods, preset, of, init)
+        asked = _asked(world, methods, bias_rows(protocols), preset, of, init)
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
-    done = [world.run(seeds, protocols, split, say) for world in todo]
+    done = [world.run(seeds, protocols, split, say, earlier) for world in todo]
     return Benched(
         [run for each in done for run in each.scored],
         [failure for each in done for failure in each.failures],
@@ -185,6 +195,7 @@ class _World:
         protocols: Sequence[str],
         split: str,
         say: Callable[[str], None],
+        earlier: bool,
     ) -> Benched:
         wanted = []
         for name, (method, *_) in self.asked.items():
@@ -194,6 +205,7 @@ class _World:
         errors = _prepare(self.dataset, settings, self.encoder, self.runs, self.options)
         scored: list[Scored] = []
         failures: list[Failure] = []
+        ended: set[Path] = set()
         for name, seed in wanted:
             try:
                 if (name, seed) in errors:
@@ -201,12 +213,35 @@ class _World:
                 setting = Setting.of(self.dataset, *self.asked[name], **self.options)
                 done = setting.run(self.runs, seed, protocols, split=split)
                 scored += [_named(run, self.asked[name][1]) for run in done]
+                ended.add(setting.folder(self.runs, seed))
+                method, preset, _, init = self.asked[name]
+                remember(self.runs, method, preset, init, seed)
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise  # a full disk fails every method: stop, and say it once
                 failures.append(Failure(name, seed, error, self.dataset.name))
                 say(f"{name}, seed {seed}: failed: {error}")
+        if earlier and not (failures and all(run.result.kind == "bias" for run in scored)):
+            scored += self._earlier(protocols, split, ended)
         return Benched(scored, failures)
+
+    def _earlier(self, protocols: Sequence[str], split: str, ended: set[Path]) -> list[Scored]:
+        """Read the rows of earlier benches that hold."""
+        scored = []
+        for row in remembered(self.runs):
+            init = row.init and Path(row.init)
+            try:
+                asked = row.method, row.preset, self.encoder, init or None
+                setting = Setting.of(self.dataset, *asked, **self.options)
+                folder = setting.folder(self.runs, row.seed)
+                if folder in ended or not setting.is_scored(self.runs, row.seed, protocols, split):
+                    continue
+            except (UserError, OSError):  # it is gone, or cannot be run here
+                continue
+            ended.add(folder)
+            done = setting.run(self.runs, row.seed, protocols, split=split)
+            scored += [_named(run, row.preset) for run in done]
+        return scored
 
 
 def _prepare(
@@ -217,15 +252,16 @@ def _prepare(
     options: Mapping[str, Any],
 ) -> dict[tuple[str, int], Exception]:
     """Make features and train networks; give the runs for which that failed, and why."""
+    from vid2vidmr.features.extract import extract_features  # torch, av
+    from vid2vidmr.features.writer import StoreBusyError
+
     classes = {run: method_class(asked[0]) for run, asked in wanted.items()}
     looking = [run for run, cls in classes.items() if cls.info.needs_features]
     try:
         if looking:
-            from vid2vidmr.features.extract import extract_features  # torch, av
-
             extract_features(dataset, encoder)
-    except UnknownNameError:
-        raise  # a typing mistake: nothing is run, and no table written over
+    except (UnknownNameError, StoreBusyError):
+        raise  # a typing mistake, or not yet: nothing is run, and no table written over
     except UserError as error:
         return dict.fromkeys(looking, error)
     neural = {
@@ -237,12 +273,18 @@ def _prepare(
 
 
 def _asked(
-    dataset: Dataset, methods: Sequence[str], preset: str, encoder: str, init: Sequence[str | Path]
+    dataset: Dataset,
+    methods: Sequence[str],
+    bias: Sequence[str],
+    preset: str,
+    encoder: str,
+    init: Sequence[str | Path],
 ) -> dict[str, Asked]:
     """Give each row, bias rows last, with what `Setting.of` needs for it."""
     starts = _starts(init)
     asked = {
-        name: _checked(dataset, name, preset, encoder, starts) for name in _names(list(methods))
+        name: _checked(dataset, name, preset, encoder, starts)
+        for name in _names(list(methods), bias)
     }
     used = {method for method, *_, start in asked.values() if start}
     for name, (method, own, encoder, _) in asked.items():
@@ -266,19 +308,20 @@ def _with_tuned(methods: Sequence[str], runs: Path) -> list[str]:
     ]
 
 
-def bias_rows() -> list[str]:
-    """Names of the methods that never look at the query; a part of every table."""
+def bias_rows(protocols: Sequence[str] = PROTOCOLS) -> list[str]:
+    """Names of the methods that never look at the query; a part of every table of protocols."""
     found = []
     for name in method_names():
         with suppress(UserError):  # one that cannot be imported says so when it is asked for
-            if method_class(name).info.kind == "bias":
+            info = method_class(name).info
+            if info.kind == "bias" and (not info.open_only or OPEN in protocols):
                 found.append(name)
     return found
 
 
-def _names(methods: list[str]) -> list[str]:
-    asked = method_names() if methods == ["all"] else methods
-    bias = bias_rows()
+def _names(methods: list[str], bias: Sequence[str]) -> list[str]:
+    asked = [n for n in method_names() if n not in bias_rows([OPEN])]
+    asked = asked if methods == ["all"] else methods
     rank = {"trained": 0, "untrained": 1, "bias": 2}
     wanted = dict.fromkeys([*(n for n in asked if n not in bias), *bias])
     return sorted(wanted, key=lambda name: rank[method_class(_parsed(name)[0]).info.kind])
@@ -293,7 +336,7 @@ def _starts(init: Sequence[str | Path]) -> dict[str, Path]:
     """Name of a method to the folder of its checkpoint."""
     starts: dict[str, Path] = {}
     for folder in map(checkpoint_folder, init):
-        method = read_json(folder / "method.json")["method"]
+        method = read_checkpoint(folder).method
         if method in starts:
             raise UserError(
                 f"{starts[method]} and {folder} are both checkpoints of {method}: leave one --init."

@@ -9,16 +9,20 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.evaluation.results import Training, write_result
+from vid2vidmr.experiments.existence import Existence
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import Prediction, fault
 from vid2vidmr.train.config import TRAINING_FIELDS
 
 
@@ -70,17 +74,34 @@ def write_run(
     out: Path,
     bar: Bar,
     preset: str | None = None,
+    existence: Existence | None = None,
 ) -> None:
-    """Predict `pairs` and write the predictions with their header, see `prediction_header`."""
+    """Predict `pairs` and write the predictions with their header, see `prediction_header`.
+
+    `existence` is what calibrates open pairs.
+    """
     header = prediction_header(method, dataset, pairs, preset)
+    if existence is not None:
+        header = header.model_copy(update={"threshold": existence.threshold})
     method.begin(dataset, out.with_suffix(".work"))
 
     def counted() -> Iterator[Prediction]:
         for prediction in method.predict(pairs):
+            if not isinstance(prediction, Prediction):
+                raise DataError(
+                    f"{method.info.name}.predict gave {prediction!r:.60}: expected a "
+                    "vid2vidmr.Prediction for every pair."
+                )
             bar.advance()
             yield prediction
 
-    write_predictions(out, header, counted())
+    found = counted()
+    try:
+        write_predictions(out, header, found if existence is None else existence.calibrated(found))
+    except ValidationError as error:  # raised in the method, by what it makes
+        raise DataError(
+            f"{method.info.name}.predict made a {error.title} that is none ({fault(error)})."
+        ) from error
 
 
 def predict_and_score(
@@ -91,11 +112,12 @@ def predict_and_score(
     checkpoint: Path,
     bar: Bar,
     preset: str | None = None,
+    existence: Existence | None = None,
 ) -> Evaluation:
     """Leave predictions and their result in a folder of a run."""
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
-    write_run(method, dataset, pairs, predictions, bar, preset)
+    write_run(method, dataset, pairs, predictions, bar, preset, existence)
     time_s = {"predict": time.monotonic() - started}
     fit_time = checkpoint / "time.json"
     if fit_time.exists():
@@ -103,7 +125,7 @@ def predict_and_score(
     # Score what was written: a run that continues scores the same rounded numbers.
     header, read = read_predictions(predictions)
     assert header is not None
-    evaluation = evaluate(read, pairs)
+    evaluation = evaluate(read, pairs, threshold=header.threshold)
     learnt = type(method).fit is not Method.fit
     write_result(
         header,

@@ -27,12 +27,13 @@ from vid2vidmr.contract import FeatureSource
 from vid2vidmr.data.availability import Manifest
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import WRONG_QUERIES
+from vid2vidmr.data.protocols import OPEN, WRONG_QUERIES
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.evaluation.results import Result, read_result
 from vid2vidmr.experiments.code import code_hash
+from vid2vidmr.experiments.existence import Existence, Unlooking
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
@@ -250,6 +251,31 @@ class Setting:
         if is_main_process():
             write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
 
+    def _existence(self, method: Method, checkpoint: Path) -> Existence:
+        """Give what makes probabilities of the method's scores, fitted on val once."""
+        if self.method.info.kind == "bias":
+            return Unlooking(0.0, 0.0, 0.5)
+        found = Existence.load(checkpoint)
+        if found is None:
+            val = self.pairs("val", OPEN)
+            found = Existence.fit(list(method.predict(val)), val)
+            found.save(checkpoint)
+        return found
+
+    def _both(
+        self, protocols: Sequence[str], sensitivity: bool, split: str
+    ) -> list[tuple[PairSet, PairSet | None]]:
+        """Pairs under each protocol, and with queries of another class."""
+        right = [self.pairs(split, protocol) for protocol in dict.fromkeys(protocols)]
+        asks = sensitivity and self.method.info.kind != "bias"
+        return [(pairs, _wrong_queries(pairs) if asks else None) for pairs in right]
+
+    def is_scored(self, runs: Path, seed: int, protocols: Sequence[str], split: str) -> bool:
+        """Tell whether `run` would do nothing but read."""
+        parts = chain.from_iterable(self._both(protocols, True, split))
+        folder = self.folder(runs, seed)
+        return all(_is_complete(_part(folder, pairs)) for pairs in parts if pairs is not None)
+
     def run(
         self,
         runs: Path,
@@ -264,9 +290,7 @@ class Setting:
         """
         name = self.method.info.name
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
-        right = [self.pairs(split, protocol) for protocol in dict.fromkeys(protocols)]
-        asks = sensitivity and self.method.info.kind != "bias"
-        both = [(pairs, _wrong_queries(pairs) if asks else None) for pairs in right]
+        both = self._both(protocols, sensitivity, split)
         todo = [
             pairs
             for pairs in chain.from_iterable(both)
@@ -285,10 +309,19 @@ class Setting:
                             bar.advance(len(pairs))
                             continue
                         score = predict_and_score(
-                            method, self.dataset, pairs, part, checkpoint, bar, self.preset
+                            method,
+                            self.dataset,
+                            pairs,
+                            part,
+                            checkpoint,
+                            bar,
+                            self.preset,
+                            self._existence(method, checkpoint) if pairs.protocol.is_open else None,
                         )
                     if not pairs.protocol.is_wrong:
-                        bar.advance(0, f"{pairs.protocol} mIoU {score.metrics['mIoU'].value:.1f}")
+                        metric = pairs.protocol.metric
+                        shown = f"{pairs.protocol} {metric} {score.metrics[metric].value:.1f}"
+                        bar.advance(0, shown)
         return [
             Scored(*_read(folder, right), None if wrong is None else _read(folder, wrong)[1])
             for right, wrong in both
@@ -332,4 +365,5 @@ def _part(folder: Path, pairs: PairSet) -> Path:
 def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
     part = _part(folder, pairs)
     result = read_result(part / "result.json")
-    return result, evaluate(read_predictions(part / result.predictions)[1], pairs)
+    predictions = read_predictions(part / result.predictions)[1]
+    return result, evaluate(predictions, pairs, threshold=result.header.threshold)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from vid2vidmr.records import Kind, Record
+
+MethodName = Annotated[str, Field(pattern=r"^\w[\w.+-]*(:[\w./+ -]+)?$", max_length=300)]
+"""Name of a method; behind the colon of a group also a repository or folder: ``vlm:USER/NAME``."""
 
 
 class MethodInfo(Record):
@@ -25,11 +32,13 @@ class MethodInfo(Record):
     trained_on : str
         What it was trained on, if it comes trained: its checkpoint ships in the package, and it
         needs neither training nor seeds.
+    open_only : bool
+        It is of use under the protocol ``open`` alone.
     varies : bool
         Seeds change what it does though it learns nothing: it runs with all of them.
     """
 
-    name: str
+    name: MethodName
     title: str
     kind: Kind
     source: str
@@ -37,6 +46,7 @@ class MethodInfo(Record):
     deviations: str = "none"
     reads_videos: bool = False
     trained_on: str = ""
+    open_only: bool = False
     varies: bool = False
 
     @property

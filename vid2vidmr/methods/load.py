@@ -11,6 +11,7 @@ from typing import Any
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.presets import checked_config
 from vid2vidmr.registry import registered, registered_names
 
@@ -129,6 +130,10 @@ def method_class(name: str) -> type[Method]:
     if not (isinstance(found, type) and issubclass(found, Method) and not isabstract(found)):
         raise UserError(
             f"{name} is no method: expected a subclass of vid2vidmr.Method with predict."
+        )
+    if not isinstance(getattr(found, "info", None), MethodInfo):
+        raise UserError(
+            f"{name} does not say what it is: expected info = v.MethodInfo(name=..., ...)."
         )
     presets = getattr(found, "presets", None)
     if not (isinstance(presets, Mapping) and presets and all(map(_is_config, presets.values()))):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, VIDEO_COLUMNS
+from vid2vidmr.data.info import MOMENT_COLUMNS, PAIR_COLUMNS, TARGET_COLUMNS, VIDEO_COLUMNS
 from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
@@ -26,8 +26,13 @@ LICENCES = {
 }
 """How a licence begins in `DatasetInfo.licence`, to its id on the Hub and its address."""
 SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-TABLES = {"pairs": PAIR_COLUMNS, "moments": MOMENT_COLUMNS, "videos": VIDEO_COLUMNS}
-"""The configs of `datasets.load_dataset`, the default first."""
+TABLES = {
+    "pairs": PAIR_COLUMNS,
+    "moments": MOMENT_COLUMNS,
+    "videos": VIDEO_COLUMNS,
+    "targets": TARGET_COLUMNS,
+}
+"""The configs of `datasets.load_dataset`, the default first; of targets where they are known."""
 
 
 def licence_of(text: str) -> tuple[str, str]:
@@ -81,7 +86,8 @@ def _metadata(dataset: Dataset, licence: str, simulated: bool) -> DatasetCardDat
     info = dataset.info
     number, _ = licence_of(licence)
     pairs = sum(dataset.counts["pairs"].values())
-    files = {name: [{"split": name, "path": f"{name}.parquet"}] for name in TABLES}
+    tables = [name for name in TABLES if name != "targets" or name in dataset.counts]
+    files = {name: [{"split": name, "path": f"{name}.parquet"}] for name in tables}
     files["pairs"] = [{"split": s, "path": f"pairs/{s}.parquet"} for s in dataset.splits]
     return DatasetCardData(
         pretty_name=info.title,
@@ -102,11 +108,11 @@ def _metadata(dataset: Dataset, licence: str, simulated: bool) -> DatasetCardDat
                 **({"default": True} if name == "pairs" else {}),
                 "data_files": files[name],
             }
-            for name in TABLES
+            for name in tables
         ],
         dataset_info=[
-            {"config_name": name, "features": [_feature(column) for column in columns]}
-            for name, columns in TABLES.items()
+            {"config_name": name, "features": [_feature(column) for column in TABLES[name]]}
+            for name in tables
         ],
     )
 

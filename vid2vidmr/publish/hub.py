@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from vid2vidmr.data.builder import dataset_builder
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import TARGETS, Dataset
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features.store import FILES, open_features
 from vid2vidmr.files import read_json, replacing, write_json, write_text
@@ -56,6 +56,8 @@ def write_published(
     tables = {f"pairs/{split}.parquet": dataset.pair_ids(split) for split in dataset.splits}
     tables["moments.parquet"] = dataset.moments
     tables["videos.parquet"] = dataset.videos.assign(path=None, status="missing")
+    if (targets := dataset.exhaustive) is not None:
+        tables[TARGETS] = targets
     columns = {name: TABLES[re.split(r"[/.]", name)[0]] for name in tables}
     for name, table in tables.items():
         _write_table(out / name, table, columns[name])

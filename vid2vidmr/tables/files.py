@@ -9,8 +9,6 @@ from vid2vidmr.files import write_text
 from vid2vidmr.tables.escape import csv_text, markdown_text, tex_text
 from vid2vidmr.tables.table import Row, Table
 
-METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
-"""Metrics of the Markdown and LaTeX tables; the CSV has all."""
 CSV_COLUMNS = (
     "dataset", "fingerprint", "synthetic", "simulated", "split", "pairs", "method", "kind",
     "preset", "encoder", "protocol", "metric", "value", "low", "high", "seed_sd", "seeds",
@@ -55,12 +53,12 @@ def _cells(
     """Numbers of a row: every protocol's metrics, sensitivity and rank; the number of seeds."""
     cells = []
     for protocol in table.protocols:
-        for metric in METRICS:
+        for metric in table.metrics:
             summary = row.metrics[protocol][metric]
             text = f"{summary.mean.value:.1f}"
             if table.is_best(row, protocol, metric):
                 text = bold(text)
-            if metric == METRICS[0]:
+            if metric == table.headline:
                 if summary.mean.low is not None and summary.mean.high is not None:
                     text += f" [{summary.mean.low:.1f}, {summary.mean.high:.1f}]"
                 if sd := summary.spread:
@@ -73,9 +71,8 @@ def _cells(
 
 def to_markdown(table: Table) -> str:
     """Title, table, verdicts and notes."""
-    heads = [
-        f"{protocol} {name}" for protocol in table.protocols for name in (*METRICS, "sens.", "rank")
-    ]
+    columns = (*table.metrics, "sens.", "rank")
+    heads = [f"{protocol} {name}" for protocol in table.protocols for name in columns]
     header = ["method", "kind", *heads, "seeds"]
     cells = [
         [
@@ -99,12 +96,12 @@ def markdown_table(header: list[str], rows: Iterable[list[str]], texts: int) -> 
 
 def to_latex(table: Table) -> str:
     """Give a ``table`` environment; it needs the package booktabs."""
-    width = len(METRICS) + 2
+    width = len(table.metrics) + 2
     groups, rules = [], []
     for i, protocol in enumerate(table.protocols):
         groups.append(f"\\multicolumn{{{width}}}{{c}}{{{tex_text(protocol)}}}")
         rules.append(f"\\cmidrule(lr){{{2 + i * width}-{1 + (i + 1) * width}}}")
-    heads = [tex_text(name) for _ in table.protocols for name in (*METRICS, "sens.", "rank")]
+    heads = [tex_text(name) for _ in table.protocols for name in (*table.metrics, "sens.", "rank")]
 
     def line(row: Row) -> str:
         cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {}".format)

@@ -18,7 +18,7 @@ from vid2vidmr.evaluation import (
     rank_bands,
 )
 from vid2vidmr.methods.load import method_class
-from vid2vidmr.tables.table import HEADLINE, Row, Table, worlds_name
+from vid2vidmr.tables.table import Row, Table, metrics_of, worlds_name
 
 if TYPE_CHECKING:
     from vid2vidmr.evaluation import Evaluation
@@ -173,15 +173,15 @@ def tabulate(
     datasets = [dataset] if isinstance(dataset, Dataset) else dataset
     rows = [row for row, _ in found]
     means_of = {row.name: means for row, means in found}
-    last = protocols[-1]
+    last, headline = protocols[-1], metrics_of(protocols)[0]
     detectable = {}
     for protocol in protocols:
         means = {row.name: means_of[row.name][protocol] for row in rows}
-        bands = rank_bands(means)
+        bands = rank_bands(means, headline)
         rows = [replace(row, ranks={**row.ranks, protocol: bands[row.name]}) for row in rows]
         if len(means) > 1:
-            detectable[protocol] = detectable_difference(means)
-    rows.sort(key=lambda row: (row.kind == "bias", -row.metrics[last][HEADLINE].mean.value))
+            detectable[protocol] = detectable_difference(means, headline)
+    rows.sort(key=lambda row: (row.kind == "bias", -row.metrics[last][headline].mean.value))
     return Table(
         dataset=worlds_name([each.name for each in datasets]),
         fingerprint=", ".join(each.fingerprint for each in datasets),

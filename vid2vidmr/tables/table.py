@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
+from vid2vidmr.data.protocols import OFFICIAL, OPEN
 from vid2vidmr.evaluation import SeedSummary
 from vid2vidmr.records import Interval, Kind
 
-HEADLINE = "mIoU"
-"""The metric that ranks."""
+HEADLINE = OFFICIAL.metric
+"""The metric that ranks, but under the protocol ``open``."""
+METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
+OPEN_METRICS = ("G-mIoU@1", "AUROC", "Rej-F1", "mAP", "mR@5", "mR+@5")
+"""Metrics of the Markdown and LaTeX tables, that which ranks first; the CSV has all."""
 
 
 def worlds_name(names: Sequence[str]) -> str:
@@ -22,6 +26,11 @@ def worlds_name(names: Sequence[str]) -> str:
     parts = zip(*(name.split("-")[:-1] for name in names), strict=False)
     common = "".join(f"{same[0]}-" for same in takewhile(lambda p: len(set(p)) == 1, parts))
     return common + "+".join(name.removeprefix(common) for name in names)
+
+
+def metrics_of(protocols: Sequence[str]) -> tuple[str, ...]:
+    """Metrics that a table of protocols shows; ``open`` stands alone."""
+    return OPEN_METRICS if protocols[0].startswith(OPEN) else METRICS
 
 
 @dataclass(frozen=True)
@@ -108,6 +117,16 @@ class Table:
     doubts: tuple[str, ...] = ()
 
     @property
+    def metrics(self) -> tuple[str, ...]:
+        """Metrics that are shown; the first ranks."""
+        return metrics_of(self.protocols)
+
+    @property
+    def headline(self) -> str:
+        """The metric that ranks."""
+        return self.metrics[0]
+
+    @property
     def bias_rows(self) -> list[Row]:
         """Rows that never look at the query."""
         return [row for row in self.rows if row.kind == "bias"]
@@ -139,22 +158,22 @@ class Table:
         for protocol in self.protocols:
 
             def score(row: Row, protocol: str = protocol) -> float:
-                return row.metrics[protocol][HEADLINE].mean.value
+                return row.metrics[protocol][self.headline].mean.value
 
             if not self.bias_rows:
                 best = max(self.rows, key=score)
                 sentences.append(
-                    f"{protocol}: best row {best.name} ({best.kind}, {HEADLINE} {score(best):.1f});"
-                    " no bias row to compare with."
+                    f"{protocol}: best row {best.name} ({best.kind}, {self.headline} "
+                    f"{score(best):.1f}); no bias row to compare with."
                 )
                 continue
             bias = max(self.bias_rows, key=score)
-            sentence = f"{protocol}: best bias row {bias.name} ({HEADLINE} {score(bias):.1f})"
+            sentence = f"{protocol}: best bias row {bias.name} ({self.headline} {score(bias):.1f})"
             if self.method_rows:
                 best = max(self.method_rows, key=score)
                 sentence = (
                     f"{protocol}: best row {best.name} ({best.kind}), "
-                    f"{score(best) - score(bias):+.1f} {HEADLINE} over the best bias row "
+                    f"{score(best) - score(bias):+.1f} {self.headline} over the best bias row "
                     f"({bias.name}, {score(bias):.1f})"
                 )
                 trained = [row for row in self.method_rows if row.kind == "trained"]
@@ -202,15 +221,20 @@ class Table:
         notes.append(
             "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"
             " lost when every query is replaced by one of another class. sd: standard deviation of "
-            f"mIoU between seeds, {seeds} at most. rank: ranks by mIoU that paired tests leave open"
-            f" (Holm, 5 %). Where there is one column of each: {self.protocols[-1]}. "
-            "Bias rows never look at the query."
+            f"{self.headline} between seeds, {seeds} at most. rank: ranks by {self.headline} that "
+            f"paired tests leave open (Holm, 5 %). Where there is one column of each: "
+            f"{self.protocols[-1]}. Bias rows never look at the query."
         )
+        if self.metrics == OPEN_METRICS:
+            notes.append(
+                "Targets hold the moment no times, once or several times. Probabilities are "
+                "calibrated, and the threshold of rejecting chosen, on val."
+            )
         if seen := [
             f"{points:.1f} ({p})" for p, points in self.detectable.items() if math.isfinite(points)
         ]:
             notes.append(
-                f"Differences in mIoU below {', '.join(seen)} are mostly not seen on this split "
-                "(two rows, power 80 %)."
+                f"Differences in {self.headline} below {', '.join(seen)} are mostly not seen on "
+                "this split (two rows, power 80 %)."
             )
         return notes

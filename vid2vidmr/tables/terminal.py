@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vid2vidmr.records import Interval
-from vid2vidmr.tables.table import HEADLINE, Row, Table
+from vid2vidmr.tables.table import OPEN_METRICS, Row, Table
 from vid2vidmr.text import plain
 
 if TYPE_CHECKING:
@@ -27,7 +27,9 @@ def to_rich(table: Table, width: int) -> Group:
     from rich.text import Text
 
     wide = width >= WIDE
-    metrics = WIDE_METRICS if wide else NARROW_METRICS
+    metrics: tuple[str, ...] = WIDE_METRICS if wide else NARROW_METRICS
+    if table.metrics == OPEN_METRICS:
+        metrics = OPEN_METRICS[1:] if wide else OPEN_METRICS[1:4]
     grid = RichTable(
         title=Text(plain(table.title)), title_justify="left", title_style="bold",
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
@@ -37,7 +39,7 @@ def to_rich(table: Table, width: int) -> Group:
     above = "\n" * (1 + max(head.count("\n") for head in heads))
     grid.add_column(f"{above}method", overflow="fold")
     for head in heads:
-        grid.add_column(f"{head}\n{HEADLINE}", no_wrap=True)
+        grid.add_column(f"{head}\n{table.headline}", no_wrap=True)
         for metric in metrics:
             grid.add_column(f"{above}{metric}", justify="right", no_wrap=True)
     for name in ("sens.", "sd", "rank"):
@@ -48,15 +50,15 @@ def to_rich(table: Table, width: int) -> Group:
         name = name if wide or len(table.protocols) == 1 else _broken(name)
         cells = [Text(name, style="dim" if row.kind == "bias" else "")]
         for protocol in table.protocols:
-            for metric in (HEADLINE, *metrics):
+            for metric in (table.headline, *metrics):
                 mean = row.metrics[protocol][metric].mean
                 best = table.is_best(row, protocol, metric)
                 cell = Text(f"{mean.value:4.1f}", style="bold green" if best else "")
-                if metric == HEADLINE:
+                if metric == table.headline:
                     cell.append(_brackets(mean, wide), style="not bold dim default")
                 cells.append(cell)
         last = table.protocols[-1]
-        lost, sd = row.sensitivity.get(last), row.metrics[last][HEADLINE].spread
+        lost, sd = row.sensitivity.get(last), row.metrics[last][table.headline].spread
         cells.append(Text("" if lost is None else f"{lost.value:z.1f}"))
         cells.append(Text(sd))
         cells.append(Text(row.rank(last)))

@@ -11,7 +11,7 @@ from vid2vidmr.contract import FeatureSource
 from vid2vidmr.data.dataset import Dataset, data_home, load_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import FeatureStore, open_features
-from vid2vidmr.video.files import files_below, is_video
+from vid2vidmr.video.files import SUFFIXES, files_below, is_video
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,11 @@ class Videos:
         from vid2vidmr.features.load import load_encoder
 
         files = {name: path for name, path in files_below(folder).items() if is_video(path)}
+        if not files:
+            raise DataError(
+                f"{folder} holds no video files (of the kinds {' '.join(SUFFIXES)}): pass "
+                "a folder of videos, a built data set or a feature store."
+            )
         store = extract_files(files, load_encoder(encoder), out, str(folder))
         durations = {video: s for video, s in store.durations_s.items() if video in files}
         return cls(store, durations, {video: files[video] for video in durations})

@@ -36,16 +36,13 @@ def files_below(folder: Path) -> dict[str, Path]:
     Raises
     ------
     DataError
-        If there is no such folder, or no video in it.
+        If there is no such folder, or nothing in it.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder: expected one with video files.")
     found = sorted(path for path in _walk(folder) if not path.name.startswith("."))
-    if not any(map(is_video, found)):
-        raise DataError(
-            f"{folder} holds no video files (of the kinds {' '.join(SUFFIXES)}): pass a folder of "
-            "videos."
-        )
+    if not found:
+        raise DataError(f"{folder} holds no files: expected a folder of videos.")
     return {path.relative_to(folder).as_posix(): path for path in found}
 
 

@@ -29,6 +29,7 @@ from vid2vidmr.errors import VideoError
 from vid2vidmr.video.source import ANY_VIDEO, LONGEST_S, Source, open_video, unbounded
 
 _BACK_S, _AHEAD_S = Fraction(1, 10), 10
+_UNTIMED = {"avi", "asf"}  # these store one time a packet
 _PARSED = 2
 """So many packets behind the last of a recording are its, too."""
 _LOOKED_AT = 64
@@ -75,7 +76,10 @@ def _read(source: Source) -> Iterator[Any]:
     for packet in source.container.demux():
         index, time = packet.stream_index, packet.pts
         if time is not None:
-            ends[index] = max(ends.get(index, 0), time + (packet.duration or 0))
+            end = ends.get(index, time)
+            if index == film and time > end + source.gap:
+                source.gap = time - end
+            ends[index] = max(end, time + (packet.duration or 0))
         if index != film or packet.size == 0:
             continue
         if packet.is_corrupt and not source.restarts:
@@ -92,6 +96,8 @@ def _tells_times(source: Source, head: list[Any]) -> bool:
         return False
     if not source.stream.codec_context.has_b_frames or any(a >= b for a, b in pairwise(times)):
         return True
+    if source.formats & _UNTIMED:
+        return False
     with open_video(source.path) as again:
         shown = [
             frame.pts
@@ -106,9 +112,8 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
     """Let the clock go on where it restarts or leaps; a fall that cannot be joined is an error."""
     back, ahead = _BACK_S / source.base, _AHEAD_S / source.base
     restarts, frame = source.restarts, round(source.frame_ticks)
-    first = offset = decoded = follows = (
-        0  # ticks; when the last packet is decoded, and the next one
-    )
+    offset = decoded = follows = 0  # when the last packet is decoded, and when the next one
+    first = 0
     latest: int | None = None
     fault, damaged = None, 0  # packets since one that lacks a part
     for packet in packets:
@@ -116,11 +121,8 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
             time = packet.dts + offset
             if latest is not None and (abs(time - follows) > ahead or time + back < decoded):
                 offset, time = offset + follows - time, follows
-                source.joined, fault, damaged = (
-                    True,
-                    None,
-                    0,
-                )  # where recordings meet, one may be cut
+                source.joined = True
+                fault, damaged = None, 0  # where recordings meet, one may be cut
             decoded, follows = time, time + (packet.duration or frame)
         if packet.is_corrupt:
             fault, damaged = fault or source.broken(), max(damaged, 1)
@@ -135,8 +137,8 @@ def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
         if latest is None:
             first = latest = packet.pts
         if packet.pts > latest:
-            latest = packet.pts
-        elif packet.is_keyframe and packet.pts + back < latest:
+            latest = latest if packet.is_discard else packet.pts
+        elif packet.is_keyframe and packet.pts + back < latest and not packet.is_discard:
             raise VideoError(
                 f"{source.path}: at {float((latest - first) * source.base):.1f} s its clock falls "
                 f"back by {float((latest - packet.pts) * source.base):.1f} s: encode it again, for "

@@ -110,8 +110,8 @@ def test_protocols_by_name():
 
 @pytest.mark.parametrize(
     "text",
-    ["official", "recropped", "recropped, wrong queries", "official, only 0a1b2c3d, wrong queries",
-     "official, wrong queries, only 0a1b2c3d"],
+    ["official", "recropped", "balanced", "recropped, wrong queries",
+     "official, only 0a1b2c3d, wrong queries", "official, wrong queries, only 0a1b2c3d"],
 )  # fmt: skip
 def test_texts_of_protocols(text):
     protocol = Protocol.parse(text, 4)
@@ -127,8 +127,9 @@ def test_protocols_one_after_the_other():
     assert both.protocol == Protocol.parse("recropped, wrong queries", 7)
     at_once = pair_set([(40, 50, 200), (10, 50, 200)], ["a", "b"]).under(both.protocol)
     pd.testing.assert_frame_equal(at_once.table, both.table)
-    with pytest.raises(UserError, match="recropped already"):
-        pairs.under("recropped")
+    for again in ("recropped", "balanced"):
+        with pytest.raises(UserError, match="recropped already"):
+            pairs.under(again)
     with pytest.raises(DataError, match="pass that manifest with --only-available"):
         pairs.under("official, only 0a1b2c3d")
 
@@ -143,10 +144,14 @@ def moments(draw):
 
 
 @settings(max_examples=150, deadline=None)
-@given(rows=st.lists(moments(), min_size=1, max_size=8), seed=st.integers(0, 1000))
-def test_recropped_targets(rows, seed):
+@given(
+    rows=st.lists(moments(), min_size=1, max_size=8),
+    seed=st.integers(0, 1000),
+    protocol=st.sampled_from(["recropped", "balanced"]),
+)
+def test_cut_targets(rows, seed, protocol):
     pairs = pair_set(rows)
-    before, after = pairs.table, pairs.under("recropped", seed).table
+    before, after = pairs.table, pairs.under(protocol, seed).table
     moment = before["end_s"] - before["start_s"]
     cut = after["clip_start_s"] - before["clip_start_s"]
     length = after["clip_end_s"] - after["clip_start_s"]
@@ -201,6 +206,21 @@ def test_the_moment_lies_anywhere_in_the_cut_where_there_is_room(start, end, dur
     after = pair_set([(start, end, duration)] * 4000).under("recropped", 0)
     position = after.table["start_s"] / (after.durations_s - (end - start))
     assert kstest(position, "uniform").statistic < tolerance
+
+
+@pytest.mark.parametrize("centred", [True, False])
+def test_balanced_positions_are_uniform_and_no_more_is_cut_than_that_takes(centred):
+    rng = np.random.default_rng(0)
+    position = np.clip(rng.normal(0.5, 0.1, 2000), 0, 1) if centred else rng.random(2000)
+    before = pair_set([(480 * p, 480 * p + 20, 500.0) for p in position])
+    after, recropped = before.under("balanced"), before.under("recropped")
+    found = after.table["start_s"] / (after.durations_s - 20)
+    assert kstest(found, "uniform").statistic < 0.02
+    # In their order: the first stay first.
+    assert np.corrcoef(position, found)[0, 1] > 0.95
+    assert after.durations_s.mean() > recropped.durations_s.mean() + (90 if centred else 200)
+    if not centred:
+        assert after.durations_s.mean() > 0.97 * 500
 
 
 def test_length_of_the_cut_varies():

@@ -22,6 +22,7 @@ def evaluation(values, layout=LAYOUTS[CLUSTERED]):
     return Evaluation(
         metrics={}, coverage=1.0, invalid={}, per_pair=pd.DataFrame({"mIoU": values}, index=pairs),
         iou=np.asarray(values) / 100, windows=np.empty((len(values), 10, 2)),
+        exists=np.zeros(len(values)),
         query_clusters=layout.query, target_clusters=layout.target,
     )  # fmt: skip
 

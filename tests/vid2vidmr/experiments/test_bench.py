@@ -17,6 +17,7 @@ from mini_dataset import mini_dataset
 from vid2vidmr import registry
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.experiments.bench import bench, bias_rows
 from vid2vidmr.experiments.run import Setting
 from vid2vidmr.methods.base import Method
@@ -171,9 +172,9 @@ def test_a_failing_method_does_not_lose_the_others(
 def test_training_on_val_is_refused_unless_asked_for_and_said(
     dataset: Dataset, tmp_path: Path
 ) -> None:
-    copytree(dataset.path, tmp_path / "minimatch")
-    (tmp_path / "minimatch" / "pairs" / "train.parquet").unlink()
-    some = load_dataset(tmp_path / "minimatch")
+    home, kept = tmp_path / "minimatch", {s: dataset.pair_ids(s) for s in ("val", "test")}
+    some = write_dataset(home, dataset.info, dataset.moments, kept, dataset.videos)
+    copytree(dataset.path / "features", home / "features")
     assert some.splits == ["val", "test"]
     asked: Any = {"runs": tmp_path / "runs", "seeds": 1, "protocols": ["official"]}
     scored, failures = bench(some, ["wobble", "dtw-match"], **asked)

@@ -1,0 +1,141 @@
+"""Open targets: clips whose moments are all annotated, so that absence is known.
+
+A target of `vid2vidmr.records.Pair` is the reference clip of one moment. An open target is any clip
+in which every moment of every class is annotated: it holds a query's class no times, once or
+several times.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from vid2vidmr.errors import DataError
+
+SHARES: Mapping[str, float] = {"none": 0.4, "one": 0.35, "several": 0.25}
+"""Of the targets that a class has with so many of its moments; where there are none of a kind, the
+others have its share in the same proportion."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The open targets of a split, and the moments in them.
+
+    Attributes
+    ----------
+    clips : DataFrame
+        One row a target: ``video, source, clip_start_s, clip_end_s``, seconds in the file.
+    moments : DataFrame
+        One row a moment: ``clip`` (row of `clips`), ``label, start_s, end_s``, seconds from the
+        target's start; sorted, none twice.
+    """
+
+    clips: pd.DataFrame
+    moments: pd.DataFrame
+
+    @classmethod
+    def join(cls, targets: pd.DataFrame, moments: pd.DataFrame, videos: pd.DataFrame) -> Targets:
+        """Find the moments that lie in each target, columns `vid2vidmr.data.info.TARGET_COLUMNS`.
+
+        Raises
+        ------
+        DataError
+            If a moment crosses the edge of a target: nobody could say whether it is there.
+        """
+        clips = targets[["video_id", "clip_start_s", "clip_end_s"]]
+        clips = clips.rename(columns={"video_id": "video"})
+        source = videos.set_index("video_id")["source_id"]
+        clips.insert(1, "source", clips["video"].map(source).to_numpy())
+        clips = clips.reset_index(drop=True)
+        inside = clips.reset_index(names="clip").merge(
+            pd.DataFrame(
+                {
+                    "video": moments["video_id"],
+                    "label": moments["label"],
+                    "start_s": moments["clip_start_s"] + moments["start_s"],
+                    "end_s": moments["clip_start_s"] + moments["end_s"],
+                }
+            ).dropna(),
+            on="video",
+        )
+        low, high = inside["clip_start_s"], inside["clip_end_s"]
+        inside = inside[(inside["end_s"] > low + 1e-3) & (inside["start_s"] < high - 1e-3)]
+        low, high = inside["clip_start_s"], inside["clip_end_s"]
+        crossing = (inside["start_s"] < low - 1e-3) | (inside["end_s"] > high + 1e-3)
+        if crossing.any():
+            first = inside[crossing].iloc[0]
+            raise DataError(
+                f"A {first['label']!r} of {first['video']} ({first['start_s']:g} to "
+                f"{first['end_s']:g} s) crosses the edge of an open target: expected targets that "
+                "hold a moment or do not."
+            )
+        inside[["start_s", "end_s"]] = inside[["start_s", "end_s"]].sub(low, axis=0)
+        columns = ["clip", "label", "start_s", "end_s"]
+        return cls(clips, inside[columns].drop_duplicates().sort_values(columns, ignore_index=True))
+
+    @cached_property
+    def _windows(self) -> dict[tuple[int, str], np.ndarray]:
+        """Windows (n, 2) of a class in a clip."""
+        found: dict[tuple[int, str], list[tuple[float, float]]] = {}
+        for clip, label, start_s, end_s in self.moments.itertuples(index=False):
+            found.setdefault((clip, label), []).append((start_s, end_s))
+        return {of: np.array(windows) for of, windows in found.items()}
+
+    def windows(self, clip: int, label: str) -> np.ndarray:
+        """Windows of a class in a clip, (n, 2), seconds from its start."""
+        return self._windows.get((clip, label), np.empty((0, 2)))
+
+    @cached_property
+    def _kinds(self) -> dict[str, dict[str, list[int]]]:
+        """Clips of every kind in `SHARES` that there is, by class; all hold some moment."""
+        counts = self.moments.groupby(["label", "clip"], observed=True).size()
+        kinds = {}
+        for label in counts.index.unique("label"):
+            of_class = counts.loc[label]
+            found = {
+                "none": sorted(set(self.moments["clip"]) - set(of_class.index)),
+                "one": of_class.index[of_class == 1].tolist(),
+                "several": of_class.index[of_class > 1].tolist(),
+            }
+            kinds[label] = {kind: clips for kind, clips in found.items() if clips}
+        return kinds
+
+    @cached_property
+    def _sources(self) -> list[str]:
+        return self.clips["source"].tolist()
+
+    def draw(self, label: str, source: str, uniform: np.ndarray) -> int:
+        """Draw a target for a query.
+
+        Parameters
+        ----------
+        label, source : str
+            The query's class and recording; the target is of another recording.
+        uniform : ndarray, (2,)
+            Draws in [0, 1): of the kind, and of the clip.
+
+        Returns
+        -------
+        int
+            Row of `clips`.
+
+        Raises
+        ------
+        DataError
+            If there is no target of another recording.
+        """
+        kinds = self._kinds.get(label) or {"none": sorted(set(self.moments["clip"]))}
+        shares = np.cumsum([SHARES[kind] for kind in kinds])
+        first = int((uniform[0] * shares[-1] >= shares).sum())
+        of_kinds = list(kinds.values())
+        for clips in of_kinds[first:] + of_kinds[:first]:
+            at = int(uniform[1] * len(clips))
+            for k in range(len(clips)):
+                clip = clips[(at + k) % len(clips)]
+                if self._sources[clip] != source:
+                    return clip
+        raise DataError(f"There is no open target for a {label!r} of {source}.")

@@ -1,0 +1,97 @@
+"""Rows of earlier benches in a folder of runs: a table keeps them as long as they hold.
+
+``RUNS/rows.json`` lists what was asked for and scored. A row holds while its runs are complete:
+those of this code, on the same split, under the same protocols, with the same encoder and options.
+A class of a file (``PATH.py:CLASS``) is not listed: no file chooses what is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
+
+from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.errors import DataError, UnknownNameError, UserError
+from vid2vidmr.files import alone, read_json, write_json
+from vid2vidmr.methods.info import MethodName
+from vid2vidmr.records import Record, fault
+
+NAME = "rows.json"
+
+
+class Asked(Record):
+    """What was asked for: method and preset, the checkpoint to start from, the seed."""
+
+    method: MethodName
+    preset: str | None
+    init: str | None
+    seed: NonNegativeInt
+
+
+_ROWS = TypeAdapter(list[Asked])
+
+
+def remembered(runs: Path) -> list[Asked]:
+    """Read what was asked for in a folder of runs.
+
+    Raises
+    ------
+    DataError
+        If the file there is no such list.
+    """
+    path = runs / NAME
+    if not path.exists():
+        return []
+    try:
+        found = _ROWS.validate_python(read_json(path))
+    except ValidationError as error:
+        raise DataError(f"{path} is no list of rows ({fault(error)}): delete it.") from None
+    return [row for row in found if ".py:" not in row.method]
+
+
+def remember(runs: Path, method: str, preset: str | None, init: Path | None, seed: int) -> None:
+    """Add a row to the list, once."""
+    if ".py:" in method:
+        return
+    row = Asked(method=method, preset=preset, init=None if init is None else str(init), seed=seed)
+    with alone(runs):
+        rows = remembered(runs)
+        if row not in rows:
+            write_json(runs / NAME, [each.model_dump() for each in (*rows, row)])
+
+
+def checked_seeds(seeds: int | Sequence[int]) -> Sequence[int]:
+    """Give a count of seeds, or a list of them, as a list.
+
+    Raises
+    ------
+    UserError
+        If there is none, one is negative or no whole number, or one comes twice.
+    """
+    given = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        whole = all(isinstance(seed, int) and seed >= 0 for seed in given)
+        if given and whole and len(set(given)) == len(given):
+            return given
+    raise UserError(f"{seeds!r} is neither a count of seeds (2) nor a list of them ([0, 1]).")
+
+
+def checked_protocols(protocols: str | Sequence[str]) -> Sequence[str]:
+    """Give protocols, one or several, as a list.
+
+    Raises
+    ------
+    UnknownNameError
+        If one is unknown.
+    UserError
+        If there is none.
+    """
+    given = [protocols] if isinstance(protocols, str) else protocols
+    for name in given:
+        if name not in PROTOCOLS:
+            raise UnknownNameError("protocol", str(name), PROTOCOLS)
+    if not given:
+        raise UserError(f"No protocol is asked for: expected some of {', '.join(PROTOCOLS)}.")
+    return given
