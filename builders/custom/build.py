@@ -133,5 +133,7 @@ def _whole_videos(moments: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     """Targets of the protocol ``open``: videos of known length, in the splits of their moments."""
     length = videos.set_index("video_id")["duration_s"]
     whole = moments[["video_id", "split"]].drop_duplicates()
-    whole = whole.assign(clip_start_s=0.0, clip_end_s=whole["video_id"].map(length).to_numpy())
+    whole = whole.assign(
+        label="", clip_start_s=0.0, clip_end_s=whole["video_id"].map(length).to_numpy()
+    )
     return whole.dropna(subset=["clip_end_s"])
