@@ -95,7 +95,7 @@ def build_custom(
         cut_clips(dataset)
     why = "left out: how long their videos are is not known (a column duration would tell)"
     notes = [(f"{left_out:,} moments", why)] * bool(left_out)
-    print_contents(dataset, "from YouTube", notes=notes)
+    print_contents(dataset, "from YouTube: --download", notes=notes)
     return dataset
 
 

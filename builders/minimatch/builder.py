@@ -91,9 +91,6 @@ class Minimatch(DatasetBuilder):
             info = info.model_copy(update={"name": config.name, "title": title})
         videos = _video_table(plans, out)
         targets = moments.drop_duplicates("video_id").assign(label="")
-            _video_table(plans, out),
-            moments.drop_duplicates("video_id").assign(label=""),
-        )
         return write_dataset(out, info, moments, pairs, videos, options, targets)
 
     def name_of(self, options: Mapping[str, Any]) -> str:
