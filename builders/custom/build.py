@@ -95,7 +95,7 @@ def build_custom(
         cut_clips(dataset)
     why = "left out: how long their videos are is not known (a column duration would tell)"
     notes = [(f"{left_out:,} moments", why)] * bool(left_out)
-    print_contents(dataset, "from YouTube", notes=notes)
+    print_contents(dataset, "from YouTube: --download", notes=notes)
     return dataset
 
 
@@ -133,5 +133,7 @@ def _whole_videos(moments: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
     """Targets of the protocol ``open``: videos of known length, in the splits of their moments."""
     length = videos.set_index("video_id")["duration_s"]
     whole = moments[["video_id", "split"]].drop_duplicates()
-    whole = whole.assign(clip_start_s=0.0, clip_end_s=whole["video_id"].map(length).to_numpy())
+    whole = whole.assign(
+        label="", clip_start_s=0.0, clip_end_s=whole["video_id"].map(length).to_numpy()
+    )
     return whole.dropna(subset=["clip_end_s"])

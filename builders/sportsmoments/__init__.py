@@ -138,5 +138,5 @@ class SportsMoments(DatasetBuilder):
         missing = [("train pairs", rows)] * ("train" not in dataset.splits)
         for damaged in known.matches.unresolved:
             notes.append(("a match id", f"{damaged} is damaged in vids.txt, no file explains it"))
-        print_contents(dataset, hub, missing, notes)
+        print_contents(dataset, f"{hub}: --download", missing, notes)
         return dataset
