@@ -1,4 +1,4 @@
-"""Soccer-GMR from labels of its form: what is known to be absent, pairs, counts of the real ones."""
+"""Soccer-GMR from labels of its form: known absence, pairs, and counts of the real labels."""
 
 from __future__ import annotations
 
