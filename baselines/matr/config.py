@@ -99,5 +99,5 @@ PRESETS: Mapping[str, Any] = {
     "paper": MatrConfig(epochs=200, batch_size=1200, micro_batch=60),
     "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
     "published": MatrConfig(epochs=200, batch_size=1200, wiring="published", nms=1.0),
-    "small": MatrConfig(**SMALL, decoder_layers=1, alignment="posterior", weight_post=0.0),
+    "small": MatrConfig(**SMALL, decoder_layers=1, alignment="posterior", join="channels"),
 }

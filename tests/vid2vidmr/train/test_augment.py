@@ -13,7 +13,7 @@ from vid2vidmr.train.augment import TrainingSamples, augmented, draw_augmentatio
 from vid2vidmr.train.batch import PairSamples
 from vid2vidmr.train.config import AUGMENTATIONS, parse_augmentations
 
-PLAIN = replace(Matr.presets["small"], recrop=0.0)
+PLAIN = replace(Matr.presets["small"], recrop=0.0, self_supervised=0.0)
 
 
 def one_way(name: str, **changes: object) -> object:
