@@ -57,7 +57,7 @@ def to_markdown(rows: list[dict[str, Any]], dataset: Dataset) -> str:
         f"Val of {dataset.name} (fingerprint {dataset.fingerprint}): mIoU in percent, mean of the "
         "official and the recropped protocol. Test pairs were not looked at.",
         "pairs seen: by all trials of a row, a pair counted each time it was seen; 0 where nothing "
-        " is trained by gradient. failed: trials that ended in an error; they count.",
+        "is trained by gradient. failed: trials that ended in an error; they count.",
         *_paper_note(rows),
     ]
     title = f"**Search on {dataset.name}**"
