@@ -6,12 +6,17 @@ BIN := $(VENV)/bin
 USE := $(VENV)/.installed-offline
 DEV := $(VENV)/.installed-dev
 
-.PHONY: bench test lint install
+.PHONY: bench results test lint install
 
 bench: $(USE)
 	$(BIN)/vid2vidmr build minimatch
 	$(BIN)/vid2vidmr features minimatch
-	$(BIN)/vid2vidmr bench --dataset minimatch --methods matr,moment_detr,dtw-match,video-match --seeds 2
+	$(BIN)/vid2vidmr bench --dataset minimatch --methods align_refine,matr,moment_detr,local-match,dtw-match,align_learned --seeds 2
+
+# The boards of docs/results.md, from the stored predictions.
+results: $(USE)
+	$(BIN)/vid2vidmr leaderboard build --out site
+	$(BIN)/python -m leaderboard.results site docs/results.md
 
 test: $(DEV)
 	$(BIN)/python -m pytest

@@ -15,6 +15,7 @@ import yaml
 from made_submissions import add_submission, made_dataset
 from mini_dataset import mini_dataset
 
+from leaderboard.results import with_boards
 from leaderboard.site import build_site
 from leaderboard.site.build import MARK
 from leaderboard.site.data import CHUNK, script_json
@@ -115,14 +116,15 @@ def test_numbers_are_those_of_the_predictions(ours):
     assert page.count(">dtw-match</a>") == 2 and ">37.5<" in page.replace("\n", "")
 
 
-def test_readme_shows_the_board_that_the_build_writes(ours):
-    text = (REPOSITORY / "README.md").read_text()
-    for protocol in ("official", "recropped"):
-        board = (ours / f"boards/minimatch/{protocol}.md").read_text()
-        assert board in text, (
-            f"README.md has another {protocol} board than `vid2vidmr leaderboard build` writes: "
-            f"paste site/boards/minimatch/{protocol}.md."
-        )
+def test_documents_show_the_boards_that_the_build_writes(ours):
+    text = (REPOSITORY / "docs/results.md").read_text()
+    assert text.count("<!-- board ") == 2
+    assert with_boards(text, ours) == text, "docs/results.md has other boards: run `make results`."
+
+
+def test_a_document_that_asks_for_no_board_there_is(ours):
+    with pytest.raises(DataError, match="nothing/official.md is not there"):
+        with_boards("<!-- board nothing/official -->\n<!-- end -->", ours)
 
 
 def test_a_folder_is_a_space_and_is_replaced_but_for_what_is_not_ours(home, tmp_path):
