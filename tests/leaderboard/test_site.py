@@ -123,7 +123,7 @@ def test_documents_show_the_boards_that_the_build_writes(ours):
 
 
 def test_a_document_that_asks_for_no_board_there_is(ours):
-    with pytest.raises(DataError, match="nothing/official.md is not there"):
+    with pytest.raises(DataError, match=r"nothing/official\.md is not there"):
         with_boards("<!-- board nothing/official -->\n<!-- end -->", ours)
 
 
