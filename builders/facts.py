@@ -73,7 +73,7 @@ def print_contents(
     Parameters
     ----------
     origin : str
-        Where video files come from that are not here.
+        Where video files come from that are not here, and what fetches them.
     missing : sequence of (str, str)
         What else is not there, and where it is to come from.
     notes : sequence of (str, str)
@@ -87,7 +87,7 @@ def print_contents(
         table.add_row(f"{split} pairs", f"[green]{_text(pairs)}[/]")
     table.add_row("moments", f"[green]{_text(dataset.counts['moments'])}[/]")
     gone = int(dataset.videos["path"].isna().sum())
-    files = f"{gone:,} of {len(dataset.videos):,}; {origin}: --download"
+    files = f"{gone:,} of {len(dataset.videos):,}; {origin}"
     for what, state in [*missing, *[("video files", files)] * bool(gone)]:
         table.add_row(what, f"[yellow]missing[/]: {state}")
     for what, state in notes:

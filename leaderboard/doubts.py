@@ -28,6 +28,8 @@ COPY = 0.99
 COPIED = 0.1
 """Share of such windows that is told. Of the rows here, 3 % is the most: some moments fill their
 target, which ``whole-video`` gives."""
+FEWEST = 3
+"""Such windows that are told, at least: of a handful of pairs one is a tenth."""
 SAME_S = 1e-3
 """What rounding of stored windows may change."""
 
@@ -100,9 +102,9 @@ def copies(scored: Sequence[Scored]) -> list[Doubt]:
     """Tell how many first windows are the truth, where it is more than chance gives."""
     shares: dict[str, float] = {}
     for run in scored:
-        protocol = str(run.result.header.protocol)
-        share = float(np.mean(run.evaluation.iou >= COPY))
-        shares[protocol] = max(share, shares.get(protocol, 0.0))
+        protocol, same = str(run.result.header.protocol), run.evaluation.iou >= COPY
+        if np.count_nonzero(same) >= FEWEST:
+            shares[protocol] = max(float(np.mean(same)), shares.get(protocol, 0.0))
     return [
         Doubt(
             f"truth in {100 * share:.0f} %",

@@ -10,6 +10,7 @@ import math
 import re
 import zlib
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ _MARKUP = re.compile("[<>]")
 
 def read_bytes(path: Path, limit: int) -> bytes:
     """Read a regular file of at most `limit` bytes; links, pipes and folders are refused."""
-    if path.is_symlink():
-        raise DataError(f"{path} is not a regular file: links are refused.")
+    with suppress(OSError):  # a name that no file can have, as the reader says
+        if path.is_symlink():
+            raise DataError(f"{path} is not a regular file: links are refused.")
     return read_file(path, limit)
 
 

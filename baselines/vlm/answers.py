@@ -162,10 +162,10 @@ def _window(
     """Take the first range, in seconds and inside the video."""
     last_s = min(duration_s - ROUNDING_S, frame_times_s[-1] if frame_times_s else duration_s)
     read = [(one, *_seconds(one, duration_s, frame_times_s)) for one in found]
-    whole = [w for w in read if isinstance(w[1], tuple) and w[1][0] <= 0 and w[1][1] >= last_s]
-    if "N" in kinds and whole and len(whole) == len(read):
+    parts = [w for w in read if isinstance(w[1], str) or w[1][0] > 0 or w[1][1] < last_s]
+    if "N" in kinds and not parts:
         return _failed("refusal", 1)  # "does not occur between 0 and 120 seconds"
-    read = [w for w in read if w not in whole] or read
+    read = parts or read  # rather than the whole video
     read = [w for w in read if w[0].subject == "target"] or read
     read = [w for w in read if w[0].sure] or read
     window, flags = read[0][1:]

@@ -64,10 +64,11 @@ def find_ranges(text: str, query_first: bool = True) -> tuple[list[Range], str]:
     matches: list[tuple[int, int, bool]] = []
     left = _CHAIN.sub(lambda m: "x" * len(m[0]), kinds)
     for n, (rule, order, lasting) in enumerate(_RULES):
+        used = list(left)
         for match in () if matches and n >= _PLAIN else rule.finditer(left):
             matches.append((match.start(order[0]), match.start(order[1]), lasting))
-            a, b = sorted(matches[-1][:2])
-            left = left[:a] + "x" + left[a + 1 : b] + "x" + left[b + 1 :]
+            used[match.start(1)] = used[match.start(2)] = "x"
+        left = "".join(used)
     ranges: list[Range] = []
     end = 0
     for i, j, lasting in sorted(matches, key=lambda m: min(m[:2])):
@@ -128,7 +129,7 @@ def _subject(kinds: str, i: int, j: int) -> Subject:
     ):
         return "score"
     after = re.split("[.;,X(]", kinds[j + 1 : j + _REACH])[0]
-    if before.rfind("N") > before.rfind("X") or "N" in after or "C" in kinds[j:]:
+    if before.rfind("N") > before.rfind("X") or "N" in after or kinds.find("C", j) >= 0:
         return "none"
     behind = re.match(r"[h)F]{0,5}([QpqG])", after)
     if behind:

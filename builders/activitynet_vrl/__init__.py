@@ -96,5 +96,5 @@ class ActivityNetVRL(DatasetBuilder):
             cut_clips(dataset)
         unknown = int(released.videos["duration_s"].isna().sum())
         seconds = f"{unknown} of {len(released.videos):,} videos: theirs assume 30 frames a second"
-        print_contents(dataset, "from YouTube, many are gone", [("durations", seconds)])
+        print_contents(dataset, "from YouTube, many are gone: --download", [("durations", seconds)])
         return dataset

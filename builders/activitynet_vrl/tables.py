@@ -108,7 +108,11 @@ class Released:
             items=("start", "size"),
         )
         known = self.videos.set_index("video_id")["duration_s"].reindex(clips.index).notna()
-        return clips[known & (clips["items"] == clips.index.map(merged))].reset_index()
+        return (
+            clips[known & (clips["items"] == clips.index.map(merged))]
+            .reset_index()
+            .assign(label="")
+        )
 
     @cached_property
     def videos(self) -> pd.DataFrame:

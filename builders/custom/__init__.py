@@ -41,6 +41,7 @@ class Custom(DatasetBuilder):
         split_by: Literal["class", "video"] = "class",
         cross_video_only: bool = False,
         distractors: bool = False,
+        exhaustive: bool = False,
         max_pairs_per_class: PositiveInt | None = None,
         download: DownloadOptions | None = None,
         cut: bool = False,
@@ -64,6 +65,9 @@ class Custom(DatasetBuilder):
             No pairs within one video.
         distractors : bool
             Keep other moments of the class in a target, as wrong answers.
+        exhaustive : bool
+            The CSV file has every moment of its classes in these videos: they can be scored by the
+            protocol open, too.
         name : str, optional
             Of the data set, its runs and tables (default: that of the folder).
 
@@ -86,7 +90,7 @@ class Custom(DatasetBuilder):
         if videos is not None and download is not None:
             raise UserError("--videos and --download are two places for one thing: leave one out.")
         choices = Choices(
-            seed, margin, split_by, cross_video_only, distractors, max_pairs_per_class
+            seed, margin, split_by, cross_video_only, distractors, exhaustive, max_pairs_per_class
         )
         files, names = (None, {}) if videos is None else local_files(videos)
         ids = {name: next(iter(of)) for name, of in names.items() if len(of) == 1}

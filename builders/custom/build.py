@@ -32,6 +32,7 @@ class Choices:
     split_by: str
     cross_video_only: bool
     distractors: bool
+    exhaustive: bool
     max_pairs_per_class: int | None = None
     splits: Mapping[str, str] | None = None
 
@@ -87,13 +88,14 @@ def build_custom(
         custom_pairs(moments, choices.cross_video_only, choices.seed, choices.max_pairs_per_class),
         videos,
         options={k: v for k, v in asdict(choices).items() if k != "splits"},
+        targets=_whole_videos(moments, videos) if choices.exhaustive else None,
     )
     downloads.write_manifest(dataset)
     if cut:
         cut_clips(dataset)
     why = "left out: how long their videos are is not known (a column duration would tell)"
     notes = [(f"{left_out:,} moments", why)] * bool(left_out)
-    print_contents(dataset, "from YouTube", notes=notes)
+    print_contents(dataset, "from YouTube: --download", notes=notes)
     return dataset
 
 
@@ -125,3 +127,13 @@ def _moments(
     )
     known = moments["clip_end_s"].notna() & np.isfinite(moments["clip_end_s"])
     return moments[known].reset_index(drop=True), int((~known).sum())
+
+
+def _whole_videos(moments: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
+    """Targets of the protocol ``open``: videos of known length, in the splits of their moments."""
+    length = videos.set_index("video_id")["duration_s"]
+    whole = moments[["video_id", "split"]].drop_duplicates()
+    whole = whole.assign(
+        label="", clip_start_s=0.0, clip_end_s=whole["video_id"].map(length).to_numpy()
+    )
+    return whole.dropna(subset=["clip_end_s"])

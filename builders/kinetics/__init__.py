@@ -85,7 +85,7 @@ class Kinetics(DatasetBuilder):
             dataset = download_videos(dataset, download)
         why = "repeated, or without a YouTube id; left out"
         notes = [(f"{unusable:,} rows", why)] * bool(unusable)
-        print_contents(dataset, "from YouTube", notes=notes)
+        print_contents(dataset, "from YouTube: --download", notes=notes)
         return dataset
 
 

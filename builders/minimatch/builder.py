@@ -89,7 +89,8 @@ class Minimatch(DatasetBuilder):
             options = {"families": config.families, "seed": config.seed}
             title = f"{info.title}, {config.families} families, seed {config.seed}"
             info = info.model_copy(update={"name": config.name, "title": title})
-        videos, targets = _video_table(plans, out), moments.drop_duplicates("video_id")
+        videos = _video_table(plans, out)
+        targets = moments.drop_duplicates("video_id").assign(label="")
         return write_dataset(out, info, moments, pairs, videos, options, targets)
 
     def name_of(self, options: Mapping[str, Any]) -> str:

@@ -81,7 +81,13 @@ class SportsMoments(DatasetBuilder):
             from builders.sportsmoments.custom import build_from_matches
 
             own = Choices(
-                seed or 0, margin, "class", cross_video_only, distractors, max_pairs_per_class
+                seed=seed or 0,
+                margin=margin,
+                split_by="class",
+                cross_video_only=cross_video_only,
+                distractors=distractors,
+                exhaustive=False,
+                max_pairs_per_class=max_pairs_per_class,
             )
             return build_from_matches(out, self.info, moments, own, download, cut)
         given = {
@@ -132,5 +138,5 @@ class SportsMoments(DatasetBuilder):
         missing = [("train pairs", rows)] * ("train" not in dataset.splits)
         for damaged in known.matches.unresolved:
             notes.append(("a match id", f"{damaged} is damaged in vids.txt, no file explains it"))
-        print_contents(dataset, hub, missing, notes)
+        print_contents(dataset, f"{hub}: --download", missing, notes)
         return dataset

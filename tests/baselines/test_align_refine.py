@@ -9,12 +9,13 @@ from test_local_match import walk
 from test_video_match import CONTRACT, DIM, pair_set, top, video
 
 from baselines import align_refine
-from baselines.align_refine import CHECKPOINT, AlignRefine
-from baselines.align_refine.inputs import SETTINGS, covering
+from baselines.align_refine import CHECKPOINT, AlignRefine, agreed
+from baselines.align_refine.inputs import SETTINGS, covering, pair_inputs
 from baselines.align_refine.model import Network, collate
 from baselines.align_refine.train import Training, draw, losses, overlap, seen, train
 from baselines.align_refine.worlds import GENERATORS, Videos, generated
 from baselines.local_match import LocalMatch, LocalMatchConfig
+from vid2vidmr.alignment import Components
 from vid2vidmr.errors import DataError
 from vid2vidmr.experiments.run import Setting
 from vid2vidmr.features.store import MemoryFeatures
@@ -64,16 +65,14 @@ def test_what_says_nothing_is_answered_with_numbers(shipped, rows, content):
 
 
 def test_before_training_it_is_local_alignment():
-    network = AlignRefine()
-    network.network = Network()
     first = LocalMatch(LocalMatchConfig(static_gap=SETTINGS[0][2], waiting=np.inf))
     for seed, memory in ((0, 0.2), (1, 0.5), (2, 0.7)):
-        videos = {
-            "t": walk(seed, 60, memory),
-            "q": walk(seed, 60, memory)[20:26] + 0.3 * video(9, 6),
-        }
-        pairs = pair_set(videos, [("q", None, "t", 120.0)])
-        assert top(network, pairs)[0][:2] == top(first, pairs)[0][:2]
+        target = walk(seed, 60, memory)
+        query = target[20:26] + 0.3 * video(9, 6)
+        inputs = pair_inputs(query, target, Components.of(target, 64))
+        probabilities, windows = Network().answer(inputs)
+        pairs = pair_set({"t": target, "q": query}, [("q", None, "t", 120.0)])
+        assert tuple(2 * windows[probabilities.argmax()]) == top(first, pairs)[0][:2]
 
 
 def test_a_copy_in_a_static_shot_is_found(shipped):
@@ -91,6 +90,15 @@ def test_the_shipped_checkpoint_is_small_and_says_what_it_was_trained_on(shipped
     assert "minimatch" in card["trained on"] and "train split only" in card["trained on"]
     assert "minimatch val" in card["chosen and calibrated on"]
     assert shipped.parameters(512) == sum(w.numel() for w in Network().parameters())
+
+
+def test_the_first_window_is_one_that_others_agree_with():
+    windows = np.array([[0, 4], [20, 26], [20, 27], [21, 27], [40, 44]], float)
+    probabilities = np.array([0.71, 0.7, 0.7, 0.7, 0.4])
+    ranks = agreed(windows, probabilities)
+    assert ranks.argmax() == 2 and ranks.max() == 0.71
+    assert (ranks > 0).all() and ranks[4] < ranks[0] < ranks[1]
+    np.testing.assert_allclose(agreed(windows[:1], probabilities[:1]), 0.71)
 
 
 def test_another_checkpoint_is_refused(monkeypatch):

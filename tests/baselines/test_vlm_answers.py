@@ -159,7 +159,7 @@ def test_round_trip(style, start, length):
             "\\boxed{",
         ),
         *("answer: ", "no ", "١", "from 1 to ", "the ", "1 minute ", "1 (2)", "\u0301\u0316"),
-        *("İ", "ﷺ", "is n't ", "\\", "'", "| 1 ", "1 m", "\\text{", "does not be "),
+        *("(0-5s)[0.0,", "İ", "ﷺ", "is n't ", "\\", "'", "| 1 ", "1 m", "\\text{", "does not be "),
     ],
 )
 def test_long_text_returns(unit, size):

@@ -72,6 +72,19 @@ def test_a_folder_of_videos_becomes_a_data_set(videos: Path, tmp_path: Path) -> 
     assert again.fingerprint == built.fingerprint
 
 
+def test_exhaustive_moments_can_be_asked_openly(videos: Path, tmp_path: Path) -> None:
+    """Whole videos are targets; the truth is every moment of the class in them."""
+    options = {"moments": good(tmp_path / "m.csv"), "videos": str(videos), "exhaustive": True}
+    built = build_dataset("custom", tmp_path / "out", options)
+    assert built.counts["targets"] == 9  # each video has moments of each split's class
+    pairs = built.pairs("test").under("open")
+    assert pairs.truth.shape == (30, 2, 2) and not np.isnan(pairs.truth).any()
+    plain = build_dataset("custom", tmp_path / "plain", {**options, "exhaustive": False})
+    assert plain.pairs("test").table["pair_id"].tolist() == pairs.table["pair_id"].tolist()
+    with pytest.raises(DataError, match="no open targets"):
+        plain.pairs("test").under("open")
+
+
 def test_videos_inside_the_data_set_folder_have_relative_paths(tmp_path: Path) -> None:
     (tmp_path / "videos").mkdir()
     write_video(tmp_path / "videos" / "a.mp4", constant_rate(2, 60), rate=2)

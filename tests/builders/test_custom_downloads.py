@@ -11,7 +11,7 @@ import pytest
 from bad_server import BadServer
 from test_custom import moments_csv, videos  # noqa: F401 (a fixture)
 
-from builders.custom.table import MomentError
+from builders.rows import MomentError
 from vid2vidmr.data.availability import read_manifest
 from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.data.dataset import load_dataset

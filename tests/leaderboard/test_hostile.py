@@ -134,8 +134,11 @@ def test_records_that_are_too_deep_too_large_or_none(root, tmp_path):
     changed(root, "seed", seed=10**18 - 1)
     changed(root, "minus", seed=-1)
     changed(root, "parameters", parameters=-1)
+    for name, file in {"long": "x" * 300, "above": "../good/official-seed0.jsonl.gz"}.items():
+        changed(root, name, predictions=file)
     found = judged(root, tmp_path)
-    assert len(found) == 21
+    assert len(found) == 23
+    assert not [reason for reason in found.values() if reason.startswith("OSError")]
     assert "nested too deeply" in found["made/deep900"]
     assert "runs: Tuple should have at most 100 items" in found["made/many"]
     assert "config is " in found["made/nested"]  # it is read, and not what the predictions say

@@ -37,7 +37,7 @@ def tune(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Search configs on val, with as many trials for every method.
+    """Search configs on val: equal trials for all methods.
 
     Tries random changes of a preset and keeps the best; test pairs are not looked at. Rows that do
     not train are searched too. What is complete is used again, and more trials continue fewer.

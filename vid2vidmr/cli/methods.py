@@ -198,6 +198,11 @@ def pretrain(
 
     ways = parse_augmentations(augmentations)
     found = method_class(method)
+    if found.info.trained_on and not found.has_weights:
+        raise UserError(
+            f"{method} comes trained, and takes what else it needs from each target: use it as it "
+            "is, without a checkpoint."
+        )
     if not found.has_weights:
         raise UserError(f"{method} is no network: choose a trained one, see `vid2vidmr methods`.")
     config = replace(preset_config(method, preset), augmentations=ways)

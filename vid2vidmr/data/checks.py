@@ -40,6 +40,7 @@ def read_table(path: Path, name: str) -> pd.DataFrame:
             raise DataError(f"{path} has {rows:,} rows; at most {MAX_ROWS:,} are read.")
         # As categories, ids of 750,000 pairs take 3 MB instead of 50; other tables lack them.
         found = pq.read_table(path, read_dictionary=["query_id", "target_id"])
+        found.validate(full=True)  # text is UTF-8
         table: pd.DataFrame = found.to_pandas()
     except FileNotFoundError:
         raise DataError(f"{path} does not exist: build {name} again.") from None

@@ -22,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -31,6 +32,7 @@ from vid2vidmr.data.info import (
     MOMENT_COLUMNS,
     PAIR_COLUMNS,
     SPLITS,
+    TARGET_COLUMNS,
     VIDEO_COLUMNS,
     DatasetInfo,
 )
@@ -283,6 +285,7 @@ class Dataset:
         require_known(where, moments, pairs, videos)
         for path in videos["path"].dropna():
             video_file(self.path, path, shared=self.repository is not None)
+        self._require_targets(moments, videos)
         if fingerprint(info, moments, pairs) != self.fingerprint or self.counts["pairs"] != {
             split: len(table) for split, table in pairs.items()
         }:
@@ -291,6 +294,17 @@ class Dataset:
                 f"({self.fingerprint}): get the data set again, or build it again."
             )
         return self
+
+    def _require_targets(self, moments: pd.DataFrame, videos: pd.DataFrame) -> None:
+        """Refuse open targets that are none; the fingerprint does not hold them."""
+        from vid2vidmr.data.targets import Targets
+
+        if (targets := self.exhaustive) is None:
+            return
+        known = set(TARGET_COLUMNS) <= set(targets) and targets["video_id"].isin(videos["video_id"])
+        if len(targets) != self.counts["targets"] or not np.all(known):
+            raise DataError(f"{self.path / TARGETS} is not what dataset.json says: build it again.")
+        Targets.join(targets, moments, videos)
 
     @cached_property
     def _video_rows(self) -> dict[str, object]:

@@ -14,7 +14,7 @@ MOMENT_COLUMNS = (
 )  # fmt: skip
 PAIR_COLUMNS = ("pair_id", "query_id", "target_id")
 VIDEO_COLUMNS = ("video_id", "source_id", "path", "duration_s", "sha256", "status")
-TARGET_COLUMNS = ("video_id", "split", "clip_start_s", "clip_end_s")
+TARGET_COLUMNS = ("video_id", "split", "clip_start_s", "clip_end_s", "label")
 
 
 def _seen(text: str) -> str:

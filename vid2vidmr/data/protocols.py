@@ -184,7 +184,10 @@ def _cut(table: pd.DataFrame, seed: int, *, balanced: bool) -> pd.DataFrame:
 
 
 def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFrame:
-    """Give every query an open target, with all moments of its class that are there."""
+    """Give every query an open target, with all moments of its class that are there.
+
+    Queries of a class without targets are left out.
+    """
     if targets is None:
         raise DataError(
             "These pairs have no open targets: their data set does not say in which clips every "
@@ -196,7 +199,11 @@ def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFra
             table["pair_id"], table["label"], table["query_source"], strict=True
         )
     ]
-    clips = targets.clips.iloc[drawn].reset_index(drop=True)
+    table = table[[clip is not None for clip in drawn]].reset_index(drop=True)
+    rows = [clip for clip in drawn if clip is not None]
+    if not rows:
+        raise DataError("None of the classes of these pairs has an open target in their split.")
+    clips = targets.clips.iloc[rows].reset_index(drop=True)
     names = clips["video"] + clips["clip_start_s"].map(" {:g}".format)
     table = table.assign(
         target_id=names + clips["clip_end_s"].map("-{:g}".format),
@@ -205,7 +212,7 @@ def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFra
         clip_start_s=clips["clip_start_s"],
         clip_end_s=clips["clip_end_s"],
     )
-    return with_truth(table, [*map(targets.windows, drawn, table["label"])])
+    return with_truth(table, [*map(targets.windows, rows, table["label"])])
 
 
 def with_truth(table: pd.DataFrame, windows: Sequence[np.ndarray]) -> pd.DataFrame:

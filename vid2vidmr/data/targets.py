@@ -1,8 +1,8 @@
-"""Open targets: clips whose moments are all annotated, so that absence is known.
+"""Open targets: clips whose moments, or those of a class, are all annotated: absence is known.
 
 A target of `vid2vidmr.records.Pair` is the reference clip of one moment. An open target is any clip
-in which every moment of every class is annotated: it holds a query's class no times, once or
-several times.
+in which every moment of every class (or of one, where it has a label) is annotated: it holds a
+query's class no times, once or several times.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Targets:
     Attributes
     ----------
     clips : DataFrame
-        One row a target: ``video, source, clip_start_s, clip_end_s``, seconds in the file.
+        One row a target: ``video, source, clip_start_s, clip_end_s``, seconds in the file, and
+        ``label``, the class that is annotated in it; empty for all.
     moments : DataFrame
         One row a moment: ``clip`` (row of `clips`), ``label, start_s, end_s``, seconds from the
         target's start; sorted, none twice.
@@ -46,22 +47,27 @@ class Targets:
         DataError
             If a moment crosses the edge of a target: nobody could say whether it is there.
         """
-        clips = targets[["video_id", "clip_start_s", "clip_end_s"]]
+        clips = targets[["video_id", "clip_start_s", "clip_end_s", "label"]]
         clips = clips.rename(columns={"video_id": "video"})
         source = videos.set_index("video_id")["source_id"]
         clips.insert(1, "source", clips["video"].map(source).to_numpy())
         clips = clips.reset_index(drop=True)
-        inside = clips.reset_index(names="clip").merge(
-            pd.DataFrame(
-                {
-                    "video": moments["video_id"],
-                    "label": moments["label"],
-                    "start_s": moments["clip_start_s"] + moments["start_s"],
-                    "end_s": moments["clip_start_s"] + moments["end_s"],
-                }
-            ).dropna(),
-            on="video",
+        inside = (
+            clips.rename(columns={"label": "only"})
+            .reset_index(names="clip")
+            .merge(
+                pd.DataFrame(
+                    {
+                        "video": moments["video_id"],
+                        "label": moments["label"],
+                        "start_s": moments["clip_start_s"] + moments["start_s"],
+                        "end_s": moments["clip_start_s"] + moments["end_s"],
+                    }
+                ).dropna(),
+                on="video",
+            )
         )
+        inside = inside[(inside["only"] == "") | (inside["only"] == inside["label"])]
         low, high = inside["clip_start_s"], inside["clip_end_s"]
         inside = inside[(inside["end_s"] > low + 1e-3) & (inside["start_s"] < high - 1e-3)]
         low, high = inside["clip_start_s"], inside["clip_end_s"]
@@ -91,25 +97,34 @@ class Targets:
 
     @cached_property
     def _kinds(self) -> dict[str, dict[str, list[int]]]:
-        """Clips of every kind in `SHARES` that there is, by class; all hold some moment."""
+        """Clips of every kind in `SHARES` that there is, by class.
+
+        A clip without the class holds a moment of another, if it is annotated for all.
+        """
         counts = self.moments.groupby(["label", "clip"], observed=True).size()
+        only = self.clips["label"].to_numpy()
+        other = (only == "") & np.isin(np.arange(len(only)), self.moments["clip"])
         kinds = {}
-        for label in counts.index.unique("label"):
-            of_class = counts.loc[label]
+        for label in {*counts.index.unique("label"), *filter(None, only)}:
+            of_class = np.zeros(len(only), dtype=int)
+            if label in counts.index:
+                of_class[counts.loc[label].index] = counts.loc[label]
             found = {
-                "none": sorted(set(self.moments["clip"]) - set(of_class.index)),
-                "one": of_class.index[of_class == 1].tolist(),
-                "several": of_class.index[of_class > 1].tolist(),
+                "none": ((only == label) | other) & (of_class == 0),
+                "one": of_class == 1,
+                "several": of_class > 1,
             }
-            kinds[label] = {kind: clips for kind, clips in found.items() if clips}
+            kinds[label] = {
+                kind: np.flatnonzero(some).tolist() for kind, some in found.items() if some.any()
+            }
         return kinds
 
     @cached_property
     def _sources(self) -> list[str]:
         return self.clips["source"].tolist()
 
-    def draw(self, label: str, source: str, uniform: np.ndarray) -> int:
-        """Draw a target for a query.
+    def draw(self, label: str, source: str, uniform: np.ndarray) -> int | None:
+        """Draw a target for a query; None where no target of another recording is known.
 
         Parameters
         ----------
@@ -120,15 +135,12 @@ class Targets:
 
         Returns
         -------
-        int
+        int or None
             Row of `clips`.
-
-        Raises
-        ------
-        DataError
-            If there is no target of another recording.
         """
-        kinds = self._kinds.get(label) or {"none": sorted(set(self.moments["clip"]))}
+        kinds = self._kinds.get(label)
+        if kinds is None:
+            return None
         shares = np.cumsum([SHARES[kind] for kind in kinds])
         first = int((uniform[0] * shares[-1] >= shares).sum())
         of_kinds = list(kinds.values())
@@ -138,4 +150,4 @@ class Targets:
                 clip = clips[(at + k) % len(clips)]
                 if self._sources[clip] != source:
                     return clip
-        raise DataError(f"There is no open target for a {label!r} of {source}.")
+        return None

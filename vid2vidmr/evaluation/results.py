@@ -144,7 +144,11 @@ def read_result(path: Path) -> Result:
     except ValidationError as error:
         raise DataError(f"{path} is not a result ({fault(error)}).") from None
     predictions = path.parent / Path(result.predictions).name
-    if not predictions.is_file() or file_sha256(predictions) != result.predictions_sha256:
+    try:
+        same = predictions.is_file() and file_sha256(predictions) == result.predictions_sha256
+    except (OSError, ValueError):  # a name that no file can have
+        same = False
+    if not same:
         raise DataError(
             f"{path} does not belong to {predictions.name} beside it: delete the folder "
             f"{path.parent} and run the bench again."
@@ -219,7 +223,7 @@ def _require_predictions(path: Path) -> None:
     except (DataError, ValidationError):
         return  # what it is, its reader says
     raise DataError(
-        f"{path} is a result, not predictions: give {path.with_name(Path(result.predictions).name)}"
+        f"{path} is a result, not predictions: give {path.parent / Path(result.predictions).name}"
         f" beside it; `vid2vidmr analyze {path}` shows what it says."
     )
 

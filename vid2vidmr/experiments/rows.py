@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import Field, NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import NonNegativeInt, TypeAdapter, ValidationError
 
 from vid2vidmr.data.protocols import PROTOCOLS
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import alone, read_json, write_json
+from vid2vidmr.methods.info import MethodName
 from vid2vidmr.records import Record, fault
 
 NAME = "rows.json"
@@ -24,7 +24,7 @@ NAME = "rows.json"
 class Asked(Record):
     """What was asked for: method and preset, the checkpoint to start from, the seed."""
 
-    method: Annotated[str, Field(pattern=r"^[\w.+-]+(:[\w.+-]+)?$")]
+    method: MethodName
     preset: str | None
     init: str | None
     seed: NonNegativeInt

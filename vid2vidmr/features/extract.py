@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -193,23 +193,21 @@ def extract_files(
     present = {video: path for video, path in files.items() if path is not None}
     failed: dict[str, str] = {}
     keys = [key for video in present for key in stored_keys(video, queries)]
-    if is_complete(folder, encoder.contract, keys) and not shards_folder(folder).exists():
-        before = done = len(FeatureStore(folder))
-    else:
-        with (
-            FeatureWriter(folder, encoder.contract) as writer,
-            taken_shards(folder, encoder.contract) as shards,
-        ):
+    with ExitStack() as held:  # the lock, until all is written
+        if is_complete(folder, encoder.contract, keys) and not shards_folder(folder).exists():
+            before = done = len(FeatureStore(folder))
+        else:
+            writer = held.enter_context(FeatureWriter(folder, encoder.contract))
+            shards = held.enter_context(taken_shards(folder, encoder.contract))
             before = _videos(writer.keys)
             failed = _encode_missing(
                 writer, present, queries, durations_s or {}, encoder, engine, shards
             )
             done = _videos(writer.keys)
-    if done and encoder.reference is not None:
-        _measure_fidelity(
-            folder, encoder, encoder.reference, [p for v, p in present.items() if v not in failed]
-        )
-    report(folder, done, done - before, failed, len(files) - len(present))
+        if done and encoder.reference is not None:
+            read = [path for video, path in present.items() if video not in failed]
+            _measure_fidelity(folder, encoder, encoder.reference, read)
+        report(folder, done, done - before, failed, len(files) - len(present))
     if done == 0:
         reason = next(iter(failed.values()), "no video has a file here, build the data set first")
         raise FeatureError(f"None of the {len(files)} videos of {of} gave features: {reason}")

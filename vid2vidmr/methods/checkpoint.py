@@ -6,13 +6,14 @@ import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pydantic import BaseModel, Field, NonNegativeInt, ValidationError
 
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import MAX_BYTES, read_json
+from vid2vidmr.methods.info import MethodName
 from vid2vidmr.records import fault
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class Checkpoint(BaseModel):
         Registered name. A file must not choose what is imported: never ``PATH.py:CLASS``.
     """
 
-    method: Annotated[str, Field(pattern=r"^[\w.+-]+(:[\w.+-]+)?$", max_length=100)]
+    method: MethodName
     config: dict[str, Any]
     seed: NonNegativeInt
     provenance: dict[str, Any] = Field(default_factory=dict)

@@ -8,6 +8,9 @@ from pydantic import Field
 
 from vid2vidmr.records import Kind, Record
 
+MethodName = Annotated[str, Field(pattern=r"^\w[\w.+-]*(:[\w./+ -]+)?$", max_length=300)]
+"""Name of a method; behind the colon of a group also a repository or folder: ``vlm:USER/NAME``."""
+
 
 class MethodInfo(Record):
     """What is known of a method before it runs.
@@ -35,7 +38,7 @@ class MethodInfo(Record):
         Seeds change what it does though it learns nothing: it runs with all of them.
     """
 
-    name: Annotated[str, Field(pattern=r"^\w[\w.+-]*(:[\w.+-]+)?$", max_length=100)]
+    name: MethodName
     title: str
     kind: Kind
     source: str

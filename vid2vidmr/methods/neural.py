@@ -182,6 +182,11 @@ class NeuralMethod(Method):
         from vid2vidmr.train.infer import predict
 
         for pair_id, windows in zip(pairs.table["pair_id"], predict(self, pairs), strict=True):
+            if not np.isfinite(windows).all():
+                raise DataError(
+                    f"{self.info.name} gives NaN or infinity for the pair {pair_id}: its weights "
+                    "are damaged or diverged, train it again."
+                )
             ranked = tuple((float(s), float(e), float(score)) for s, e, score in windows)
             yield Prediction(pair_id=pair_id, windows=ranked)
 

@@ -12,8 +12,8 @@ import pandas as pd
 from vid2vidmr.data.builder import dataset_builder
 from vid2vidmr.data.dataset import TARGETS, Dataset
 from vid2vidmr.errors import HubError, UserError
-from vid2vidmr.features.store import FILES, open_features
-from vid2vidmr.files import read_json, replacing, write_json, write_text
+from vid2vidmr.features.store import FILES, FeatureStore, open_features
+from vid2vidmr.files import alone, read_json, replacing, write_json, write_text
 from vid2vidmr.publish.card import TABLES, dataset_card, licence_of
 from vid2vidmr.publish.croissant import croissant
 from vid2vidmr.registry import registered_names
@@ -53,6 +53,13 @@ def write_published(
         raise UserError(f"{out} is the data set itself: choose another folder with --out.")
     licence = licence or dataset.info.licence
     store = open_features(dataset, encoder) if encoder else None
+    with alone(out):
+        return _write(dataset, out, store, licence, repository)
+
+
+def _write(
+    dataset: Dataset, out: Path, store: FeatureStore | None, licence: str, repository: str | None
+) -> list[str]:
     tables = {f"pairs/{split}.parquet": dataset.pair_ids(split) for split in dataset.splits}
     tables["moments.parquet"] = dataset.moments
     tables["videos.parquet"] = dataset.videos.assign(path=None, status="missing")

@@ -57,7 +57,7 @@ def to_markdown(rows: list[dict[str, Any]], dataset: Dataset) -> str:
         f"Val of {dataset.name} (fingerprint {dataset.fingerprint}): mIoU in percent, mean of the "
         "official and the recropped protocol. Test pairs were not looked at.",
         "pairs seen: by all trials of a row, a pair counted each time it was seen; 0 where nothing "
-        " is trained by gradient. failed: trials that ended in an error; they count.",
+        "is trained by gradient. failed: trials that ended in an error; they count.",
         *_paper_note(rows),
     ]
     title = f"**Search on {dataset.name}**"
@@ -66,17 +66,15 @@ def to_markdown(rows: list[dict[str, Any]], dataset: Dataset) -> str:
 
 
 def _paper_note(rows: list[dict[str, Any]]) -> list[str]:
-    """Say so if trainings at `paper` differ in length."""
+    """Say how much trainings at `paper` differ in length."""
     pairs = {row["method"]: row["pairs_of_presets"].get("paper") for row in rows}
-    pairs = {method: count for method, count in pairs.items() if count}
-    if len(set(pairs.values())) < 2:
+    by_length = sorted((count, method) for method, count in pairs.items() if count)
+    if not by_length:
         return []
-    most = max(pairs, key=lambda method: pairs[method])
-    others = sorted({count for method, count in pairs.items() if method != most})
-    times = pairs[most] / others[-1]
+    (least, shortest), (most, longest) = by_length[0], by_length[-1]
     return [
-        f"pairs at paper: what one training with the published settings sees here; that of {most} "
-        f"sees {times:.3g} times as many as the longest of the others."
+        "pairs at paper: what one training with the published settings sees on this data; that of "
+        f"{longest} sees {most / least:.3g} times as many as that of {shortest}."
     ]
 
 

@@ -29,6 +29,7 @@ from vid2vidmr.errors import VideoError
 from vid2vidmr.video.source import ANY_VIDEO, LONGEST_S, Source, open_video, unbounded
 
 _BACK_S, _AHEAD_S = Fraction(1, 10), 10
+_UNTIMED = {"avi", "asf"}  # these store one time a packet
 _PARSED = 2
 """So many packets behind the last of a recording are its, too."""
 _LOOKED_AT = 64
@@ -75,7 +76,10 @@ def _read(source: Source) -> Iterator[Any]:
     for packet in source.container.demux():
         index, time = packet.stream_index, packet.pts
         if time is not None:
-            ends[index] = max(ends.get(index, 0), time + (packet.duration or 0))
+            end = ends.get(index, time)
+            if index == film and time > end + source.gap:
+                source.gap = time - end
+            ends[index] = max(end, time + (packet.duration or 0))
         if index != film or packet.size == 0:
             continue
         if packet.is_corrupt and not source.restarts:
@@ -92,6 +96,8 @@ def _tells_times(source: Source, head: list[Any]) -> bool:
         return False
     if not source.stream.codec_context.has_b_frames or any(a >= b for a, b in pairwise(times)):
         return True
+    if source.formats & _UNTIMED:
+        return False
     with open_video(source.path) as again:
         shown = [
             frame.pts

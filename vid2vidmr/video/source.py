@@ -69,6 +69,8 @@ class Source:
         Whether the clock restarted, and goes on where it stood.
     ends : dict of int to int
         Stream to the end of what was read of it, in its ticks.
+    gap : int
+        The longest time in which no frame of the film is said to stay, ticks.
     """
 
     path: str | Path
@@ -81,6 +83,7 @@ class Source:
     last_ticks: int | Fraction = 0
     joined: bool = False
     ends: dict[int, int] = field(default_factory=dict)
+    gap: int = 0
 
     @property
     def base(self) -> Fraction:
@@ -137,7 +140,10 @@ class Source:
     def is_cut(self) -> bool:
         """Whether a file that was read to its end ends before its header says so."""
         announced = self.announced_end
-        return announced is not None and self.read < announced - _SLACK_S
+        if announced is None:
+            return False
+        # The last frame may have been meant to stay as long as another did.
+        return self.read < announced - _SLACK_S - self.gap * self.base
 
     def broken(self) -> VideoError:
         """Say how far the file can be read."""

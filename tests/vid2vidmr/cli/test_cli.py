@@ -93,7 +93,8 @@ def test_methods_show_tells_all_of_one(cli: Cli) -> None:
 def test_methods_show_of_what_learns_nothing_and_of_what_is_not_there(cli: Cli) -> None:
     shown = cli("methods", "show", "video-match").out
     assert "as default but level video" in shown
-    assert "published checkpoints" not in shown and "tune" not in shown
+    assert "published checkpoints" not in shown and "What tune draws from" in shown
+    assert "tune" not in cli("methods", "show", "whole-video").out
     assert json.loads(cli("methods", "show", "whole-video", "--json").out)["trained_on"] == (
         "nothing"
     )

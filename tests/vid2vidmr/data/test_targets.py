@@ -39,7 +39,7 @@ def _dataset(folder: Path, per_video: dict[str, str], **changes: object) -> Data
     pairs = pd.DataFrame({"query_id": moments["moment_id"]})
     pairs["target_id"] = moments["label"].map(first)
     pairs.insert(0, "pair_id", [f"p{k}" for k in range(len(pairs))])
-    targets = moments.drop_duplicates("video_id").assign(**changes)
+    targets = moments.drop_duplicates("video_id").assign(**{"label": "", **changes})
     return write_dataset(folder, INFO, moments, {"test": pairs}, videos, targets=targets)
 
 
@@ -83,7 +83,8 @@ def test_shares() -> None:
     moments = _moments({f"v{k}": ["aab", "abb", "bcc"][k % 3] for k in range(30)})
     videos = pd.DataFrame({"video_id": moments["video_id"].unique()})
     videos["source_id"] = videos["video_id"]
-    targets = Targets.join(moments.drop_duplicates("video_id"), moments, videos)
+    whole = moments.drop_duplicates("video_id").assign(label="")
+    targets = Targets.join(whole, moments, videos)
     rng = np.random.default_rng(0)
     counts = [
         len(targets.windows(targets.draw("a", "v0", rng.random(2)), "a")) for _ in range(4000)
@@ -100,3 +101,14 @@ def test_refusals(tmp_path: Path) -> None:
         pairs.under("open").under("official, wrong queries")
     with pytest.raises(UserError, match="already"):
         pairs.under("recropped").under("open")
+
+
+def test_targets_of_one_class_are_asked_for_it_alone(tmp_path: Path) -> None:
+    """Where only one class is annotated, its absence is known and that of others is not."""
+    pairs = _dataset(tmp_path, VIDEOS, label="a").pairs("test").under("open")
+    assert set(pairs.table["label"]) == {"a"}
+    for pair in pairs:
+        assert len(pair.windows) == VIDEOS[pair.target_video_id].count("a")
+    assert {len(pair.windows) for pair in pairs} >= {0, 1}
+    with pytest.raises(DataError, match="None of the classes"):
+        _dataset(tmp_path / "z", VIDEOS, label="z").pairs("test").under("open")

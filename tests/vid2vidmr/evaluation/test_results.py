@@ -117,6 +117,9 @@ def test_the_name_of_a_method_in_a_file_imports_nothing(tiny, tmp_path, cli):
     elsewhere = tmp_path / "other" / "p.result.json"
     elsewhere.parent.mkdir()
     value = json.loads((tmp_path / "p.result.json").read_text())
-    write_json(elsewhere, value | {"predictions": "../p.jsonl"})
-    with pytest.raises(DataError, match="does not belong to"):
-        read_result(elsewhere)
+    for name in ("../p.jsonl", "", "x" * 5000, "x\0", ".", "/"):
+        write_json(elsewhere, value | {"predictions": name})
+        with pytest.raises(DataError, match="does not belong to"):
+            read_result(elsewhere)
+        ran = cli("evaluate", elsewhere, "--dataset", "minimatch")
+        assert ran.code == 2 and "is a result, not predictions" in ran.err

@@ -150,6 +150,15 @@ def test_weights_are_those_of_the_model(
     refused("moment_detr", folder, match)
 
 
+def test_weights_too_large_to_predict_with_are_one_line(
+    tmp_path: Path, parts: dict[str, Parts]
+) -> None:
+    folder = write(tmp_path / "c", parts["moment_detr"])
+    change_weights(lambda t: [v.fill_(3e38) for v in t.values()])(folder / "model.safetensors")
+    with pytest.raises(UserError, match="moment_detr gives NaN or infinity for the pair pair0"):
+        list(load_method("moment_detr", folder).predict(toy_pairs(2)))
+
+
 @pytest.mark.parametrize(
     "fields", [{"d": 2**20, "heads": 1}, {"decoder_layers": 10**9}, {"heads": 3}, {"ff": 17}]
 )

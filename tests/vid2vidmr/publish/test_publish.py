@@ -90,7 +90,12 @@ def test_the_card(dataset: Dataset, tmp_path: Path) -> None:
     assert data["license"] == "mit" and "license_name" not in data
     assert {"video-moment-retrieval", "synthetic"} <= set(data["tags"])
     assert data["size_categories"] == ["n<1K"]
-    assert [c["config_name"] for c in data["configs"]] == ["pairs", "moments", "videos"]
+    assert [c["config_name"] for c in data["configs"]] == [
+        "pairs",
+        "moments",
+        "videos",
+        "targets",
+    ]
     for text in (
         dataset.fingerprint,
         "**Synthetic**",

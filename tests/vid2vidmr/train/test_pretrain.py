@@ -301,6 +301,7 @@ def test_commands_pretrain_train_and_predict(
     [
         (["matr", "--augmentations", "x"], "Unknown augmentation 'x'"),
         (["dtw-match"], "dtw-match is no network"),
+        (["align_refine"], "align_refine comes trained"),
         (["matr", "--videos", "nowhere"], "Unknown data set 'nowhere'"),
     ],
 )

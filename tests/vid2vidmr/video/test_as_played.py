@@ -122,6 +122,7 @@ def test_frames_and_cuts_are_those_that_ffmpeg_shows(
     assert begin == pytest.approx(times[first], abs=2e-3)
     for t, frame in sample_frames(tmp_path / "cut.mp4", 0.5):
         assert number(frame) == number(on_screen(begin + t + 1e-3))
+        assert frame.shape == samples[0][1].shape
 
 
 @pytest.mark.parametrize("turn", [0, 90, 180, 270])
