@@ -111,7 +111,10 @@ def test_retrieve_from_what_is_no_video(
         (("build", "minmatch"), "Unknown data set 'minmatch': did you mean 'minimatch'"),
         (("features", "sportmoments"), "did you mean 'sportsmoments'"),
         (("bench", "--dataset", "sportsmoments"), "run `vid2vidmr build sportsmoments` first"),
-        (("bench", "--dataset", "minimatch", "--preset", "papr"), "did you mean 'paper'"),
+        (
+            ("bench", "--dataset", "minimatch", "--methods", "matr", "--preset", "papr"),
+            "did you mean 'paper'",
+        ),
         (("features", "minimatch", "--encoder", "efficientnet-lite"), "efficientnet-lite0"),
         (("predict", "random", "--dataset", "minimatch", "--split", "tets", "--out", "p"), "tets"),
         (

@@ -19,7 +19,6 @@ from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation.environment import commit
 from vid2vidmr.experiments.parallel import fit_all, run_all
 from vid2vidmr.experiments.run import Setting, runs_home
-from vid2vidmr.features.extract import extract_features
 from vid2vidmr.files import read_json, write_json
 from vid2vidmr.methods.load import method_class, method_names, preset_config, preset_name
 from vid2vidmr.train.config import TrainingConfig, pairs_seen
@@ -201,6 +200,8 @@ def _bases(
             )
         start = preset_name(method, own if at else preset)
         found[name] = (cls, preset_config(method, start)), start
+    from vid2vidmr.features.extract import extract_features  # torch, av
+
     features = extract_features(dataset, encoder or dataset.info.default_encoder)
     return {
         name: (Setting(dataset, cls, config, features), start)

@@ -243,7 +243,7 @@ def test_a_store_is_opened_and_options_that_do_not_apply_are_refused(tmp_path: P
     with pytest.raises(UserError, match="has no splits"):
         open_videos(where, tmp_path, None, "val")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="holds no video files"):
+    with pytest.raises(DataError, match="holds no files"):
         open_videos(str(tmp_path / "empty"), tmp_path, None, None)
 
 
