@@ -1,6 +1,7 @@
 """Settings and fixtures of all tests."""
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,11 @@ from local_hub import LocalHub
 # Small tensors gain nothing from more threads, and lose much when the cores are shared: this must
 # come before the first import of torch.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Started in the background (nohup, a script with &) a process ignores Ctrl-C, and so would all that
+# the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ENCODER = "efficientnet-lite0"
 
