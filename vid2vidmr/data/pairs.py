@@ -169,9 +169,13 @@ class PairSet:
         )
 
     def _windows(self, row: Any) -> tuple[Window, ...]:
-        ends = [float(getattr(row, name)) for name in truth_columns(self.table)]
+        ends = [float(getattr(row, name)) for name in self._truth_columns]
         windows = zip(ends[::2], ends[1::2], strict=True)
         return tuple(window for window in windows if not np.isnan(window[0]))
+
+    @cached_property
+    def _truth_columns(self) -> list[str]:
+        return truth_columns(self.table)
 
     @property
     def truth(self) -> np.ndarray:

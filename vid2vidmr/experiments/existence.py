@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import FiniteFloat, ValidationError
 from scipy.special import expit
 
 from vid2vidmr.data.pairs import PairSet
@@ -14,13 +14,14 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.open_retrieval import open_metrics
 from vid2vidmr.evaluation.ranking import existence_score, rank_windows
 from vid2vidmr.files import read_json, write_json
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import Prediction, Record, fault
 
 FILE = "existence.json"
+LIMITS = 101
+"""Thresholds that are tried, at most."""
 
 
-@dataclass(frozen=True)
-class Existence:
+class Existence(Record):
     """Platt scaling of a method's existence score, and the threshold that answers best.
 
     Attributes
@@ -31,9 +32,9 @@ class Existence:
         Probability above which a target is answered: the one with the best ``G-mIoU@1``.
     """
 
-    slope: float
-    offset: float
-    threshold: float
+    slope: FiniteFloat
+    offset: FiniteFloat
+    threshold: FiniteFloat
 
     @classmethod
     def fit(cls, predictions: Sequence[Prediction], pairs: PairSet) -> Existence:
@@ -56,7 +57,8 @@ class Existence:
         mean, scale = ranked.exists.mean(), ranked.exists.std() or 1.0
         fitted = LogisticRegression(C=1e3).fit((ranked.exists - mean)[:, None] / scale, present)
         slope = float(fitted.coef_[0, 0] / scale)
-        made = cls(slope, float(fitted.intercept_[0]) - slope * float(mean), 0.5)
+        offset = float(fitted.intercept_[0]) - slope * float(mean)
+        made = cls(slope=slope, offset=offset, threshold=0.5)
         probability = np.array([made.probability(each) for each in ranked.exists])
         levels = np.unique(np.append(probability, 0.0))
         limits = [0.0, *(levels[1:] + levels[:-1]) / 2, 1.0]
@@ -66,7 +68,7 @@ class Existence:
             open_metrics(ranked.windows, pairs.truth, probability, limit)["G-mIoU@1"].mean()
             for limit in limits
         ]
-        return cls(made.slope, made.offset, float(limits[int(np.argmax(scores))]))
+        return made.model_copy(update={"threshold": float(limits[int(np.argmax(scores))])})
 
     def probability(self, score: float) -> float:
         """Give the probability that a target with this score holds the moment."""
@@ -80,13 +82,26 @@ class Existence:
 
     def save(self, folder: Path) -> None:
         """Leave it beside a checkpoint."""
-        write_json(folder / FILE, asdict(self))
+        write_json(folder / FILE, self.model_dump())
 
     @classmethod
     def load(cls, folder: Path) -> Existence | None:
-        """Read what `save` left; None where there is none."""
+        """Read what `save` left; None where there is none.
+
+        Raises
+        ------
+        DataError
+            If it is something else.
+        """
         path = folder / FILE
-        return cls(**read_json(path)) if path.exists() else None
+        if not path.exists():
+            return None
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            raise DataError(
+                f"{path} is no calibration ({fault(error)}): delete it, and it is made again."
+            ) from None
 
 
 class Unlooking(Existence):
@@ -96,7 +111,3 @@ class Unlooking(Existence):
         """Give the predictions, certain where there are windows."""
         for each in predictions:
             yield each.model_copy(update={"exists": float(bool(each.windows))})
-
-
-LIMITS = 101
-"""Thresholds that are tried, at most."""

@@ -254,7 +254,7 @@ class Setting:
     def _existence(self, method: Method, checkpoint: Path) -> Existence:
         """Give what makes probabilities of the method's scores, fitted on val once."""
         if self.method.info.kind == "bias":
-            return Unlooking(0.0, 0.0, 0.5)
+            return Unlooking(slope=0.0, offset=0.0, threshold=0.5)
         found = Existence.load(checkpoint)
         if found is None:
             val = self.pairs("val", OPEN)

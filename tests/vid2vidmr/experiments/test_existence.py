@@ -15,6 +15,8 @@ from vid2vidmr.evaluation import evaluate
 from vid2vidmr.experiments.existence import Existence, Unlooking
 from vid2vidmr.records import Prediction
 
+UNLOOKING = Unlooking(slope=0, offset=0, threshold=0.5)
+
 
 def _pairs(present: np.ndarray) -> PairSet:
     n = len(present)
@@ -44,11 +46,12 @@ def test_scores_of_any_scale_become_probabilities(tmp_path: Path) -> None:
     Existence.fit(*reversed(_draw(0))).save(tmp_path)
     existence = Existence.load(tmp_path)
     assert existence is not None
+    assert Existence.load(tmp_path / "none") is None
     pairs, predictions = _draw(1)
     found = evaluate(existence.calibrated(predictions), pairs, threshold=existence.threshold)
     assert found.metrics["ECE"].value < 3
     never = evaluate([], pairs, threshold=0.5).metrics["G-mIoU@1"].value
-    always = evaluate(Unlooking(0, 0, 0.5).calibrated(predictions), pairs)
+    always = evaluate(UNLOOKING.calibrated(predictions), pairs)
     assert found.metrics["G-mIoU@1"].value > max(never, always.metrics["G-mIoU@1"].value)
     assert never == pytest.approx(100 - always.metrics["G-mIoU@1"].value)
 
@@ -74,5 +77,11 @@ def test_nothing_to_calibrate_on() -> None:
 def test_bias_rows_answer_what_they_answer() -> None:
     """Certain where there is a window, and where there is none."""
     given = [*_predictions(np.ones(1)), Prediction(pair_id="p1", windows=())]
-    assert [each.exists for each in Unlooking(0, 0, 0.5).calibrated(given)] == [1, 0]
+    assert [each.exists for each in UNLOOKING.calibrated(given)] == [1, 0]
     assert pd.isna(_pairs(np.array([False])).table["start_s"]).all()
+
+
+def test_another_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "existence.json").write_text('{"slope": 1, "offset": "much", "threshold": 0.5}')
+    with pytest.raises(DataError, match=r"no calibration \(offset"):
+        Existence.load(tmp_path)
