@@ -20,6 +20,7 @@ from baselines.align_learned.config import AlignLearnedConfig
 from baselines.align_learned.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
 from vid2vidmr.contract import STEP_S
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.heads import ConvHead
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.transformer import Encoder, xavier_init
@@ -32,7 +33,7 @@ FAR = 24.0
 REACH_S = 4.0
 
 
-class Model(nn.Module):
+class Model(WithExistence):
     """The network; see `forward` for its outputs.
 
     Parameters
@@ -58,6 +59,7 @@ class Model(nn.Module):
         xavier_init(self.encoder)
         self.class_embed_c = ConvHead(c.d + CHANNELS, 1)
         self.span_embed_c = ConvHead(c.d + CHANNELS, 2)
+        self.add_existence(c.existence, c.d + CHANNELS)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Score every target clip and give it a window.
@@ -88,6 +90,7 @@ class Model(nn.Module):
             "windows_s": torch.stack([start_s, torch.maximum(end_s, start_s + 0.1)], dim=-1),
             "cost": cost,
             "posterior": posterior,
+            **self.existing(x, masks[0]),
         }
 
     def embed(self, x: Tensor) -> Tensor:

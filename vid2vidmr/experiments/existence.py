@@ -14,7 +14,7 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.open_retrieval import open_metrics
 from vid2vidmr.evaluation.ranking import existence_score, rank_windows
 from vid2vidmr.files import read_json, write_json
-from vid2vidmr.records import Prediction, Record, fault
+from vid2vidmr.records import EvidentPrediction, Prediction, Record, fault
 
 FILE = "existence.json"
 LIMITS = 101
@@ -22,17 +22,19 @@ LIMITS = 101
 
 
 class Existence(Record):
-    """Platt scaling of a method's existence score, and the threshold that answers best.
+    """What a method's evidence weighs, and the threshold that answers best.
+
+    Evidence is what an `EvidentPrediction` says, else the existence score alone (Platt scaling).
 
     Attributes
     ----------
-    slope, offset : float
-        Of the logit of the probability.
+    slopes : tuple of float
+        Of each number of the evidence; they and the offset give the logit of the probability.
     threshold : float
         Probability above which a target is answered: the one with the best ``G-mIoU@1``.
     """
 
-    slope: FiniteFloat
+    slopes: tuple[FiniteFloat, ...]
     offset: FiniteFloat
     threshold: FiniteFloat
 
@@ -54,12 +56,18 @@ class Existence(Record):
                 f"{'All' if present.any() else 'None'} of the {pairs.split} targets hold their "
                 "moment: nothing can be calibrated on them, expected some of both."
             )
-        mean, scale = ranked.exists.mean(), ranked.exists.std() or 1.0
-        fitted = LogisticRegression(C=1e3).fit((ranked.exists - mean)[:, None] / scale, present)
-        slope = float(fitted.coef_[0, 0] / scale)
-        offset = float(fitted.intercept_[0]) - slope * float(mean)
-        made = cls(slope=slope, offset=offset, threshold=0.5)
-        probability = np.array([made.probability(each) for each in ranked.exists])
+        known = {each.pair_id: _evidence(each) for each in predictions}
+        nothing = (0.0,) * len(next(iter(known.values()), (0.0,)))
+        seen = np.array([known.get(pair_id, nothing) for pair_id in pairs.table["pair_id"]])
+        mean, scale = seen.mean(axis=0), seen.std(axis=0)
+        scale[scale == 0] = 1.0
+        # Of one number there is nothing to be wary of; several may say the same.
+        prior = 1e3 if seen.shape[1] == 1 else 1.0
+        fitted = LogisticRegression(C=prior).fit((seen - mean) / scale, present)
+        slopes = fitted.coef_[0] / scale
+        offset = float(fitted.intercept_[0] - slopes @ mean)
+        made = cls(slopes=tuple(slopes.tolist()), offset=offset, threshold=0.5)
+        probability = np.array([made.probability(each) for each in seen])
         levels = np.unique(np.append(probability, 0.0))
         limits = [0.0, *(levels[1:] + levels[:-1]) / 2, 1.0]
         if len(limits) > LIMITS:
@@ -70,15 +78,26 @@ class Existence(Record):
         ]
         return made.model_copy(update={"threshold": float(limits[int(np.argmax(scores))])})
 
-    def probability(self, score: float) -> float:
-        """Give the probability that a target with this score holds the moment."""
-        return float(expit(self.slope * score + self.offset))
+    def probability(self, evidence: Sequence[float]) -> float:
+        """Give the probability that a target with this evidence holds the moment.
+
+        Raises
+        ------
+        DataError
+            If it is of other evidence.
+        """
+        if len(evidence) != len(self.slopes):
+            raise DataError(
+                f"A calibration for {len(self.slopes)} numbers was given {len(evidence)}: delete "
+                f"{FILE} beside the checkpoint, and it is made again."
+            )
+        return float(expit(np.dot(self.slopes, evidence) + self.offset))
 
     def calibrated(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
         """Give the predictions with their probability."""
         for each in predictions:
-            sure = self.probability(existence_score(each))
-            yield each.model_copy(update={"exists": sure})
+            sure = self.probability(_evidence(each))
+            yield Prediction(pair_id=each.pair_id, windows=each.windows, exists=sure)
 
     def save(self, folder: Path) -> None:
         """Leave it beside a checkpoint."""
@@ -102,6 +121,12 @@ class Existence(Record):
             raise DataError(
                 f"{path} is no calibration ({fault(error)}): delete it, and it is made again."
             ) from None
+
+
+def _evidence(prediction: Prediction) -> tuple[float, ...]:
+    if isinstance(prediction, EvidentPrediction):
+        return prediction.evidence
+    return (existence_score(prediction),)
 
 
 class Unlooking(Existence):

@@ -245,7 +245,9 @@ class Setting:
         else:
             if learning[0] == "val":
                 method.provenance["trained_on_val"] = True
-            train, val = map(self.pairs, learning)
+            existence = getattr(self.config, "existence", False)
+            protocol = OPEN if existence else "official"
+            train, val = (self.pairs(split, protocol) for split in learning)
             asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
             method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
         if is_main_process():
@@ -254,7 +256,7 @@ class Setting:
     def _existence(self, method: Method, checkpoint: Path) -> Existence:
         """Give what makes probabilities of the method's scores, fitted on val once."""
         if self.method.info.kind == "bias":
-            return Unlooking(slope=0.0, offset=0.0, threshold=0.5)
+            return Unlooking(slopes=(), offset=0.0, threshold=0.5)
         found = Existence.load(checkpoint)
         if found is None:
             val = self.pairs("val", OPEN)

@@ -11,18 +11,29 @@ from torch import Tensor
 
 from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
 from vid2vidmr.contract import STEP_S
-from vid2vidmr.nn.spans import span_giou
+from vid2vidmr.nn.spans import nearest, span_giou
 
 
 def clips_centred_in(windows_s: Tensor, mask: Tensor) -> Tensor:
-    """Find valid clips whose centre lies in the moment, or the nearest; (B, 2) -> (B, M) bool."""
-    M = mask.shape[1]
+    """Find valid clips whose centre lies in each moment, or the nearest one.
+
+    Parameters
+    ----------
+    windows_s : Tensor, (B, W, 2)
+        NaN, where there is none, has no clip.
+    mask : Tensor, (B, M), bool
+
+    Returns
+    -------
+    Tensor, (B, W, M), bool
+    """
+    M, mask = mask.shape[1], mask.unsqueeze(1)
     centre_s = STEP_S * (torch.arange(M, device=mask.device) + 0.5)
-    start_s, end_s = windows_s[:, :1], windows_s[:, 1:]
+    start_s, end_s = windows_s[..., :1], windows_s[..., 1:]
     inside = (centre_s >= start_s) & (centre_s < end_s)
     distance = (centre_s - (start_s + end_s) / 2).abs().masked_fill(~mask, torch.inf)
-    nearest = F.one_hot(distance.argmin(1), M).bool()
-    return (inside | nearest) & mask
+    closest = F.one_hot(distance.argmin(-1), M).bool() & ~start_s.isnan()
+    return (inside | closest) & mask
 
 
 def foreground_loss(logits: Tensor, inside: Tensor, mask: Tensor) -> Tensor:
@@ -40,17 +51,17 @@ def boundary_loss(
     ----------
     windows_s : Tensor, (B, M, 2)
         Predicted for every clip.
-    truth_s : Tensor, (B, 2)
+    truth_s : Tensor, (B, W, 2)
+        NaN where there is none; each clip is held to the window that it lies in.
     inside : Tensor, (B, M), bool
-        See `clips_centred_in`; at least one a pair.
+        Of any window, see `clips_centred_in`; at least one a pair.
     durations_s : Tensor, (B,)
         Of the targets.
     """
-    truth_s = truth_s[:, None]  # (B, 1, 2)
+    centre_s = STEP_S * (torch.arange(inside.shape[1], device=inside.device) + 0.5)
+    truth_s = nearest(truth_s, centre_s)  # (B, M, 2)
     scale = durations_s[:, None, None]
-    ends = F.smooth_l1_loss(
-        windows_s / scale, (truth_s / scale).expand_as(windows_s), reduction="none"
-    )
+    ends = F.smooth_l1_loss(windows_s / scale, truth_s / scale, reduction="none")
     each = (ends.sum(-1) + 1 - span_giou(windows_s, truth_s)) * inside
     return (each.sum(1) / inside.sum(1)).mean()
 
@@ -59,20 +70,27 @@ def posterior_loss(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: fl
     """Windows compete for the query: minus the log of the share that the ground truth has, (B,).
 
     The share is among all subsequence alignments, weighted by exp(-cost / gamma): (soft-DTW of the
-    query with the moment - soft subsequence DTW with the whole target) / gamma, divided by N.
+    query with the moment - soft subsequence DTW with the whole target) / gamma, divided by N. Of
+    several moments the shares are added.
 
     Parameters
     ----------
     cost : Tensor, (B, M, N)
-    inside : Tensor, (B, M), bool
-        Clips of the moment, without a gap.
+    inside : Tensor, (B, W, M), bool
+        Clips of each moment, without a gap; none where there is no moment, at least one a pair.
     m, n : Tensor, (B,)
         Valid clips of target and query.
     """
     every = subsequence_soft_dtw(cost, gamma, m, n)
-    length = inside.sum(1)
-    first = inside.int().argmax(1, keepdim=True)
-    rows = first + torch.arange(int(length.max()), device=cost.device)  # (B, longest moment)
-    rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, cost.shape[2])
-    truth = soft_dtw(cost.gather(1, rows), gamma, length, n)
-    return (truth - every) / gamma / n
+    pair, which = inside.any(-1).nonzero(as_tuple=True)  # K moments
+    moments = inside[pair, which]  # (K, M)
+    length = moments.sum(1)
+    first = moments.int().argmax(1, keepdim=True)
+    rows = first + torch.arange(int(length.max()), device=cost.device)  # (K, longest moment)
+    rows = rows.clamp(max=cost.shape[1] - 1)
+    costs = soft_dtw(cost[pair.unsqueeze(1), rows], gamma, length, n[pair])
+    if inside.shape[1] == 1:
+        return (costs - every) / gamma / n
+    each = costs.new_full(inside.shape[:2], torch.inf)
+    each[pair, which] = costs
+    return (-gamma * (-each / gamma).logsumexp(1) - every) / gamma / n

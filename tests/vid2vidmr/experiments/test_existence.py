@@ -15,7 +15,7 @@ from vid2vidmr.evaluation import evaluate
 from vid2vidmr.experiments.existence import Existence, Unlooking
 from vid2vidmr.records import Prediction
 
-UNLOOKING = Unlooking(slope=0, offset=0, threshold=0.5)
+UNLOOKING = Unlooking(slopes=(), offset=0, threshold=0.5)
 
 
 def _pairs(present: np.ndarray) -> PairSet:
@@ -82,6 +82,6 @@ def test_bias_rows_answer_what_they_answer() -> None:
 
 
 def test_another_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "existence.json").write_text('{"slope": 1, "offset": "much", "threshold": 0.5}')
+    (tmp_path / "existence.json").write_text('{"slopes": [1], "offset": "much", "threshold": 0.5}')
     with pytest.raises(DataError, match=r"no calibration \(offset"):
         Existence.load(tmp_path)
