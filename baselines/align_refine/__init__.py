@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
+from baselines.background import margins
 from baselines.matching import SEARCH, ComponentMatch, copies_first
+from vid2vidmr.alignment import staticness
+from vid2vidmr.alignment.components import cosines
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
@@ -100,3 +103,14 @@ class AlignRefine(ComponentMatch):
             windows, agreed(windows, probabilities), inputs.laid, len(query), most=1.0
         )
         return STEP_S * windows, probabilities
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Log odds of the best window, and how far alignment is above the target's background."""
+        from baselines.align_refine.inputs import SETTINGS, WHITENING
+
+        components = self.components_for(target).first(self.config.components)
+        rows, asked = (components.unit(part, WHITENING) for part in (target, query))
+        threshold, gap, static_gap = SETTINGS[0]
+        gap += static_gap * staticness(rows) ** 2
+        sure = float(np.clip(score, 1e-6, 1 - 1e-6))
+        return float(np.log(sure / (1 - sure))), *margins(cosines(rows, asked), threshold, gap)

@@ -11,9 +11,6 @@ from torch import Tensor, nn
 
 from vid2vidmr.nn.heads import MLP
 
-EXISTENCE = "existence"
-"""Name of the output, (B, 1): a logit."""
-
 
 class ExistenceHead(nn.Module):
     """Looks at target rows that have read the query, pooled by mean and by maximum."""
@@ -41,5 +38,5 @@ class WithExistence(nn.Module):
         self.existence = ExistenceHead(d) if wanted else None
 
     def existing(self, x: Tensor, mask: Tensor) -> dict[str, Tensor]:
-        """Give the output for rows (B, M, d) with mask (B, M); none without a head."""
-        return {} if self.existence is None else {EXISTENCE: self.existence(x, mask)}
+        """Give ``existence``, (B, 1), for rows (B, M, d) with mask (B, M); none without a head."""
+        return {} if self.existence is None else {"existence": self.existence(x, mask)}

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vid2vidmr.nn.existence import EXISTENCE
 from vid2vidmr.train.batch import Batch
+from vid2vidmr.train.learner import EXISTENCE
 
 Outputs = dict[str, Tensor]
 

@@ -10,9 +10,8 @@ from torch import nn
 
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
-from vid2vidmr.nn.existence import EXISTENCE
 from vid2vidmr.train.batch import PairSamples, collate
-from vid2vidmr.train.learner import Learner
+from vid2vidmr.train.learner import EXISTENCE, Learner
 from vid2vidmr.windows import temporal_iou
 
 Answer = tuple[np.ndarray, float | None]
