@@ -15,10 +15,12 @@ from vid2vidmr.alignment import local_alignment
 SHUFFLES = 4
 
 
-def margins(
+def against_background(
     similarity: np.ndarray, threshold: float, gap: float, most: float = np.inf
-) -> tuple[float, float]:
-    """Tell how far the best alignment is above both backgrounds, each a gain per query clip.
+) -> tuple[float, float, float]:
+    """Tell what the best alignment gains, and how far that is above both backgrounds.
+
+    All are per query clip.
 
     Parameters
     ----------
@@ -28,6 +30,7 @@ def margins(
 
     Returns
     -------
+    gain : float
     shuffled : float
         Above the best alignment of the shuffled query, mean over `SHUFFLES`.
     elsewhere : float
@@ -45,4 +48,5 @@ def margins(
     apart = (np.arange(1, len(scores) + 1) <= starts[best]) | (starts > best)
     elsewhere = scores[apart] if apart.any() else scores
     top = float(scores[best])
-    return (top - float(np.mean(shuffled))) / columns, (top - float(elsewhere.mean())) / columns
+    below = float(np.mean(shuffled)), float(elsewhere.mean())
+    return top / columns, (top - below[0]) / columns, (top - below[1]) / columns

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
-from baselines.background import margins
+from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, copies_first
 from vid2vidmr.alignment import staticness
 from vid2vidmr.alignment.components import cosines
@@ -105,7 +105,7 @@ class AlignRefine(ComponentMatch):
         return STEP_S * windows, probabilities
 
     def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
-        """Log odds of the best window, and how far alignment is above the target's background."""
+        """Log odds of the best window, and its alignment against the target's background."""
         from baselines.align_refine.inputs import SETTINGS, WHITENING
 
         components = self.components_for(target).first(self.config.components)
@@ -113,4 +113,6 @@ class AlignRefine(ComponentMatch):
         threshold, gap, static_gap = SETTINGS[0]
         gap += static_gap * staticness(rows) ** 2
         sure = float(np.clip(score, 1e-6, 1 - 1e-6))
-        return float(np.log(sure / (1 - sure))), *margins(cosines(rows, asked), threshold, gap)
+        return float(np.log(sure / (1 - sure))), *against_background(
+            cosines(rows, asked), threshold, gap
+        )

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import PositiveInt
 
-from baselines.background import margins
+from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
 from vid2vidmr.alignment import local_alignment, staticness
 from vid2vidmr.alignment.components import cosines, laid_cosines
@@ -89,6 +89,7 @@ class LocalMatch(ComponentMatch):
         return cosines(rows, asked), self.config.static_gap * staticness(rows) ** 2
 
     def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
-        """Score, and how far the alignment is above the target's background."""
+        """Gain of the alignment, and how far it is above the target's background."""
         similarity, gap = self.similarity(query, target)
-        return score, *margins(similarity, self.config.threshold, gap, self.config.waiting)
+        threshold, waiting = self.config.threshold, self.config.waiting
+        return against_background(similarity, threshold, gap, waiting)

@@ -10,7 +10,7 @@ from test_local_match import walk
 from test_video_match import pair_set
 
 from baselines.align_refine import AlignRefine
-from baselines.background import margins
+from baselines.background import against_background
 from baselines.local_match import LocalMatch
 from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.records import EvidentPrediction, Prediction
@@ -21,17 +21,21 @@ def test_a_match_is_above_both_backgrounds() -> None:
     noise = 0.1 * np.random.default_rng(0).random((40, 6))
     once = noise.copy()
     once[np.arange(10, 16), np.arange(6)] = 1.0
-    shuffled, elsewhere = margins(once, 0.45, 1.0)
-    assert shuffled > 0.3 and elsewhere > 0.3
-    flat = margins(np.full((40, 6), 0.8), 0.45, 1.0)
-    np.testing.assert_allclose(flat, 0.0, atol=1e-6)
-    one_clip = margins(once[:, :1], 0.45, 1.0)
-    assert one_clip[0] == pytest.approx(0)  # of one clip there is one order
-    assert margins(once, 0.45, 1.0) == (shuffled, elsewhere)  # nothing is left to chance
+    gain, shuffled, elsewhere = against_background(once, 0.45, 1.0)
+    assert gain == pytest.approx(0.55) and shuffled > 0.3 and elsewhere > 0.3
+    flat = against_background(np.full((40, 6), 0.8), 0.45, 1.0)
+    np.testing.assert_allclose(flat[1:], 0.0, atol=1e-6)
+    one_clip = against_background(once[:, :1], 0.45, 1.0)
+    assert one_clip[1] == pytest.approx(0)  # of one clip there is one order
+    assert against_background(once, 0.45, 1.0) == (
+        gain,
+        shuffled,
+        elsewhere,
+    )  # nothing is left to chance
 
 
 def test_a_target_as_short_as_the_query_has_no_elsewhere() -> None:
-    found = margins(np.eye(4), 0.45, 1.0)
+    found = against_background(np.eye(4), 0.45, 1.0)
     assert np.isfinite(found).all()
 
 
