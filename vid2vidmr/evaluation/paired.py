@@ -177,6 +177,8 @@ def combine_seeds(
 ) -> dict[str, SeedSummary]:
     """Mean and spread of every metric over the seeds of one method, and over worlds.
 
+    What is no mean over pairs (``ECE``) has no interval, and nothing is said of it between worlds.
+
     Raises
     ------
     DataError
@@ -189,7 +191,7 @@ def combine_seeds(
     found = pair_intervals(over, over.per_pair.columns, values, resamples)
     of_worlds = world_means(values, over.worlds)
     between = of_worlds.std(axis=0, ddof=1) if len(of_worlds) > 1 else None
-    return {
+    of_pairs = {
         name: SeedSummary(
             mean=interval,
             seed_sd=None
@@ -199,4 +201,17 @@ def combine_seeds(
             world_sd=None if between is None else float(between[k]),
         )
         for k, (name, interval) in enumerate(found.items())
+    }
+    whole = {
+        name: np.array([each.metrics[name].value for each in evaluations])
+        for name in evaluations[0].metrics
+        if name not in of_pairs
+    }
+    return of_pairs | {
+        name: SeedSummary(
+            mean=Interval(value=float(values.mean())),
+            seed_sd=float(values.std(ddof=1)) if len(values) > 1 else None,
+            seeds=len(values),
+        )
+        for name, values in whole.items()
     }
