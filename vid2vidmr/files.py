@@ -111,7 +111,7 @@ def _acquire(lock: FileLock, folder: Path) -> bool:
     with ExitStack() as opened:
         before = None
         with suppress(FileNotFoundError):
-            before = opened.enter_context(open(lock.lock_file, "rb"))
+            before = opened.enter_context(Path(lock.lock_file).open("rb"))
         while not lock.is_locked:
             folder.mkdir(parents=True, exist_ok=True)
             try:

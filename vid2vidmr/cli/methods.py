@@ -221,13 +221,18 @@ def predict(
     out: Annotated[Path, typer.Option(help="Predictions file to write, JSON Lines.")],
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     protocol: Annotated[
-        str, typer.Option(help="official; recropped or balanced (position says nothing).")
+        str,
+        typer.Option(
+            help="official; recropped or balanced (position says nothing); open (none, one or "
+            "several moments; calibrated on val)."
+        ),
     ] = "official",
     checkpoint: CheckpointOption = None,
     encoder: EncoderOption = None,
 ) -> None:
     """Predict the windows of every pair of a split."""
     from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.experiments.existence import calibrate
     from vid2vidmr.experiments.predict import write_run
     from vid2vidmr.experiments.run import Setting, query_captions
     from vid2vidmr.methods.load import load_method
@@ -238,8 +243,12 @@ def predict(
     features = Setting.source(built, loaded.info, encoder)
     captions = query_captions(built, loaded, features)
     pairs = built.pairs(split, features, captions).under(protocol)
+    existence = None
+    if pairs.protocol.is_open and loaded.info.kind != "bias":
+        val = built.pairs("val", features, captions).under(protocol)
+        existence = calibrate(loaded, built, val, out.with_suffix(".existence.work"))
     with progress(f"predict {method}", len(pairs)) as bar:
-        write_run(loaded, built, pairs, out, bar)
+        write_run(loaded, built, pairs, out, bar, existence=existence)
     typer.echo(f"{len(pairs)} predictions written to {out}.")
 
 

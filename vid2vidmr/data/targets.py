@@ -7,6 +7,7 @@ query's class no times, once or several times.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.fingerprint import update
 from vid2vidmr.errors import DataError
 
 SHARES: Mapping[str, float] = {"none": 0.4, "one": 0.35, "several": 0.25}
@@ -82,6 +84,13 @@ class Targets:
         inside[["start_s", "end_s"]] = inside[["start_s", "end_s"]].sub(low, axis=0)
         columns = ["clip", "label", "start_s", "end_s"]
         return cls(clips, inside[columns].drop_duplicates().sort_values(columns, ignore_index=True))
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of the clips, in their order: with the data set's fingerprint it decides a draw."""
+        digest = hashlib.sha256()
+        update(digest, self.clips)
+        return digest.hexdigest()[:8]
 
     @cached_property
     def _windows(self) -> dict[tuple[int, str], np.ndarray]:

@@ -91,7 +91,8 @@ def test_every_protocol_that_the_help_names_runs(
         "--seeds", 1,
     )  # fmt: skip
     assert ran.code == 0 and metric in ran.out, ran.err
-    rows = list(csv.DictReader(Path("runs/minimatch/table.csv").open()))
+    with Path("runs/minimatch/table.csv").open() as file:
+        rows = list(csv.DictReader(file))
     assert {row["protocol"] for row in rows} == {protocol}
     assert metric in {row["metric"] for row in rows}
     assert {row["method"] for row in rows} == {"dtw-match", *BIAS, *OPEN_BIAS[protocol]}
