@@ -47,7 +47,8 @@ class Targets:
         Raises
         ------
         DataError
-            If a moment crosses the edge of a target: nobody could say whether it is there.
+            If a moment crosses the edge of a target, or has no times: nobody could say whether it
+            is there.
         """
         clips = targets[["video_id", "clip_start_s", "clip_end_s", "label"]]
         clips = clips.rename(columns={"video_id": "video"})
@@ -65,11 +66,18 @@ class Targets:
                         "start_s": moments["clip_start_s"] + moments["start_s"],
                         "end_s": moments["clip_start_s"] + moments["end_s"],
                     }
-                ).dropna(),
+                ),
                 on="video",
             )
         )
         inside = inside[(inside["only"] == "") | (inside["only"] == inside["label"])]
+        unknown = inside["start_s"].isna() | inside["end_s"].isna()
+        if unknown.any():
+            first = inside[unknown].iloc[0]
+            raise DataError(
+                f"A {first['label']!r} of {first['video']} has no times, and the video has open "
+                "targets: expected targets of which every moment is known."
+            )
         low, high = inside["clip_start_s"], inside["clip_end_s"]
         inside = inside[(inside["end_s"] > low + 1e-3) & (inside["start_s"] < high - 1e-3)]
         low, high = inside["clip_start_s"], inside["clip_end_s"]
