@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.files import read_json
+from vid2vidmr.records import read_record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -120,9 +120,12 @@ def missing_videos(
 
 def require_folder_of(name: str, out: Path) -> None:
     """Refuse to build into the folder of another data set."""
-    path = out / "dataset.json"
-    if path.exists() and (found := read_json(path).get("name")) != name:
-        raise UserError(f"{out} holds the data set {found}: choose another folder with --out.")
+    path, there = out / "dataset.json", "choose another folder with --out"
+    if not path.exists():
+        return
+    found = read_record(path, dict[str, Any], "description of a data set", there).get("name")
+    if found != name:
+        raise UserError(f"{out} holds the data set {found}: {there}.")
 
 
 def _text(value: object) -> str:

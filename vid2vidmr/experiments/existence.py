@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import FiniteFloat, ValidationError
+from pydantic import FiniteFloat
 from scipy.special import expit
 
 from vid2vidmr.data.dataset import Dataset
@@ -15,9 +15,9 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.open_retrieval import open_metrics
 from vid2vidmr.evaluation.predictions import SCORE_DECIMALS
 from vid2vidmr.evaluation.ranking import existence_score, rank_windows
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import write_json
 from vid2vidmr.methods.base import Method
-from vid2vidmr.records import Prediction, Record, fault
+from vid2vidmr.records import Prediction, Record, read_record
 
 FILE = "existence.json"
 LIMITS = 101
@@ -101,12 +101,8 @@ class Existence(Record):
         path = folder / FILE
         if not path.exists():
             return None
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            raise DataError(
-                f"{path} is no calibration ({fault(error)}): delete it, and it is made again."
-            ) from None
+        found: Existence = read_record(path, cls, "calibration", "delete it, and it is made again")
+        return found
 
 
 def calibrate(method: Method, dataset: Dataset, val: PairSet, folder: Path) -> Existence:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import FiniteFloat, ValidationError
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
@@ -19,10 +19,9 @@ from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.evaluation.results import Training, write_result
 from vid2vidmr.experiments.existence import Existence, certain
-from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
-from vid2vidmr.records import Prediction, fault
+from vid2vidmr.records import Prediction, fault, read_record
 from vid2vidmr.train.config import TRAINING_FIELDS
 
 
@@ -127,7 +126,8 @@ def predict_and_score(
     time_s = {"predict": time.monotonic() - started}
     fit_time = checkpoint / "time.json"
     if fit_time.exists():
-        time_s |= read_json(fit_time)
+        times = dict[str, FiniteFloat]
+        time_s |= read_record(fit_time, times, "table of times", "delete it")
     # Score what was written: a run that continues scores the same rounded numbers.
     header, read = read_predictions(predictions)
     assert header is not None

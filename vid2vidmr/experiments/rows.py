@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import NonNegativeInt
 
 from vid2vidmr.data.protocols import CUTS, OPEN
-from vid2vidmr.errors import DataError, UnknownNameError, UserError
-from vid2vidmr.files import alone, read_json, write_json
+from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.files import alone, write_json
 from vid2vidmr.methods.info import MethodName
-from vid2vidmr.records import Record, fault
+from vid2vidmr.records import Record, read_record
 
 NAME = "rows.json"
 
@@ -30,9 +30,6 @@ class Asked(Record):
     seed: NonNegativeInt
 
 
-_ROWS = TypeAdapter(list[Asked])
-
-
 def remembered(runs: Path) -> list[Asked]:
     """Read what was asked for in a folder of runs.
 
@@ -44,10 +41,7 @@ def remembered(runs: Path) -> list[Asked]:
     path = runs / NAME
     if not path.exists():
         return []
-    try:
-        found = _ROWS.validate_python(read_json(path))
-    except ValidationError as error:
-        raise DataError(f"{path} is no list of rows ({fault(error)}): delete it.") from None
+    found = read_record(path, list[Asked], "list of rows", "delete it")
     return [row for row in found if ".py:" not in row.method]
 
 

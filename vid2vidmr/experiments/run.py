@@ -39,7 +39,7 @@ from vid2vidmr.experiments.existence import Existence, calibrate
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
-from vid2vidmr.files import alone, file_name, file_sha256, read_json, write_json
+from vid2vidmr.files import alone, file_name, file_sha256, write_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.load import method_class, preset_config, preset_label
@@ -359,7 +359,7 @@ def _wrong_queries(pairs: PairSet) -> PairSet | None:
 def _is_complete(folder: Path) -> bool:
     """Tell whether a part has its result, with every pair tried."""
     result = folder / "result.json"
-    return result.exists() and not read_json(result).get("details", {}).get("unanswered")
+    return result.exists() and not read_result(result).details.get("unanswered")
 
 
 def _part(folder: Path, pairs: PairSet) -> Path:

@@ -17,15 +17,16 @@ from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.decoding import Sampled
 from vid2vidmr.features.encoder import Encoder, VideolessEncoder
-from vid2vidmr.features.fast import fidelity
+from vid2vidmr.features.fast import Fidelity, fidelity
 from vid2vidmr.features.load import find_encoder, load_encoder
 from vid2vidmr.features.local import Engine, encode_here
 from vid2vidmr.features.queries import Queries, query_times, split_samples, stored_keys
 from vid2vidmr.features.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
 from vid2vidmr.features.store import FeatureStore, Key, feature_folder
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import write_json
 from vid2vidmr.progress import progress
+from vid2vidmr.records import read_record
 
 
 def extract_features(
@@ -261,12 +262,12 @@ def _measure_fidelity(folder: Path, encoder: Encoder, reference: str, files: lis
     path = folder / "fidelity.json"
     if not path.exists() and files:
         slow = load_encoder(reference, encoder.device)
-        write_json(path, fidelity(encoder, slow, files[0]))
+        write_json(path, fidelity(encoder, slow, files[0]).model_dump())
     if path.exists():
-        found = read_json(path)
+        found = read_record(path, Fidelity, "measure of features", "delete it")
         _console().print(
-            f"Cosine to features of {found['reference']}: {found['cosine_mean']} on average, "
-            f"{found['cosine_min']} at least ({found['frames']} frames).",
+            f"Cosine to features of {found.reference}: {found.cosine_mean} on average, "
+            f"{found.cosine_min} at least ({found.frames} frames).",
             markup=False,
         )
 
