@@ -38,7 +38,8 @@ def target_windows(
     Parameters
     ----------
     table : DataFrame
-        ``video, label, start_s, end_s``, seconds in the video.
+        ``video, label, start_s, end_s``, seconds in the video; perhaps ``from_s`` and ``until_s``,
+        the part of it that was annotated.
     durations_s : Series of float
         Length of each row's video; NaN where not known.
     margin_s : float or None
@@ -54,12 +55,13 @@ def target_windows(
         `margin_s` is None, the end is NaN.
     """
     margin = np.inf if margin_s is None else margin_s
-    before = pd.Series(0.0, table.index)
-    after = durations_s.astype("float64").copy()
+    before = table.get("from_s", pd.Series(0.0, table.index))
+    after = table.get("until_s", durations_s.astype("float64"))
     if not whole:
         ordered = table.sort_values("start_s")
-        groups = ordered.groupby(["video", "label"], sort=False)
-        before = groups["end_s"].shift(1).reindex(table.index).fillna(0.0)
+        parts = ["from_s"] if "from_s" in table else []
+        groups = ordered.groupby(["video", "label", *parts], sort=False)
+        before = groups["end_s"].shift(1).reindex(table.index).fillna(before)
         after = groups["start_s"].shift(-1).reindex(table.index).fillna(after)
     start = np.maximum(before, table["start_s"] - margin)
     wanted_end = table["end_s"] + margin

@@ -189,7 +189,7 @@ def _nan(path: Path) -> None:
         (lambda path: path.write_bytes(b"no"), "cannot be read"),
         (lambda path: path.with_suffix(".npz").write_bytes(b"no"), "cannot be read"),
         (lambda path: np.savez(path.with_suffix(".npz"), x=ramp(10, 2), y=1), "it has x, y"),
-        (lambda path: path.with_suffix(".pt").write_bytes(pickle.dumps(Hostile())), "cannot be"),
+        (lambda path: path.with_suffix(".pt").write_bytes(pickle.dumps(Hostile(), 2)), "cannot be"),
         (_hostile_pt, "could run code"),
     ],
 )
