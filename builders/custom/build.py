@@ -93,7 +93,10 @@ def build_custom(
     else:
         table = given.table[inside_videos(given.table, lengths)].reset_index(drop=True)
         gone = len(given.table) - len(table)
-        notes = [*given.notes, *[(f"{gone:,} moments left out", "behind their video")] * bool(gone)]
+        notes = [
+            *given.notes,
+            *[(f"{gone:,} left out", "moments behind the end of their file")] * bool(gone),
+        ]
     moments, whole, left_out = _moments(table, videos, choices)
     dataset = write_dataset(
         out,

@@ -112,7 +112,7 @@ def read_foreign(
     entries = read_form(path, form)
     table = pd.DataFrame(
         [each for each in entries if isinstance(each, Entry)], columns=list(Entry._fields)
-    )
+    ).astype(dict.fromkeys(("start_s", "end_s", "duration_s"), "float64"))
     gone = Counter(each.reason for each in entries if isinstance(each, LeftOut))
     margins = Margins.parse(lead, lag)
     if unknown := margins.unknown(table["label"]):
@@ -120,15 +120,15 @@ def read_foreign(
     if form in POINTS:
         before = len(table)
         table = table.drop_duplicates(["video", "label", "start_s"]).reset_index(drop=True)
-        gone["they are there twice"] += before - len(table)
+        gone["moments that are there twice"] += before - len(table)
         table["start_s"], table["end_s"] = margins.windows(table)
     table = _usable(path, table, gone)
     table, merged = merge_overlaps(table)
     if table.empty:
         raise DataError(f"{path} has no moments that could be used.")
-    notes = [(f"{count:,} moments left out", why) for why, count in gone.items() if count]
+    notes = [(f"{count:,} left out", why) for why, count in gone.items() if count]
     if merged:
-        notes.append((f"{merged:,} moments merged", "with one of their class that they overlap"))
+        notes.append((f"{merged:,} merged", "moments that overlap others of their class"))
     rows = np.arange(1, len(table) + 1)
     return table.assign(split=pd.Series(None, table.index, dtype="object"), row=rows), notes
 
@@ -137,18 +137,21 @@ def _usable(path: Path, table: pd.DataFrame, gone: Counter[str]) -> pd.DataFrame
     """Leave out what is no window in its video, and tell it."""
     start, end = table["start_s"], table["end_s"]
     told = {
-        "they have no class": table["label"].str.strip() == "",
-        "they have no video": table["video"].str.strip() == "",
-        "they start before their video": start < 0,
-        "they do not end after their start": end <= start,
-        "they end behind their video": end > table["duration_s"] + SLACK_S,
+        "moments without a class": table["label"].str.strip() == "",
+        "moments without a video": table["video"].str.strip() == "",
+        "moments that start before their video": start < 0,
+        "moments that do not end after their start": end <= start,
+        "moments that end behind their video": end > table["duration_s"] + SLACK_S,
     }
     bad = pd.Series(False, table.index)
     lines: list[str] = []
     for why, where in told.items():
         new = where & ~bad
         chosen = table.loc[new, ["place", "start_s", "end_s"]]
-        lines += [f"{place}: {a:g} to {b:g} s: {why}" for place, a, b in chosen.itertuples(False)]
+        lines += [
+            f"{place}: {a:g} to {b:g} s, left out: {why}"
+            for place, a, b in chosen.itertuples(False)
+        ]
         gone[why] += int(new.sum())
         bad |= new
     tell(path, lines)

@@ -14,7 +14,7 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.files import read_json
 from vid2vidmr.records import fault
 
-NOT_SHOWN = "the broadcast does not show them"
+NOT_SHOWN = "moments that the broadcast does not show"
 _TIME = re.compile(r"([12]) - \d+:\d+")
 
 
