@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
+from collections.abc import Mapping
 from math import nan
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -28,6 +29,7 @@ from vid2vidmr.errors import DataError, UserError
 REPOSITORY = "https://github.com/jhong93/spot"
 COMMIT = "edec420"
 LICENCE = "BSD-3-Clause (labels of E2E-Spot); the videos are their owners'"
+CITATION = "Hong et al., Spotting Temporally Precise, Fine-Grained Events in Video, ECCV 2022"
 GET_AGAIN = f"these are not the labels of {REPOSITORY} at commit {COMMIT}: check that out"
 _CLIP = re.compile(r"(.+)_(\d+)_(\d+)")
 _SAME_S = 0.2
@@ -98,6 +100,26 @@ def read_labels(folder: Path | None, name: str, below: str) -> Spot:
     )
 
 
+def spot_facts(spot: Spot, expected: Mapping[str, Mapping[str, int]]) -> list[Fact]:
+    """Count ``clips``, ``events`` and ``videos`` of each split; test shares no video."""
+    split_of = dict(zip(spot.clips["clip"], spot.clips["split"], strict=True))
+    found = {
+        "clips": spot.clips["split"].value_counts(),
+        "events": spot.events["clip"].map(split_of).value_counts(),
+        "videos": spot.clips.groupby("split")["video"].nunique(),
+    }
+    of_test = spot.clips["split"] == "test"
+    shared = set(spot.clips.loc[of_test, "video"]) & set(spot.clips.loc[~of_test, "video"])
+    return [
+        *(
+            Fact(f"{split}: {what}", expected[what][split], int(counts.get(split, 0)))
+            for what, counts in found.items()
+            for split in SPLITS
+        ),
+        Fact("videos of test in train or val", 0, len(shared)),
+    ]
+
+
 def joined(spot: Spot) -> Spot:
     """Make one clip of those of a video that overlap; an event that two of them have is one."""
     ordered = spot.clips.sort_values(["video", "from_s"], kind="stable")
@@ -129,9 +151,7 @@ def splits_by_video(spot: Spot, seed: int, val: int) -> dict[str, str]:
     drawn = set(np.random.default_rng(seed).permutation(others)[:val])
     split = {source: "val" if source in drawn else "train" for source in others}
     split |= dict.fromkeys(test, "test")
-    return dict(
-        zip(spot.clips["video"], spot.clips["source"].map(split), strict=True)
-    )
+    return dict(zip(spot.clips["video"], spot.clips["source"].map(split), strict=True))
 
 
 class ClipsBuilder(DatasetBuilder):

@@ -13,6 +13,8 @@ SHARES = {"test": 0.2, "val": 0.1}
 """Shares of the classes (or videos); the rest is train."""
 MOST_PAIRS = {"train": 750_000, "val": 10_000, "test": 10_000}
 """As many as SportsMoments has; where there are more, they are drawn evenly over the queries."""
+FEWEST = 10
+"""Moments of a class that val and test may have."""
 BLOCK = 1_000_000
 """Candidates that are looked at together."""
 
@@ -28,6 +30,13 @@ def split_groups(names: list[str], seed: int) -> dict[str, str]:
         counts["val"] = 0
     splits = ["test"] * counts["test"] + ["val"] * counts["val"]
     return {name: (splits[i] if i < len(splits) else "train") for i, name in enumerate(order)}
+
+
+def split_classes(labels: pd.Series, seed: int) -> dict[str, str]:
+    """Deal classes out as `split_groups` does, but for those of few moments: they are train."""
+    counts = labels.value_counts()
+    dealt = split_groups(list(counts.index[counts >= FEWEST]), seed)
+    return {label: dealt.get(label, "train") for label in counts.index}
 
 
 def target_windows(

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import pandas as pd
 
-from builders.clips import COMMIT, LICENCE, REPOSITORY, ClipsBuilder, Spot
+from builders.clips import CITATION, COMMIT, LICENCE, REPOSITORY, ClipsBuilder, Spot, spot_facts
 from builders.facts import Fact
 from builders.formats.moments import Notes
-from vid2vidmr.data.info import SPLITS, DatasetInfo
+from vid2vidmr.data.info import DatasetInfo
 
-EXPECTED = {
-    "programmes": {"train": 178, "val": 59, "test": 134},
+COUNTS = {
+    "clips": {"train": 178, "val": 59, "test": 134},
     "events": {"train": 1_764, "val": 584, "test": 1_326},
     "videos": {"train": 7, "val": 7, "test": 4},
-    "pairs": {"jump": 1_464, "spin": 373},
-    "classes": {
-        "axel", "flip", "loop", "lutz", "salchow", "toe_loop",
-        "flying_camel", "flying_sit", "flying_upright",
-    },
-    "unclear": 2,
+}
+PAIRS = {"jump": 1_464, "spin": 373}
+UNCLEAR = 2
+CLASSES = {
+    "axel", "flip", "loop", "lutz", "salchow", "toe_loop",
+    "flying_camel", "flying_sit", "flying_upright",
 }  # fmt: skip
 MEANT = {"tow_loop": "toe_loop", "flying_camel - other": "flying_camel"}
 """Types as they are written to what they mean."""
@@ -39,7 +39,7 @@ class FigureSkating(ClipsBuilder):
         version="1",
         source=f"{REPOSITORY} (commit {COMMIT}, data/fs_comp)",
         licence=LICENCE,
-        citation="Hong et al., Spotting Temporally Precise, Fine-Grained Events in Video, ECCV 2022",
+        citation=CITATION,
         synthetic=False,
         default_encoder="clip-vit-b32",
     )
@@ -47,27 +47,17 @@ class FigureSkating(ClipsBuilder):
     val = 1
 
     def facts(self, spot: Spot) -> list[Fact]:  # noqa: D102
-        split = spot.events["clip"].map(dict(zip(spot.clips["clip"], spot.clips["split"])))
-        of = {
-            "programmes": spot.clips["split"].value_counts().to_dict(),
-            "events": split.value_counts().to_dict(),
-            "videos": spot.clips.groupby("split")["video"].nunique().to_dict(),
-        }
         pairs, lonely = _pairs(spot)
         clear = pairs[pairs["clear"]]
         return [
-            *(
-                Fact(f"{split}: {what}", EXPECTED[what][split], found.get(split, 0))
-                for what, found in of.items()
-                for split in SPLITS
-            ),
+            *spot_facts(spot, COUNTS),
             *(
                 Fact(f"{kind}s from take-off to landing", count, int((pairs["kind"] == kind).sum()))
-                for kind, count in EXPECTED["pairs"].items()
+                for kind, count in PAIRS.items()
             ),
             Fact("take-offs or landings without the other", 0, lonely),
-            Fact("pairs without one type", EXPECTED["unclear"], len(pairs) - len(clear)),
-            Fact("classes", EXPECTED["classes"], set(clear["label"])),
+            Fact("pairs without one type", UNCLEAR, len(pairs) - len(clear)),
+            Fact("classes", CLASSES, set(clear["label"])),
         ]
 
     def moments(self, spot: Spot) -> tuple[pd.DataFrame, Notes]:  # noqa: D102

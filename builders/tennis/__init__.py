@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import pandas as pd
 
-from builders.clips import COMMIT, LICENCE, REPOSITORY, ClipsBuilder, Spot, joined
+from builders.clips import (
+    CITATION,
+    COMMIT,
+    LICENCE,
+    REPOSITORY,
+    ClipsBuilder,
+    Spot,
+    joined,
+    spot_facts,
+)
 from builders.facts import Fact
 from builders.formats.moments import Margins, Notes
-from vid2vidmr.data.info import SPLITS, DatasetInfo
+from vid2vidmr.data.info import DatasetInfo
 
-EXPECTED = {
+COUNTS = {
     "clips": {"train": 1_368, "val": 455, "test": 1_622},
     "events": {"train": 10_976, "val": 3_642, "test": 19_173},
     "videos": {"train": 19, "val": 19, "test": 9},
-    "overlapping": 43,
-    "twice": 8,
-    "classes": {
-        f"{side}_court_{event}" for side in ("near", "far") for event in ("serve", "swing", "bounce")
-    },
-}  # fmt: skip
+}
+OVERLAPPING, TWICE = 43, 8
+CLASSES = {
+    f"{side}_court_{what}" for side in ("near", "far") for what in ("serve", "swing", "bounce")
+}
 MARGINS = Margins(0.5, 0.5, {"near_court_serve": 1.5, "far_court_serve": 1.5})
 """A moment is a second around the ball's contact; a serve begins with its toss."""
 
@@ -37,7 +45,7 @@ class Tennis(ClipsBuilder):
         version="1",
         source=f"{REPOSITORY} (commit {COMMIT}, data/tennis)",
         licence=LICENCE,
-        citation="Hong et al., Spotting Temporally Precise, Fine-Grained Events in Video, ECCV 2022",
+        citation=CITATION,
         synthetic=False,
         default_encoder="clip-vit-b32",
     )
@@ -45,29 +53,16 @@ class Tennis(ClipsBuilder):
     val = 3
 
     def facts(self, spot: Spot) -> list[Fact]:  # noqa: D102
-        split = spot.events["clip"].map(dict(zip(spot.clips["clip"], spot.clips["split"])))
-        of = {
-            "clips": spot.clips["split"].value_counts().to_dict(),
-            "events": split.value_counts().to_dict(),
-            "videos": spot.clips.groupby("split")["video"].nunique().to_dict(),
-        }
         one = joined(spot)
-        test = set(spot.clips.loc[spot.clips["split"] == "test", "video"])
-        others = set(spot.clips.loc[spot.clips["split"] != "test", "video"])
         return [
-            *(
-                Fact(f"{split}: {what}", EXPECTED[what][split], found.get(split, 0))
-                for what, found in of.items()
-                for split in SPLITS
-            ),
-            Fact("classes", EXPECTED["classes"], set(spot.events["label"])),
-            Fact("videos of test in train or val", 0, len(test & others)),
+            *spot_facts(spot, COUNTS),
+            Fact("classes", CLASSES, set(spot.events["label"])),
             Fact(
                 "clips that overlap the one before",
-                EXPECTED["overlapping"],
+                OVERLAPPING,
                 len(spot.clips) - len(one.clips),
             ),
-            Fact("events of two clips", EXPECTED["twice"], len(spot.events) - len(one.events)),
+            Fact("events of two clips", TWICE, len(spot.events) - len(one.events)),
         ]
 
     def moments(self, spot: Spot) -> tuple[pd.DataFrame, Notes]:  # noqa: D102
