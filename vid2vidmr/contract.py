@@ -25,6 +25,9 @@ TEXT = "-text"
 UNKNOWN: Final = "unknown"
 """What a contract says of a field that an imported checkpoint does not tell; any value will do."""
 
+IMPORTED: Final = "none: imported from files of others"
+"""The decoder of features that somebody else made: the hash is that of their numbers."""
+
 
 class FeatureContract(Record):
     """How features were made; a model refuses features made differently from those it learned on.
@@ -55,6 +58,11 @@ class FeatureContract(Record):
     decoder: str
     dtype: Literal["float16", "float32", "float64", "unknown"]
     simulated: bool = False
+
+    @property
+    def imported(self) -> bool:
+        """Whether somebody else made the features: nothing here can encode a video like them."""
+        return self.decoder == IMPORTED
 
 
 def differences(found: FeatureContract, expected: FeatureContract) -> str:
@@ -87,9 +95,26 @@ def require_contract(found: FeatureContract, expected: FeatureContract, what: st
         Names what differs and the command that makes the right features.
     """
     if differing := differences(found, expected):
+        todo = f"--encoder {expected.encoder}` with the same versions"
+        if expected.imported:
+            todo = f"--import PATH --as {expected.encoder}` with the files that it learned on"
         raise FeatureError(
             f"{what} needs other features than these, which have {differing}: run "
-            f"`vid2vidmr features DATASET --encoder {expected.encoder}` with the same versions."
+            f"`vid2vidmr features DATASET {todo}."
+        )
+
+
+def require_encoder(contract: FeatureContract, what: str) -> None:
+    """Refuse imported features where a video is to be encoded like them; `what` as above.
+
+    Raises
+    ------
+    FeatureError
+    """
+    if contract.imported:
+        raise FeatureError(
+            f"{what} has imported features ({contract.encoder}): nothing here encodes a video "
+            "like them; use features of an encoder of `vid2vidmr features`."
         )
 
 

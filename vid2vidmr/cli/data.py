@@ -22,6 +22,7 @@ def _registered(kind: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [n for n in registered_names(kind) if n.startswith(incomplete)]
 
 
+OTHERS = "With --import"
 Built = Annotated[
     str,
     typer.Argument(
@@ -67,8 +68,45 @@ def features(
     engine: Annotated[
         Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
     ] = Where.local,
+    imported: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            metavar="PATH",
+            help="Take features of others instead: a folder of .npz, .npy or .pt, or an .h5.",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="What they are called.", rich_help_panel=OTHERS),
+    ] = None,
+    step: Annotated[
+        float | None,
+        typer.Option(help="Seconds from a row that is stored to the next.", rich_help_panel=OTHERS),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="Seconds from a row of the files to the next (default: the step); even: rows are "
+            "spread over each video's length.",
+            rich_help_panel=OTHERS,
+        ),
+    ] = None,
+    offset: Annotated[
+        float,
+        typer.Option(
+            help="Second of the video for which the first row stands.", rich_help_panel=OTHERS
+        ),
+    ] = 0.0,
+    names: Annotated[
+        str,
+        typer.Option(
+            help="How files are called, as v_{video}; or a CSV file (video_id, file, every).",
+            rich_help_panel=OTHERS,
+        ),
+    ] = "{video}",
 ) -> None:
-    """Encode a data set's videos, or captions of its moments.
+    """Encode a data set's videos, or captions of its moments; or import features of others.
 
     Videos give a feature every 2 s, captions one a token.
 
@@ -80,7 +118,16 @@ def features(
 
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
-    name = encoder or built.info.default_encoder
+    if imported is not None:
+        from vid2vidmr.features.imported import import_features
+
+        if name is None:
+            raise UserError("--import needs a name for the features: add --as NAME.")
+        import_features(
+            built, imported, name, step_s=step, every_s=every, offset_s=offset, names=names
+        )
+        return
+    encoder_name = encoder or built.info.default_encoder
     if captions is not None:
         for option in ["--shard"] * bool(part) + ["--engine ray"] * (engine is Where.ray):
             raise UserError(f"{option} is of videos: leave it out with --captions.")
@@ -99,9 +146,9 @@ def features(
         where = partial(encode_on_ray, device=device)
         device = "cpu"  # this process only stores; workers have the device that was asked for
     if part is None:
-        extract_features(built, name, device=device, engine=where)
+        extract_features(built, encoder_name, device=device, engine=where)
     else:
-        extract_shard(built, name, part, device=device, engine=where)
+        extract_shard(built, encoder_name, part, device=device, engine=where)
 
 
 def datasets(as_json: AsJson = False) -> None:

@@ -22,7 +22,12 @@ from vid2vidmr.features.load import find_encoder, load_encoder
 from vid2vidmr.features.local import Engine, encode_here
 from vid2vidmr.features.queries import Queries, query_times, split_samples, stored_keys
 from vid2vidmr.features.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
-from vid2vidmr.features.store import FeatureStore, Key, feature_folder
+from vid2vidmr.features.store import (
+    FeatureStore,
+    Key,
+    feature_folder,
+    imported_features,
+)
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
 from vid2vidmr.files import write_json
 from vid2vidmr.progress import progress
@@ -74,6 +79,8 @@ def extract_features(
     """
     dataset = load_dataset(dataset)
     name = encoder or dataset.info.default_encoder
+    if isinstance(name, str) and (there := imported_features(dataset, name)) is not None:
+        return there
     encoder = find_encoder(name, device) if isinstance(name, str) else name
     if encoder.needs_video is False:
         if engine is not encode_here:

@@ -8,7 +8,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from vid2vidmr.contract import DEFAULT_ENCODER, FeatureContract, require_contract
+from vid2vidmr.contract import DEFAULT_ENCODER, FeatureContract, require_contract, require_encoder
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
@@ -128,6 +128,8 @@ def _encoded(
 ) -> MemoryFeatures:
     """Encode files as the method expects it."""
     contract = method.encoder_contract
+    if contract is not None:
+        require_encoder(contract, f"This {method.info.name} checkpoint")
     if encoder is None:
         encoder = DEFAULT_ENCODER if contract is None else contract.encoder
     if isinstance(encoder, str):
