@@ -88,7 +88,7 @@ def encoder_and_step(features: str) -> tuple[str, float]:
     UserError
         If the step is out of bounds.
     """
-    found = re.fullmatch(r"(.+)@(\d+(?:\.\d+)?)", features, re.DOTALL)
+    found = re.fullmatch(r"(.*)@(\d+(?:\.\d+)?)", features, re.DOTALL)
     return (found[1], checked_step(float(found[2]))) if found else (features, STEP_S)
 
 
@@ -96,7 +96,15 @@ def named_features(features: str | None, default: str) -> str:
     """Put an encoder, by default `default`, where features are named by their step alone, @0.5."""
     if features is None:
         return default
-    return features_name(*encoder_and_step(default + features if features[:1] == "@" else features))
+    whole = encoder_and_step(default)[0] + features if features.startswith("@") else features
+    return features_name(*encoder_and_step(whole))
+
+
+def features_at(encoder: str | None, step_s: float | None) -> str | None:
+    """Name features of an encoder (None: the default one) at a step (None: what is named)."""
+    if step_s is None:
+        return encoder
+    return f"{encoder_and_step(encoder or '')[0]}@{checked_step(step_s):.6f}"
 
 
 def step_option(step_s: float) -> str:

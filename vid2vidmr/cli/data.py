@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vid2vidmr.cli.methods import StepOption
 from vid2vidmr.cli.output import AsJson, count, print_json, print_table
 from vid2vidmr.registry import registered_names
 
@@ -48,6 +49,7 @@ def features(
             autocompletion=_registered("encoder"),
         ),
     ] = None,
+    step: StepOption = None,
     captions: Annotated[
         Path | None,
         typer.Option(
@@ -70,19 +72,21 @@ def features(
 ) -> None:
     """Encode a data set's videos, or captions of its moments.
 
-    Videos give a feature every 2 s, captions one a token.
+    Videos give a feature every 2 s (--step), captions one a token.
 
     Only what is missing is computed: call it again after a stop.
     """
+    from vid2vidmr.contract import features_at, named_features
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.errors import UserError
     from vid2vidmr.features.shards import Shard
 
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
-    name = encoder or built.info.default_encoder
+    name = named_features(features_at(encoder, step), built.info.default_encoder)
     if captions is not None:
-        for option in ["--shard"] * bool(part) + ["--engine ray"] * (engine is Where.ray):
+        given = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
+        for option in (option for option, value in given.items() if value):
             raise UserError(f"{option} is of videos: leave it out with --captions.")
         from vid2vidmr.contract import DEFAULT_ENCODER
         from vid2vidmr.features.captions import encode_captions

@@ -122,7 +122,11 @@ def extract_shard(
     with FeatureWriter(own, encoder.contract) as writer:
         before = _videos(writer.keys)
         store = FeatureStore(folder) if (folder / "contract.json").exists() else ()
-        whole = {v for v in present if all(key in store for key in stored_keys(v, queries, encoder.step_s))}
+        whole = {
+            v
+            for v in present
+            if all(key in store for key in stored_keys(v, queries, encoder.step_s))
+        }
         lacking = share - whole
         todo = {video: path for video, path in present.items() if video in lacking}
         failed = _encode_missing(writer, todo, queries, durations_s, encoder, engine, Encoded())

@@ -180,7 +180,9 @@ class Simulation:
         """
         folder = feature_folder(dataset, self.contract.name) if out is None else out
         queries = dataset.queries()
-        keys = {video: stored_keys(video, queries, self.step_s) for video in dataset.videos["video_id"]}
+        keys = {
+            video: stored_keys(video, queries, self.step_s) for video in dataset.videos["video_id"]
+        }
         if is_complete(folder, self.contract, (key for some in keys.values() for key in some)):
             return FeatureStore(folder)
         moments = dataset.moments.set_index("video_id")
@@ -193,7 +195,9 @@ class Simulation:
                     annotated = shown_in.get(video, moments.iloc[:0])
                     duration_s, shown = self._timeline(video, length, annotated)
                     of_video = queries.get(video, {})
-                    made = self.features(video, duration_s, shown, query_times(of_video, self.step_s))
+                    made = self.features(
+                        video, duration_s, shown, query_times(of_video, self.step_s)
+                    )
                     parts = split_samples(video, of_video, made, self.step_s)
                     for key in keys[video]:
                         if key not in writer.keys:
