@@ -61,7 +61,7 @@ def prediction_header(
         dataset_fingerprint=dataset.fingerprint,
         split=pairs.split,
         protocol=pairs.protocol,
-        encoder=None if pairs.features is None else pairs.features.contract.encoder,
+        encoder=None if pairs.features is None else pairs.features.contract.name,
         simulated=pairs.features is not None and pairs.features.contract.simulated,
         trained_on_val=bool(method.provenance.get("trained_on_val")),
     )

@@ -87,7 +87,9 @@ def fidelity(encoder: Encoder, reference: Encoder, path: Path) -> dict[str, Any]
         ``reference`` (its name), ``frames``, ``cosine_mean``, ``cosine_min``.
     """
     features = [
-        one.encode([frame for _, frame in islice(sample_frames(path, size=one.size), FRAMES)])
+        one.encode(
+            [frame for _, frame in islice(sample_frames(path, one.step_s, size=one.size), FRAMES)]
+        )
         for one in (encoder, reference)
     ]
     units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in features]
