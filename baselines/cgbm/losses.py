@@ -21,7 +21,7 @@ def targets(batch: Batch) -> Tensor:
 
     A moment is the clips whose centre lies in it, or the nearest.
     """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask)  # (B, W, M)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)  # (B, W, M)
     number = inside.cumsum(-1) * inside  # 1, 2, ... along each moment
     last = inside & (number == inside.sum(-1, keepdim=True))
     labels = [part.any(1) for part in (number == 1, last, inside)]

@@ -12,7 +12,6 @@ from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
 from vid2vidmr.alignment import local_alignment, staticness
 from vid2vidmr.alignment.components import cosines, laid_cosines
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.train.config import Share
 
@@ -70,7 +69,7 @@ class LocalMatch(ComponentMatch):
         return self.config.components
 
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """For every end on the target the best path; its score is its gain per query row."""
         similarity, gap = self.similarity(query, target)
@@ -80,7 +79,7 @@ class LocalMatch(ComponentMatch):
         windows, scores = copies_first(
             windows, scores / len(query), laid_cosines(similarity), len(query), 1 - threshold
         )
-        return STEP_S * windows, scores
+        return windows, scores
 
     def similarity(self, query: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
         """Cosines (M, N) of components, and the price of a gap."""

@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_spans, clip_times, clips_ending_in
 from vid2vidmr.nn.saliency import clips_inside, draw_clips
 from vid2vidmr.train.batch import Batch
@@ -19,20 +18,20 @@ def targets(batch: Batch) -> ClipTargets:
     Foreground are the clips that end in the moment, or the one in which it starts. The positive
     clip comes from those that lie in the moment, and must be more salient than all others.
     """
-    mask, windows_s = batch.target_mask, batch.windows_s
-    ending = clips_ending_in(windows_s, mask)  # (B, W, M)
+    mask, windows_s, step_s = batch.target_mask, batch.windows_s, batch.step_s
+    ending = clips_ending_in(windows_s, mask, step_s)  # (B, W, M)
     start_s = windows_s[..., 0]
-    start = (start_s.nan_to_num() / STEP_S).long().clamp(min=0)
+    start = (start_s.nan_to_num() / step_s).long().clamp(min=0)
     start = start.minimum(mask.sum(1, keepdim=True) - 1)  # (B, W)
     starting = F.one_hot(start, mask.shape[1]).bool() & ~start_s.isnan().unsqueeze(-1)
     inside = torch.where(ending.any(-1, keepdim=True), ending, starting)
     return ClipTargets(
         mask,
         clip_times(mask),
-        clip_spans(windows_s, mask),
+        clip_spans(windows_s, mask, step_s),
         inside.any(1),
-        draw_clips(windows_s, mask, count=1).positive.squeeze(1),
-        ~clips_inside(windows_s, mask).any(1),
+        draw_clips(windows_s, mask, step_s, count=1).positive.squeeze(1),
+        ~clips_inside(windows_s, mask, step_s).any(1),
     )
 
 

@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import FiniteFloat, ValidationError
+from pydantic import FiniteFloat
 from scipy.special import expit
 
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.open_retrieval import open_metrics
+from vid2vidmr.evaluation.predictions import SCORE_DECIMALS
 from vid2vidmr.evaluation.ranking import existence_score, rank_windows
-from vid2vidmr.files import read_json, write_json
-from vid2vidmr.records import EvidentPrediction, Prediction, Record, fault
+from vid2vidmr.files import write_json
+from vid2vidmr.methods.base import Method
+from vid2vidmr.records import EvidentPrediction, Prediction, Record, read_record
 
 FILE = "existence.json"
 LIMITS = 101
@@ -67,40 +70,47 @@ class Existence(Record):
         slopes = fitted.coef_[0] / scale
         offset = float(fitted.intercept_[0] - slopes @ mean)
         made = cls(slopes=tuple(slopes.tolist()), offset=offset, threshold=0.5)
-        probability = np.array([made.probability(each) for each in seen])
+        probability = made.probability(seen)
         levels = np.unique(np.append(probability, 0.0))
         limits = [0.0, *(levels[1:] + levels[:-1]) / 2, 1.0]
         if len(limits) > LIMITS:
             limits = np.quantile(limits, np.linspace(0, 1, LIMITS)).tolist()
-        scores = [
-            open_metrics(ranked.windows, pairs.truth, probability, limit)["G-mIoU@1"].mean()
-            for limit in limits
-        ]
+        answered, rejected = (
+            open_metrics(ranked.windows, pairs.truth, probability, limit)["G-mIoU@1"]
+            for limit in (-1.0, 1.0)
+        )
+        scores = [np.where(probability > limit, answered, rejected).mean() for limit in limits]
         return made.model_copy(update={"threshold": float(limits[int(np.argmax(scores))])})
 
-    def probability(self, evidence: Sequence[float]) -> float:
-        """Give the probability that a target with this evidence holds the moment.
+    def probability(self, evidence: np.ndarray) -> np.ndarray:
+        """Give the probability that a target holds the moment, as it is written.
+
+        Parameters
+        ----------
+        evidence : ndarray, (..., n)
 
         Raises
         ------
         DataError
             If it is of other evidence.
         """
-        if len(evidence) != len(self.slopes):
+        if evidence.shape[-1] != len(self.slopes):
             raise DataError(
-                f"A calibration for {len(self.slopes)} numbers was given {len(evidence)}: delete "
-                f"{FILE} beside the checkpoint, and it is made again."
+                f"A calibration for {len(self.slopes)} numbers was given {evidence.shape[-1]}: "
+                f"delete {FILE} beside the predictions of val, and it is made again."
             )
-        return float(expit(np.dot(self.slopes, evidence) + self.offset))
+        logit = evidence @ np.array(self.slopes) + self.offset
+        found: np.ndarray = np.round(expit(logit), SCORE_DECIMALS)
+        return found
 
     def calibrated(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
         """Give the predictions with their probability."""
         for each in predictions:
-            sure = self.probability(_evidence(each))
+            sure = float(self.probability(np.array(_evidence(each))))
             yield Prediction(pair_id=each.pair_id, windows=each.windows, exists=sure)
 
     def save(self, folder: Path) -> None:
-        """Leave it beside a checkpoint."""
+        """Leave it beside the predictions that it was fitted on, or would be."""
         write_json(folder / FILE, self.model_dump())
 
     @classmethod
@@ -115,12 +125,8 @@ class Existence(Record):
         path = folder / FILE
         if not path.exists():
             return None
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            raise DataError(
-                f"{path} is no calibration ({fault(error)}): delete it, and it is made again."
-            ) from None
+        found: Existence = read_record(path, cls, "calibration", "delete it, and it is made again")
+        return found
 
 
 def _evidence(prediction: Prediction) -> tuple[float, ...]:
@@ -129,10 +135,21 @@ def _evidence(prediction: Prediction) -> tuple[float, ...]:
     return (existence_score(prediction),)
 
 
-class Unlooking(Existence):
-    """Of bias rows, which do not look: sure of whatever they answer, and of nothing else."""
+def calibrate(method: Method, dataset: Dataset, val: PairSet, folder: Path) -> Existence:
+    """Fit on a method's predictions of open val pairs.
 
-    def calibrated(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
-        """Give the predictions, certain where there are windows."""
-        for each in predictions:
-            yield each.model_copy(update={"exists": float(bool(each.windows))})
+    `folder` is that of what a method keeps beside predictions, see `Method.begin`.
+
+    Raises
+    ------
+    DataError
+        As `Existence.fit` does.
+    """
+    method.begin(dataset, folder)
+    return Existence.fit(list(method.predict(val)), val)
+
+
+def certain(predictions: Iterable[Prediction]) -> Iterable[Prediction]:
+    """Make bias rows sure of whatever they answer, and of nothing else."""
+    for each in predictions:
+        yield each.model_copy(update={"exists": float(bool(each.windows))})

@@ -10,11 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.spans import nearest, span_giou
 
 
-def clips_centred_in(windows_s: Tensor, mask: Tensor) -> Tensor:
+def clips_centred_in(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
     """Find valid clips whose centre lies in each moment, or the nearest one.
 
     Parameters
@@ -22,13 +21,15 @@ def clips_centred_in(windows_s: Tensor, mask: Tensor) -> Tensor:
     windows_s : Tensor, (B, W, 2)
         NaN, where there is none, has no clip.
     mask : Tensor, (B, M), bool
+    step_s : float
+        Seconds a clip.
 
     Returns
     -------
     Tensor, (B, W, M), bool
     """
     M, mask = mask.shape[1], mask.unsqueeze(1)
-    centre_s = STEP_S * (torch.arange(M, device=mask.device) + 0.5)
+    centre_s = step_s * (torch.arange(M, device=mask.device) + 0.5)
     start_s, end_s = windows_s[..., :1], windows_s[..., 1:]
     inside = (centre_s >= start_s) & (centre_s < end_s)
     distance = (centre_s - (start_s + end_s) / 2).abs().masked_fill(~mask, torch.inf)
@@ -43,7 +44,7 @@ def foreground_loss(logits: Tensor, inside: Tensor, mask: Tensor) -> Tensor:
 
 
 def boundary_loss(
-    windows_s: Tensor, truth_s: Tensor, inside: Tensor, durations_s: Tensor
+    windows_s: Tensor, truth_s: Tensor, inside: Tensor, durations_s: Tensor, step_s: float
 ) -> Tensor:
     """Smooth L1 on both ends (in units of the target's length) + 1 - gIoU at foreground clips.
 
@@ -57,8 +58,10 @@ def boundary_loss(
         Of any window, see `clips_centred_in`; at least one a pair.
     durations_s : Tensor, (B,)
         Of the targets.
+    step_s : float
+        Seconds a clip.
     """
-    centre_s = STEP_S * (torch.arange(inside.shape[1], device=inside.device) + 0.5)
+    centre_s = step_s * (torch.arange(inside.shape[1], device=inside.device) + 0.5)
     truth_s = nearest(truth_s, centre_s)  # (B, M, 2)
     scale = durations_s[:, None, None]
     ends = F.smooth_l1_loss(windows_s / scale, truth_s / scale, reduction="none")
