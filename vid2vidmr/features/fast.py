@@ -1,8 +1,8 @@
 """Encoders of open_clip at a fraction of the cost: ``NAME+fast``, such as ``clip-vit-b32+fast``.
 
-Frames are scaled as bytes by torch (bicubic, antialiased) instead of by PIL, pixels are normalised in
-the network's batch, and weights are bfloat16. Features are not those of ``NAME``: they have a name
-and a store of their own, and `fidelity` measures how far they are from it.
+Frames are scaled as bytes by torch (bicubic, antialiased) instead of by PIL, pixels are normalised
+in the network's batch, and weights are bfloat16. Features are not those of ``NAME``: they have a
+name and a store of their own, and `fidelity` measures how far they are from it.
 """
 
 from __future__ import annotations
