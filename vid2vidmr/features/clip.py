@@ -12,13 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
 
 from vid2vidmr.errors import HubError, UnknownNameError
 from vid2vidmr.features.encoder import Encoder, weights_hash
 from vid2vidmr.features.fast import SUFFIX, fast_encoder
 from vid2vidmr.features.preprocessing import Transform
-from vid2vidmr.features.runtime import on_cpu
 
 _PREFIX = "open_clip:"
 _PROBE_S = 10.0  # the hub's own client retries for a minute before it says that there is no network
@@ -42,11 +40,8 @@ def load_open_clip(name: str, device: torch.device) -> Encoder:
     steps = ", ".join(str(step) for step in transform.transforms if not isfunction(step))
     size = model.visual.image_size
     width, height = (size, size) if isinstance(size, int) else (size[1], size[0])
-    noise = torch.Generator().manual_seed(0)
-    frames = torch.randn(2, 3, height, width, generator=noise).to(device)
-    network = on_cpu(_Pictures(model).eval(), frames, sha256)
     with torch.inference_mode():
-        dim = network(frames).shape[1]
+        dim = model.encode_image(torch.zeros(1, 3, height, width, device=device)).shape[1]
 
     return Encoder(
         name=name,
@@ -55,20 +50,8 @@ def load_open_clip(name: str, device: torch.device) -> Encoder:
         preprocessing=f"open_clip: {steps}",
         device=device,
         prepare=Transform(transform),
-        network=network,
+        network=model.encode_image,
     )
-
-
-class _Pictures(nn.Module):
-    """The half of a model that sees pictures."""
-
-    def __init__(self, model: Any) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, frames: Tensor) -> Tensor:
-        encoded: Tensor = self.model.encode_image(frames)
-        return encoded
 
 
 def open_clip_name(encoder: str) -> tuple[str, str]:
