@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from vid2vidmr.alignment import subsequence_ends
+from vid2vidmr.alignment import batched_ends
+
+MOST = 2**19
+"""Numbers that are compared at a time."""
 
 
 @torch.no_grad()
@@ -30,17 +32,22 @@ def covering_segments(
     value : Tensor, (B, M)
         Costs of the alignments; 0 on padding.
     """
-    B, M, _ = cost.shape
-    segment, value = np.zeros((B, M, 2), np.float32), np.zeros((B, M), np.float32)
-    lengths = zip(target_lengths.tolist(), query_lengths.tolist(), strict=True)
-    for b, (c, (m, n)) in enumerate(zip(cost.float().cpu().numpy(), lengths, strict=True)):
-        values, starts = subsequence_ends(c[:m, :n])
-        clip = np.arange(m)
-        covers = (starts <= clip[:, None]) & (clip >= clip[:, None])  # (clip, last row)
-        costs = np.where(covers, values, np.inf)
-        last = costs.argmin(1)
-        covered = np.isfinite(costs.min(1))
-        segment[b, :m, 0] = np.where(covered, starts[last], clip)
-        segment[b, :m, 1] = np.where(covered, last, clip) + 1
-        value[b, :m] = np.where(covered, values[last], values.max())
-    return torch.from_numpy(segment).to(cost.device), torch.from_numpy(value).to(cost.device)
+    values, starts = batched_ends(cost.detach(), target_lengths, query_lengths)
+    B, M = values.shape
+    clip = torch.arange(M, device=cost.device)
+    valid = clip < target_lengths[:, None]
+    lowest, last = [], []
+    for clips in clip.split(max(1, MOST // max(1, B * M))):
+        covers = (starts[:, None] <= clips[:, None]) & (clip >= clips[:, None])  # (B, clips, M)
+        costs = torch.where(covers, values[:, None], torch.inf)
+        low, at = costs.min(2)
+        lowest.append(low)
+        last.append(at)
+    value, end = torch.cat(lowest, 1), torch.cat(last, 1)
+    covered = value.isfinite()
+    segment = torch.stack(
+        [torch.where(covered, starts.gather(1, end), clip), torch.where(covered, end, clip) + 1], -1
+    )
+    dearest = values.masked_fill(~valid, -torch.inf).amax(1, keepdim=True)
+    value = torch.where(covered, value, dearest)
+    return (segment * valid[..., None]).float(), torch.where(valid, value, 0).float()

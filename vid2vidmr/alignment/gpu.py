@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal, NamedTuple
 
 import torch
 import triton
 from torch import Tensor
 
-from vid2vidmr.alignment import triton_soft
+from vid2vidmr.alignment import triton_hard, triton_soft
 from vid2vidmr.alignment.triton_scaled import factors
 
 FORMS: dict[str, Any] = {
@@ -17,6 +18,7 @@ FORMS: dict[str, Any] = {
     "free": triton_soft.FREE,
     "drop": triton_soft.DROP,
 }
+Want = Literal["value", "ends", "path"]
 PARTS = 16
 """Columns are divided into so many parts, whose gradients are found at the same time."""
 
@@ -45,14 +47,19 @@ def launch(rows: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def on(device: torch.device) -> AbstractContextManager[Any]:
+    """Launch on a device; the interpreter has none."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
 def soft_alignment(
     cost: Tensor,
     gamma: float,
     m: Tensor,
     n: Tensor,
-    form: Literal["fixed", "free", "drop"],
+    form: str,
     drop: Tensor | None = None,
-    want: Literal["value", "ends", "path"] = "value",
+    want: Want = "value",
 ) -> Alignment:
     """Soft-DTW, its subsequence form or soft Drop-DTW of a batch, in float32.
 
@@ -68,6 +75,9 @@ def soft_alignment(
     """
     B, M, N = cost.shape
     device = cost.device
+    if 0 in cost.shape:
+        none = torch.zeros(B, M, device=device)
+        return Alignment(none.sum(1), torch.zeros(cost.shape, device=device), none, none, none)
     edges = min(PARTS, N) if want == "path" else 1
     width = -(-N // edges)
     # One buffer: the gradient, the columns kept of both directions, and those of the programs.
@@ -90,7 +100,7 @@ def soft_alignment(
     high, low = factors(gamma)
     most = float(2**27 // (M + N))
     options = {"FORM": FORMS[form], **launch(M)}
-    with torch.cuda.device(device) if device.type == "cuda" else torch.no_grad():
+    with on(device):
         triton_soft.ends[B, 1 if want == "value" else 2](
             *given, start, end, value, totals, tops, *strides, M, work,
             high, low, most, -gamma * math.log(2), edges, width, **options,
@@ -114,3 +124,33 @@ def _begins(drop: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
     before[:, 0] = 0
     whole = before.floor().clamp(min=-(2.0**29))
     return torch.exp2((before - whole).clamp(0, 1)).float(), whole.int()
+
+
+def subsequence_ends(cost: Tensor, m: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
+    """Best hard subsequence alignment for every end on the targets, in float32.
+
+    Parameters
+    ----------
+    cost : Tensor, (B, M, N)
+    m, n : Tensor, (B,), int64
+
+    Returns
+    -------
+    values : Tensor, (B, M)
+        Cost of the best path that ends at each row; infinite on padding and for empty queries.
+    starts : Tensor, (B, M), int64
+        First row of that path.
+    """
+    B, M, _ = cost.shape
+    device = cost.device
+    state = torch.empty(B, 2, M, device=device)
+    rows = torch.empty(B, 2, M, dtype=torch.int32, device=device)
+    values = torch.full((B, M), torch.inf, device=device)
+    starts = torch.zeros(B, M, dtype=torch.int32, device=device)
+    if 0 in cost.shape:
+        return values, starts.long()
+    with on(device):
+        triton_hard.ends[B,](
+            cost, m, n, state, rows, values, starts, *cost.stride(), M, **launch(M)
+        )
+    return values, starts.long()

@@ -101,34 +101,21 @@ def subsequence_ends(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @njit(cache=True)
-def _segments(cost, m, n):  # type: ignore[no-untyped-def]
-    found = np.zeros((len(cost), 2), np.int64)
+def _batch_ends(cost, m, n):  # type: ignore[no-untyped-def]
+    values = np.full(cost.shape[:2], np.inf)
+    starts = np.zeros(cost.shape[:2], np.int64)
     for b in range(len(cost)):
         if m[b] and n[b]:
             total, start, _ = _accumulate(cost[b, : m[b], : n[b]], True, NO_DROPS)
-            end = int(total[:, -1].argmin())
-            found[b, 0], found[b, 1] = start[end, -1], end + 1
-    return found
+            values[b, : m[b]], starts[b, : m[b]] = total[:, -1], start[:, -1]
+    return values, starts
 
 
-def subsequence_segments(
-    cost: np.ndarray, target_lengths: np.ndarray, query_lengths: np.ndarray
-) -> np.ndarray:
-    """Parts of the targets that `subsequence_dtw` finds, for a padded batch.
-
-    Parameters
-    ----------
-    cost : ndarray, (B, M, N)
-    target_lengths, query_lengths : ndarray, (B,)
-
-    Returns
-    -------
-    ndarray, (B, 2), int64
-        Target rows [start, end); 0, 0 where a length is 0.
-    """
-    lengths = (np.asarray(target_lengths, np.int64), np.asarray(query_lengths, np.int64))
-    segments: np.ndarray = _segments(np.ascontiguousarray(cost, np.float64), *lengths)
-    return segments
+def batch_ends(cost: np.ndarray, m: np.ndarray, n: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """`subsequence_ends` of a padded batch (B, M, N): (B, M) and (B, M), see `batched`."""
+    lengths = (np.asarray(m, np.int64), np.asarray(n, np.int64))
+    values, starts = _batch_ends(np.ascontiguousarray(cost, np.float64), *lengths)
+    return values, starts
 
 
 def drop_path(cost: np.ndarray, drop: float | np.ndarray) -> tuple[float, np.ndarray]:

@@ -139,9 +139,10 @@ def _value(
     if 0 in cost.shape:
         return cost.sum(dim=(1, 2))
     value: Tensor
-    if form in ("fixed", "free") and paths.has_kernels(cost.device):
-        work = cost.to(torch.promote_types(cost.dtype, torch.float32))
-        value = paths.CompiledSoftValue.apply(work, gamma, m, n, form == "free")
+    way = paths.way(cost)
+    if form in ("fixed", "free") and way == "numba" or form != "prob" and way == "triton":
+        work = cost if way == "triton" else cost.to(torch.promote_types(cost.dtype, torch.float32))
+        value = paths.CompiledSoftValue.apply(work, drop, gamma, m, n, form)
         return value.to(cost.dtype)
     work = paths.prepared(cost, m, n)
     if drop is not None:
@@ -173,10 +174,16 @@ def subsequence_posterior(
         Probabilities, 0 on padding; `end` is the last row of the path.
     """
     m, n = paths.both_lengths(cost, target_lengths, query_lengths)
-    if paths.has_kernels(cost.device):
+    way = paths.way(cost)
+    if way == "numba":
         work = cost.to(torch.promote_types(cost.dtype, torch.float32))
         _, _, start, end = paths.compiled_alignment(work, gamma, m, n, True, True)
         return start.to(cost.dtype), end.to(cost.dtype)
+    if way == "triton":
+        from vid2vidmr.alignment import gpu
+
+        found = gpu.soft_alignment(cost.detach(), gamma, m, n, "free", want="ends")
+        return found.start.to(cost.dtype), found.end.to(cost.dtype)
     work = paths.prepared(cost, m, n)
     ends, kept = paths.end_values(work / gamma, n, "free", None, True)
     end, _ = paths.end_shares(ends, m, n)
