@@ -19,6 +19,8 @@ FORMS: dict[str, Any] = {
     "drop": triton_soft.DROP,
 }
 Want = Literal["value", "ends", "path"]
+MOST_ROWS = 1024
+"""Rows that a program takes at once, at most."""
 PARTS = 16
 """Columns are divided into so many parts, whose gradients are found at the same time."""
 
@@ -41,10 +43,9 @@ class Alignment(NamedTuple):
 
 def launch(rows: int) -> dict[str, Any]:
     """Rows that a program takes at once, and its threads."""
-    block = min(max(16, triton.next_power_of_2(rows)), 1024)
-    return {
-        "MANY": rows > block, "BLOCK": block, "num_warps": max(1, block // 128), "num_stages": 1
-    }  # fmt: skip
+    block = min(max(16, triton.next_power_of_2(rows)), MOST_ROWS)
+    warps = max(1, block // 128)
+    return {"MANY": rows > block, "BLOCK": block, "num_warps": warps, "num_stages": 1}
 
 
 def on(device: torch.device) -> AbstractContextManager[Any]:
