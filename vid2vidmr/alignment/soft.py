@@ -67,7 +67,10 @@ def prob_dtw(
     """
     m, n = paths.both_lengths(cost, target_lengths, query_lengths)
     repeat = torch.where(m >= n, -(-m // n.clamp(min=1)), 1).clamp(min=1)
-    columns = torch.arange(int((n * repeat).max()) if len(n) else 0, device=cost.device)
+    most = cost.shape[1] + cost.shape[2]
+    if cost.device.type == "cpu":  # elsewhere it would be waited for
+        most = int((n * repeat).max()) if len(n) else 0
+    columns = torch.arange(most, device=cost.device)
     source = (columns // repeat[:, None]).clamp(max=cost.shape[2] - 1)  # (B, R')
     repeated = cost.gather(2, source[:, None].expand(-1, cost.shape[1], -1))
     value = _value(repeated, None, gamma, m, n * repeat, "prob")

@@ -60,7 +60,10 @@ class Loop:
             for pairs in (val, val.under("recropped"))
         }
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=accelerator.device.type == "cuda",  # on a CPU it would change the last bits
         )
         steps = config.epochs * self.steps_per_epoch
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, _factor(config, steps))
