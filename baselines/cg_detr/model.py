@@ -106,8 +106,8 @@ class Model(DabDetrModel):
             of clips to the query; ``cate_attn_weights`` (B, M, D + N), to dummies and query;
             ``dummy_tokens`` (B, D, d), ``global_rep_tokens`` (P, d), ``video_mask`` (B, M),
             ``txt_mask`` (B, D + N). With `negative`: itself as ``real_neg_mask`` and, of its K true
-            rows (see `counted`), ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M), ``src_txt_mask_neg``
-            (K, D + N). With `relevant`: see `summaries`.
+            rows (see `counted`), ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M),
+            ``src_txt_mask_neg`` (K, D + N). With `relevant`: see `summaries`.
         """
         kind = self.token_type_embeddings.weight
         t = self.input_txt_proj(query) + kind[QUERY]  # (B, N, d)

@@ -1,6 +1,7 @@
 """Alignment of sequences, usable alone: ``from vid2vidmr.alignment import soft_dtw``.
 
-Soft values of padded batches, differentiable, in torch on any device (compiled kernels on CPUs and GPUs):
+Soft values of padded batches, differentiable, in torch on any device (by compiled kernels on CPUs
+and GPUs):
 
 - `soft_dtw`: both ends fixed; `subsequence_soft_dtw`: start and end free on the target.
 - `drop_dtw`: target rows may be dropped, at a cost such as `percentile_drop`.
@@ -8,9 +9,9 @@ Soft values of padded batches, differentiable, in torch on any device (compiled 
 - `tcc`: temporal cycle-consistency, which has no path.
 - `subsequence_posterior`: where a random subsequence path starts and ends.
 
-Hard paths, in NumPy: `dtw`, `subsequence_dtw`, `subsequence_ends`, `drop_path`, and of batches of
-tensors `batched_ends` and `subsequence_segments`. `local_alignment` sums what is gained over a threshold, `Components` and
-`staticness` prepare features for it.
+Hard paths, in NumPy: `dtw`, `subsequence_dtw`, `subsequence_ends`, `drop_path`; of batches of
+tensors: `batched_ends` and `subsequence_segments`. `local_alignment` sums what is gained over a
+threshold, `Components` and `staticness` prepare features for it.
 """
 
 from __future__ import annotations

@@ -120,7 +120,7 @@ def soft_alignment(
 
 
 def _begins(drop: Tensor, gamma: float) -> tuple[Tensor, Tensor]:
-    """What dropping all rows before each weighs, mantissa and power, (B, M) and (B, M)."""
+    """Weigh the dropping of all rows before each: mantissa and power, (B, M) and (B, M)."""
     before = (drop.double() / (-gamma * math.log(2))).cumsum(1).roll(1, 1)
     before[:, 0] = 0
     whole = before.floor().clamp(min=-(2.0**29))

@@ -13,6 +13,12 @@ from torch import Tensor
 from vid2vidmr.alignment import paths
 
 
+KERNELS: dict[str, tuple[paths.Form, ...]] = {
+    "numba": ("fixed", "free"), "triton": ("fixed", "free", "drop"), "torch": ()
+}  # fmt: skip
+"""Forms whose kernel finds the gradient on the way, see `paths.way`."""
+
+
 def soft_dtw(
     cost: Tensor,
     gamma: float = 0.1,
@@ -143,7 +149,7 @@ def _value(
         return cost.sum(dim=(1, 2))
     value: Tensor
     way = paths.way(cost)
-    if form in ("fixed", "free") and way == "numba" or form != "prob" and way == "triton":
+    if form in KERNELS[way]:
         work = cost if way == "triton" else cost.to(torch.promote_types(cost.dtype, torch.float32))
         value = paths.CompiledSoftValue.apply(work, drop, gamma, m, n, form)
         return value.to(cost.dtype)

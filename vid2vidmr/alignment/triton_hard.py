@@ -10,7 +10,7 @@ import triton.language as tl
 
 @triton.jit
 def _cheaper(a, x, s, b, y, t):
-    """Passing costs a, and what begins here x from row s; then the same b, y, t below."""
+    """Join (passing costs a, what begins here costs x from row s) and the same below it."""
     passed = x + b
     take = passed < y
     return a + b, tl.where(take, passed, y), tl.where(take, s, t)

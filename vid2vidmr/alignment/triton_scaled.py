@@ -60,7 +60,7 @@ def weight(cost, high, low, most):
 
 @triton.jit
 def linear(am, ae, bm, be, cm, ce, dm, de):
-    """x -> a x + b, then x -> c x + d: their composition."""
+    """Compose x -> a x + b with x -> c x + d after it."""
     m, e = add(bm * cm, be + ce, dm, de)
     m, e = normal(m, e)
     am, ae = normal(am * cm, ae + ce)

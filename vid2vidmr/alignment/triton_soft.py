@@ -24,7 +24,7 @@ FIXED, FREE, DROP = tl.constexpr(0), tl.constexpr(1), tl.constexpr(2)
 
 @triton.jit
 def _passed(cost, row, si, drop, inside, high, low, most, FORM: tl.constexpr):
-    """What rows weigh that are matched with the column, or dropped."""
+    """Weigh rows that are matched with the column, or dropped."""
     m, e = weight(tl.load(cost + row * si, inside, 0.0), high, low, most)
     if FORM == DROP:
         dm, de = weight(tl.load(drop + row, inside, 0.0), high, low, most)
@@ -35,7 +35,7 @@ def _passed(cost, row, si, drop, inside, high, low, most, FORM: tl.constexpr):
 
 @triton.jit
 def _begun(row, r, inside, begin_m, begin_e, FORM: tl.constexpr, BACK: tl.constexpr):
-    """What paths weigh before they begin in rows of the first column; r counts from that end."""
+    """Weigh what lies before a path that begins in a row; r counts from that end."""
     m = tl.full(r.shape, 1.0, tl.float32)
     if FORM == FREE:
         e = tl.where(inside, 0, NOWHERE)
@@ -54,7 +54,7 @@ def _column(
     FORM: tl.constexpr, BACK: tl.constexpr, SHARE: tl.constexpr, MANY: tl.constexpr,
     BLOCK: tl.constexpr,
 ):  # fmt: skip
-    """Sums over the paths to (`BACK`: from) the cells of a column, when `done` were before it.
+    """Sum over the paths to (`BACK`: from) the cells of a column, when `done` were before it.
 
     Where in `state` and `powers` the last one is say `last_*`, where this one goes `next_*`, counted in
     the direction of the recursion. Sums from the end exclude the cell's weight, but not as they are
@@ -65,10 +65,9 @@ def _column(
     for start in range(0, rows, BLOCK):
         r = start + tl.arange(0, BLOCK)
         inside = r < rows
+        row = r
         if BACK:
             row = rows - 1 - r
-        else:
-            row = r
         here, above = inside & (done > 0), inside & (r > 0) & (done > 0)
         m, e = add(
             tl.load(state + last_m + r, here, 1.0),
@@ -183,7 +182,9 @@ def ends(
                 FORM, False, MANY, BLOCK,
             )  # fmt: skip
             found = scale * (tl.log2(total) + top)
-            tl.store(value + b, tl.where((top < NOWHERE // 2) & (total == total), float("inf"), found))
+            tl.store(
+                value + b, tl.where((top < NOWHERE // 2) & (total == total), float("inf"), found)
+            )
             tl.store(totals + b, total)
             tl.store(tops + b, top)
         else:

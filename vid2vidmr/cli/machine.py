@@ -34,6 +34,7 @@ def info(as_json: AsJson = False) -> None:
     text = {**facts, "versions": ", ".join(f"{n} {v}" for n, v in versions().items())}
     print_table("vid2vidmr", ["what", "value"], [[k, str(v)] for k, v in text.items()])
 
+
 def doctor(as_json: AsJson = False) -> None:
     """Check a GPU against the CPU: alignments and a training step of every method.
 

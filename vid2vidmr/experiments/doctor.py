@@ -55,9 +55,7 @@ class Finding:
 class DrawnOnCpu(TorchFunctionMode):
     """Random draws are those of the CPU on every device."""
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Draw on the CPU and copy."""
         kwargs = kwargs or {}
         if func is torch.rand:
@@ -106,7 +104,7 @@ def examine(device: torch.device) -> Iterator[Finding]:
 
 
 def missing(device: torch.device) -> list[str]:
-    """What keeps a GPU of this machine from its work, a sentence each."""
+    """Say what keeps a GPU of this machine from its work, a sentence each."""
     found = []
     if device.type == "cpu" and Path("/dev/nvidia0").exists():
         why = (
@@ -182,7 +180,7 @@ def _alignments(device: torch.device) -> Iterator[Finding]:
 
 
 def _plainly(form: Callable[[torch.device], list[Tensor]]) -> list[Tensor]:
-    """The same by the form for devices without kernels."""
+    """Do the same by the form for devices without kernels."""
     way, paths.way = paths.way, lambda cost: "torch"
     try:
         return form(torch.device("cpu"))

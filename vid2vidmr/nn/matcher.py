@@ -74,7 +74,8 @@ def match(
         rows, chosen = linear_sum_assignment(cost[b][:, columns].numpy())
         found += [(b, int(row), int(columns[i])) for row, i in zip(rows, chosen, strict=True)]
     flat = torch.tensor(found, dtype=torch.int64, device=logits.device).reshape(-1, 3)
-    return Matches(*flat.unbind(1), torch.ones_like(flat[:, 0], dtype=torch.bool))
+    sample, query, window = flat.unbind(1)
+    return Matches(sample, query, window, torch.ones_like(sample, dtype=torch.bool))
 
 
 def set_losses(

@@ -93,9 +93,7 @@ def counted(rows: Tensor) -> Tensor | slice:
     return rows if rows.device.type == "cpu" else slice(None)
 
 
-def rank_loss(
-    scores: Tensor, labels: Tensor, mask: Tensor, rows: Tensor | None = None
-) -> Tensor:
+def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
     """For each rank, contrast the clips that reach it with all others.
 
     Sum over the ranks 1 to 11 of -log softmax of scores / 0.5, mean over the clips with a label as

@@ -100,9 +100,7 @@ lengths = st.lists(st.tuples(st.integers(0, 17), st.integers(0, 5)), min_size=1,
     form=st.sampled_from(list(FORMS)), lengths=lengths, gamma=st.sampled_from([1e-3, 0.1, 10.0]),
     seed=st.integers(0, 99), levels=st.sampled_from([2, 1000]),
 )  # fmt: skip
-def test_ragged_batches(
-    form: str, lengths: list, gamma: float, seed: int, levels: int
-) -> None:
+def test_ragged_batches(form: str, lengths: list, gamma: float, seed: int, levels: int) -> None:
     """Few levels of cost make many paths equal."""
     cost, m, n = padded(seed, lengths)
     check(form, (cost * levels).round() / levels, gamma, m, n)

@@ -31,9 +31,7 @@ def gradients(method: NeuralMethod, batch: Batch) -> list[Tensor]:
     return [loss.detach(), *(p.grad for p in model.parameters() if p.grad is not None)]
 
 
-def test_a_cpu_alone_is_checked(
-    cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_cpu_alone_is_checked(cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "trained_methods", lambda: ["moment_detr", "align_learned"])
     monkeypatch.setattr("vid2vidmr.devices.pick_device", lambda: torch.device("cpu"))
     monkeypatch.setattr(doctor, "missing", lambda device: [])
@@ -42,9 +40,7 @@ def test_a_cpu_alone_is_checked(
     assert "There is no GPU here: the CPU was checked. Nothing is wrong." in ran.out
 
 
-def test_what_is_wrong_is_said(
-    cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_wrong_is_said(cli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     def losses(self: object, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         raise RuntimeError("out of memory\nand a trace")
 
