@@ -12,7 +12,6 @@ from torch import Tensor
 
 from vid2vidmr.alignment import paths
 
-
 KERNELS: dict[str, tuple[paths.Form, ...]] = {
     "numba": ("fixed", "free"), "triton": ("fixed", "free", "drop"), "torch": ()
 }  # fmt: skip
