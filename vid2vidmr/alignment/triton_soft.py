@@ -56,10 +56,10 @@ def _column(
 ):  # fmt: skip
     """Sum over the paths to (`BACK`: from) the cells of a column, when `done` were before it.
 
-    Where in `state` and `powers` the last one is say `last_*`, where this one goes `next_*`, counted
-    in the direction of the recursion. Sums from the end exclude the cell's weight, but not as they
-    are kept. `SHARE`, with `BACK`: sums from the start are at `seen_*`, and the share of the paths that
-    match each cell goes to `out`, which may lie where `seen_e` is.
+    The last one is in `state` and `powers` at `last_*`, this one goes to `next_*`, both counted in
+    the direction of the recursion. Sums from the end are without the cell's own weight here, and
+    with it where they are kept. `SHARE`, with `BACK`: sums from the start are at `seen_*`, and the
+    share of the paths that match each cell goes to `out`, which may lie where `seen_e` is.
     """
     carry_m, carry_e = 1.0, NOWHERE
     for start in range(0, rows, BLOCK):
