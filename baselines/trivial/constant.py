@@ -118,7 +118,8 @@ class _Fitted(Method):
         here = train.protocol.cut
         protocols: tuple[str, ...] = (here,)
         if here == "official":
-            protocols = CUTS if train.targets is None else (*CUTS, OPEN)
+            known = train.targets is not None and len(train.targets.clips) > 0
+            protocols = (*CUTS, OPEN) if known else CUTS
         candidates = np.concatenate([shares(self.centred), lengths(self.centred)])
         windows = {}
         for protocol in protocols:
