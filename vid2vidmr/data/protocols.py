@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError, UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vid2vidmr.data.availability import Manifest
     from vid2vidmr.data.targets import Targets
 
