@@ -173,7 +173,7 @@ class PairSet:
     def _truth_columns(self) -> list[str]:
         return truth_columns(self.table)
 
-    @property
+    @cached_property
     def truth(self) -> np.ndarray:
         """Ground truth of every pair, (P, G, 2), see `truth_of`."""
         return truth_of(self.table)
