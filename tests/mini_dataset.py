@@ -25,7 +25,7 @@ INFO = DatasetInfo(
 )
 
 
-def mini_dataset(folder: Path, videos: dict[str, str | None]) -> Dataset:
+def mini_dataset(folder: Path, videos: dict[str, str | None], start_s: float = 4.0) -> Dataset:
     """Build it in `folder`; `videos` maps ids to paths relative to `folder`, None: no file."""
     ids = list(videos)
     moments = pd.DataFrame(
@@ -36,7 +36,7 @@ def mini_dataset(folder: Path, videos: dict[str, str | None]) -> Dataset:
             "split": "test",
             "clip_start_s": 0.0,
             "clip_end_s": 20.0,
-            "start_s": 4.0,
+            "start_s": start_s,
             "end_s": 10.0,
         }
     )

@@ -60,7 +60,7 @@ def prediction_header(
         dataset_fingerprint=dataset.fingerprint,
         split=pairs.split,
         protocol=pairs.protocol,
-        encoder=None if pairs.features is None else pairs.features.contract.encoder,
+        encoder=None if pairs.features is None else pairs.features.contract.name,
         simulated=pairs.features is not None and pairs.features.contract.simulated,
         targets=pairs.targets.key if pairs.protocol.is_open and pairs.targets else None,
         trained_on_val=bool(method.provenance.get("trained_on_val")),

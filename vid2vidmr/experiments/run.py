@@ -136,7 +136,7 @@ class Setting:
         """Features of a data set; None for methods that look at none."""
         if not info.needs_features:
             return None
-        return open_features(dataset, encoder or dataset.info.default_encoder)
+        return open_features(dataset, encoder)
 
     @cached_property
     def captions(self) -> FeatureStore | None:

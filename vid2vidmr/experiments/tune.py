@@ -205,7 +205,7 @@ def _bases(
         found[name] = (cls, preset_config(method, start)), start
     from vid2vidmr.features.extract import extract_features  # torch, av
 
-    features = extract_features(dataset, encoder or dataset.info.default_encoder)
+    features = extract_features(dataset, encoder)
     return {
         name: (Setting(dataset, cls, config, features), start)
         for name, ((cls, config), start) in found.items()
@@ -259,7 +259,7 @@ def _record(base: Setting, search: Search, seed: int) -> dict[str, Any]:
     assert base.features is not None
     return {
         "method": search.method, "preset": search.preset, "seed": seed, "dataset": dataset.name,
-        "dataset_fingerprint": dataset.fingerprint, "encoder": base.features.contract.encoder,
+        "dataset_fingerprint": dataset.fingerprint, "encoder": base.features.contract.name,
         "commit": commit(),
         "search": {name: list(values) for name, values in cls.search.items()},
         "pairs_of_presets": {

@@ -91,7 +91,9 @@ class Fidelity(Record):
 def fidelity(encoder: Encoder, reference: Encoder, path: Path) -> Fidelity:
     """Compare the features of a video with those that `encoder` is the fast form of."""
     features = [
-        one.encode([frame for _, frame in islice(sample_frames(path, size=one.size), FRAMES)])
+        one.encode(
+            [frame for _, frame in islice(sample_frames(path, one.step_s, size=one.size), FRAMES)]
+        )
         for one in (encoder, reference)
     ]
     units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in features]
