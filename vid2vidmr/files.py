@@ -153,13 +153,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically; NaN and infinity are refused, JSON has none.
-
-    Raises
-    ------
-    DataError
-        If `read_json` would refuse it.
-    """
+    """Write indented JSON atomically; NaN and what else `read_json` would refuse are refused."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     parse_json(text, path)
     write_text(path, text + "\n")
