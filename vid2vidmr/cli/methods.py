@@ -34,7 +34,7 @@ PresetOption = Annotated[
         "a JSON file that `tune` wrote."
     ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random draw.")]
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
