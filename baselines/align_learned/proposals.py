@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from vid2vidmr.alignment import batched_ends
+from vid2vidmr.alignment.local import covering
 
-MOST = 2**19
-"""Numbers that are compared at a time."""
+MOST = 2**22
+"""Windows that are compared with clips at a time, on a GPU."""
 
 
 @torch.no_grad()
@@ -17,8 +19,7 @@ def covering_segments(
 ) -> tuple[Tensor, Tensor]:
     """Give for each target clip the cheapest hard subsequence alignment that covers it.
 
-    Of all alignments that end at the same clip only the cheapest is looked at; a clip that none of
-    them covers gets the window of itself alone, at the cost of the most expensive one.
+    Of all alignments that end at the same clip only the cheapest is looked at.
 
     Parameters
     ----------
@@ -32,22 +33,36 @@ def covering_segments(
     value : Tensor, (B, M)
         Costs of the alignments; 0 on padding.
     """
-    values, starts = batched_ends(cost.detach(), target_lengths, query_lengths)
-    B, M = values.shape
-    clip = torch.arange(M, device=cost.device)
+    values, starts = batched_ends(cost, target_lengths, query_lengths)
+    clip = torch.arange(cost.shape[1], device=cost.device)
     valid = clip < target_lengths[:, None]
-    lowest, last = [], []
-    for clips in clip.split(max(1, MOST // max(1, B * M))):
-        covers = (starts[:, None] <= clips[:, None]) & (clip >= clips[:, None])  # (B, clips, M)
-        costs = torch.where(covers, values[:, None], torch.inf)
-        low, at = costs.min(2)
-        lowest.append(low)
-        last.append(at)
-    value, end = torch.cat(lowest, 1), torch.cat(last, 1)
-    covered = value.isfinite()
-    segment = torch.stack(
-        [torch.where(covered, starts.gather(1, end), clip), torch.where(covered, end, clip) + 1], -1
+    end = (_ends_one_by_one if cost.device.type == "cpu" else _ends_at_once)(values, starts, valid)
+    segment = torch.stack([starts.gather(1, end), end + 1], dim=-1) * valid[..., None]
+    return segment.float(), torch.where(valid, values.gather(1, end), 0).float()
+
+
+def _ends_one_by_one(values: Tensor, starts: Tensor, valid: Tensor) -> Tensor:
+    """Last row of the window of each clip, (B, M), in M log M."""
+    found = np.zeros(starts.shape, np.int64)
+    pairs = zip(values.numpy(), starts.numpy(), valid.sum(1).tolist(), strict=True)
+    for b, (each, first, m) in enumerate(pairs):
+        found[b, :m] = covering(-each[:m], first[:m])
+    return torch.from_numpy(found)
+
+
+def _ends_at_once(values: Tensor, starts: Tensor, valid: Tensor) -> Tensor:
+    """Find the same without waiting for a device: all clips are compared with all windows."""
+    B, M = values.shape
+    clip = torch.arange(M, device=values.device)
+    parts = clip.split(max(1, MOST // max(1, B * M)))
+    return torch.cat(
+        [
+            torch.where(
+                (starts[:, None] <= some[:, None]) & (clip >= some[:, None]),
+                values[:, None],
+                torch.inf,
+            ).argmin(2)
+            for some in parts
+        ],
+        dim=1,
     )
-    dearest = values.masked_fill(~valid, -torch.inf).amax(1, keepdim=True)
-    value = torch.where(covered, value, dearest)
-    return (segment * valid[..., None]).float(), torch.where(valid, value, 0).float()

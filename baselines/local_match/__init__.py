@@ -9,9 +9,8 @@ import numpy as np
 from pydantic import PositiveInt
 
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
-from vid2vidmr.alignment import local_alignment, staticness
-from vid2vidmr.alignment.components import cosines, laid_cosines
-from vid2vidmr.contract import STEP_S
+from vid2vidmr import alignment
+from vid2vidmr.alignment.components import cosines, laid_cosines, staticness
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.train.config import Share
 
@@ -69,16 +68,18 @@ class LocalMatch(ComponentMatch):
         return self.config.components
 
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """For every end on the target the best path; its score is its gain per query row."""
         config, components = self.config, self.components_for(target)
         rows, asked = (components.unit(part, config.whitening) for part in (target, query))
         similarity = cosines(rows, asked)
         gap = config.static_gap * staticness(rows) ** 2
-        scores, starts = local_alignment(similarity, config.threshold, gap, config.waiting)
+        scores, starts = alignment.local_alignment(
+            similarity, config.threshold, gap, config.waiting
+        )
         windows = np.column_stack([starts, np.arange(1, len(starts) + 1)])
         windows, scores = copies_first(
             windows, scores / len(query), laid_cosines(similarity), len(query), 1 - config.threshold
         )
-        return STEP_S * windows, scores
+        return windows, scores

@@ -69,14 +69,14 @@ def encode_here(
 
 
 def encode_video(path: Path, encoder: Encoder) -> np.ndarray:
-    """Features of a video file, (n, dim) float32, one row every 2 s.
+    """Features of a video file, (n, dim) float32, one row a step.
 
     Raises
     ------
     VideoError
         If the file cannot be read to its end.
     """
-    return encode_samples(Sampled(path), encoder)
+    return encode_samples(Sampled(path, encoder.step_s), encoder)
 
 
 def encode_samples(video: Sampled, encoder: Encoder, stop: Event | None = None) -> np.ndarray:

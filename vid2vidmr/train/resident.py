@@ -28,7 +28,8 @@ class Numbered:
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Numbers of the rows of a window, see `FeatureSource.rows`."""
         video = self._videos[video_id]
-        found: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)]
+        step_s = self.contract.step_s
+        found: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s, step_s)]
         return found
 
     def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:

@@ -46,7 +46,7 @@ def test_batches_are_the_same(query: str) -> None:
         )
         got = looked_up(got, table)
         for name, value in vars(expected).items():
-            assert torch.equal(getattr(got, name), value), name
+            assert torch.equal(torch.as_tensor(getattr(got, name)), torch.as_tensor(value)), name
 
 
 def test_what_changes_features_or_does_not_fit_stays_on_the_host(
