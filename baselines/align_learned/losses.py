@@ -24,7 +24,7 @@ def losses(
     dict of scalar Tensor
         ``fg``, ``seg``, ``align`` and ``loss``.
     """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)
     m, n = batch.target_mask.sum(1), batch.query_mask.sum(1)
     parts = {
         "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),

@@ -10,7 +10,6 @@ import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
 from baselines.matching import SEARCH, ComponentMatch, copies_first
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.info import MethodInfo
@@ -84,19 +83,18 @@ class AlignRefine(ComponentMatch):
         return load(CHECKPOINT)
 
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Windows of every clip and setting, and copies; scores are probabilities of IoU >= 0.5."""
         from baselines.align_refine.inputs import pair_inputs
 
         inputs = pair_inputs(query, target, self.components_for(target), self.config.components)
         probabilities, windows = self.network.answer(inputs)
-        limit = target_s / STEP_S
-        least = min(0.5, limit)  # clips; an end is never before its start, nor outside the target
-        windows = windows.clip(0, limit)
-        starts = np.minimum(windows[:, 0], limit - least)
+        least = min(0.5, total)  # an end is never before its start, nor outside the target
+        windows = windows.clip(0, total)
+        starts = np.minimum(windows[:, 0], total - least)
         windows = np.column_stack([starts, np.maximum(windows[:, 1], starts + least)])
         windows, probabilities = copies_first(
             windows, agreed(windows, probabilities), inputs.laid, len(query), most=1.0
         )
-        return STEP_S * windows, probabilities
+        return windows, probabilities

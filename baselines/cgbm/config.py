@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 
@@ -26,7 +26,7 @@ class CgbmConfig(TrainingConfig):
     weight_ends : float
         Weight in the loss of the steps at which the moment starts and ends.
     longest : int
-        Clips of the longest window that is looked for.
+        Clips of 2 s of the longest window that is looked for; at another step as many seconds.
     nms : float
         IoU above which a lower-ranked window is dropped; 1 drops none.
     """
@@ -38,6 +38,8 @@ class CgbmConfig(TrainingConfig):
     weight_ends: NonNegativeFloat = 10.0
     longest: PositiveInt = 64
     nms: Share = 0.7
+
+    of_two_s: ClassVar[frozenset[str]] = frozenset({"longest"})
 
 
 PRESETS: Mapping[str, Any] = {

@@ -21,7 +21,7 @@ def targets(batch: Batch) -> Tensor:
 
     The moment is the clips whose centre lies in it, or the nearest.
     """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask).int()
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s).int()
     number = inside.cumsum(1) * inside  # 1, 2, ... along the moment
     length = inside.sum(1, keepdim=True)
     return torch.stack([number == 1, number == length, inside == 1, inside == 0], dim=-1).float()

@@ -11,7 +11,6 @@ from pydantic import PositiveInt
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
 from vid2vidmr.alignment import local_alignment, staticness
 from vid2vidmr.alignment.components import cosines, laid_cosines
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.train.config import Share
 
@@ -69,7 +68,7 @@ class LocalMatch(ComponentMatch):
         return self.config.components
 
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """For every end on the target the best path; its score is its gain per query row."""
         config, components = self.config, self.components_for(target)
@@ -81,4 +80,4 @@ class LocalMatch(ComponentMatch):
         windows, scores = copies_first(
             windows, scores / len(query), laid_cosines(similarity), len(query), 1 - config.threshold
         )
-        return STEP_S * windows, scores
+        return windows, scores

@@ -38,7 +38,7 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
     dict of scalar Tensor
         ``fg``, ``seg``, ``pre``, ``post`` and ``loss``.
     """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)
     parts = {
         "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
         "seg": boundary_loss(outputs["windows_s"], batch.windows_s, inside, batch.durations_s),

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from baselines.matr.config import MatrConfig
 from baselines.matr.joins import JOINS
 from vid2vidmr.alignment import subsequence_segments
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.heads import ConvHead
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
@@ -75,8 +74,8 @@ class Model(nn.Module):
         decoded = self.decode_segment(t, batch.target_mask, segment)
         foreground, offsets = self.heads(t, batch.target_mask, decoded, segment)
         M = t.shape[1]
-        centre_s = STEP_S * (torch.arange(M, device=t.device) + 0.5)
-        offsets_s = STEP_S * F.softplus(offsets[:, :M])  # (left, right) >= 0
+        centre_s = batch.step_s * (torch.arange(M, device=t.device) + 0.5)
+        offsets_s = batch.step_s * F.softplus(offsets[:, :M])  # (left, right) >= 0
         windows_s = torch.stack([centre_s - offsets_s[..., 0], centre_s + offsets_s[..., 1]], -1)
         return {
             "foreground": foreground[:, :M, 0],
@@ -141,7 +140,7 @@ def aligned_segment(cost: Tensor, target_mask: Tensor, query_mask: Tensor) -> Te
 
 def aligned_window(cost: Tensor, batch: Batch) -> list[np.ndarray]:
     """Windows of the hard subsequence path of every pair, each (1, 3): start_s, end_s, score 1."""
-    windows_s = STEP_S * aligned_segment(cost, batch.target_mask, batch.query_mask)
+    windows_s = batch.step_s * aligned_segment(cost, batch.target_mask, batch.query_mask)
     windows_s = windows_s.minimum(batch.durations_s[:, None])
     rows = torch.cat([windows_s, torch.ones_like(windows_s[:, :1])], dim=1)
     return list(rows.cpu().numpy()[:, None])

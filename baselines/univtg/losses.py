@@ -7,7 +7,6 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in
 from vid2vidmr.nn.saliency import clips_inside, draw_clips
 from vid2vidmr.train.batch import Batch
@@ -21,17 +20,17 @@ def targets(batch: Batch) -> ClipTargets:
     """
     mask = batch.target_mask
     M = mask.shape[1]
-    ending = clips_ending_in(batch.windows_s, mask)
-    start = (batch.windows_s[:, 0] / STEP_S).long().clamp(min=0).minimum(mask.sum(1) - 1)
+    ending = clips_ending_in(batch.windows_s, mask, batch.step_s)
+    start = (batch.windows_s[:, 0] / batch.step_s).long().clamp(min=0).minimum(mask.sum(1) - 1)
     inside = torch.where(ending.any(1, keepdim=True), ending, F.one_hot(start, M).bool())
-    spans = batch.windows_s / (STEP_S * mask.sum(1, keepdim=True))  # (B, 2)
+    spans = batch.windows_s / (batch.step_s * mask.sum(1, keepdim=True))  # (B, 2)
     return ClipTargets(
         mask,
         clip_times(mask),
         spans.unsqueeze(1).expand(-1, M, -1),
         inside,
-        draw_clips(batch.windows_s, mask, count=1).positive.squeeze(1),
-        ~clips_inside(batch.windows_s, mask),
+        draw_clips(batch.windows_s, mask, batch.step_s, count=1).positive.squeeze(1),
+        ~clips_inside(batch.windows_s, mask, batch.step_s),
     )
 
 

@@ -6,7 +6,7 @@ import torch
 from toy import mixed_samples, toy_pairs
 
 from baselines.align_learned import AlignLearned
-from baselines.align_learned.model import REACH_S, Model
+from baselines.align_learned.model import REACH, Model
 from baselines.align_learned.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_dtw
 from vid2vidmr.contract import STEP_S
@@ -35,7 +35,7 @@ def test_windows_stay_near_the_alignment_they_start_from() -> None:
     segment, value = covering_segments(
         out["cost"], batch.target_mask.sum(1), batch.query_mask.sum(1)
     )
-    assert ((out["windows_s"] - STEP_S * segment).abs() <= REACH_S + 0.1).all()
+    assert ((out["windows_s"] - STEP_S * segment).abs() <= STEP_S * REACH + 0.1).all()
     found = subsequence_dtw(out["cost"][0].detach().numpy())
     best = int(value[0].argmin())
     assert segment[0, best].tolist() == list(found[1:])

@@ -93,9 +93,9 @@ def test_the_decoder_agrees_with_trying_all_windows(M: int) -> None:
     for (i, j), score in every.items():
         assert scores[i, j - i] == pytest.approx(score)
     i, j = max(every, key=every.__getitem__)
-    found = best_windows(log_p, 2 * M - 0.5, longest, nms=0.7)
+    found = best_windows(log_p, 2 * M - 0.5, longest, 0.7, 2.0)
     np.testing.assert_allclose(found[0], [2 * i, min(2 * j + 2, 2 * M - 0.5), np.exp(every[i, j])])
-    unsuppressed = best_windows(log_p, 2.0 * M, longest, nms=1.0)
+    unsuppressed = best_windows(log_p, 2.0 * M, longest, 1.0, 2.0)
     np.testing.assert_allclose(
         unsuppressed[:, 2], np.exp(sorted(every.values(), reverse=True))[:10]
     )

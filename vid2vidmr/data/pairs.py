@@ -187,6 +187,11 @@ class PairSet:
         """Length of every target in seconds, (pairs,)."""
         return (self.table["clip_end_s"] - self.table["clip_start_s"]).to_numpy("float64")
 
+    @property
+    def step_s(self) -> float:
+        """Seconds between two rows of the features."""
+        return self._source().contract.step_s
+
     def query_features(self, i: int) -> np.ndarray:
         """Features of the query of pair `i`, (N, dim), N >= 1; what they are of says `query`."""
         if self.query == "text":
@@ -222,7 +227,7 @@ class PairSet:
             )
 
     def target_features(self, i: int) -> np.ndarray:
-        """Features of the target of pair `i`, (M, dim), M >= 1; row k is at 2 k seconds."""
+        """Features of the target of pair `i`, (M, dim), M >= 1; row k is at k steps."""
         features, columns = self._source(), self._columns
         start_s, end_s = float(columns["clip_start_s"][i]), float(columns["clip_end_s"][i])
         return features.rows(columns["target_video"][i], start_s, end_s)

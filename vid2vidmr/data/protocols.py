@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError, UserError
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ CUTS = (*PROTOCOLS, "balanced")
 """The same, and `balanced`, which cuts no more than makes position say nothing."""
 OPEN = "open"
 """Targets that hold the moment no times, once or several times."""
+_CUT_GRID_S = 2.0
+"""Cuts start at its multiples whatever the step of features is: all methods have the same pairs."""
 _WRONG, _ONLY = "wrong queries", "only "
 
 
@@ -163,7 +164,8 @@ def _cut(table: pd.DataFrame, seed: int, *, balanced: bool) -> pd.DataFrame:
     longest that has the position. Where targets have their moments anywhere it cuts next to
     nothing. The cut of a pair depends on the positions in all of them: apply it to a whole split.
 
-    The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
+    The cut starts at a multiple of 2 s of the target, so that features are sliced, not computed (of
+    a step that does not divide 2 s, the nearest).
     """
     table = table.copy()
     uniform = np.stack([pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
@@ -287,4 +289,4 @@ def recrop_windows(
     start = start_s - position * (length - moment)
     start = np.clip(start, np.maximum(0, end_s - length), np.minimum(start_s, duration_s - length))
     cut_end = np.minimum(start + length, duration_s)
-    return STEP_S * np.floor(start / STEP_S), cut_end
+    return _CUT_GRID_S * np.floor(start / _CUT_GRID_S), cut_end

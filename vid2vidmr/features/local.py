@@ -69,7 +69,7 @@ def encode_here(
 
 
 def encode_video(path: Path, encoder: Encoder) -> np.ndarray:
-    """Features of a video file, (n, dim) float32, one row every 2 s.
+    """Features of a video file, (n, dim) float32, one row a step.
 
     One thread decodes a batch ahead of one that encodes. More do not pay: batches are small, and
     on two busy cores a network in two threads took 7 times the CPU of one, and 7 times as long.
@@ -79,7 +79,9 @@ def encode_video(path: Path, encoder: Encoder) -> np.ndarray:
     VideoError
         If the file cannot be read to its end.
     """
-    batches = prepared_batches(Sampled(path), encoder.prepare, encoder.size, encoder.batch)
+    batches = prepared_batches(
+        Sampled(path, encoder.step_s), encoder.prepare, encoder.size, encoder.batch
+    )
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -96,13 +96,19 @@ class NeuralMethod(Method):
             f"package with {name}.py."
         )
 
+    @property
+    def sized(self) -> Any:
+        """The config with rows of the step of its features, see `TrainingConfig.at_step`."""
+        of = self.encoder_contract
+        return self.config if of is None else self.config.at_step(of.step_s)
+
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model for features of length `dim`."""
-        return self._part("model").Model(self.config, dim)  # type: ignore[no-any-return]
+        return self._part("model").Model(self.sized, dim)  # type: ignore[no-any-return]
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Scalar losses; ``"loss"`` is the total to minimise."""
-        return self._part("losses").losses(outputs, batch, self.config)  # type: ignore[no-any-return]
+        return self._part("losses").losses(outputs, batch, self.sized)  # type: ignore[no-any-return]
 
     @abstractmethod
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
@@ -280,6 +286,7 @@ class NeuralMethod(Method):
         if captions := state.get("caption_contract"):
             self.caption_contract = FeatureContract.model_validate(captions)
         self.init_sha256 = state.get("init_sha256")
+        self.encoder_contract = contract
         weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
         self._require(weights, contract.dim if projection is None else projection[1].shape[1])
         self.prepare(contract, projection)

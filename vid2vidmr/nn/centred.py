@@ -10,14 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vid2vidmr.alignment import soft_dtw, subsequence_soft_dtw
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.spans import span_giou
 
 
-def clips_centred_in(windows_s: Tensor, mask: Tensor) -> Tensor:
+def clips_centred_in(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
     """Find valid clips whose centre lies in the moment, or the nearest; (B, 2) -> (B, M) bool."""
     M = mask.shape[1]
-    centre_s = STEP_S * (torch.arange(M, device=mask.device) + 0.5)
+    centre_s = step_s * (torch.arange(M, device=mask.device) + 0.5)
     start_s, end_s = windows_s[:, :1], windows_s[:, 1:]
     inside = (centre_s >= start_s) & (centre_s < end_s)
     distance = (centre_s - (start_s + end_s) / 2).abs().masked_fill(~mask, torch.inf)

@@ -15,7 +15,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.nn.spans import span_giou
 from vid2vidmr.windows import ranked
 
@@ -53,15 +52,15 @@ def clip_times(mask: Tensor) -> Tensor:
     return end / mask.sum(1, keepdim=True) * mask
 
 
-def clips_ending_in(windows_s: Tensor, mask: Tensor) -> Tensor:
+def clips_ending_in(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
     """Find valid clips whose time lies in the moment, ends included; (B, 2) -> (B, M) bool."""
     # In seconds, where the times of clips are exact.
-    times_s = STEP_S * torch.arange(1, mask.shape[1] + 1, device=mask.device)
+    times_s = step_s * torch.arange(1, mask.shape[1] + 1, device=mask.device)
     return (times_s >= windows_s[:, :1]) & (times_s <= windows_s[:, 1:]) & mask
 
 
 class ClipTargets(NamedTuple):
-    """What the network should have said; times are shares of 2 s times the number of clips.
+    """What the network should have said; times are shares of the step times the number of clips.
 
     Attributes
     ----------

@@ -8,8 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vid2vidmr.contract import STEP_S
-
 RANKS = 12
 """Highest saliency of a clip: three people rate it 0 to 4."""
 
@@ -32,8 +30,8 @@ class ClipDraw(NamedTuple):
     valid: Tensor
 
 
-def clips_inside(windows_s: Tensor, mask: Tensor) -> Tensor:
-    """Clips of a moment: int(start / 2 s) to int(end / 2 s) - 1, inside the video, at least one.
+def clips_inside(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
+    """Clips of a moment: int(start / step) to int(end / step) - 1, in the video, at least one.
 
     Parameters
     ----------
@@ -41,13 +39,15 @@ def clips_inside(windows_s: Tensor, mask: Tensor) -> Tensor:
         Start and end, seconds.
     mask : Tensor, (B, M)
         True where valid.
+    step_s : float
+        Seconds a clip.
 
     Returns
     -------
     Tensor, (B, M), bool
     """
     count = mask.sum(1)
-    first, end = (windows_s / STEP_S).long().unbind(1)
+    first, end = (windows_s / step_s).long().unbind(1)
     last = (torch.minimum(end, count) - 1).clamp(min=0)
     first = torch.minimum(first, last)
     clip = torch.arange(mask.shape[1], device=mask.device)
@@ -63,12 +63,12 @@ def _draw(allowed: Tensor, count: int) -> Tensor:
     return torch.cat([column, column[:, :1].expand(-1, count - column.shape[1])], dim=1)
 
 
-def draw_clips(windows_s: Tensor, mask: Tensor, count: int = 2) -> ClipDraw:
+def draw_clips(windows_s: Tensor, mask: Tensor, step_s: float, count: int = 2) -> ClipDraw:
     """Draw `count` clips inside and outside of each moment, from torch's global generator.
 
     Parameters as in `clips_inside`.
     """
-    inside = clips_inside(windows_s, mask)
+    inside = clips_inside(windows_s, mask, step_s)
     outside = ~inside & mask.bool()
     return ClipDraw(_draw(inside, count), _draw(outside, count), outside.any(1))
 

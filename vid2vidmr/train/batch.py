@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.pairs import PairSet
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One pair as arrays: query (N, D), target (M, D), ground truth and length in seconds."""
+    """One pair as arrays: query (N, D), target (M, D), ground truth, length and step in seconds."""
 
     query: np.ndarray
     target: np.ndarray
     window_s: tuple[float, float]
     duration_s: float
     group: int
+    step_s: float = STEP_S
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,7 @@ class Batch:
     Attributes
     ----------
     target : Tensor, (B, M, D), float32
-        Features of the targets, one row a 2 s clip; zeros on padding.
+        Features of the targets, one row a clip; zeros on padding.
     target_mask : Tensor, (B, M), bool
         True where valid.
     query, query_mask : Tensor, (B, N, D) and (B, N)
@@ -42,6 +44,8 @@ class Batch:
         Ground truth, seconds from the target's start.
     group : Tensor, (B,), int64
         Pairs of one group share a class: they are no negatives of each other.
+    step_s : float
+        Seconds a clip.
     """
 
     target: Tensor
@@ -51,6 +55,7 @@ class Batch:
     durations_s: Tensor
     windows_s: Tensor
     group: Tensor
+    step_s: float = STEP_S
 
     def __len__(self) -> int:
         return len(self.durations_s)
@@ -64,7 +69,9 @@ class Batch:
         return self._each(Tensor.pin_memory)
 
     def _each(self, function: Callable[[Tensor], Tensor]) -> Self:
-        return type(self)(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
+        tensors = [field.name for field in fields(self) if field.name != "step_s"]
+        moved: Any = {name: function(getattr(self, name)) for name in tensors}
+        return replace(self, **moved)
 
 
 def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
@@ -87,6 +94,7 @@ def collate(samples: Sequence[Sample]) -> Batch:
         torch.tensor([sample.duration_s for sample in samples], dtype=torch.float32),
         torch.tensor([sample.window_s for sample in samples], dtype=torch.float32),
         torch.tensor([sample.group for sample in samples]),
+        samples[0].step_s,
     )
 
 
@@ -109,4 +117,5 @@ class PairSamples:
             (float(self.windows[i, 0]), float(self.windows[i, 1])),
             float(self.durations[i]),
             int(self.groups[i]),
+            self.pairs.step_s,
         )

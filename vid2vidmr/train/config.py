@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.pairs import QUERIES, Query
 from vid2vidmr.errors import UnknownNameError, UserError
 
@@ -102,6 +103,14 @@ class TrainingConfig:
     loose: ClassVar[frozenset[str]] = frozenset({"dropout", "input_dropout", "drop_path", "nms"})
     """Fields of a subclass that the same weights may be trained with in another way, see `wiring`;
     those that begin with ``weight_`` are, too."""
+    of_two_s: ClassVar[frozenset[str]] = frozenset()
+    """Fields of a subclass that are a number of rows of 2 s, see `at_step`."""
+
+    def at_step(self, step_s: float) -> Self:
+        """Give the config with the rows of features of another step: as many seconds."""
+        rows = {name: getattr(self, name) for name in self.of_two_s}
+        more = {k: max(1, round(n * STEP_S / step_s)) for k, n in rows.items() if n is not None}
+        return self if step_s == STEP_S else replace(self, **more)
 
     def __post_init__(self) -> None:
         """Give lists, which is what JSON has for tuples, their type back; refuse nonsense.

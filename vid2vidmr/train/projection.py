@@ -46,7 +46,8 @@ class ProjectedFeatures:
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Rows of the source, projected; read only."""
         video = self._video(video_id)
-        rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)]
+        wanted = grid_rows(len(video), video_id, start_s, end_s, self.contract.step_s)
+        rows: np.ndarray = video[wanted]
         return rows
 
     def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:

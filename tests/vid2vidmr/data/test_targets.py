@@ -96,6 +96,13 @@ def test_refusals(tmp_path: Path) -> None:
     """A moment across the edge of a target, wrong queries, and pairs that are cut already."""
     with pytest.raises(DataError, match="crosses the edge"):
         _dataset(tmp_path / "a", VIDEOS, clip_end_s=5.0)
+    moments = _moments(VIDEOS)
+    moments.loc[1, "start_s"] = np.nan
+    videos = pd.DataFrame({"video_id": list(VIDEOS), "source_id": list(VIDEOS)})
+    whole = moments.drop_duplicates("video_id").assign(label="")
+    with pytest.raises(DataError, match="A 'a' of v0 has no times"):
+        Targets.join(whole, moments, videos)
+    Targets.join(whole.assign(label="c"), moments, videos)  # another class is known
     pairs = _dataset(tmp_path / "b", VIDEOS).pairs("test")
     with pytest.raises(UserError, match="no wrong queries"):
         pairs.under("open").under("official, wrong queries")
