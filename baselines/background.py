@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from vid2vidmr.alignment import local_alignment
+from vid2vidmr import alignment
 
 SHUFFLES = 4
 
@@ -38,11 +38,13 @@ def against_background(
         there is none).
     """
     columns = similarity.shape[1]
-    scores, starts = local_alignment(similarity, threshold, gap, most)
+    scores, starts = alignment.local_alignment(similarity, threshold, gap, most)
     best = int(scores.argmax())
     rng = np.random.default_rng(0)
     shuffled = [
-        local_alignment(similarity[:, rng.permutation(columns)], threshold, gap, most)[0].max()
+        alignment.local_alignment(similarity[:, rng.permutation(columns)], threshold, gap, most)[
+            0
+        ].max()
         for _ in range(SHUFFLES)
     ]
     apart = (np.arange(1, len(scores) + 1) <= starts[best]) | (starts > best)

@@ -11,8 +11,7 @@ import numpy as np
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
 from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, copies_first
-from vid2vidmr.alignment import staticness
-from vid2vidmr.alignment.components import cosines
+from vid2vidmr.alignment.components import cosines, staticness
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.info import MethodInfo

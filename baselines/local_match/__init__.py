@@ -10,8 +10,8 @@ from pydantic import PositiveInt
 
 from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
-from vid2vidmr.alignment import local_alignment, staticness
-from vid2vidmr.alignment.components import cosines, laid_cosines
+from vid2vidmr import alignment
+from vid2vidmr.alignment.components import cosines, laid_cosines, staticness
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.train.config import Share
 
@@ -74,7 +74,7 @@ class LocalMatch(ComponentMatch):
         """For every end on the target the best path; its score is its gain per query row."""
         similarity, gap = self.similarity(query, target)
         threshold = self.config.threshold
-        scores, starts = local_alignment(similarity, threshold, gap, self.config.waiting)
+        scores, starts = alignment.local_alignment(similarity, threshold, gap, self.config.waiting)
         windows = np.column_stack([starts, np.arange(1, len(starts) + 1)])
         windows, scores = copies_first(
             windows, scores / len(query), laid_cosines(similarity), len(query), 1 - threshold

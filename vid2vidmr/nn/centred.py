@@ -85,15 +85,18 @@ def posterior_loss(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: fl
         Valid clips of target and query.
     """
     every = subsequence_soft_dtw(cost, gamma, m, n)
-    pair, which = inside.any(-1).nonzero(as_tuple=True)  # K moments
-    moments = inside[pair, which]  # (K, M)
-    length = moments.sum(1)
-    first = moments.int().argmax(1, keepdim=True)
-    rows = first + torch.arange(int(length.max()), device=cost.device)  # (K, longest moment)
-    rows = rows.clamp(max=cost.shape[1] - 1)
-    costs = soft_dtw(cost[pair.unsqueeze(1), rows], gamma, length, n[pair])
-    if inside.shape[1] == 1:
-        return (costs - every) / gamma / n
-    each = costs.new_full(inside.shape[:2], torch.inf)
-    each[pair, which] = costs
-    return (-gamma * (-each / gamma).logsumexp(1) - every) / gamma / n
+    W = inside.shape[1]
+    length = inside.sum(-1)  # (B, W)
+    first = inside.int().argmax(-1, keepdim=True)
+    # A GPU would wait for the longest moment; it passes over padding at no cost.
+    longest = int(length.max()) if cost.device.type == "cpu" else cost.shape[1]
+    rows = first + torch.arange(longest, device=cost.device)  # (B, W, longest moment)
+    rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, -1, cost.shape[2])
+    moments = cost.unsqueeze(1).expand(-1, W, -1, -1).gather(2, rows).flatten(0, 1)
+    lengths = length.clamp(min=1).flatten()
+    costs = soft_dtw(moments, gamma, lengths, n.repeat_interleave(W)).view(-1, W)
+    if W == 1:
+        truth = costs[:, 0]
+    else:
+        truth = -gamma * (-costs / gamma).masked_fill(length == 0, -torch.inf).logsumexp(1)
+    return (truth - every) / gamma / n

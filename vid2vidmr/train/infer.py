@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
-from vid2vidmr.train.batch import PairSamples, collate
+from vid2vidmr.train.batch import Batch, PairSamples, collate
 from vid2vidmr.train.learner import EXISTENCE, Learner
 from vid2vidmr.windows import temporal_iou
 
@@ -32,12 +32,24 @@ def _answers(
     device = next(model.parameters()).device
     model.eval()
     samples = PairSamples(pairs)
+    running: list[tuple[dict[str, Tensor], Batch]] = []
     for first in range(0, len(samples), batch_size):
         chunk = range(first, min(first + batch_size, len(samples)))
-        batch = collate([samples[i] for i in chunk]).to(device)
-        outputs = model(batch)
-        logits = outputs[EXISTENCE][:, 0].tolist() if EXISTENCE in outputs else [None] * len(batch)
-        yield from zip(method.windows(outputs, batch), logits, strict=True)
+        batch = collate([samples[i] for i in chunk])
+        if device.type == "cuda":
+            batch = batch.pin_memory()
+        batch = batch.to(device)
+        # While an accelerator is at one batch, the windows of the last are ranked here.
+        running.append((model(batch), batch))
+        if len(running) == 2:
+            yield from _read(method, *running.pop(0))
+    for outputs, batch in running:
+        yield from _read(method, outputs, batch)
+
+
+def _read(method: Learner, outputs: dict[str, Tensor], batch: Batch) -> Iterator[Answer]:
+    logits = outputs[EXISTENCE][:, 0].tolist() if EXISTENCE in outputs else [None] * len(batch)
+    yield from zip(method.windows(outputs, batch), logits, strict=True)
 
 
 def ious(method: Learner, model: nn.Module, pairs: PairSet, batch_size: int = 64) -> np.ndarray:
