@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vid2vidmr.alignment import subsequence_ends
+from vid2vidmr.alignment.hard import batch_ends
+from vid2vidmr.alignment.local import covering
 
 
 @torch.no_grad()
@@ -15,8 +16,7 @@ def covering_segments(
 ) -> tuple[Tensor, Tensor]:
     """Give for each target clip the cheapest hard subsequence alignment that covers it.
 
-    Of all alignments that end at the same clip only the cheapest is looked at; a clip that none of
-    them covers gets the window of itself alone, at the cost of the most expensive one.
+    Of all alignments that end at the same clip only the cheapest is looked at.
 
     Parameters
     ----------
@@ -32,15 +32,12 @@ def covering_segments(
     """
     B, M, _ = cost.shape
     segment, value = np.zeros((B, M, 2), np.float32), np.zeros((B, M), np.float32)
-    lengths = zip(target_lengths.tolist(), query_lengths.tolist(), strict=True)
-    for b, (c, (m, n)) in enumerate(zip(cost.float().cpu().numpy(), lengths, strict=True)):
-        values, starts = subsequence_ends(c[:m, :n])
-        clip = np.arange(m)
-        covers = (starts <= clip[:, None]) & (clip >= clip[:, None])  # (clip, last row)
-        costs = np.where(covers, values, np.inf)
-        last = costs.argmin(1)
-        covered = np.isfinite(costs.min(1))
-        segment[b, :m, 0] = np.where(covered, starts[last], clip)
-        segment[b, :m, 1] = np.where(covered, last, clip) + 1
-        value[b, :m] = np.where(covered, values[last], values.max())
+    m, n = target_lengths.cpu().numpy(), query_lengths.cpu().numpy()
+    ends = batch_ends(cost.float().cpu().numpy(), m, n)
+    for b, (values, starts) in enumerate(zip(*ends, strict=True)):
+        values, starts = values[: m[b]], starts[: m[b]]
+        last = covering(-values, starts)
+        segment[b, : m[b], 0] = starts[last]
+        segment[b, : m[b], 1] = last + 1
+        value[b, : m[b]] = values[last]
     return torch.from_numpy(segment).to(cost.device), torch.from_numpy(value).to(cost.device)
