@@ -16,7 +16,7 @@ from vid2vidmr.contract import FeatureContract, require_contract
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import finite
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import EvidentPrediction, Prediction
 from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
@@ -92,7 +92,23 @@ class FeatureMatch(Method):
             windows, scores = self.windows(query, target, length, target_s / step_s)
             windows = np.clip(step_s * windows, 0, target_s)
             best = ranked(windows, scores, self.config.overlap, self.config.windows)
-            yield Prediction(pair_id=pair_id, windows=tuple(map(tuple, best.tolist())))
+            found = tuple(map(tuple, best.tolist()))
+            evidence = pairs.protocol.is_open and self.evidence(query, target, best[0, 2])
+            if evidence:
+                yield EvidentPrediction(pair_id=pair_id, windows=found, evidence=evidence)
+            else:
+                yield Prediction(pair_id=pair_id, windows=found)
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Say what speaks for the moment being in the target at all; nothing beside the score.
+
+        Parameters
+        ----------
+        query, target : ndarray, (N, dim), (M, dim)
+        score : float
+            Of the best window.
+        """
+        return ()
 
     @abstractmethod
     def windows(
