@@ -50,11 +50,11 @@ def diagonals(cost: torch.Tensor) -> Timed:
     """Our path for other devices, on the CPU."""
 
     def on_device(x: torch.Tensor) -> torch.Tensor:
-        kernels, ours.has_kernels = ours.has_kernels, lambda device: False
+        way, ours.way = ours.way, lambda cost: "torch"
         try:
             return soft_dtw(x, GAMMA)
         finally:
-            ours.has_kernels = kernels
+            ours.way = way
 
     return with_gradient(on_device, cost)
 

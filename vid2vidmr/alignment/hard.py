@@ -170,30 +170,6 @@ def batch_ends(
     return np.where(there, values, np.inf), np.where(there, starts, 0)
 
 
-def subsequence_segments(
-    cost: np.ndarray, target_lengths: np.ndarray, query_lengths: np.ndarray
-) -> np.ndarray:
-    """Parts of the targets that `subsequence_dtw` finds, for a padded batch.
-
-    Parameters
-    ----------
-    cost : ndarray, (B, M, N)
-    target_lengths, query_lengths : ndarray, (B,)
-
-    Returns
-    -------
-    ndarray, (B, 2), int64
-        Target rows [start, end); 0, 0 where a length is 0.
-    """
-    if not cost.size:
-        return np.zeros((len(cost), 2), np.int64)
-    values, starts = batch_ends(cost, target_lengths, query_lengths)
-    last = values.argmin(1)
-    start = np.take_along_axis(starts, last[:, None], 1)[:, 0]
-    found = np.asarray(query_lengths, np.int64).clip(max=np.asarray(target_lengths)) > 0
-    return np.column_stack([start, last + 1]) * found[:, None]
-
-
 def drop_path(cost: np.ndarray, drop: float | np.ndarray) -> tuple[float, np.ndarray]:
     """Drop-DTW: cheapest alignment in which target rows may be dropped.
 

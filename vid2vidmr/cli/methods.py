@@ -34,7 +34,7 @@ PresetOption = Annotated[
         "a JSON file that `tune` wrote."
     ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random draw.")]
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
@@ -296,27 +296,3 @@ def retrieve(
         for rank, w in enumerate(found.windows, start=1)
     ]
     print_table(f"{query} in {target} ({method})", ["rank", "start s", "end s", "score"], rows)
-
-
-def info(as_json: AsJson = False) -> None:
-    """Print versions, device and paths, for bug reports."""
-    import os
-
-    import torch
-
-    from vid2vidmr.data.dataset import data_home
-    from vid2vidmr.evaluation.environment import commit, hardware, versions
-
-    facts = {
-        "versions": versions(),
-        "commit": commit(),
-        "hardware": hardware(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "data": str(data_home().resolve()),
-        "hub_cache": os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")),
-    }
-    if as_json:
-        print_json(facts)
-        return
-    text = {**facts, "versions": ", ".join(f"{n} {v}" for n, v in versions().items())}
-    print_table("vid2vidmr", ["what", "value"], [[k, str(v)] for k, v in text.items()])

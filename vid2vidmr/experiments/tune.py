@@ -219,17 +219,11 @@ def _tried(
     trained = {(key, seed): each for key, each in settings.items() if each.method.has_weights}
     errors = {key: error for (key, _), error in fit_all(trained, folder).items()}
     others = {
-        key: (_score, (each, seed, folder))
+        key: (each.run, (folder, seed, PROTOCOLS, False, "val"))
         for key, each in settings.items()
         if not each.method.has_weights
     }
     return errors | run_all(others)
-
-
-def _score(setting: Setting, seed: int, folder: Path) -> float:
-    """Mean mIoU on val over the protocols."""
-    done = setting.run(folder, seed, PROTOCOLS, sensitivity=False, split="val")
-    return float(np.mean([run.result.metrics["mIoU"].value for run in done]))
 
 
 def _trial(
@@ -245,7 +239,8 @@ def _trial(
             raise error
         return Trial(number, changes, setting.config, None, 0, str(error))
     if not setting.method.has_weights:
-        return Trial(number, changes, setting.config, _score(setting, seed, folder), 0, None)
+        score = setting.val_score(folder, seed, PROTOCOLS)
+        return Trial(number, changes, setting.config, score, 0, None)
     checkpoint = setting.checkpoint(folder, seed)
     made = read_checkpoint(checkpoint).provenance
     try:
