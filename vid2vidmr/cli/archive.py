@@ -151,10 +151,12 @@ def _take_out(
     if clips is not None:
         from vid2vidmr.archive.clips import cut_clips
 
-        cut = cut_clips(found, archive, clips, lead_s=lead, lag_s=lag)
+        cut, failed = cut_clips(found, archive, clips, lead_s=lead, lag_s=lag)
         typer.echo(f"{len(cut)} clips are in {clips}.", err=True)
+        for name, reason in failed.items():
+            typer.echo(f"  failed {name}: {reason}", err=True)
     for file in files:
         from vid2vidmr.archive.export import export
 
-        export(found, archive, file)
-        typer.echo(f"{file} is written.", err=True)
+        for written in export(found, archive, file):
+            typer.echo(f"{written} is written.", err=True)
