@@ -35,7 +35,8 @@ def export(found: Found, archive: str | Path | Archive, file: str | Path) -> lis
     Returns
     -------
     list of Path
-        What was written: `file`, or for ``.vtt`` a file a video, where there are several.
+        What was written: `file`, or for ``.vtt`` a file a video, where there are several; nothing
+        of a timeline without windows.
 
     Raises
     ------
@@ -150,21 +151,25 @@ def _timeline(found: Found, archive: Archive, file: Path) -> list[Path]:
         import opentimelineio as otio
     except ImportError:
         raise _extra(file) from None
-    from vid2vidmr.archive.timeline import timeline
+    from vid2vidmr.archive.timeline import timecode_rate, timeline
 
-    rates = {rate_of(archive, window.video) for window in found.windows}
     adapter = {".edl": "cmx_3600", ".fcpxml": "fcpx_xml", ".otio": "otio_json"}[file.suffix.lower()]
-    if len(rates) > 1 and adapter == "cmx_3600":
-        said = ", ".join(f"{float(rate):g}" for rate in sorted(rates))
-        raise UserError(
-            f"An EDL has one frame rate, the windows have {said}: write .otio or .fcpxml, or cut "
-            "clips."
-        )
-    made = timeline(found, archive)
+    if not found.windows:  # a list without an edit is none
+        return []
+    rates = {w.video: rate_of(archive, w.video) for w in found.windows}
+    if adapter == "cmx_3600":
+        rates = {video: timecode_rate(rate) for video, rate in rates.items()}
+        if len(set(rates.values())) > 1:
+            said = ", ".join(f"{float(rate):g}" for rate in sorted(set(rates.values())))
+            raise UserError(
+                f"An EDL has one frame rate, the windows have {said}: write .otio or .fcpxml, or "
+                "cut clips."
+            )
+    made = timeline(found, archive, rates)
     with replacing(file) as temporary:
         otio.adapters.write_to_file(made, str(temporary), adapter_name=adapter)
         if adapter == "fcpx_xml":  # it knows 29.97, not 30000/1001
-            _name_rates(temporary, [rate_of(archive, w.video) for w in found.windows])
+            _name_rates(temporary, list(rates.values()))
     return [file]
 
 

@@ -2,35 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from fractions import Fraction
+from typing import Any
 
-from vid2vidmr.archive.export import labels, rate_of
+from vid2vidmr.archive.export import labels
 from vid2vidmr.archive.search import Found, FoundWindow
 from vid2vidmr.archive.store import Archive
 
-if TYPE_CHECKING:
-    from fractions import Fraction
+WITHOUT_TIMECODE = Fraction(25)
+"""Frames a second of the time code of films whose own rate has none, such as 5 or 100."""
 
 
-def timeline(found: Found, archive: Archive) -> Any:
-    """Make a timeline whose clips refer to the files; each has a marker with its labels."""
+def timecode_rate(rate: Fraction) -> Fraction:
+    """Give the rate itself, if SMPTE time code counts it."""
+    from opentimelineio.opentime import RationalTime
+
+    return rate if RationalTime.is_smpte_timecode_rate(float(rate)) else WITHOUT_TIMECODE
+
+
+def timeline(found: Found, archive: Archive, rates: Mapping[str, Fraction]) -> Any:
+    """Make a timeline whose clips refer to the files; each has a marker with its labels.
+
+    Parameters
+    ----------
+    rates : mapping of str to Fraction
+        Frames a second in which the times of each video are written.
+    """
     import opentimelineio as otio
 
-    made = otio.schema.Timeline(name=labels_name(found))
+    made = otio.schema.Timeline(name=f"vid2vidmr {found.method}")
     track = otio.schema.Track(name="found", kind=otio.schema.TrackKind.Video)
     made.tracks.append(track)
     for number, window in enumerate(found.windows, start=1):
-        track.append(_clip(otio, found, archive, window, number))
+        track.append(_clip(otio, found, archive, window, number, rates[window.video]))
     return made
 
 
-def labels_name(found: Found) -> str:
-    """Give the name of a timeline."""
-    return f"vid2vidmr {found.method}"
-
-
-def _clip(otio: Any, found: Found, archive: Archive, window: FoundWindow, number: int) -> Any:
-    rate = rate_of(archive, window.video)
+def _clip(
+    otio: Any, found: Found, archive: Archive, window: FoundWindow, number: int, rate: Fraction
+) -> Any:
     said = labels(found, window)
     first, behind = round(window.start_s * rate), round(window.end_s * rate)
     span = _span(otio, first, max(1, behind - first), rate)
