@@ -35,22 +35,25 @@ class Background:
     count: int
 
     @classmethod
-    def of(cls, scores: np.ndarray) -> Background:
-        """Fit it to the scores (n,) of the best windows of all places."""
+    def of(cls, scores: np.ndarray, share: float = 1.0) -> Background:
+        """Fit it to the scores (n,) of the best windows of all places.
+
+        `share` is the part of the archive that they are from.
+        """
         n = len(scores)
         low, high = -np.log(-np.log(BULK[0])), -np.log(-np.log(BULK[1]))
         if n:
             first, third = np.quantile(scores, BULK)
-            scale, location = (third - first) / (high - low), 0.0
+            scale = (third - first) / (high - low)
             location = first - scale * low
         else:
             location, scale = 0.0, 0.0
-        prior_location = PRIOR_MEDIAN + PRIOR_SCALE * np.log(np.log(2))
-        share = n / (n + PRIOR_WEIGHT)
+        prior_location = PRIOR_MEDIAN + PRIOR_SCALE * np.log(np.log(2))  # of the Gumbel's median
+        own = n / (n + PRIOR_WEIGHT)
         return cls(
-            float(share * location + (1 - share) * prior_location),
-            float(max(share * scale + (1 - share) * PRIOR_SCALE, 1e-4)),
-            n,
+            float(own * location + (1 - own) * prior_location),
+            float(max(own * scale + (1 - own) * PRIOR_SCALE, 1e-4)),
+            round(n / share),
         )
 
     def expected(self, scores: np.ndarray) -> np.ndarray:
