@@ -1,10 +1,10 @@
 """From scores to probabilities, without a label: what an archive's own background scores.
 
 Most places of an archive hold no moment of the query's kind. Their scores give a background, whose
-upper tail is that of an extreme-value distribution (Gumbel). How many windows of chance reach a
-score is then known; how many windows do reach it is counted. One minus their ratio is the share of
-windows at or above that score that are no chance (1 - the tail false discovery rate of Benjamini
-and Hochberg, with Efron's empirical null).
+upper tail is that of an extreme-value distribution (Gumbel). How many windows of chance lie between
+one score and the next best is then known; that there is one window is seen. The first over the
+second, made monotone (isotonic regression), is the local false discovery rate of Efron, with an
+empirical null: the probability that a window with that score is chance.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 BULK = (0.25, 0.75)
 """Quantiles by which the background is fitted: moments that are there lie above."""
-PRIOR_MEDIAN, PRIOR_SCALE, PRIOR_WEIGHT = -0.3, 0.1, 20
+PRIOR_MEDIAN, PRIOR_SCALE, PRIOR_WEIGHT = -0.3, 0.1, 5
 """A background of minimatch train, which counts as so many windows: a short target has few."""
 
 
@@ -52,7 +52,8 @@ class Background:
         own = n / (n + PRIOR_WEIGHT)
         return cls(
             float(own * location + (1 - own) * prior_location),
-            float(max(own * scale + (1 - own) * PRIOR_SCALE, 1e-4)),
+            # What few windows tell is less sure: the tail is taken to be longer.
+            float(max(own * scale + (1 - own) * PRIOR_SCALE, 1e-4)) * (1 + (n + 1) ** -0.5),
             round(n / share),
         )
 
@@ -71,9 +72,15 @@ def probabilities(scores: np.ndarray, background: Background) -> np.ndarray:
     scores : ndarray, (n,)
         Of the windows, best first, none left out in between.
     """
-    expected = background.expected(scores)
-    reached = np.arange(1, len(scores) + 1)
-    rate = np.minimum(expected / reached, 1.0)
-    # A window is not less sure than those below it.
-    found: np.ndarray = 1 - np.minimum.accumulate(rate[::-1])[::-1]
-    return found
+    shares: list[float] = []  # of chance among windows of about one score, which never fall
+    counts: list[int] = []
+    for share in np.diff(background.expected(scores), prepend=0.0).tolist():
+        count = 1
+        while shares and shares[-1] >= share:
+            before = counts.pop()
+            share = (share * count + shares.pop() * before) / (count + before)
+            count += before
+        shares.append(share)
+        counts.append(count)
+    chance: np.ndarray = np.repeat(np.array(shares), counts)
+    return 1 - np.minimum(chance, 1.0)

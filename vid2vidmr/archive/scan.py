@@ -96,7 +96,7 @@ def scan(
     Parameters
     ----------
     queries, negatives : sequence of ndarray, (N, k)
-        See `Sketch.seen`. A window loses what it gains as a negative.
+        See `Sketch.seen`. A window loses what it gains as a negative above chance.
     fuse : Fuse
         ``mean``: the mean of the queries' scores about a window; else the best of them.
     places : iterable of (video, first row, end row), optional
@@ -166,8 +166,9 @@ def _scan_place(
     scores = np.stack([_largest_near(line[0], near) for line in lines], axis=1)
     positive = scores[:, : len(queries)]
     fused = positive.mean(axis=1) if fuse == "mean" else positive.max(axis=1)
-    if negatives:
-        fused = fused - scores[:, len(queries) :].max(axis=1).clip(min=0)
+    if negatives:  # what is as like a negative as a query falls back to chance
+        unlike = scores[:, len(queries) :].max(axis=1)
+        fused = fused - (unlike - np.median(unlike)).clip(min=0)
     # Where a window ends and begins tells the query that likes it best.
     own = np.stack([line[0] for line in lines[: len(queries)]], axis=1)
     best, here = own.argmax(axis=1), np.arange(len(rows))
