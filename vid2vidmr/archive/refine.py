@@ -55,7 +55,7 @@ def refined(
     candidates: Candidates,
     fuse: Fuse = "mean",
 ) -> Candidates:
-    """Let a method find the moment about each candidate, and rank them by its scores.
+    """Let a method find the moment about each candidate; scores are its own, the order stays.
 
     Parameters
     ----------
@@ -63,12 +63,13 @@ def refined(
     candidates : Candidates
         All are read: leave out what is too far behind.
     """
+    if not len(candidates):
+        return candidates
     found = np.stack([_best_windows(method, archive, query, candidates) for query in queries])
     scores = found[..., 2].mean(0) if fuse == "mean" else found[..., 2].max(0)
     best = found[..., 2].argmax(0)  # the query that likes it best says where it ends
     windows = found[best, np.arange(len(best)), :2]
-    every = replace(candidates, windows=windows, scores=scores)
-    return every.take(np.argsort(-scores, kind="stable"))
+    return replace(candidates, windows=windows, scores=scores)
 
 
 def _best_windows(

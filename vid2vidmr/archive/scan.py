@@ -26,7 +26,7 @@ COPY = 0.995
 """Mean cosine from which a part that is laid beside the query is a copy of it; 8 bits reach it."""
 OVERLAP = 0.5
 """IoU above which the worse of two windows of one video is left out."""
-POOL = 1000
+POOL = 400
 """Candidates that are kept of a scan, at least."""
 _BLOCK = 20_000
 """Rows that a thread takes at once."""

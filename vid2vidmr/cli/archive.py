@@ -89,7 +89,7 @@ def search(
     top: Annotated[int, typer.Option(min=1, help="How many windows at most.")] = 10,
     min_score: Annotated[
         float, typer.Option(min=0, max=1, help="Least probability of a window.")
-    ] = 0.5,
+    ] = 0.2,
     fuse: Annotated[
         Fusion, typer.Option(help="Of several queries: mean of scores, best, or barycentre.")
     ] = Fusion.mean,
