@@ -71,7 +71,7 @@ def make(folder: Path, hours: int) -> None:
         ],
     )  # fmt: skip
     store = FeatureStore(folder)
-    write_sketch(folder, keys, lambda v: store.stored(keys[v]), dict.fromkeys(keys, ROWS))
+    write_sketch(folder, keys, lambda v: store.stored(keys[v]), dict.fromkeys(keys, ROWS), 2.0)
 
 
 def own_mb() -> float:

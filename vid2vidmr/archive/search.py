@@ -109,7 +109,7 @@ class Searcher:
         if self.method is not None:
             self.method.acquaint(self.archive.sketch.components)
         contract = self.archive.contract
-        self.encoder = CachedEncoder(contract, lambda: (load_encoder or _load)(contract.encoder))
+        self.encoder = CachedEncoder(contract, lambda: (load_encoder or _load)(contract.name))
 
     @property
     def method_name(self) -> str:
@@ -201,7 +201,7 @@ class Searcher:
         return Found(
             queries=queries, negatives=negatives,
             archive=None if self.archive.path is None else str(self.archive.path),
-            method=self.method_name, encoder=self.archive.contract.encoder,
+            method=self.method_name, encoder=self.archive.contract.name,
             videos=len(self.archive), hours=round(self.archive.hours, 4),
             best=round(float(candidates.scores.max(initial=0.0)), 6), windows=tuple(windows),
         )  # fmt: skip

@@ -24,7 +24,8 @@ from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.queries import Queries, stored_keys
 from vid2vidmr.features.store import FeatureStore, Key
 from vid2vidmr.features.writer import lock_store
-from vid2vidmr.files import MAX_TABLE_BYTES, read_json
+from vid2vidmr.files import MAX_TABLE_BYTES
+from vid2vidmr.records import read_record
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,10 @@ def read_shards(store: Path) -> Encoded:
         shard = FeatureStore(folder)
         found.stores |= dict.fromkeys(shard.keys, shard)
         if (folder / "failed.json").exists():
-            found.failed |= read_json(folder / "failed.json", MAX_TABLE_BYTES)
+            found.failed |= read_record(
+                folder / "failed.json", dict[str, str], "list of failures", "delete the shard",
+                MAX_TABLE_BYTES,
+            )  # fmt: skip
     return found
 
 
@@ -147,14 +151,16 @@ def taken_shards(store: Path, contract: FeatureContract) -> Iterator[Encoded]:
         shards_folder(store).rmdir()
 
 
-def missing_in(videos: Iterable[str], queries: Queries, store: Path) -> list[str]:
+def missing_in(videos: Iterable[str], queries: Queries, store: Path, step_s: float) -> list[str]:
     """Give the videos that neither a store nor its shards account for."""
     shards = read_shards(store)
     whole = FeatureStore(store) if (store / "contract.json").exists() else ()
     return [
         video
         for video in videos
-        if any(key not in shards and key not in whole for key in stored_keys(video, queries))
+        if any(
+            key not in shards and key not in whole for key in stored_keys(video, queries, step_s)
+        )
     ]
 
 
