@@ -15,8 +15,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 import torch
 
-from vid2vidmr.features.decoding import Decoder, Sampled, prepared_batches
-from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.decoding import Decoder, batches_of
+from vid2vidmr.features.encoder import Joined, VideoEncoder, unit
+from vid2vidmr.features.readers import Reader, Sampled
 from vid2vidmr.workers import cores
 
 Work = TypeVar("Work")
@@ -27,14 +28,14 @@ class Engine(Protocol):
     """Where videos are encoded."""
 
     def __call__(
-        self, todo: list[tuple[str, Sampled]], encoder: Encoder, /
+        self, todo: list[tuple[str, Sampled]], encoder: VideoEncoder, /
     ) -> Generator[tuple[str, Future[np.ndarray]]]:
-        """Yield each video and the features of its samples, (n, dim), in the order of `todo`."""
+        """Yield each video and its features, see `encode_rows`, in the order of `todo`."""
         ...
 
 
 def encode_here(
-    todo: list[tuple[str, Sampled]], encoder: Encoder, decoders: int | None = None
+    todo: list[tuple[str, Sampled]], encoder: VideoEncoder, decoders: int | None = None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
     """Encode files with all of this machine, see `Engine`.
 
@@ -50,25 +51,24 @@ def encode_here(
     if decoders is None:
         decoders = 0 if encoder.device.type == "cpu" or len(todo) == 1 else cores() - 1
     if decoders == 0:
-        yield from side_by_side(todo, lambda video, stop: encode_samples(video, encoder, stop))
+        yield from side_by_side(todo, lambda video, stop: encode_rows(video, encoder, stop))
         return
     free: SimpleQueue[Decoder] = SimpleQueue()
 
     def encode(video: Sampled, stop: Event) -> np.ndarray:
         decoder = free.get()
         try:
-            return _encode(decoder.batches(video), encoder, stop)
+            return encode_rows(video, encoder, stop, decoder.batches)
         finally:
             free.put(decoder)
 
     with ExitStack() as running:
         for _ in range(min(decoders, len(todo))):
-            decoder = Decoder(encoder.prepare, encoder.size, encoder.batch)
-            free.put(running.enter_context(decoder))
+            free.put(running.enter_context(Decoder()))
         yield from side_by_side(todo, encode, decoders)
 
 
-def encode_video(path: Path, encoder: Encoder) -> np.ndarray:
+def encode_video(path: Path, encoder: VideoEncoder) -> np.ndarray:
     """Features of a video file, (n, dim) float32, one row a step.
 
     Raises
@@ -76,31 +76,40 @@ def encode_video(path: Path, encoder: Encoder) -> np.ndarray:
     VideoError
         If the file cannot be read to its end.
     """
-    return encode_samples(Sampled(path, encoder.step_s), encoder)
+    return encode_rows(Sampled(path, encoder.step_s), encoder)
 
 
-def encode_samples(video: Sampled, encoder: Encoder, stop: Event | None = None) -> np.ndarray:
-    """Features of a video's samples, (n, dim) float32; when they are says `sample_times`.
+def encode_rows(
+    video: Sampled,
+    encoder: VideoEncoder,
+    stop: Event | None = None,
+    read: Callable[[Sampled, Reader, int], Iterator[np.ndarray]] = batches_of,
+) -> np.ndarray:
+    """Features of a video and its queries, (n, dim) float32, as `vid2vidmr.features.queries` says.
 
     Parameters
     ----------
     stop : Event, optional
         Ends the work early once it is set; the rows are then worthless.
+    read : callable
+        `batches_of`, or that of a process.
 
     Raises
     ------
     VideoError
         If the file cannot be read to its end.
+    FeatureError
+        If a query begins behind the end of its video.
     """
-    batches = prepared_batches(video, encoder.prepare, encoder.size, encoder.batch)
-    return _encode(batches, encoder, stop)
-
-
-def _encode(batches: Iterator[np.ndarray], encoder: Encoder, stop: Event | None) -> np.ndarray:
+    if isinstance(encoder, Joined):
+        each = [unit(encode_rows(video, part, stop, read)) for part in encoder.parts]
+        return np.concatenate([rows[: min(map(len, each))] for rows in each], axis=1)
+    batches = read(video, encoder.reads, encoder.batch)
     parts = [np.empty((0, encoder.dim), np.float32)]
     while not (stop and stop.is_set()) and (batch := next(batches, None)) is not None:
         parts.append(encoder.encode_prepared(batch))
-    return np.concatenate(parts)
+    rows = np.concatenate(parts)
+    return rows if stop and stop.is_set() else encoder.reads.arranged(video, rows)
 
 
 def side_by_side(
