@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from vid2vidmr.contract import DTYPE, STEP_S, FeatureContract
-from vid2vidmr.features.readers import Reader, Stills
+from vid2vidmr.features.readers import Clips, Reader, Stills
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +39,7 @@ class Encoder:
     network : callable
         (batch, *prepared) tensor on `device` to (batch, dim).
     cpu_batch : int
-        Frames a batch on a CPU.
+        Rows a batch on a CPU.
     size : callable or None
         To what the decoder should scale frames, see `vid2vidmr.video.sample.sample_frames`; can be
         pickled, too.
@@ -79,8 +79,9 @@ class Encoder:
 
     @property
     def batch(self) -> int:
-        """Frames a batch on the device."""
-        return self.cpu_batch if self.device.type == "cpu" else 64
+        """Rows a batch on the device; there it has 64 frames."""
+        frames = self.reader.count if isinstance(self.reader, Clips) else 1
+        return self.cpu_batch if self.device.type == "cpu" else max(1, 64 // frames)
 
     @property
     def contract(self) -> FeatureContract:

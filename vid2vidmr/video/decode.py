@@ -89,10 +89,10 @@ def frames_shown(source: Source, samples: Samples) -> Iterator[Timed]:
     if source.timed:
         yield from _of_groups(source, _groups(chain(first, packets)), samples)
     else:
-        yield from _in_order(source, chain(first, packets))
+        yield from in_order(source, chain(first, packets))
 
 
-def _in_order(source: Source, packets: Iterator[Any]) -> Iterator[Timed]:
+def in_order(source: Source, packets: Iterator[Any]) -> Iterator[Timed]:
     """Decode everything; frames take the times of their packets in the order of their coming."""
     codec, base = source.stream.codec_context, source.base
     times: deque[int] = deque()
@@ -193,19 +193,20 @@ def _alone(source: Source, packets: Packets, wanted: set[int]) -> Iterator[Timed
     left_out = "NONREF" if codec.name == "h264" else "DEFAULT"
     for packet in packets:
         codec.skip_frame = "DEFAULT" if packet.pts in wanted else left_out
-        yield from _timed(source, packet.decode())
+        yield from timed(source, packet.decode())
     codec.skip_frame = "DEFAULT"
-    yield from _timed(source, codec.decode(None))
+    yield from timed(source, codec.decode(None))
     codec.flush_buffers()
 
 
 def _decoded(source: Source, packets: Packets) -> Iterator[Timed]:
     """Decode everything."""
     for packet in packets:
-        yield from _timed(source, source.stream.codec_context.decode(packet))
+        yield from timed(source, source.stream.codec_context.decode(packet))
 
 
-def _timed(source: Source, frames: list[av.VideoFrame]) -> Iterator[Timed]:
+def timed(source: Source, frames: list[av.VideoFrame]) -> Iterator[Timed]:
+    """Give frames their times, seconds after the first one."""
     for frame in frames:
         time = frame.pts
         if time is None:  # it follows the one before
