@@ -284,7 +284,7 @@ import multiprocessing
 import sys
 from vid2vidmr.features.decoding import Decoder
 if __name__ == "__main__":
-    with Decoder(abs, None, 4):
+    with Decoder():
         print(multiprocessing.active_children()[0].pid, flush=True)
         sys.stdin.read()
 """
