@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -21,19 +23,21 @@ import numpy as np
 import pandas as pd
 from measure import cpu_s, print_table
 
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.contract import FeatureContract
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.evaluation import evaluate
+from vid2vidmr.features.encoder import unit
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.local import encode_video
+from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.methods.load import load_method
 
 FPS, WIDTH, HEIGHT, RADIUS = 25, 320, 192, 28
 VIDEOS, STRETCHES, REST_S = 24, 8, (0.6, 1.2)
-STEPS = (0.5, 0.25, 0.125)
-ENCODERS = ("motion", "efficientnet-lite0", "efficientnet-lite0+motion")
+ENCODERS = ("motion", "efficientnet-lite0")
 METHODS = ("local-match", "dtw-match")
 RIGHT, LEFT, UP, DOWN = (1, 0), (-1, 0), (0, -1), (0, 1)
 # Class to its parts: direction, pixels a second.
@@ -125,28 +129,65 @@ def build(folder: Path) -> Dataset:
     return write_dataset(folder, INFO, moments, {"test": table}, pd.DataFrame(videos))
 
 
+@dataclass(frozen=True)
+class Both:
+    """The features of two stores as those of ``A+B``: each scaled to length 1, behind each other."""
+
+    stores: tuple[FeatureStore, ...]
+
+    @property
+    def contract(self) -> FeatureContract:
+        """That of the first store: the step is that of both."""
+        return self.stores[0].contract
+
+    def rows(self, *window: Any) -> np.ndarray:
+        """See `FeatureSource.rows`."""
+        return np.concatenate([unit(store.rows(*window)) for store in self.stores], axis=1)
+
+    def query_rows(self, *window: Any) -> np.ndarray:
+        """See `FeatureSource.query_rows`."""
+        return np.concatenate([unit(store.query_rows(*window)) for store in self.stores], axis=1)
+
+
+def cost(encoder: str, path: Path) -> float:
+    """CPU seconds of encoding a video."""
+    loaded = load_encoder(encoder, "cpu")
+    encode_video(path, loaded)
+    return min(cpu_s(lambda: encode_video(path, loaded)) for _ in range(2))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, default=Path(tempfile.mkdtemp()))
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset = build(folder)
-    lines = []
-    for step in STEPS:
-        for encoder in ENCODERS:
-            store = extract_features(dataset, f"{encoder}@{step:g}")
-            pairs = dataset.pairs("test", store)
+    parser.add_argument("--steps", type=float, nargs="+", default=[0.5, 0.25, 0.125])
+    asked = parser.parse_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    built = (asked.folder / "dataset.json").exists()
+    dataset = load_dataset(asked.folder) if built else build(asked.folder)
+    heads = [f"{method} {metric}" for method in METHODS for metric in ("mIoU", "R1@0.5")]
+    for step in asked.steps:
+        names = [f"{encoder}@{step:g}" for encoder in ENCODERS]
+        stores = [extract_features(dataset, name) for name in names]
+        costs = [cost(name, asked.folder / "v0.mp4") for name in names]
+        lines = []
+        for name, source, used in zip(
+            [*ENCODERS, "+".join(ENCODERS)],
+            [*stores, Both(tuple(stores))],
+            [*costs, sum(costs)],
+            strict=True,
+        ):
+            pairs = dataset.pairs("test", source)
             found = []
             for method in METHODS:
                 score = evaluate(list(load_method(method).predict(pairs)), pairs).metrics
                 found += [score["mIoU"].text(short=True), f"{score['R1@0.5'].value:.1f}"]
-            loaded, path = load_encoder(f"{encoder}@{step:g}", "cpu"), folder / "v0.mp4"
-            encode_video(path, loaded)
-            seconds = store.durations_s["v0"]
-            cost = 1e3 * min(cpu_s(lambda p=path, e=loaded: encode_video(p, e)) for _ in range(3))
-            lines.append((f"{encoder}, {1 / step:g} a second", *found, f"{cost / seconds:.1f}"))
-    heads = [f"{method} {metric}" for method in METHODS for metric in ("mIoU", "R1@0.5")]
-    print_table(["features", *heads, "CPU ms a second of video"], lines, f"{len(pairs)} pairs")
+            of_video = 1e3 * used / stores[0].durations_s["v0"]
+            lines.append((name, *found, f"{of_video:.1f}"))
+        print_table(
+            ["features", *heads, "CPU ms a second of video"],
+            lines,
+            f"{1 / step:g} features a second, {len(pairs)} pairs",
+        )
 
 
 if __name__ == "__main__":

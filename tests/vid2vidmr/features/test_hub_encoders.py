@@ -1,4 +1,4 @@
-"""Encoders by prefix: the real loaders, small networks of the real architectures, random weights."""
+"""Encoders by prefix: the real loaders, and small networks of the real kinds, random weights."""
 
 from pathlib import Path
 
