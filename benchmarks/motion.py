@@ -131,7 +131,7 @@ def build(folder: Path) -> Dataset:
 
 @dataclass(frozen=True)
 class Both:
-    """The features of two stores as those of ``A+B``: each scaled to length 1, behind each other."""
+    """Features of two stores as those of ``A+B``: each scaled to length 1, side by side."""
 
     stores: tuple[FeatureStore, ...]
 

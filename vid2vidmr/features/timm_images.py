@@ -69,8 +69,9 @@ def _folder(name: str) -> Path:
         return Path(name)
     repository = name
     if not is_repository(name):
-        config = timm.get_pretrained_cfg(name) if timm.is_model(name) else None
-        repository = (config and config.hf_hub_id) or ""
-        if not repository:
-            raise UnknownNameError("model of timm with weights", name, timm.list_pretrained())
+        known = timm.list_pretrained()
+        if name not in known and ("." in name or not timm.is_pretrained(name)):
+            raise UnknownNameError("model of timm with weights", name, known)
+        config: Any = timm.get_pretrained_cfg(name)
+        repository = config.hf_hub_id or name
     return fetch_repository(repository, _FILES)
