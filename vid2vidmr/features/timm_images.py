@@ -70,7 +70,7 @@ def _folder(name: str) -> Path:
     repository = name
     if not is_repository(name):
         known = timm.list_pretrained()
-        if name not in known and ("." in name or not timm.is_pretrained(name)):
+        if name not in known and ("." in name or not timm.is_model(name)):
             raise UnknownNameError("model of timm with weights", name, known)
         config: Any = timm.get_pretrained_cfg(name)
         repository = config.hf_hub_id or name
