@@ -6,14 +6,13 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import PositiveInt
 
 from vid2vidmr.alignment import Components
 from vid2vidmr.contract import FeatureContract, require_contract
-from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import finite
@@ -21,6 +20,9 @@ from vid2vidmr.records import Prediction
 from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.pairs import PairSet
 
 STATISTICS = "model.safetensors"
 """Beside method.json, as the weights of neural methods are: what a checkpoint on the Hub holds."""

@@ -85,7 +85,7 @@ def main() -> None:
         ],
     )
     for found in close:
-        print(json.dumps(found | {"reference": "ViT-B-32"}))
+        print(json.dumps(found.model_dump() | {"reference": "ViT-B-32"}))
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.errors import DataError, UserError
-from vid2vidmr.files import read_json
+from vid2vidmr.records import read_record
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.data.info import DatasetInfo
 
 
 @dataclass(frozen=True)
@@ -38,14 +39,33 @@ class Fact:
         return bool(self.expected == self.found)
 
 
-def check_facts(title: str, facts: Sequence[Fact]) -> None:
+DAMAGED = "the annotation files are damaged: reinstall vid2vidmr"
+
+
+def check_facts(title: str, facts: Sequence[Fact], todo: str = DAMAGED) -> None:
     """Print the facts as a table under a title and refuse annotations that differ.
+
+    Parameters
+    ----------
+    todo : str
+        What is wrong then, and what to do.
 
     Raises
     ------
     DataError
         Naming the first fact that does not hold.
     """
+    show_facts(title, facts)
+    for fact in facts:
+        if not fact.holds:
+            raise DataError(
+                f"{title}: {fact.name} should be {_text(fact.expected)}, found "
+                f"{_text(fact.found)}; {todo}."
+            )
+
+
+def show_facts(title: str, facts: Sequence[Fact]) -> None:
+    """Print the facts as a table under a title."""
     from rich.console import Console
     from rich.table import Table
 
@@ -54,12 +74,11 @@ def check_facts(title: str, facts: Sequence[Fact]) -> None:
         mark = "[green]ok[/]" if fact.holds else "[red]differs[/]"
         table.add_row(fact.name, _text(fact.expected), _text(fact.found), mark)
     Console().print(table)
-    for fact in facts:
-        if not fact.holds:
-            raise DataError(
-                f"{title}: {fact.name} should be {_text(fact.expected)}, found "
-                f"{_text(fact.found)}; the annotation files are damaged: reinstall vid2vidmr."
-            )
+
+
+def licence(info: DatasetInfo) -> tuple[str, str]:
+    """Say under which licence labels are that the user has, for `print_contents`."""
+    return "licence", info.licence
 
 
 def print_contents(
@@ -120,9 +139,12 @@ def missing_videos(
 
 def require_folder_of(name: str, out: Path) -> None:
     """Refuse to build into the folder of another data set."""
-    path = out / "dataset.json"
-    if path.exists() and (found := read_json(path).get("name")) != name:
-        raise UserError(f"{out} holds the data set {found}: choose another folder with --out.")
+    path, there = out / "dataset.json", "choose another folder with --out"
+    if not path.exists():
+        return
+    found = read_record(path, dict[str, Any], "description of a data set", there).get("name")
+    if found != name:
+        raise UserError(f"{out} holds the data set {found}: {there}.")
 
 
 def _text(value: object) -> str:

@@ -22,12 +22,12 @@ _COMMA = re.compile(r"([+-]?\d+),(\d+)")
 
 
 class MomentError(DataError):
-    """Rows of a CSV file that cannot be used.
+    """Rows or records of a file that cannot be used.
 
     Attributes
     ----------
     faults : tuple of str
-        One line a fault, with its row: the line of the file, as editors count.
+        One line a fault, with its place: its row is the line of the file, as editors count.
     """
 
     def __init__(self, path: Path, faults: Iterable[str]) -> None:
@@ -40,20 +40,29 @@ class MomentError(DataError):
 
 def raise_faults(path: Path, faults: Iterable[tuple[int, str]]) -> None:
     """Tell all faults, by row, on standard error; refuse the file if there is one."""
-    lines = [f"row {row}: {fault}" for row, fault in sorted(faults)]
+    raise_lines(path, [f"row {row}: {fault}" for row, fault in sorted(faults)])
+
+
+def raise_lines(path: Path, lines: list[str]) -> None:
+    """Tell all faults, each a line with its place; refuse the file if there is one."""
     if not lines:
         return
     if len(lines) > 1:
-        from rich.console import Console
-
-        from vid2vidmr.text import plain
-
-        console = Console(stderr=True, highlight=False, soft_wrap=True)
-        for line in lines[:SHOWN]:
-            console.print(plain(f"{path}: {line}"), markup=False)
-        if len(lines) > SHOWN:
-            console.print(f"and {len(lines) - SHOWN} more")
+        tell(path, lines)
     raise MomentError(path, lines)
+
+
+def tell(path: Path, lines: list[str]) -> None:
+    """Print lines about a file on standard error, `SHOWN` at most."""
+    from rich.console import Console
+
+    from vid2vidmr.text import plain
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    for line in lines[:SHOWN]:
+        console.print(plain(f"{path}: {line}"), markup=False)
+    if len(lines) > SHOWN:
+        console.print(f"and {len(lines) - SHOWN} more")
 
 
 def read_rows(path: Path, what: str) -> pd.DataFrame:

@@ -1,4 +1,7 @@
-"""A data set of given video files, one moment each, every moment paired with the next."""
+"""A data set of given video files, one moment each, every moment paired with the next.
+
+And open targets that are parts of videos.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
 
@@ -22,7 +25,7 @@ INFO = DatasetInfo(
 )
 
 
-def mini_dataset(folder: Path, videos: dict[str, str | None]) -> Dataset:
+def mini_dataset(folder: Path, videos: dict[str, str | None], start_s: float = 4.0) -> Dataset:
     """Build it in `folder`; `videos` maps ids to paths relative to `folder`, None: no file."""
     ids = list(videos)
     moments = pd.DataFrame(
@@ -33,7 +36,7 @@ def mini_dataset(folder: Path, videos: dict[str, str | None]) -> Dataset:
             "split": "test",
             "clip_start_s": 0.0,
             "clip_end_s": 20.0,
-            "start_s": 4.0,
+            "start_s": start_s,
             "end_s": 10.0,
         }
     )
@@ -55,3 +58,20 @@ def mini_dataset(folder: Path, videos: dict[str, str | None]) -> Dataset:
         }
     )
     return write_dataset(folder, INFO, moments, {"test": pairs}, table)
+
+
+def halved_targets(folder: Path, shift_s: float = 0.0) -> Dataset:
+    """Give a built data set open targets that hold a moment or do not: each video cut in two.
+
+    It is cut `shift_s` after its first moment.
+    """
+    built = load_dataset(folder)
+    first = built.moments.groupby("video_id")["end_s"].min() + shift_s
+    ends = {"split": "first", "clip_start_s": "min", "clip_end_s": "max", "label": "first"}
+    parts = [built.exhaustive.groupby("video_id", as_index=False).agg(ends)] * 2
+    parts[0] = parts[0].assign(clip_end_s=parts[0]["video_id"].map(first))
+    parts[1] = parts[1].assign(clip_start_s=parts[1]["video_id"].map(first))
+    pairs = {split: built.pair_ids(split) for split in built.splits}
+    return write_dataset(
+        folder, built.info, built.moments, pairs, built.videos, targets=pd.concat(parts)
+    )

@@ -27,6 +27,9 @@ TEXT = "-text"
 UNKNOWN: Final = "unknown"
 """What a contract says of a field that an imported checkpoint does not tell; any value will do."""
 
+IMPORTED: Final = "none: imported from files of others"
+"""The decoder of features that somebody else made: the hash is that of their numbers."""
+
 
 class FeatureContract(Record):
     """How features were made; a model refuses features made differently from those it learned on.
@@ -65,6 +68,11 @@ class FeatureContract(Record):
     def name(self) -> str:
         """Encoder and step, as `--encoder` takes them and tables show them: ``ENCODER@0.5``."""
         return features_name(self.encoder, self.step_s)
+
+    @property
+    def imported(self) -> bool:
+        """Whether somebody else made the features: nothing here can encode a video like them."""
+        return self.decoder == IMPORTED
 
     @model_serializer(mode="wrap")
     def _usual_step_unsaid(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -163,10 +171,27 @@ def require_contract(found: FeatureContract, expected: FeatureContract, what: st
             f"{expected.step_s:g}`."
         )
     if differing := differences(found, expected):
+        step = step_option(expected.step_s)
+        todo = f"--encoder {expected.encoder}{step}` with the same versions"
+        if expected.imported:
+            todo = f"--import PATH --as {expected.encoder}{step}` with the files it learned on"
         raise FeatureError(
             f"{what} needs other features than these, which have {differing}: run "
-            f"`vid2vidmr features DATASET --encoder {expected.encoder}"
-            f"{step_option(expected.step_s)}` with the same versions."
+            f"`vid2vidmr features DATASET {todo}."
+        )
+
+
+def require_encoder(contract: FeatureContract, what: str) -> None:
+    """Refuse imported features where a video is to be encoded like them; `what` as above.
+
+    Raises
+    ------
+    FeatureError
+    """
+    if contract.imported:
+        raise FeatureError(
+            f"{what} has imported features ({contract.encoder}): nothing here encodes a video "
+            "like them; use features of an encoder of `vid2vidmr features`."
         )
 
 

@@ -81,11 +81,15 @@ def alone(folder: Path) -> Iterator[None]:
 
     The lock is a file in the folder that goes when the block ends. One that a killed process left
     locks nobody out (the lock itself ends with its process) and tells the next one to take away
-    what was left half-written. A folder that this made, and that stays empty, goes, too.
+    what was left half-written. A folder that this made, and that stays empty, goes, too. Who works
+    alone in a folder may ask for it again.
     """
-    path, made = folder / LOCK, not folder.exists()
-    left, lock = path.exists(), FileLock(path)
-    _acquire(lock, folder)
+    path, made = folder.absolute() / LOCK, not folder.exists()
+    lock = FileLock(path, is_singleton=True)  # of this thread, too: it is known to be held
+    if lock.is_locked:
+        yield
+        return
+    left = _acquire(lock, folder)
     _unfinished.add(path)
     try:
         if left:
@@ -101,18 +105,25 @@ def alone(folder: Path) -> Iterator[None]:
                 folder.rmdir()
 
 
-def _acquire(lock: FileLock, folder: Path) -> None:
+def _acquire(lock: FileLock, folder: Path) -> bool:
+    """Wait for a lock; tell whether a killed process left its file."""
     timeout = 0.0
-    while not lock.is_locked:
-        folder.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout)
-        except FileNotFoundError:  # who was there left nothing, and took the folder away
-            continue
-        except Timeout:
-            line = f"Another process is at work in {folder}: waiting for it (Ctrl-C gives up)."
-            print(line, file=sys.stderr, flush=True)
-            timeout = -1.0
+    with ExitStack() as opened:
+        before = None
+        with suppress(FileNotFoundError):
+            before = opened.enter_context(Path(lock.lock_file).open("rb"))
+        while not lock.is_locked:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                lock.acquire(timeout)
+            except FileNotFoundError:  # who was there left nothing, and took the folder away
+                continue
+            except Timeout:
+                line = f"Another process is at work in {folder}: waiting for it (Ctrl-C gives up)."
+                print(line, file=sys.stderr, flush=True)
+                timeout = -1.0
+        # One that ended by itself has deleted its file.
+        return before is not None and os.fstat(before.fileno()).st_nlink > 0
 
 
 def _take_away_unfinished(folder: Path) -> None:
@@ -142,8 +153,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically; NaN and infinity are refused, JSON has none."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON atomically; NaN and what else `read_json` would refuse are refused."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    parse_json(text, path)
+    write_text(path, text + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
@@ -212,7 +225,7 @@ def _number(digits: str) -> float:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
+    if len(digits.removeprefix("-")) > MAX_DIGITS:
         raise ValueError(f"{digits[:30]}... is too large for a number")
     return int(digits)
 

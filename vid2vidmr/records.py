@@ -5,16 +5,22 @@ Seconds are floats named ``*_s``; windows are half-open ``[start_s, end_s)``.
 
 from __future__ import annotations
 
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 
+from vid2vidmr.errors import DataError
+from vid2vidmr.files import MAX_BYTES, read_json
 from vid2vidmr.text import plain
 
 Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
 Split = Literal["train", "val", "test"]
 Kind = Literal["bias", "untrained", "trained"]
+Query = Literal["video", "middle-frame", "text"]
+"""What a method is given as the query: all frames, the middle one, or a caption's tokens."""
+QUERIES: tuple[Query, ...] = get_args(Query)
 
 
 class Record(BaseModel):
@@ -27,6 +33,28 @@ def fault(error: ValidationError, whole: str = "the file") -> str:
     """Say in a line what is wrong with a record: the field, or `whole`, and why."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return plain(f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}")
+
+
+def read_record(path: Path, kind: Any, what: str, then: str, limit: int = MAX_BYTES) -> Any:
+    """Read what an earlier run left in a JSON file: it is looked at before it is believed.
+
+    Parameters
+    ----------
+    kind : type
+        What it must be, for pydantic: a record, ``dict[str, float]``.
+    what, then : str
+        What to call it, and what to do where it is something else, for the error.
+    limit : int
+        Bytes that are read at most.
+
+    Raises
+    ------
+    DataError
+    """
+    try:
+        return TypeAdapter(kind).validate_python(read_json(path, limit))
+    except ValidationError as error:
+        raise DataError(f"{path} is no {what} ({fault(error)}): {then}.") from None
 
 
 class Moment(Record):

@@ -13,6 +13,7 @@ from numba import njit
 from vid2vidmr.alignment import Components, local_alignment, staticness
 from vid2vidmr.alignment.components import cosines as cosines_of
 from vid2vidmr.alignment.components import laid_cosines
+from vid2vidmr.alignment.local import covering
 
 BINS = 16
 """Points along the query at which similarities are read, however long it is."""
@@ -72,34 +73,6 @@ def _resampled(cosine, bins):  # type: ignore[no-untyped-def]
         for i in range(rows):
             out[i, b] = (1 - part) * cosine[i, low] + part * cosine[i, high]
     return out
-
-
-@njit(cache=True, nogil=True)
-def covering(scores, starts):  # type: ignore[no-untyped-def]
-    """For each clip the end of the best window [starts[e], e + 1) that covers it.
-
-    Windows paint their clips, best first; clips that are painted are skipped (a forest of jumps),
-    so that all takes O(M log M). There is one for every clip i: the one that ends at i + 1.
-    """
-    rows = len(scores)
-    ends = np.full(rows, -1, np.int64)
-    jump = np.arange(rows + 1)
-    for e in np.argsort(-scores, kind="mergesort"):
-        i = starts[e]
-        while True:
-            root = i
-            while jump[root] != root:
-                root = jump[root]
-            while jump[i] != root:  # shorten the way for the next who comes along
-                onward = jump[i]
-                jump[i] = root
-                i = onward
-            i = root
-            if i > e:
-                break
-            ends[i] = e
-            jump[i] = i + 1
-    return ends
 
 
 def _alignments(cosine: np.ndarray, static: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -18,6 +18,7 @@ from vid2vidmr.methods.detr.model import DabDetrModel
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.projection import Projection
+from vid2vidmr.nn.saliency import counted
 from vid2vidmr.nn.transformer import Encoder
 from vid2vidmr.train.batch import Batch
 
@@ -105,8 +106,8 @@ class Model(DabDetrModel):
             of clips to the query; ``cate_attn_weights`` (B, M, D + N), to dummies and query;
             ``dummy_tokens`` (B, D, d), ``global_rep_tokens`` (P, d), ``video_mask`` (B, M),
             ``txt_mask`` (B, D + N). With `negative`: itself as ``real_neg_mask`` and, of its K true
-            rows, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M), ``src_txt_mask_neg``
-            (K, D + N). With `relevant`: see `summaries`.
+            rows (see `counted`), ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M),
+            ``src_txt_mask_neg`` (K, D + N). With `relevant`: see `summaries`.
         """
         kind = self.token_type_embeddings.weight
         t = self.input_txt_proj(query) + kind[QUERY]  # (B, N, d)
@@ -129,9 +130,10 @@ class Model(DabDetrModel):
         }
         if negative is not None:
             found["real_neg_mask"] = negative
-            if negative.any():
-                other = Rows(*(part.roll(-1, 0)[negative] for part in keys))
-                memory, token, weights = self.read(Rows(*(part[negative] for part in video)), other)
+            at = counted(negative)
+            if isinstance(at, slice) or negative.any():
+                other = Rows(*(part.roll(-1, 0)[at] for part in keys))
+                memory, token, weights = self.read(Rows(*(part[at] for part in video)), other)
                 found["saliency_scores_neg"] = self.saliency(memory, token)
                 found["t2vattnvalues_neg"] = self.attention_to_query(weights, other.mask)
                 found["src_txt_mask_neg"] = other.mask

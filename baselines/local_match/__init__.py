@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import PositiveInt
 
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
-from vid2vidmr.alignment import local_alignment, staticness
-from vid2vidmr.alignment.components import cosines, laid_cosines
+from vid2vidmr import alignment
+from vid2vidmr.alignment.components import cosines, laid_cosines, staticness
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.train.config import Share
 
@@ -75,7 +75,9 @@ class LocalMatch(ComponentMatch):
         rows, asked = (components.unit(part, config.whitening) for part in (target, query))
         similarity = cosines(rows, asked)
         gap = config.static_gap * staticness(rows) ** 2
-        scores, starts = local_alignment(similarity, config.threshold, gap, config.waiting)
+        scores, starts = alignment.local_alignment(
+            similarity, config.threshold, gap, config.waiting
+        )
         windows = np.column_stack([starts, np.arange(1, len(starts) + 1)])
         windows, scores = copies_first(
             windows, scores / len(query), laid_cosines(similarity), len(query), 1 - config.threshold

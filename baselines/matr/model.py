@@ -130,12 +130,9 @@ class Model(nn.Module):
         return self.class_embed_c(joined, valid), self.span_embed_c(joined, valid)
 
 
-@torch.no_grad()
 def aligned_segment(cost: Tensor, target_mask: Tensor, query_mask: Tensor) -> Tensor:
     """Target rows [s, e) of the hard subsequence path of every pair, (B, 2)."""
-    lengths = (mask.sum(1).cpu().numpy() for mask in (target_mask, query_mask))
-    found = subsequence_segments(cost.detach().float().cpu().numpy(), *lengths)
-    return torch.from_numpy(found).to(cost.device)
+    return subsequence_segments(cost.detach(), target_mask.sum(1), query_mask.sum(1))
 
 
 def aligned_window(cost: Tensor, batch: Batch) -> list[np.ndarray]:

@@ -23,7 +23,9 @@ def targets(batch: Batch) -> ClipTargets:
     windows_s = torch.stack([start_s - wider, end_s + wider], dim=1)
     inside = clips_ending_in(windows_s, mask, batch.step_s)
     drawable = torch.where(inside.any(1, keepdim=True), inside, mask)
-    positive = torch.multinomial(drawable.float(), 1).squeeze(1)
+    # The draws of torch.multinomial, which looks at its input and would wait for it.
+    weights = drawable.float()
+    positive = (weights / torch.empty_like(weights).exponential_(1)).argmax(1)
     spans = windows_s / (batch.step_s * mask.sum(1, keepdim=True))
     spans = spans.unsqueeze(1).expand(-1, mask.shape[1], -1)
     return ClipTargets(mask, clip_times(mask), spans, inside, positive, ~inside)

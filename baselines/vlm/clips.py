@@ -14,8 +14,9 @@ import numpy as np
 
 from baselines.vlm.records import Frames, Video
 from vid2vidmr.errors import VideoError
-from vid2vidmr.files import read_json, replacing, write_json
+from vid2vidmr.files import replacing, write_json
 from vid2vidmr.progress import progress
+from vid2vidmr.records import read_record
 from vid2vidmr.video.sample import sample_frames
 
 STEP_S = 0.5
@@ -116,7 +117,8 @@ def _of_video(path: Path, wanted: set[int], frames: Frames, size: int) -> dict[i
     index = frames.folder / "videos" / f"{name}.json"
     found: dict[int, str | None] = {}
     if index.exists():
-        found = {int(k): v for k, v in read_json(index).items()}
+        kept = dict[int, str | None]
+        found = read_record(index, kept, "list of frames", "delete it, and they are read again")
     if wanted <= found.keys():
         return {k: v for k, v in found.items() if v is not None}
 

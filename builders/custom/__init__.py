@@ -1,4 +1,4 @@
-"""Moments of one's own: a CSV file and videos become a data set (``docs/custom.md``)."""
+"""Moments of one's own, or annotations of others, with videos: a data set (``docs/custom.md``)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveInt, ValidationError
 
+from builders.formats import Form
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
@@ -35,6 +36,9 @@ class Custom(DatasetBuilder):
         out: Path,
         *,
         moments: Path | None = None,
+        format: Form = "csv",
+        lead: str | None = None,
+        lag: str | None = None,
         videos: Path | None = None,
         seed: NonNegativeInt = 0,
         margin: NonNegativeFloat | None = None,
@@ -47,12 +51,18 @@ class Custom(DatasetBuilder):
         cut: bool = False,
         name: str | None = None,
     ) -> Dataset:
-        """Build a data set from a CSV file of moments; see `DatasetBuilder.build`.
+        """Build a data set from a file of moments; see `DatasetBuilder.build`.
 
         Parameters
         ----------
         moments : Path
-            The CSV file, see docs/custom.md.
+            The CSV file, or annotations in a form of others (a file, or a folder of one a video or
+            match), see docs/custom.md.
+        format : str
+            The form of the annotations.
+        lead, lag : str, optional
+            Seconds before and behind a point (soccernet, spot) that are its moment (default: 2); a
+            class may have its own: 2,Goal=10.
         videos : Path, optional
             Folder of the video files; without it, videos are ids of YouTube.
         seed : int
@@ -74,13 +84,14 @@ class Custom(DatasetBuilder):
         Raises
         ------
         UserError
-            If the CSV file or the videos are not given, or the name cannot be one.
+            If moments or videos are not given, lead and lag do not fit, or the name cannot be one.
         MomentError
-            If rows of the CSV file cannot be used.
+            If rows of the CSV file, or records of another, cannot be used.
         """
-        from builders.custom.build import Choices, build_custom
-        from builders.custom.files import local_files, require_clear
+        from builders.custom.build import Annotations, Choices, build_custom
+        from builders.custom.files import files_of, local_files, require_clear
         from builders.custom.table import read_moments
+        from builders.formats.moments import read_foreign
 
         if moments is None:
             raise UserError(
@@ -92,12 +103,19 @@ class Custom(DatasetBuilder):
         choices = Choices(
             seed, margin, split_by, cross_video_only, distractors, exhaustive, max_pairs_per_class
         )
-        files, names = (None, {}) if videos is None else local_files(videos)
-        ids = {name: next(iter(of)) for name, of in names.items() if len(of) == 1}
-        table = read_moments(moments, ids)
-        require_clear(moments, table, names)
+        if format == "csv":
+            if lead is not None or lag is not None:
+                raise UserError("--lead and --lag are of points: a CSV file has windows.")
+            files, names = (None, {}) if videos is None else local_files(videos)
+            ids = {name: next(iter(of)) for name, of in names.items() if len(of) == 1}
+            given = Annotations(moments, read_moments(moments, ids))
+            require_clear(moments, given.table, names)
+        else:
+            table, notes = read_foreign(moments, format, lead, lag)
+            given = Annotations(moments, table, strict=False, notes=tuple(notes))
+            files = None if videos is None else files_of(table["video"].unique(), videos)
         info = _named(self.info, out, name)
-        return build_custom(out, info, moments, table, choices, files, download, cut)
+        return build_custom(out, info, given, choices, files, download, cut)
 
 
 def _named(info: DatasetInfo, out: Path, name: str | None) -> DatasetInfo:

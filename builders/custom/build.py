@@ -11,7 +11,7 @@ import pandas as pd
 
 from builders.custom.files import video_table
 from builders.custom.pairs import custom_pairs, split_groups, target_windows
-from builders.custom.table import check_videos
+from builders.custom.table import check_videos, inside_videos
 from builders.facts import missing_videos, print_contents, require_folder_of
 from vid2vidmr import downloads
 from vid2vidmr.data.clips import cut_clips
@@ -22,7 +22,7 @@ from vid2vidmr.data.write import write_dataset
 
 @dataclass(frozen=True)
 class Choices:
-    """What decides moments and pairs beside the CSV file; see `builders.custom.Custom.build`.
+    """What decides moments and pairs beside annotations; see `builders.custom.Custom.build`.
 
     `splits` maps classes to their splits, None to deal them out.
     """
@@ -37,11 +37,36 @@ class Choices:
     splits: Mapping[str, str] | None = None
 
 
+@dataclass(frozen=True)
+class Annotations:
+    """Moments as they were read.
+
+    Attributes
+    ----------
+    path : Path
+        Their file, for messages.
+    table : DataFrame
+        What `read_moments` gives; and ``moment_id``, where ids are not to number the rows;
+        ``from_s`` and ``until_s``, where only this part of a video was annotated.
+    strict : bool
+        Whether a moment that does not fit its video refuses the file; else it is left out.
+    notes : tuple of (str, str)
+        What is odd about them.
+    origin : str
+        Where videos come from that are not here.
+    """
+
+    path: Path
+    table: pd.DataFrame
+    strict: bool = True
+    notes: tuple[tuple[str, str], ...] = ()
+    origin: str = "from YouTube: --download"
+
+
 def build_custom(
     out: Path,
     info: DatasetInfo,
-    path: Path,
-    table: pd.DataFrame,
+    given: Annotations,
     choices: Choices,
     files: Mapping[str, Path] | None,
     download: downloads.DownloadOptions | None,
@@ -51,10 +76,6 @@ def build_custom(
 
     Parameters
     ----------
-    path : Path
-        The CSV file, for messages.
-    table : DataFrame
-        What `read_moments` gives; and ``moment_id``, where ids are not to number the rows.
     files : mapping of str to Path, or None
         Video to file; None where videos are ids of YouTube, fetched if `download` says how.
 
@@ -64,23 +85,19 @@ def build_custom(
         If `out` holds another data set, or the moments do not fit the videos.
     """
     require_folder_of(info.name, out)
-    given = table.groupby("video", sort=False)["duration_s"].max()
-    if files is not None:
-        videos = video_table({name: files[name] for name in given.index if name in files}, out)
+    videos = _videos(out, given, files, download)
+    lengths = dict(zip(videos["video_id"], videos["duration_s"], strict=True))
+    if given.strict:
+        check_videos(given.path, given.table, lengths)
+        table, notes = given.table, list(given.notes)
     else:
-        if download is not None:  # first: how long a video is decides where targets end
-            wanted = downloads.wanted_videos(given.to_dict(), download)
-            downloads.download(wanted, out, download)
-        states = downloads.read_states(out)
-        lengths = [
-            states[v].duration_s if pd.isna(length) and v in states else length
-            for v, length in given.items()
+        table = given.table[inside_videos(given.table, lengths)].reset_index(drop=True)
+        gone = len(given.table) - len(table)
+        notes = [
+            *given.notes,
+            *[(f"{gone:,} left out", "moments behind the end of their file")] * bool(gone),
         ]
-        ids = pd.Series(given.index, dtype="str")
-        missing = missing_videos(ids, ids, pd.Series(lengths, ids.index, dtype="float64"))
-        videos = downloads.with_files(missing, out)
-    check_videos(path, table, dict(zip(videos["video_id"], videos["duration_s"], strict=True)))
-    moments, left_out = _moments(table, videos, choices)
+    moments, whole, left_out = _moments(table, videos, choices)
     dataset = write_dataset(
         out,
         info,
@@ -88,21 +105,54 @@ def build_custom(
         custom_pairs(moments, choices.cross_video_only, choices.seed, choices.max_pairs_per_class),
         videos,
         options={k: v for k, v in asdict(choices).items() if k != "splits"},
-        targets=_whole_videos(moments, videos) if choices.exhaustive else None,
+        targets=whole if choices.exhaustive else None,
     )
     downloads.write_manifest(dataset)
     if cut:
         cut_clips(dataset)
     why = "left out: how long their videos are is not known (a column duration would tell)"
-    notes = [(f"{left_out:,} moments", why)] * bool(left_out)
-    print_contents(dataset, "from YouTube: --download", notes=notes)
+    notes += [(f"{left_out:,} moments", why)] * bool(left_out)
+    print_contents(dataset, given.origin, notes=notes)
     return dataset
+
+
+def _videos(
+    out: Path,
+    annotations: Annotations,
+    files: Mapping[str, Path] | None,
+    download: downloads.DownloadOptions | None,
+) -> pd.DataFrame:
+    given = annotations.table.groupby("video", sort=False)["duration_s"].max()
+    if files is not None:
+        here = video_table({name: files[name] for name in given.index if name in files}, out)
+        away = given[~given.index.isin(here["video_id"])]
+        if annotations.strict or away.empty:
+            return here
+        return pd.concat([here, _missing(away.to_dict())], ignore_index=True)
+    if download is not None:  # first: how long a video is decides where targets end
+        wanted = downloads.wanted_videos(given.to_dict(), download)
+        downloads.download(wanted, out, download)
+    states = downloads.read_states(out)
+    lengths = {
+        v: states[v].duration_s if pd.isna(length) and v in states else length
+        for v, length in given.items()
+    }
+    return downloads.with_files(_missing(lengths), out)
+
+
+def _missing(lengths: Mapping[str, float]) -> pd.DataFrame:
+    ids = pd.Series(list(lengths), dtype="str")
+    return missing_videos(ids, ids, pd.Series(list(lengths.values()), dtype="float64"))
 
 
 def _moments(
     table: pd.DataFrame, videos: pd.DataFrame, choices: Choices
-) -> tuple[pd.DataFrame, int]:
-    """Give the moments, and how many were left out because their target's end is not known."""
+) -> tuple[pd.DataFrame, pd.DataFrame, int]:
+    """Give moments, targets of the protocol ``open``, and how many moments were left out.
+
+    The targets are all that was annotated, in the splits of their moments; left out is what has a
+    target whose end is not known.
+    """
     durations_s = table["video"].map(videos.set_index("video_id")["duration_s"])
     windows = target_windows(table, durations_s, choices.margin, choices.distractors)
     if table["split"].notna().all():
@@ -126,14 +176,10 @@ def _moments(
         }
     )
     known = moments["clip_end_s"].notna() & np.isfinite(moments["clip_end_s"])
-    return moments[known].reset_index(drop=True), int((~known).sum())
-
-
-def _whole_videos(moments: pd.DataFrame, videos: pd.DataFrame) -> pd.DataFrame:
-    """Targets of the protocol ``open``: videos of known length, in the splits of their moments."""
-    length = videos.set_index("video_id")["duration_s"]
-    whole = moments[["video_id", "split"]].drop_duplicates()
-    whole = whole.assign(
-        label="", clip_start_s=0.0, clip_end_s=whole["video_id"].map(length).to_numpy()
+    whole = moments[["video_id", "split"]].assign(
+        label="",
+        clip_start_s=table.get("from_s", 0.0),
+        clip_end_s=table.get("until_s", durations_s),
     )
-    return whole.dropna(subset=["clip_end_s"])
+    whole = whole[known].drop_duplicates().dropna(subset=["clip_end_s"])
+    return moments[known].reset_index(drop=True), whole, int((~known).sum())

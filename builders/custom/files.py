@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,9 @@ from vid2vidmr.files import file_sha256
 from vid2vidmr.progress import progress
 from vid2vidmr.video.files import files_below, is_video, spellings
 from vid2vidmr.video.sample import video_duration
+
+_PREFIX = re.compile(r"((?:^|/))v_(?=[^/]+$)")
+_SIZE = re.compile(r"_\d+p$")
 
 
 def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, set[str]]]:
@@ -41,6 +45,20 @@ def local_files(folder: Path) -> tuple[dict[str, Path], dict[str, set[str]]]:
             if said not in files:
                 names.setdefault(said, set()).add(name)
     return files, names | {name: {name} for name in files}
+
+
+def files_of(videos: Iterable[str], folder: Path) -> dict[str, Path]:
+    """Find the files of videos that annotations of others name, as far as they are here.
+
+    A file may be called as the video is, with or without an ending; ``v_ID`` for ID, as many lists
+    of ActivityNet have it; ``1_224p`` or ``1_720p`` for the half 1 of a match, as SoccerNet.
+    """
+    files, names = local_files(folder)
+    found = {name: files[min(ids)] for name, ids in names.items()}
+    for name in sorted(found):
+        other = _SIZE.sub("", _PREFIX.sub(r"\1", name))
+        found.setdefault(other, found[name])
+    return {video: found[video] for video in videos if video in found}
 
 
 def require_clear(path: Path, table: pd.DataFrame, names: Mapping[str, set[str]]) -> None:

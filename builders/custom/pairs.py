@@ -13,6 +13,8 @@ SHARES = {"test": 0.2, "val": 0.1}
 """Shares of the classes (or videos); the rest is train."""
 MOST_PAIRS = {"train": 750_000, "val": 10_000, "test": 10_000}
 """As many as SportsMoments has; where there are more, they are drawn evenly over the queries."""
+FEWEST = 10
+"""Moments of a class that val and test may have."""
 BLOCK = 1_000_000
 """Candidates that are looked at together."""
 
@@ -30,6 +32,13 @@ def split_groups(names: list[str], seed: int) -> dict[str, str]:
     return {name: (splits[i] if i < len(splits) else "train") for i, name in enumerate(order)}
 
 
+def split_classes(labels: pd.Series, seed: int) -> dict[str, str]:
+    """Deal classes out as `split_groups` does, but for those of few moments: they are train."""
+    counts = labels.value_counts()
+    dealt = split_groups(list(counts.index[counts >= FEWEST]), seed)
+    return {label: dealt.get(label, "train") for label in counts.index}
+
+
 def target_windows(
     table: pd.DataFrame, durations_s: pd.Series, margin_s: float | None, whole: bool
 ) -> pd.DataFrame:
@@ -38,7 +47,8 @@ def target_windows(
     Parameters
     ----------
     table : DataFrame
-        ``video, label, start_s, end_s``, seconds in the video.
+        ``video, label, start_s, end_s``, seconds in the video; perhaps ``from_s`` and ``until_s``,
+        the part of it that was annotated.
     durations_s : Series of float
         Length of each row's video; NaN where not known.
     margin_s : float or None
@@ -54,12 +64,13 @@ def target_windows(
         `margin_s` is None, the end is NaN.
     """
     margin = np.inf if margin_s is None else margin_s
-    before = pd.Series(0.0, table.index)
-    after = durations_s.astype("float64").copy()
+    before = table.get("from_s", pd.Series(0.0, table.index))
+    after = table.get("until_s", durations_s.astype("float64"))
     if not whole:
         ordered = table.sort_values("start_s")
-        groups = ordered.groupby(["video", "label"], sort=False)
-        before = groups["end_s"].shift(1).reindex(table.index).fillna(0.0)
+        parts = ["from_s"] if "from_s" in table else []
+        groups = ordered.groupby(["video", "label", *parts], sort=False)
+        before = groups["end_s"].shift(1).reindex(table.index).fillna(before)
         after = groups["start_s"].shift(-1).reindex(table.index).fillna(after)
     start = np.maximum(before, table["start_s"] - margin)
     wanted_end = table["end_s"] + margin

@@ -91,7 +91,8 @@ def read_labels(folder: Path) -> Labels:
     Raises
     ------
     DataError
-        If one is missing, a line is not as it should be (which one), or a clip is in two splits.
+        If one is missing, a line is not as it should be (which one), or a clip is in two splits or
+        of two lengths.
     """
     moments: list[tuple[Any, ...]] = []
     clips: dict[str, tuple[str, float]] = {}
@@ -102,7 +103,9 @@ def read_labels(folder: Path) -> Labels:
             length = labels[0].duration
             if split_of.setdefault(clip, split) != split:
                 raise DataError(f"{folder}: the clip {clip} is in {split_of[clip]} and in {split}.")
-            clips[clip] = (_match(clip), length)
+            lengths = {label.duration for label in labels}
+            if clips.setdefault(clip, (_match(clip), length))[1] != length or len(lengths) > 1:
+                raise DataError(f"{folder}: the clip {clip} has more than one duration.")
             windows = sorted({tuple(w) for label in labels for w in label.relevant_windows})
             asked = {label.team for label in labels}
             both = set(labels[0].match_info.teams.split(" vs ")) <= asked
@@ -131,8 +134,9 @@ def read_labels(folder: Path) -> Labels:
 
 
 def pair_ids(labels: Labels, queries: int, seed: int) -> Mapping[str, pd.DataFrame]:
-    """Pair every clip with one moment of an action with queries from other clips of its split."""
+    """Pair every clip with one moment of an action with queries from other matches of its split."""
     moments = labels.moments
+    match = moments["video_id"].map(labels.clips.set_index("video_id")["source_id"])
     ids = moments["moment_id"].to_numpy()
     known = pd.MultiIndex.from_frame(labels.single)
     is_target = pd.MultiIndex.from_frame(moments[["video_id", "label"]]).isin(known)
@@ -143,7 +147,7 @@ def pair_ids(labels: Labels, queries: int, seed: int) -> Mapping[str, pd.DataFra
         target: list[int] = []
         for _, rows in moments[moments["split"] == split].groupby("label", sort=True):
             for one in rows.index[is_target[rows.index]]:
-                others = rows.index[rows["video_id"] != moments.at[one, "video_id"]].to_numpy()
+                others = rows.index[match[rows.index] != match[one]].to_numpy()
                 drawn = rng.choice(others, min(queries, len(others)), replace=False)
                 query += drawn.tolist()
                 target += [one] * len(drawn)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from builders.custom.build import Choices, build_custom
+from builders.custom.build import Annotations, Choices, build_custom
 from builders.custom.table import read_moments
 from builders.rows import raise_faults
 from builders.sportsmoments.matches import MatchIds, repair_match_ids
@@ -61,7 +61,7 @@ def build_from_matches(
     splits = {label: split_of.get(label, "train") for label in released.labels.values()}
     margin = MARGIN_S if choices.margin is None else choices.margin
     choices = replace(choices, margin=margin, splits=splits)
-    return build_custom(out, info, path, table, choices, None, download, cut)
+    return build_custom(out, info, Annotations(path, table), choices, None, download, cut)
 
 
 def custom_moments(path: Path, released: Released) -> tuple[pd.DataFrame, MatchIds]:

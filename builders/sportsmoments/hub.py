@@ -20,16 +20,26 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from pydantic import BaseModel
+
 from builders.sportsmoments.hub_file import fetch_hub_file
 from vid2vidmr.downloads import DownloadOptions, DownloadStore, FetchError, Reason, retried
 from vid2vidmr.downloads.fetch import checked
 from vid2vidmr.downloads.reasons import DISK_FULL
 from vid2vidmr.errors import DataError, HubError, UserError
-from vid2vidmr.files import MAX_TABLE_BYTES, read_json, replacing, write_json
+from vid2vidmr.files import MAX_TABLE_BYTES, replacing, write_json
 from vid2vidmr.progress import progress
+from vid2vidmr.records import read_record
 
 RECORD = "hub.json"
 """In the data set's folder: the repository's commit, what its archives held, what is unknown."""
+
+
+class _Record(BaseModel):
+    """What is read back of `RECORD`."""
+
+    revision: str | None
+    emptied: dict[str, dict[str, list[str]]]
 
 
 @dataclass(frozen=True)
@@ -140,9 +150,12 @@ class HubFiles:
             ) from None
         self.found = Fetched()
         path = folder / RECORD
-        record = read_json(path, MAX_TABLE_BYTES) if path.exists() else {}
-        same = record.get("revision") == self.revision
-        self._emptied: dict[str, dict[str, list[str]]] = record["emptied"] if same else {}
+        self._emptied: dict[str, dict[str, list[str]]] = {}
+        if path.exists():
+            then = "delete it, and archives are fetched again"
+            record = read_record(path, _Record, "record of a download", then, MAX_TABLE_BYTES)
+            if record.revision == self.revision:
+                self._emptied = record.emptied
 
     def fetch_rows(self) -> dict[str, Path]:
         """Fetch the CSV files that lie outside archives."""

@@ -10,12 +10,13 @@ from test_video_match import CONTRACT, DIM, pair_set, top, video
 
 from baselines import align_refine
 from baselines.align_refine import CHECKPOINT, AlignRefine, agreed
-from baselines.align_refine.inputs import SETTINGS, covering, pair_inputs
+from baselines.align_refine.inputs import SETTINGS, pair_inputs
 from baselines.align_refine.model import Network, collate
 from baselines.align_refine.train import Training, draw, losses, overlap, seen, train
 from baselines.align_refine.worlds import GENERATORS, Videos, generated
 from baselines.local_match import LocalMatch, LocalMatchConfig
 from vid2vidmr.alignment import Components
+from vid2vidmr.alignment.local import covering
 from vid2vidmr.errors import DataError
 from vid2vidmr.experiments.run import Setting
 from vid2vidmr.features.store import MemoryFeatures

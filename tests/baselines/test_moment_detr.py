@@ -160,7 +160,9 @@ def test_a_position_table_that_is_too_short_is_refused() -> None:
 def test_contrastive_align_matches_its_formula() -> None:
     torch.manual_seed(0)
     queries, rows = torch.randn(2, 4, 8), torch.randn(2, 3, 8)
-    matches = Matches(torch.tensor([0, 0]), torch.tensor([1, 3]), torch.tensor([0, 1]))
+    matches = Matches(
+        torch.tensor([0, 0]), torch.tensor([1, 3]), torch.tensor([0, 1]), torch.tensor([True, True])
+    )
     logits = (queries[0] @ rows[0].T).sum(1) / 0.07
     expected = (logits.logsumexp(0) - (logits[1] + logits[3]) / 2) / 2
     torch.testing.assert_close(contrastive_align(queries, rows, matches), expected)

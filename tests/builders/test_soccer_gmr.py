@@ -40,6 +40,7 @@ LABELS = [
     _label("WC2022_3_2_0s_100s", "Find shot moments by players from Ghana.", [5.0, 9.0]),
     _label("abcdefghijk__1_1", "Find a header moment.", [1.0, 3.0], action="header"),
     _label("abcdefghijk__1_2", "Locate header moments.", [2.0, 4.0], action="header"),
+    _label("abcdefghijl__1_3", "Locate header moments.", [2.0, 4.0], action="header"),
 ]
 
 
@@ -65,7 +66,7 @@ def test_absence_is_known_where_both_teams_were_asked_for(tmp_path: Path) -> Non
     assert windows == [[[10, 14]], [], [[10, 14], [50, 99]]]
     pairs = built.pairs("test")
     assert set(pairs.table["label"]) == {"shot", "header"}
-    assert (pairs.table["query_video"] != pairs.table["target_video"]).all()
+    assert (pairs.table["query_source"] != pairs.table["target_source"]).all()
     singles = pairs.table.loc[pairs.table["label"] == "shot", "target_video"]
     assert {video[-9:] for video in singles} == {"1_0s_100s"}
     assert set(pairs.under("open").table["label"]) == {"shot"}
@@ -97,6 +98,8 @@ def test_videos_of_the_user_are_found_by_their_ids(tmp_path: Path) -> None:
         ([LABELS[0], _label("x", "Find a goal.", [5.0, 3.0])], "line 2: .*5 to 3"),
         ([_label("x", "Find a goal.", [95.0, 120.0])], "not inside the clip"),
         ([_label("x", "Find a goal.", [9.0, 12.0])], "x is in train and in val"),
+        ([LABELS[0], LABELS[1] | {"duration": 90}], "has more than one duration"),
+        ([LABELS[0], LABELS[0] | {"duration": 90, "action_type": "b"}], "more than one duration"),
     ],
 )
 def test_faults_have_their_place(tmp_path: Path, labels: list[Any], said: str) -> None:

@@ -69,6 +69,30 @@ def test_a_killed_process_locks_nobody_out_and_leaves_nothing_half_written(tmp_p
     assert (busy / "file.txt").read_text() == "other"
 
 
+def test_who_waits_takes_away_nothing_of_others(tmp_path: Path) -> None:
+    """The one before ended by itself: what is unfinished is being written, without a lock."""
+    first = start(tmp_path, "first")
+    assert line(first)
+    with replacing(tmp_path / "table.csv") as temporary:
+        temporary.write_text("mine")
+        second = start(tmp_path, "second")
+        assert second.stderr is not None and second.stderr.readline()
+        assert first.communicate("\n") == ("", "")
+        assert temporary.name in line(second)
+    assert second.communicate("\n") == ("", "")
+    assert names(tmp_path) == ["file.txt", "table.csv"]
+
+
+def test_who_works_alone_may_ask_again(tmp_path: Path) -> None:
+    with alone(tmp_path):
+        with alone(tmp_path):
+            pass
+        second = start(tmp_path, "second")  # it is still held
+        assert second.stderr is not None and "Another process" in second.stderr.readline()
+    assert line(second)
+    assert second.communicate("\n") == ("", "")
+
+
 def test_one_of_two_writers_wins_whole(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     with replacing(path) as one, replacing(path) as two:

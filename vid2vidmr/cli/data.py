@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ import typer
 
 from vid2vidmr.cli.methods import StepOption
 from vid2vidmr.cli.output import AsJson, count, print_json, print_table
+from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ def _registered(kind: str) -> Callable[[str], list[str]]:
     return lambda incomplete: [n for n in registered_names(kind) if n.startswith(incomplete)]
 
 
+OTHERS = "With --import"
 Built = Annotated[
     str,
     typer.Argument(
@@ -69,8 +71,41 @@ def features(
     engine: Annotated[
         Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
     ] = Where.local,
+    imported: Annotated[
+        Path | None,
+        typer.Option(
+            "--import",
+            metavar="PATH",
+            help="Take features of others instead: a folder of .npz, .npy or .pt, or an .h5.",
+        ),
+    ] = None,
+    named: Annotated[
+        str | None,
+        typer.Option("--as", metavar="NAME", help="What they are called.", rich_help_panel=OTHERS),
+    ] = None,
+    every: Annotated[
+        str | None,
+        typer.Option(
+            help="Seconds from a row of the files to the next (default: the step); even: rows are "
+            "spread over each video's length.",
+            rich_help_panel=OTHERS,
+        ),
+    ] = None,
+    offset: Annotated[
+        float,
+        typer.Option(
+            help="Second of the video for which the first row stands.", rich_help_panel=OTHERS
+        ),
+    ] = 0.0,
+    names: Annotated[
+        str,
+        typer.Option(
+            help="How files are called, as v_{video}; or a CSV file (video_id, file, every).",
+            rich_help_panel=OTHERS,
+        ),
+    ] = "{video}",
 ) -> None:
-    """Encode a data set's videos, or captions of its moments.
+    """Encode a data set's videos, or captions of its moments; or import features of others.
 
     Videos give a feature every 2 s (--step), captions one a token.
 
@@ -78,16 +113,28 @@ def features(
     """
     from vid2vidmr.contract import features_at, named_features
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.errors import UserError
     from vid2vidmr.features.shards import Shard
 
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
+    others = {"--as": named, "--every": every, "--offset": offset, "--names": names != "{video}"}
+    if imported is None:
+        _require_none(others, "is of --import: add that, or leave it out.")
+    else:
+        given = {"--encoder": encoder, "--captions": captions, "--shard": part}
+        _require_none(given, "is not of imported features: leave it out with --import.")
+        from vid2vidmr.features.imported import import_features
+
+        if named is None:
+            raise UserError("--import needs a name for the features: add --as NAME.")
+        import_features(
+            built, imported, named, step_s=step, every_s=every, offset_s=offset, names=names
+        )
+        return
     name = named_features(features_at(encoder, step), built.info.default_encoder)
     if captions is not None:
-        given = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
-        for option in (option for option, value in given.items() if value):
-            raise UserError(f"{option} is of videos: leave it out with --captions.")
+        of_videos = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
+        _require_none(of_videos, "is of videos: leave it out with --captions.")
         from vid2vidmr.contract import DEFAULT_ENCODER
         from vid2vidmr.features.captions import encode_captions
 
@@ -108,11 +155,17 @@ def features(
         extract_shard(built, name, part, device=device, engine=where)
 
 
+def _require_none(given: Mapping[str, object], todo: str) -> None:
+    """Refuse the first option that was given; `todo` says why and what to do."""
+    for option, value in given.items():
+        if value:
+            raise UserError(f"{option} {todo}")
+
+
 def datasets(as_json: AsJson = False) -> None:
     """List the data sets, and which of them are built here."""
     from vid2vidmr.data.builder import dataset_builder
     from vid2vidmr.data.dataset import data_home, load_dataset
-    from vid2vidmr.errors import UserError
 
     rows = []
     for name in registered_names("dataset"):

@@ -34,7 +34,7 @@ PresetOption = Annotated[
         "a JSON file that `tune` wrote."
     ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random draw.")]
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
@@ -233,7 +233,11 @@ def predict(
     out: Annotated[Path, typer.Option(help="Predictions file to write, JSON Lines.")],
     split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
     protocol: Annotated[
-        str, typer.Option(help="official; recropped or balanced (position says nothing).")
+        str,
+        typer.Option(
+            help="official; recropped or balanced (position says nothing); open (none, one or "
+            "several moments; calibrated on val)."
+        ),
     ] = "official",
     checkpoint: CheckpointOption = None,
     encoder: EncoderOption = None,
@@ -242,6 +246,7 @@ def predict(
     """Predict the windows of every pair of a split."""
     from vid2vidmr.contract import features_at
     from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.experiments.existence import calibrate
     from vid2vidmr.experiments.predict import write_run
     from vid2vidmr.experiments.run import Setting, query_captions
     from vid2vidmr.methods.load import load_method
@@ -252,8 +257,12 @@ def predict(
     features = Setting.source(built, loaded.info, features_at(encoder, step))
     captions = query_captions(built, loaded, features)
     pairs = built.pairs(split, features, captions).under(protocol)
+    existence = None
+    if pairs.protocol.is_open and loaded.info.kind != "bias":
+        val = built.pairs("val", features, captions).under(protocol)
+        existence = calibrate(loaded, built, val, out.with_suffix(".existence.work"))
     with progress(f"predict {method}", len(pairs)) as bar:
-        write_run(loaded, built, pairs, out, bar)
+        write_run(loaded, built, pairs, out, bar, existence=existence)
     typer.echo(f"{len(pairs)} predictions written to {out}.")
 
 
@@ -287,27 +296,3 @@ def retrieve(
         for rank, w in enumerate(found.windows, start=1)
     ]
     print_table(f"{query} in {target} ({method})", ["rank", "start s", "end s", "score"], rows)
-
-
-def info(as_json: AsJson = False) -> None:
-    """Print versions, device and paths, for bug reports."""
-    import os
-
-    import torch
-
-    from vid2vidmr.data.dataset import data_home
-    from vid2vidmr.evaluation.environment import commit, hardware, versions
-
-    facts = {
-        "versions": versions(),
-        "commit": commit(),
-        "hardware": hardware(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "data": str(data_home().resolve()),
-        "hub_cache": os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")),
-    }
-    if as_json:
-        print_json(facts)
-        return
-    text = {**facts, "versions": ", ".join(f"{n} {v}" for n, v in versions().items())}
-    print_table("vid2vidmr", ["what", "value"], [[k, str(v)] for k, v in text.items()])

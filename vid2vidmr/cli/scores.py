@@ -248,7 +248,11 @@ def evaluate(
         print_json(value)
         return
     rows = [
-        [name, f"{found.value:.2f}", f"{found.low:.2f} to {found.high:.2f}"]
+        [
+            name,
+            f"{found.value:.2f}",
+            "" if found.low is None else f"{found.low:.2f} to {found.high:.2f}",
+        ]
         for name, found in evaluation.metrics.items()
     ]
     who = header.method if header else predictions

@@ -12,6 +12,7 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.info import SPLITS, TARGET_COLUMNS
 from vid2vidmr.errors import DataError
 from vid2vidmr.video.files import is_video
 
@@ -63,19 +64,59 @@ def checked(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.Data
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    table = _with_columns(table, columns, what)
+    key = columns[0]
+    if pc.count_distinct(pa.array(table[key]), mode="all").as_py() < len(table):
+        first = table.loc[table[key].duplicated(), key].iloc[0]
+        raise DataError(f"{what} has the {key} {first!r} more than once; ids must be unique.")
+    return table
+
+
+def _with_columns(table: pd.DataFrame, columns: tuple[str, ...], what: str) -> pd.DataFrame:
+    """Give the columns of a table that is not empty; what holds no seconds holds text."""
     missing = [column for column in columns if column not in table.columns]
     if missing:
         raise DataError(f"{what} lacks the columns {missing}; expected {list(columns)}.")
     if table.empty:
         raise DataError(f"{what} is empty: a data set needs at least one row.")
-    key = columns[0]
-    if pc.count_distinct(pa.array(table[key]), mode="all").as_py() < len(table):
-        first = table.loc[table[key].duplicated(), key].iloc[0]
-        raise DataError(f"{what} has the {key} {first!r} more than once; ids must be unique.")
     for column in columns:
         if not column.endswith("_s"):
             _require_text(table[column], f"{what}: {column}")
     return table[list(columns)].reset_index(drop=True)
+
+
+def checked_targets(table: pd.DataFrame, videos: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Give a table of open targets with the columns `TARGET_COLUMNS`.
+
+    Raises
+    ------
+    DataError
+        If it is empty, lacks a column, or has a row that is no clip of a known video in a split, or
+        is there twice.
+    """
+    table = _with_columns(table, TARGET_COLUMNS, what)
+    lengths = pd.Series(_seconds(videos, "duration_s", what), videos["video_id"])
+    start, end = (_seconds(table, name, what) for name in ("clip_start_s", "clip_end_s"))
+    bad = ~(np.isfinite(start) & np.isfinite(end) & (start >= 0) & (end > start))
+    bad |= end > lengths.reindex(table["video_id"]).to_numpy() + SLACK_S
+    bad |= ~(table["video_id"].isin(lengths.index) & table["split"].isin(SPLITS)).to_numpy()
+    bad |= (table["label"].isna() | table.duplicated()).to_numpy()
+    if bad.any():
+        row = table[bad].iloc[0]
+        shown = ", ".join(f"{column} {row[column]}" for column in TARGET_COLUMNS)
+        raise DataError(
+            f"{what} has a row with {shown}; expected clips of known videos, inside them, in the "
+            f"splits {', '.join(SPLITS)}, with a label or an empty one, and none twice."
+        )
+    return table
+
+
+def _seconds(table: pd.DataFrame, column: str, what: str) -> np.ndarray:
+    """Numbers of a column, (rows,); NaN where there is none."""
+    try:
+        return table[column].to_numpy("float64", na_value=np.nan)
+    except (ValueError, TypeError):
+        raise DataError(f"{what}: {column} holds something else than numbers.") from None
 
 
 def _require_text(values: pd.Series, what: str) -> None:
@@ -112,8 +153,7 @@ def _least(values: set[str]) -> str:
 
 def require_times(moments: pd.DataFrame, name: str) -> None:
     """Refuse moments whose times are no windows; what is not known is NaN."""
-    times = {column: pd.to_numeric(moments[column], errors="coerce") for column in _TIMES}
-    start, end, first, last = (times[column].to_numpy("float64") for column in _TIMES)
+    start, end, first, last = (_seconds(moments, column, name) for column in _TIMES)
     bad = ~np.isfinite(start) | (start < 0) | (end <= start) | (last <= first)
     bad |= np.isinf(end) | np.isinf(first) | np.isinf(last)
     if bad.any():
@@ -127,7 +167,8 @@ def require_times(moments: pd.DataFrame, name: str) -> None:
 
 def require_inside(moments: pd.DataFrame, videos: pd.DataFrame, name: str) -> None:
     """Refuse moments that end after their clip, or after their video where its length is known."""
-    length = moments["video_id"].map(videos.set_index("video_id")["duration_s"]).astype("float64")
+    lengths = pd.Series(_seconds(videos, "duration_s", name), videos["video_id"])
+    length = moments["video_id"].map(lengths)
     end = moments["clip_start_s"] + moments["end_s"]
     last = end.where(end > moments["clip_end_s"], moments["clip_end_s"]).fillna(end)
     for bad, what, whole in (

@@ -22,17 +22,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from vid2vidmr.data.checks import checked, read_table, require_known, require_times, video_file
+from vid2vidmr.data.checks import (
+    checked,
+    checked_targets,
+    read_table,
+    require_inside,
+    require_known,
+    require_times,
+    video_file,
+)
 from vid2vidmr.data.fingerprint import fingerprint
 from vid2vidmr.data.info import (
     MOMENT_COLUMNS,
     PAIR_COLUMNS,
     SPLITS,
-    TARGET_COLUMNS,
     VIDEO_COLUMNS,
     DatasetInfo,
 )
@@ -283,6 +289,7 @@ class Dataset:
             for split in self.splits
         }
         require_known(where, moments, pairs, videos)
+        require_inside(moments, videos, where)
         for path in videos["path"].dropna():
             video_file(self.path, path, shared=self.repository is not None)
         self._require_targets(moments, videos)
@@ -301,8 +308,8 @@ class Dataset:
 
         if (targets := self.exhaustive) is None:
             return
-        known = set(TARGET_COLUMNS) <= set(targets) and targets["video_id"].isin(videos["video_id"])
-        if len(targets) != self.counts["targets"] or not np.all(known):
+        targets = checked_targets(targets, videos, str(self.path / TARGETS))
+        if len(targets) != self.counts["targets"]:
             raise DataError(f"{self.path / TARGETS} is not what dataset.json says: build it again.")
         Targets.join(targets, moments, videos)
 

@@ -23,15 +23,16 @@ def fingerprint(info: DatasetInfo, moments: pd.DataFrame, pairs: Mapping[str, pd
     states it as coverage.
     """
     digest = hashlib.sha256(f"{info.name}\x1e{info.version}".encode())
-    _update(digest, moments)
+    update(digest, moments)
     for split in SPLITS:
         if split in pairs:
             digest.update(f"\x1c{split}".encode())
-            _update(digest, pairs[split])
+            update(digest, pairs[split])
     return ("synthetic-" if info.synthetic else "") + digest.hexdigest()[:16]
 
 
-def _update(digest: hashlib._Hash, table: pd.DataFrame) -> None:
+def update(digest: hashlib._Hash, table: pd.DataFrame) -> None:
+    """Add a table, column by column, to a hash."""
     for column in table.columns:
         values = table[column]
         digest.update(f"\x1d{column}\x1e".encode())

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from vid2vidmr.errors import DataError, UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vid2vidmr.data.availability import Manifest
     from vid2vidmr.data.targets import Targets
 
@@ -45,6 +46,15 @@ class Protocol:
     cut: str = "official"
     seed: int = 0
     changes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse queries of other classes where they say nothing."""
+        if self.is_open and self.is_wrong:
+            raise UserError(
+                "Open targets have no wrong queries: of another class, a query may be right there."
+            )
+        if self.changes.count(_WRONG) > 1:
+            raise UserError("Queries are exchanged once: dealt out again, some would be right.")
 
     @classmethod
     def parse(cls, text: str, seed: int = 0) -> Protocol:
@@ -92,10 +102,6 @@ class Protocol:
         """Give both as one. The seed is that of the first, if it draws anything."""
         if "official" not in (self.cut, later.cut):
             raise UserError(f"These pairs are {self.cut} already: expected others to cut.")
-        if OPEN in (self.cut, later.cut) and (self.is_wrong or later.is_wrong):
-            raise UserError(
-                "Open targets have no wrong queries: of another class, a query may be right there."
-            )
         cut = self.cut if later.cut == "official" else later.cut
         seed = later.seed if self.cut == "official" and not self.is_wrong else self.seed
         return Protocol(cut, seed, (*self.changes, *later.changes))
@@ -206,9 +212,9 @@ def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFra
     if not rows:
         raise DataError("None of the classes of these pairs has an open target in their split.")
     clips = targets.clips.iloc[rows].reset_index(drop=True)
-    names = clips["video"] + clips["clip_start_s"].map(" {:g}".format)
+    names = clips["video"] + clips["clip_start_s"].map(" {:.10g}".format)
     table = table.assign(
-        target_id=names + clips["clip_end_s"].map("-{:g}".format),
+        target_id=names + clips["clip_end_s"].map("-{:.10g}".format),
         target_video=clips["video"],
         target_source=clips["source"],
         clip_start_s=clips["clip_start_s"],

@@ -7,6 +7,7 @@ query's class no times, once or several times.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,6 +15,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from vid2vidmr.data.fingerprint import update
 from vid2vidmr.errors import DataError
 
 SHARES: Mapping[str, float] = {"none": 0.4, "one": 0.35, "several": 0.25}
@@ -45,7 +47,8 @@ class Targets:
         Raises
         ------
         DataError
-            If a moment crosses the edge of a target: nobody could say whether it is there.
+            If a moment crosses the edge of a target, or has no times: nobody could say whether it
+            is there.
         """
         clips = targets[["video_id", "clip_start_s", "clip_end_s", "label"]]
         clips = clips.rename(columns={"video_id": "video"})
@@ -63,11 +66,18 @@ class Targets:
                         "start_s": moments["clip_start_s"] + moments["start_s"],
                         "end_s": moments["clip_start_s"] + moments["end_s"],
                     }
-                ).dropna(),
+                ),
                 on="video",
             )
         )
         inside = inside[(inside["only"] == "") | (inside["only"] == inside["label"])]
+        unknown = inside["start_s"].isna() | inside["end_s"].isna()
+        if unknown.any():
+            first = inside[unknown].iloc[0]
+            raise DataError(
+                f"A {first['label']!r} of {first['video']} has no times, and the video has open "
+                "targets: expected targets of which every moment is known."
+            )
         low, high = inside["clip_start_s"], inside["clip_end_s"]
         inside = inside[(inside["end_s"] > low + 1e-3) & (inside["start_s"] < high - 1e-3)]
         low, high = inside["clip_start_s"], inside["clip_end_s"]
@@ -82,6 +92,13 @@ class Targets:
         inside[["start_s", "end_s"]] = inside[["start_s", "end_s"]].sub(low, axis=0)
         columns = ["clip", "label", "start_s", "end_s"]
         return cls(clips, inside[columns].drop_duplicates().sort_values(columns, ignore_index=True))
+
+    @cached_property
+    def key(self) -> str:
+        """Hash of the clips, in their order: with the data set's fingerprint it decides a draw."""
+        digest = hashlib.sha256()
+        update(digest, self.clips)
+        return digest.hexdigest()[:8]
 
     @cached_property
     def _windows(self) -> dict[tuple[int, str], np.ndarray]:

@@ -7,14 +7,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from vid2vidmr.data.checks import checked, require_inside, require_known, require_times
+from vid2vidmr.data.checks import (
+    checked,
+    checked_targets,
+    require_inside,
+    require_known,
+    require_times,
+)
 from vid2vidmr.data.dataset import TARGETS, Dataset
 from vid2vidmr.data.fingerprint import fingerprint
 from vid2vidmr.data.info import (
     MOMENT_COLUMNS,
     PAIR_COLUMNS,
     SPLITS,
-    TARGET_COLUMNS,
     VIDEO_COLUMNS,
     DatasetInfo,
 )
@@ -51,7 +56,7 @@ def write_dataset(
     DataError
         If a table is empty, lacks a column, repeats an id, names an id that does not exist, or
         holds text with control characters; or a moment ends before it starts, after its clip, or
-        after its video where the length is known, or crosses the edge of a target.
+        after its video where the length is known, or crosses the edge of a target, or may; or a target is no clip of a video.
 
     Examples
     --------
@@ -73,7 +78,7 @@ def write_dataset(
     require_times(moments, info.name)
     require_inside(moments, videos, info.name)
     if targets is not None:
-        targets = targets[list(TARGET_COLUMNS)].reset_index(drop=True)
+        targets = checked_targets(targets, videos, f"{info.name}: the table of targets")
         Targets.join(targets, moments, videos)
     # A folder whose tables are being replaced is no data set until dataset.json is back.
     (out / "dataset.json").unlink(missing_ok=True)

@@ -25,7 +25,8 @@ class SeedSummary(Record):
         Mean over the seeds. Its interval is the sampling error: what other videos would change.
     seed_sd : float or None
         Standard deviation between seeds (in a world; the root of the mean variance over worlds):
-        what another seed would change. None for one seed.
+        what another seed would change. None for one seed, and for a metric that is no mean of a
+        number per pair.
     world_sd : float or None
         Standard deviation between the worlds' means over seeds: what another world would change.
         None for one world.
@@ -117,7 +118,14 @@ def query_sensitivity(right: Evaluation, wrong: Evaluation, *, resamples: int = 
     ----------
     right, wrong : Evaluation
         The same method on `pairs` and on ``pairs.under(WRONG_QUERIES)``.
+
+    Raises
+    ------
+    DataError
+        If they were not scored on the same pairs, or on open ones.
     """
+    if "mIoU" not in right.per_pair:
+        raise DataError("These pairs are open, and have no wrong queries: expected closed ones.")
     return paired_difference(right, wrong, resamples=resamples)["mIoU"]
 
 
@@ -141,12 +149,8 @@ def pool_worlds(evaluations: Sequence[Evaluation]) -> Evaluation:
         np.concatenate([getattr(e, name) + n for e, n in zip(evaluations, before, strict=True)])
         for name in ("query_clusters", "target_clusters")
     )
-    names = evaluations[0].metrics
     return Evaluation(
-        metrics={
-            name: Interval(value=float(np.mean([e.metrics[name].value for e in evaluations])))
-            for name in names
-        },
+        metrics=_mean_metrics(evaluations),
         coverage=float(np.mean([each.coverage for each in evaluations])),
         invalid={k: sum(e.invalid[k] for e in evaluations) for k in evaluations[0].invalid},
         per_pair=per_pair,
@@ -160,7 +164,10 @@ def pool_worlds(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
-    """Average over seeds, pair by pair, as one evaluation that keeps how the seeds differ."""
+    """Average over seeds, pair by pair, as one evaluation that keeps how the seeds differ.
+
+    Its metrics have no intervals (see `combine_seeds`), and it has no windows: they are NaN.
+    """
     first = evaluations[0]
     per_pair = first.per_pair.copy()
     values = np.stack(same_pairs(evaluations))
@@ -168,8 +175,30 @@ def mean_evaluation(evaluations: Sequence[Evaluation]) -> Evaluation:
     if len(values) == 1:
         return replace(first, per_pair=per_pair)
     means = np.stack([world_means(each, first.worlds) for each in values])  # (seeds, worlds, C)
-    of_metric = {name: means[:, :, k] for k, name in enumerate(per_pair.columns)}
-    return replace(first, per_pair=per_pair, seed_means=of_metric)
+
+    def mean(name: str) -> np.ndarray:
+        each = [pd.Series(getattr(e, name), e.per_pair.index) for e in evaluations]
+        found: np.ndarray = np.mean([e.reindex(per_pair.index) for e in each], axis=0)
+        return found
+
+    return replace(
+        first,
+        metrics=_mean_metrics(evaluations),
+        coverage=float(np.mean([each.coverage for each in evaluations])),
+        invalid={k: sum(e.invalid[k] for e in evaluations) for k in first.invalid},
+        per_pair=per_pair,
+        iou=mean("iou"),
+        windows=np.full_like(first.windows, np.nan),
+        exists=mean("exists"),
+        seed_means={name: means[:, :, k] for k, name in enumerate(per_pair.columns)},
+    )
+
+
+def _mean_metrics(evaluations: Sequence[Evaluation]) -> dict[str, Interval]:
+    return {
+        name: Interval(value=float(np.mean([each.metrics[name].value for each in evaluations])))
+        for name in evaluations[0].metrics
+    }
 
 
 def combine_seeds(
@@ -189,7 +218,7 @@ def combine_seeds(
     found = pair_intervals(over, over.per_pair.columns, values, resamples)
     of_worlds = world_means(values, over.worlds)
     between = of_worlds.std(axis=0, ddof=1) if len(of_worlds) > 1 else None
-    return {
+    of_pairs = {
         name: SeedSummary(
             mean=interval,
             seed_sd=None
@@ -200,3 +229,9 @@ def combine_seeds(
         )
         for k, (name, interval) in enumerate(found.items())
     }
+    others = {
+        name: SeedSummary(mean=Interval(value=interval.value), seed_sd=None, seeds=len(evaluations))
+        for name, interval in over.metrics.items()
+        if name not in of_pairs
+    }
+    return of_pairs | others

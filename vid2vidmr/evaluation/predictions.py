@@ -5,7 +5,8 @@ JSON Lines. The first line is the header, every other line one pair::
     {"header": {"method": "matr", "seed": 0, "dataset": "minimatch", ...}}
     {"pair_id": "test-000017", "windows": [[start_s, end_s, score], ...]}
 
-Under the protocol ``open`` a pair also has ``"exists": 0.87`` and the header a ``threshold``.
+Under the protocol ``open`` a pair also has ``"exists": 0.87`` and the header ``targets`` and a
+``threshold``.
 Compressed where the name ends with ``.jsonl.gz``. The form of QVHighlights (``qid``,
 ``pred_relevant_windows``, no header) is read too.
 """
@@ -52,6 +53,8 @@ class PredictionHeader(Record):
         None for methods that look at no features.
     simulated : bool
         True if the features were simulated (see `vid2vidmr.features.simulated`).
+    targets : str or None
+        Under ``open``: which targets were drawn from, see `vid2vidmr.data.targets.Targets.key`.
     threshold : float
         Under ``open``: a target whose ``exists`` is not above is answered with nothing. Chosen on
         val.
@@ -69,6 +72,7 @@ class PredictionHeader(Record):
     protocol: Protocol = OFFICIAL
     encoder: str | None = None
     simulated: bool = False
+    targets: str | None = None
     threshold: float = 0.5
     trained_on_val: bool = False
 
@@ -91,7 +95,7 @@ class PredictionHeader(Record):
     def _write_protocol(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written = {}
         for name, value in handler(self).items():
-            if name == "threshold" and not self.protocol.is_open:
+            if name in ("targets", "threshold") and not self.protocol.is_open:
                 continue
             written[name] = value
             if name == "protocol":

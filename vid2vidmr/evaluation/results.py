@@ -241,7 +241,8 @@ def predicted_pairs(
     Raises
     ------
     DataError
-        If they were made for another data set, or for a subset whose manifest is not given.
+        If they were made for another data set or other open targets, or for a subset whose
+        manifest is not given.
     """
     for what, made_for, scored_on in (
         ("data set", header.dataset, dataset.name),
@@ -253,4 +254,11 @@ def predicted_pairs(
                 f"cannot be scored on {scored_on!r}: predict again, or score them on what they "
                 "were made for."
             )
-    return dataset.pairs(header.split).under(header.protocol, only=only)
+    pairs = dataset.pairs(header.split).under(header.protocol, only=only)
+    here = pairs.targets and pairs.targets.key
+    if pairs.protocol.is_open and header.targets != here:
+        raise DataError(
+            f"These predictions of {header.method} were made for the open targets "
+            f"{header.targets!r}, {dataset.name} has {here!r} now: predict again."
+        )
+    return pairs

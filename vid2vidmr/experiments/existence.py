@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from pydantic import FiniteFloat, ValidationError
+from pydantic import FiniteFloat
 from scipy.special import expit
 
+from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.open_retrieval import open_metrics
+from vid2vidmr.evaluation.predictions import SCORE_DECIMALS
 from vid2vidmr.evaluation.ranking import existence_score, rank_windows
-from vid2vidmr.files import read_json, write_json
-from vid2vidmr.records import Prediction, Record, fault
+from vid2vidmr.files import write_json
+from vid2vidmr.methods.base import Method
+from vid2vidmr.records import Prediction, Record, read_record
 
 FILE = "existence.json"
 LIMITS = 101
@@ -59,29 +62,31 @@ class Existence(Record):
         slope = float(fitted.coef_[0, 0] / scale)
         offset = float(fitted.intercept_[0]) - slope * float(mean)
         made = cls(slope=slope, offset=offset, threshold=0.5)
-        probability = np.array([made.probability(each) for each in ranked.exists])
+        probability = made.probability(ranked.exists)
         levels = np.unique(np.append(probability, 0.0))
         limits = [0.0, *(levels[1:] + levels[:-1]) / 2, 1.0]
         if len(limits) > LIMITS:
             limits = np.quantile(limits, np.linspace(0, 1, LIMITS)).tolist()
-        scores = [
-            open_metrics(ranked.windows, pairs.truth, probability, limit)["G-mIoU@1"].mean()
-            for limit in limits
-        ]
+        answered, rejected = (
+            open_metrics(ranked.windows, pairs.truth, probability, limit)["G-mIoU@1"]
+            for limit in (-1.0, 1.0)
+        )
+        scores = [np.where(probability > limit, answered, rejected).mean() for limit in limits]
         return made.model_copy(update={"threshold": float(limits[int(np.argmax(scores))])})
 
-    def probability(self, score: float) -> float:
-        """Give the probability that a target with this score holds the moment."""
-        return float(expit(self.slope * score + self.offset))
+    def probability(self, score: np.ndarray | float) -> np.ndarray:
+        """Give the probability that a target with this score holds the moment, as it is written."""
+        found: np.ndarray = np.round(expit(self.slope * score + self.offset), SCORE_DECIMALS)
+        return found
 
     def calibrated(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
         """Give the predictions with their probability."""
         for each in predictions:
-            sure = self.probability(existence_score(each))
+            sure = float(self.probability(existence_score(each)))
             yield each.model_copy(update={"exists": sure})
 
     def save(self, folder: Path) -> None:
-        """Leave it beside a checkpoint."""
+        """Leave it beside the predictions that it was fitted on, or would be."""
         write_json(folder / FILE, self.model_dump())
 
     @classmethod
@@ -96,18 +101,25 @@ class Existence(Record):
         path = folder / FILE
         if not path.exists():
             return None
-        try:
-            return cls.model_validate(read_json(path))
-        except ValidationError as error:
-            raise DataError(
-                f"{path} is no calibration ({fault(error)}): delete it, and it is made again."
-            ) from None
+        found: Existence = read_record(path, cls, "calibration", "delete it, and it is made again")
+        return found
 
 
-class Unlooking(Existence):
-    """Of bias rows, which do not look: sure of whatever they answer, and of nothing else."""
+def calibrate(method: Method, dataset: Dataset, val: PairSet, folder: Path) -> Existence:
+    """Fit on a method's predictions of open val pairs.
 
-    def calibrated(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
-        """Give the predictions, certain where there are windows."""
-        for each in predictions:
-            yield each.model_copy(update={"exists": float(bool(each.windows))})
+    `folder` is that of what a method keeps beside predictions, see `Method.begin`.
+
+    Raises
+    ------
+    DataError
+        As `Existence.fit` does.
+    """
+    method.begin(dataset, folder)
+    return Existence.fit(list(method.predict(val)), val)
+
+
+def certain(predictions: Iterable[Prediction]) -> Iterable[Prediction]:
+    """Make bias rows sure of whatever they answer, and of nothing else."""
+    for each in predictions:
+        yield each.model_copy(update={"exists": float(bool(each.windows))})

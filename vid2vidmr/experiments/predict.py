@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import FiniteFloat, ValidationError
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
@@ -17,12 +17,11 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
-from vid2vidmr.evaluation.results import Training, write_result
-from vid2vidmr.experiments.existence import Existence
-from vid2vidmr.files import read_json
+from vid2vidmr.evaluation.results import Result, Training, write_result
+from vid2vidmr.experiments.existence import Existence, certain
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
-from vid2vidmr.records import Prediction, fault
+from vid2vidmr.records import Prediction, fault, read_record
 from vid2vidmr.train.config import TRAINING_FIELDS
 
 
@@ -63,6 +62,7 @@ def prediction_header(
         protocol=pairs.protocol,
         encoder=None if pairs.features is None else pairs.features.contract.name,
         simulated=pairs.features is not None and pairs.features.contract.simulated,
+        targets=pairs.targets.key if pairs.protocol.is_open and pairs.targets else None,
         trained_on_val=bool(method.provenance.get("trained_on_val")),
     )
 
@@ -78,7 +78,8 @@ def write_run(
 ) -> None:
     """Predict `pairs` and write the predictions with their header, see `prediction_header`.
 
-    `existence` is what calibrates open pairs.
+    `existence` is what calibrates open pairs, see `vid2vidmr.experiments.existence.calibrate`; bias
+    rows have none.
     """
     header = prediction_header(method, dataset, pairs, preset)
     if existence is not None:
@@ -95,9 +96,13 @@ def write_run(
             bar.advance()
             yield prediction
 
-    found = counted()
+    found: Iterable[Prediction] = counted()
+    if existence is not None:
+        found = existence.calibrated(found)
+    elif header.protocol.is_open:
+        found = certain(found)
     try:
-        write_predictions(out, header, found if existence is None else existence.calibrated(found))
+        write_predictions(out, header, found)
     except ValidationError as error:  # raised in the method, by what it makes
         raise DataError(
             f"{method.info.name}.predict made a {error.title} that is none ({fault(error)})."
@@ -113,21 +118,22 @@ def predict_and_score(
     bar: Bar,
     preset: str | None = None,
     existence: Existence | None = None,
-) -> Evaluation:
-    """Leave predictions and their result in a folder of a run."""
+) -> tuple[Result, Evaluation]:
+    """Leave predictions and their result in a folder of a run, and give what was scored."""
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
     write_run(method, dataset, pairs, predictions, bar, preset, existence)
     time_s = {"predict": time.monotonic() - started}
     fit_time = checkpoint / "time.json"
     if fit_time.exists():
-        time_s |= read_json(fit_time)
+        times = dict[str, FiniteFloat]
+        time_s |= read_record(fit_time, times, "table of times", "delete it")
     # Score what was written: a run that continues scores the same rounded numbers.
     header, read = read_predictions(predictions)
     assert header is not None
     evaluation = evaluate(read, pairs, threshold=header.threshold)
     learnt = type(method).fit is not Method.fit
-    write_result(
+    result = write_result(
         header,
         evaluation,
         predictions,
@@ -137,4 +143,4 @@ def predict_and_score(
         time_s={name: round(seconds, 2) for name, seconds in time_s.items()},
         details=dict(method.details()),
     )
-    return evaluation
+    return result, evaluation

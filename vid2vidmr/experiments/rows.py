@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import NonNegativeInt, TypeAdapter, ValidationError
+from pydantic import NonNegativeInt
 
-from vid2vidmr.data.protocols import PROTOCOLS
-from vid2vidmr.errors import DataError, UnknownNameError, UserError
-from vid2vidmr.files import alone, read_json, write_json
+from vid2vidmr.data.protocols import CUTS, OPEN
+from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.files import alone, write_json
 from vid2vidmr.methods.info import MethodName
-from vid2vidmr.records import Record, fault
+from vid2vidmr.records import Record, read_record
 
 NAME = "rows.json"
+MAX_SEED = 2**32 - 1
+"""What every generator takes."""
 
 
 class Asked(Record):
@@ -28,9 +30,6 @@ class Asked(Record):
     preset: str | None
     init: str | None
     seed: NonNegativeInt
-
-
-_ROWS = TypeAdapter(list[Asked])
 
 
 def remembered(runs: Path) -> list[Asked]:
@@ -44,10 +43,7 @@ def remembered(runs: Path) -> list[Asked]:
     path = runs / NAME
     if not path.exists():
         return []
-    try:
-        found = _ROWS.validate_python(read_json(path))
-    except ValidationError as error:
-        raise DataError(f"{path} is no list of rows ({fault(error)}): delete it.") from None
+    found = read_record(path, list[Asked], "list of rows", "delete it")
     return [row for row in found if ".py:" not in row.method]
 
 
@@ -68,11 +64,11 @@ def checked_seeds(seeds: int | Sequence[int]) -> Sequence[int]:
     Raises
     ------
     UserError
-        If there is none, one is negative or no whole number, or one comes twice.
+        If there is none, one is negative, too large or no whole number, or one comes twice.
     """
     given = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
     if isinstance(given, Sequence) and not isinstance(given, str):
-        whole = all(isinstance(seed, int) and seed >= 0 for seed in given)
+        whole = all(isinstance(seed, int) and 0 <= seed <= MAX_SEED for seed in given)
         if given and whole and len(set(given)) == len(given):
             return given
     raise UserError(f"{seeds!r} is neither a count of seeds (2) nor a list of them ([0, 1]).")
@@ -86,12 +82,14 @@ def checked_protocols(protocols: str | Sequence[str]) -> Sequence[str]:
     UnknownNameError
         If one is unknown.
     UserError
-        If there is none.
+        If there is none, or ``open``, which has other metrics, is not alone.
     """
     given = [protocols] if isinstance(protocols, str) else protocols
     for name in given:
-        if name not in PROTOCOLS:
-            raise UnknownNameError("protocol", str(name), PROTOCOLS)
+        if name not in (*CUTS, OPEN):
+            raise UnknownNameError("protocol", str(name), (*CUTS, OPEN))
     if not given:
-        raise UserError(f"No protocol is asked for: expected some of {', '.join(PROTOCOLS)}.")
+        raise UserError(f"No protocol is asked for: expected some of {', '.join((*CUTS, OPEN))}.")
+    if OPEN in given and len(set(given)) > 1:
+        raise UserError("The protocol open has metrics of its own: ask for it alone.")
     return given

@@ -6,8 +6,10 @@
     RUNS/METHOD/KEY-seed0/official/                  predictions.jsonl, result.json (written last)
     RUNS/METHOD/KEY-seed0/official-wrong-queries/    the same method, every query of another class
     RUNS/METHOD/KEY-seed0/recropped/ ...             of the test split; val-official/ ... of val
+    RUNS/METHOD/KEY-seed0/open-TARGETS/ ...          val-open-TARGETS/ has existence.json, too
 
-KEY hashes all that decides a checkpoint but for the seed: data set, features, config, code.
+KEY hashes all that decides a checkpoint but for the seed: data set, features, config, code; TARGETS
+the open targets. Below KEY-seed0 lie folders of the same for what is changed after training.
 """
 
 from __future__ import annotations
@@ -33,11 +35,11 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.evaluation.results import Result, read_result
 from vid2vidmr.experiments.code import code_hash
-from vid2vidmr.experiments.existence import Existence, Unlooking
+from vid2vidmr.experiments.existence import Existence, calibrate
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.store import FeatureStore, open_features
-from vid2vidmr.files import alone, file_name, file_sha256, read_json, write_json
+from vid2vidmr.files import alone, file_name, file_sha256, write_json
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.load import method_class, preset_config, preset_label
@@ -251,15 +253,19 @@ class Setting:
         if is_main_process():
             write_json(checkpoint / "time.json", {"fit": time.monotonic() - started})
 
-    def _existence(self, method: Method, checkpoint: Path) -> Existence:
-        """Give what makes probabilities of the method's scores, fitted on val once."""
+    def _existence(self, method: Method, folder: Path) -> Existence | None:
+        """Give what makes probabilities of the method's scores, fitted on val once.
+
+        None for bias rows, which do not look.
+        """
         if self.method.info.kind == "bias":
-            return Unlooking(slope=0.0, offset=0.0, threshold=0.5)
-        found = Existence.load(checkpoint)
+            return None
+        val = self.pairs("val", OPEN)
+        home = _part(folder, val)
+        found = Existence.load(home)
         if found is None:
-            val = self.pairs("val", OPEN)
-            found = Existence.fit(list(method.predict(val)), val)
-            found.save(checkpoint)
+            found = calibrate(method, self.dataset, val, home / "existence.work")
+            found.save(home)
         return found
 
     def _both(
@@ -291,6 +297,7 @@ class Setting:
         name = self.method.info.name
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
         both = self._both(protocols, sensitivity, split)
+        scored: dict[Path, tuple[Result, Evaluation]] = {}
         todo = [
             pairs
             for pairs in chain.from_iterable(both)
@@ -308,7 +315,7 @@ class Setting:
                         if _is_complete(part):  # another process has just left it
                             bar.advance(len(pairs))
                             continue
-                        score = predict_and_score(
+                        scored[part] = predict_and_score(
                             method,
                             self.dataset,
                             pairs,
@@ -316,16 +323,27 @@ class Setting:
                             checkpoint,
                             bar,
                             self.preset,
-                            self._existence(method, checkpoint) if pairs.protocol.is_open else None,
+                            self._existence(method, folder) if pairs.protocol.is_open else None,
                         )
                     if not pairs.protocol.is_wrong:
                         metric = pairs.protocol.metric
-                        shown = f"{pairs.protocol} {metric} {score.metrics[metric].value:.1f}"
+                        value = scored[part][1].metrics[metric].value
+                        shown = f"{pairs.protocol} {metric} {value:.1f}"
                         bar.advance(0, shown)
+
+        def read(pairs: PairSet) -> tuple[Result, Evaluation]:
+            part = _part(folder, pairs)
+            return scored[part] if part in scored else _read(part, pairs)
+
         return [
-            Scored(*_read(folder, right), None if wrong is None else _read(folder, wrong)[1])
-            for right, wrong in both
+            Scored(*read(right), None if wrong is None else read(wrong)[1]) for right, wrong in both
         ]
+
+    def val_score(self, runs: Path, seed: int, protocols: Sequence[str]) -> float:
+        """Mean over protocols of the mIoU on val that `run` left."""
+        parts = [_part(self.folder(runs, seed), self.pairs("val", each)) for each in protocols]
+        results = [read_result(part / "result.json") for part in parts]
+        return sum(result.metrics["mIoU"].value for result in results) / len(results)
 
 
 def query_captions(
@@ -353,17 +371,18 @@ def _wrong_queries(pairs: PairSet) -> PairSet | None:
 def _is_complete(folder: Path) -> bool:
     """Tell whether a part has its result, with every pair tried."""
     result = folder / "result.json"
-    return result.exists() and not read_json(result).get("details", {}).get("unanswered")
+    return result.exists() and not read_result(result).details.get("unanswered")
 
 
 def _part(folder: Path, pairs: PairSet) -> Path:
     """Where the predictions of pairs lie in the folder of a run."""
     slug = pairs.protocol.slug
+    if pairs.protocol.is_open and pairs.targets is not None:
+        slug = f"{slug}-{pairs.targets.key}"
     return folder / (slug if pairs.split == "test" else f"{pairs.split}-{slug}")
 
 
-def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
-    part = _part(folder, pairs)
+def _read(part: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
     result = read_result(part / "result.json")
     predictions = read_predictions(part / result.predictions)[1]
     return result, evaluate(predictions, pairs, threshold=result.header.threshold)

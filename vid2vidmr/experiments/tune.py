@@ -8,19 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, Field, FiniteFloat, NonNegativeInt
 from sklearn.model_selection import ParameterSampler
 
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.protocols import PROTOCOLS
-from vid2vidmr.errors import UserError
+from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation.environment import commit
 from vid2vidmr.experiments.parallel import fit_all, run_all
 from vid2vidmr.experiments.run import Setting, runs_home
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import write_json
+from vid2vidmr.methods.checkpoint import read_checkpoint
 from vid2vidmr.methods.load import method_class, method_names, preset_config, preset_name
+from vid2vidmr.records import read_record
 from vid2vidmr.train.config import TrainingConfig, pairs_seen
 
 
@@ -216,17 +219,11 @@ def _tried(
     trained = {(key, seed): each for key, each in settings.items() if each.method.has_weights}
     errors = {key: error for (key, _), error in fit_all(trained, folder).items()}
     others = {
-        key: (_score, (each, seed, folder))
+        key: (each.run, (folder, seed, PROTOCOLS, False, "val"))
         for key, each in settings.items()
         if not each.method.has_weights
     }
     return errors | run_all(others)
-
-
-def _score(setting: Setting, seed: int, folder: Path) -> float:
-    """Mean mIoU on val over the protocols."""
-    done = setting.run(folder, seed, PROTOCOLS, sensitivity=False, split="val")
-    return float(np.mean([run.result.metrics["mIoU"].value for run in done]))
 
 
 def _trial(
@@ -242,9 +239,16 @@ def _trial(
             raise error
         return Trial(number, changes, setting.config, None, 0, str(error))
     if not setting.method.has_weights:
-        return Trial(number, changes, setting.config, _score(setting, seed, folder), 0, None)
-    made = read_json(setting.checkpoint(folder, seed) / "method.json")["provenance"]
-    score, pairs = float(made["val_mIoU"]), int(made["pairs_seen"])
+        score = setting.val_score(folder, seed, PROTOCOLS)
+        return Trial(number, changes, setting.config, score, 0, None)
+    checkpoint = setting.checkpoint(folder, seed)
+    made = read_checkpoint(checkpoint).provenance
+    try:
+        score, pairs = float(made["val_mIoU"]), int(made["pairs_seen"])
+    except (KeyError, TypeError, ValueError):
+        raise DataError(
+            f"{checkpoint} does not say how its training went: delete it, and it is trained again."
+        ) from None
     return Trial(number, changes, setting.config, score, pairs, None)
 
 
@@ -303,7 +307,43 @@ def tuned_methods(runs: Path) -> list[str]:
 
 def _tuned(runs: Path) -> list[tuple[Path, str]]:
     """List the preset files of a folder of runs, with their methods."""
-    return [(path, read_json(path)["method"]) for path in sorted(runs.glob("tuned-*.json"))]
+    return [(path, found.method) for path, found in read_tuned(runs)]
+
+
+class TriedRecord(BaseModel):
+    """What a preset file says of a trial, see `Trial`; the best is the first."""
+
+    number: int
+    changes: dict[str, Any]
+    val_mIoU: FiniteFloat | None  # noqa: N815
+    pairs: NonNegativeInt
+
+
+class TunedRecord(BaseModel):
+    """What a preset file says of the search that it came of; the rest is ignored."""
+
+    method: str
+    preset: str
+    seed: int
+    dataset_fingerprint: str
+    encoder: str
+    commit: str | None
+    pairs_of_presets: dict[str, int | None]
+    trials: Annotated[list[TriedRecord], Field(min_length=1)]
+
+
+def read_tuned(runs: Path) -> list[tuple[Path, TunedRecord]]:
+    """Read the preset files that `tune` left in a folder of runs.
+
+    Raises
+    ------
+    DataError
+        If one is something else.
+    """
+    return [
+        (path, read_record(path, TunedRecord, "record of a search", "delete it, or tune again"))
+        for path in sorted(runs.glob("tuned-*.json"))
+    ]
 
 
 class _Mostly:

@@ -37,7 +37,7 @@ def read_captions(path: Path) -> dict[str, str]:
         If the file is missing or damaged, a line lacks a field, or a moment has two captions.
     """
     captions: dict[str, str] = {}
-    for number, row in _csv_rows(path) if path.suffix == ".csv" else read_jsonl(path):
+    for number, row in csv_rows(path) if path.suffix == ".csv" else read_jsonl(path):
         fields = row if isinstance(row, dict) else {}
         moment, caption = fields.get("moment_id"), fields.get("caption")
         # What a CSV row has in excess is under None: a comma within a caption that is not quoted.
@@ -54,7 +54,8 @@ def read_captions(path: Path) -> dict[str, str]:
     return captions
 
 
-def _csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
+def csv_rows(path: Path) -> Iterator[tuple[int, Any]]:
+    """Yield the last line of each row of a CSV file, and its cells by column; None: in excess."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, strict=True)

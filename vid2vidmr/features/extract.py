@@ -16,16 +16,22 @@ from vid2vidmr.contract import MAX_MISSING_S, named_features
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.encoder import Encoder, VideoEncoder, VideolessEncoder
-from vid2vidmr.features.fast import fidelity
+from vid2vidmr.features.fast import Fidelity, fidelity
 from vid2vidmr.features.load import find_encoder, load_stills
 from vid2vidmr.features.local import Engine, encode_here
 from vid2vidmr.features.queries import Queries, dealt, keys_of, own_queries
 from vid2vidmr.features.readers import Sampled
 from vid2vidmr.features.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
-from vid2vidmr.features.store import FeatureStore, Key, feature_folder
+from vid2vidmr.features.store import (
+    FeatureStore,
+    Key,
+    feature_folder,
+    imported_features,
+)
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.files import write_json
 from vid2vidmr.progress import progress
+from vid2vidmr.records import read_record
 
 
 def extract_features(
@@ -73,7 +79,10 @@ def extract_features(
     """
     dataset = load_dataset(dataset)
     if encoder is None or isinstance(encoder, str):
-        encoder = find_encoder(named_features(encoder, dataset.info.default_encoder), device)
+        name = named_features(encoder, dataset.info.default_encoder)
+        if (there := imported_features(dataset, name)) is not None:
+            return there
+        encoder = find_encoder(name, device)
     if encoder.needs_video is False:
         if engine is not encode_here:
             raise _of_videos("--engine ray", encoder.name)
@@ -275,12 +284,12 @@ def _measure_fidelity(folder: Path, encoder: Encoder, reference: str, files: lis
     path = folder / "fidelity.json"
     if not path.exists() and files:
         slow = load_stills(reference, encoder.device)
-        write_json(path, fidelity(encoder, slow, files[0]))
+        write_json(path, fidelity(encoder, slow, files[0]).model_dump())
     if path.exists():
-        found = read_json(path)
+        found = read_record(path, Fidelity, "measure of features", "delete it")
         _console().print(
-            f"Cosine to features of {found['reference']}: {found['cosine_mean']} on average, "
-            f"{found['cosine_min']} at least ({found['frames']} frames).",
+            f"Cosine to features of {found.reference}: {found.cosine_mean} on average, "
+            f"{found.cosine_min} at least ({found.frames} frames).",
             markup=False,
         )
 

@@ -1,6 +1,6 @@
 """Encoders of open_clip at a fraction of the cost: ``NAME+fast``, such as ``clip-vit-b32+fast``.
 
-Frames are scaled while they are decoded (swscale, bicubic) instead of by PIL, pixels are normalised
+Frames are scaled as bytes by torch (bicubic, antialiased) instead of by PIL, pixels are normalised
 in the network's batch, and weights are bfloat16. Features are not those of ``NAME``: they have a
 name and a store of their own, and `fidelity` measures how far they are from it.
 """
@@ -18,6 +18,7 @@ from torch import Tensor
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.preprocessing import Middle
+from vid2vidmr.records import Record
 from vid2vidmr.video.sample import sample_frames
 
 SUFFIX = "+fast"
@@ -49,7 +50,6 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
             f"{list(steps)}: use {name.removesuffix(SUFFIX)}."
         )
     edge = max(steps["CenterCrop"].size)
-    middle = Middle(edge)
     device = next(model.parameters()).device
     mean, std = (
         torch.tensor(values, device=device).view(3, 1, 1)
@@ -68,24 +68,26 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
         name=name,
         dim=dim,
         weights_sha256=sha256,
-        preprocessing=f"shorter side to {edge} by swscale (bicubic), middle, normalised; weights "
-        "bfloat16",
+        preprocessing=f"shorter side to {edge} by torch (bytes, bicubic, antialiased), middle, "
+        "normalised; weights bfloat16",
         device=device,
-        prepare=middle,
+        prepare=Middle(edge),
         network=network,
-        size=middle.size,
         reference=name.removesuffix(SUFFIX),
     )
 
 
-def fidelity(encoder: Encoder, reference: Encoder, path: Path) -> dict[str, Any]:
-    """Compare the features of a video with those of the encoder that `encoder` is the fast form of.
+class Fidelity(Record):
+    """Cosines between the features of one video by a fast form and by `reference`."""
 
-    Returns
-    -------
-    dict
-        ``reference`` (its name), ``frames``, ``cosine_mean``, ``cosine_min``.
-    """
+    reference: str
+    frames: int
+    cosine_mean: float
+    cosine_min: float
+
+
+def fidelity(encoder: Encoder, reference: Encoder, path: Path) -> Fidelity:
+    """Compare the features of a video with those that `encoder` is the fast form of."""
     features = [
         one.encode(
             [frame for _, frame in islice(sample_frames(path, one.step_s, size=one.size), FRAMES)]
@@ -94,9 +96,9 @@ def fidelity(encoder: Encoder, reference: Encoder, path: Path) -> dict[str, Any]
     ]
     units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in features]
     cosines = (units[0] * units[1]).sum(1)
-    return {
-        "reference": reference.name,
-        "frames": len(cosines),
-        "cosine_mean": round(float(cosines.mean()), 5),
-        "cosine_min": round(float(cosines.min()), 5),
-    }
+    return Fidelity(
+        reference=reference.name,
+        frames=len(cosines),
+        cosine_mean=round(float(cosines.mean()), 5),
+        cosine_min=round(float(cosines.min()), 5),
+    )

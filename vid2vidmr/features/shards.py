@@ -23,7 +23,8 @@ from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.store import FeatureStore, Key
 from vid2vidmr.features.writer import lock_store
-from vid2vidmr.files import MAX_TABLE_BYTES, read_json
+from vid2vidmr.files import MAX_TABLE_BYTES
+from vid2vidmr.records import read_record
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,10 @@ def read_shards(store: Path) -> Encoded:
         shard = FeatureStore(folder)
         found.stores |= dict.fromkeys(shard.keys, shard)
         if (folder / "failed.json").exists():
-            found.failed |= read_json(folder / "failed.json", MAX_TABLE_BYTES)
+            found.failed |= read_record(
+                folder / "failed.json", dict[str, str], "list of failures", "delete the shard",
+                MAX_TABLE_BYTES,
+            )  # fmt: skip
     return found
 
 

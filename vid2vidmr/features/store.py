@@ -296,6 +296,15 @@ def feature_folder(dataset: Dataset, name: str) -> Path:
     return folder
 
 
+def imported_features(dataset: Dataset, name: str) -> FeatureStore | None:
+    """Open features that were imported under a name; None where there are none."""
+    folder = feature_folder(dataset, name)
+    if not (folder / "contract.json").exists():
+        return None
+    contract = read_contract(folder)
+    return FeatureStore(folder) if contract.imported and contract.name == name else None
+
+
 def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> FeatureStore:
     """Open the features of a data set.
 

@@ -24,19 +24,19 @@ from vid2vidmr.contract import (
     differences,
     require_contract,
 )
-from vid2vidmr.data.pairs import PairSet, Query
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import differences as weight_differences
 from vid2vidmr.methods.checkpoint import read_tensors
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import Prediction, Query
 from vid2vidmr.train.config import TrainingConfig, from_init, wiring
 from vid2vidmr.train.projection import ProjectedFeatures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.train.batch import Batch
 
 WEIGHTS = "model.safetensors"

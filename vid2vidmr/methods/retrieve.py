@@ -8,7 +8,13 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from vid2vidmr.contract import DEFAULT_ENCODER, FeatureContract, named_features, require_contract
+from vid2vidmr.contract import (
+    DEFAULT_ENCODER,
+    FeatureContract,
+    named_features,
+    require_contract,
+    require_encoder,
+)
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import VideoEncoder
@@ -129,6 +135,8 @@ def _encoded(
 ) -> MemoryFeatures:
     """Encode files as the method expects it."""
     contract = method.encoder_contract
+    if contract is not None:
+        require_encoder(contract, f"This {method.info.name} checkpoint")
     if encoder is None or isinstance(encoder, str):
         usual = DEFAULT_ENCODER if contract is None else contract.name
         encoder = load_encoder(named_features(encoder, usual))

@@ -71,7 +71,9 @@ def posterior_loss(cost: Tensor, inside: Tensor, m: Tensor, n: Tensor, gamma: fl
     every = subsequence_soft_dtw(cost, gamma, m, n)
     length = inside.sum(1)
     first = inside.int().argmax(1, keepdim=True)
-    rows = first + torch.arange(int(length.max()), device=cost.device)  # (B, longest moment)
+    # A GPU would wait for the longest moment; it passes over padding at no cost.
+    longest = int(length.max()) if cost.device.type == "cpu" else cost.shape[1]
+    rows = first + torch.arange(longest, device=cost.device)  # (B, longest moment)
     rows = rows.clamp(max=cost.shape[1] - 1).unsqueeze(-1).expand(-1, -1, cost.shape[2])
     truth = soft_dtw(cost.gather(1, rows), gamma, length, n)
     return (truth - every) / gamma / n

@@ -85,7 +85,15 @@ def margin_loss(scores: Tensor, clips: ClipDraw, margin: float = 0.2) -> Tensor:
     return 2 * hinge.sum() / (clips.valid.sum().clamp(min=1) * clips.positive.shape[1])
 
 
-def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+def counted(rows: Tensor) -> Tensor | slice:
+    """Index of the samples where `rows` (B,) is true; on a GPU, which would wait for it, of all.
+
+    What the losses below make of samples is the same, if ``rows[index]`` says which of them count.
+    """
+    return rows if rows.device.type == "cpu" else slice(None)
+
+
+def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
     """For each rank, contrast the clips that reach it with all others.
 
     Sum over the ranks 1 to 11 of -log softmax of scores / 0.5, mean over the clips with a label as
@@ -96,6 +104,8 @@ def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     scores, labels : Tensor, (B, L)
     mask : Tensor, (B, L)
         True where valid.
+    rows : Tensor, (B,), bool, optional
+        Samples that count, all by default.
 
     Returns
     -------
@@ -108,19 +118,25 @@ def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     ranks = torch.arange(1, RANKS, device=labels.device)
     reached = ((labels.unsqueeze(-1) >= ranks) & mask.bool().unsqueeze(-1)).float()  # (B, L, 11)
     mean = torch.einsum("bl,blr->br", log_share, reached) / (reached.sum(1) + 1e-6)
-    return -mean.sum() / (RANKS * max(len(scores), 1))
+    if rows is None:
+        return -mean.sum() / (RANKS * max(len(scores), 1))
+    return -(mean * rows.unsqueeze(1)).sum() / (RANKS * rows.sum().clamp(min=1))
 
 
-def negative_pair_loss(scores: Tensor, mask: Tensor) -> Tensor:
+def negative_pair_loss(scores: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
     """No clip is salient for the query of another pair: sum over clips of -log(1 - sigmoid(score)).
 
     Parameters
     ----------
     scores, mask : Tensor, (B, M)
+    rows : Tensor, (B,), bool, optional
+        Samples that count, all by default.
 
     Returns
     -------
     Tensor, scalar
         Mean over samples, 0 if there is none.
     """
-    return (F.softplus(scores) * mask).sum() / max(len(scores), 1)
+    if rows is None:
+        return (F.softplus(scores) * mask).sum() / max(len(scores), 1)
+    return (F.softplus(scores) * mask * rows.unsqueeze(1)).sum() / rows.sum().clamp(min=1)

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.files import read_json, write_json
+from vid2vidmr.experiments.tune import read_tuned
+from vid2vidmr.files import write_json
 from vid2vidmr.tables.files import markdown_table, write_all
 
 HEADER = [
@@ -18,20 +19,19 @@ HEADER = [
 def search_rows(folder: Path, dataset: Dataset) -> list[dict[str, Any]]:
     """Give one row for each preset file that `tune` left in a folder of runs on a data set."""
     rows = []
-    for path in sorted(folder.glob("tuned-*.json")):
-        record = read_json(path)
-        if record.get("dataset_fingerprint") != dataset.fingerprint or "commit" not in record:
-            continue  # of other data, or of a version that did not count pairs
-        trials = record["trials"]  # best first
+    for path, record in read_tuned(folder):
+        if record.dataset_fingerprint != dataset.fingerprint:
+            continue
+        trials = record.trials  # best first
         rows.append(
             {
-                "method": record["method"], "preset": Path(record["preset"]).stem,
-                "seed": record["seed"], "encoder": record["encoder"], "commit": record["commit"],
-                "trials": len(trials), "failed": sum(t["val_mIoU"] is None for t in trials),
-                "pairs": sum(trial["pairs"] for trial in trials),
-                "val_preset": next(t["val_mIoU"] for t in trials if t["number"] == 0),
-                "val_best": trials[0]["val_mIoU"], "changes": trials[0]["changes"],
-                "pairs_of_presets": record["pairs_of_presets"], "file": path.name,
+                "method": record.method, "preset": Path(record.preset).stem,
+                "seed": record.seed, "encoder": record.encoder, "commit": record.commit,
+                "trials": len(trials), "failed": sum(t.val_mIoU is None for t in trials),
+                "pairs": sum(trial.pairs for trial in trials),
+                "val_preset": next((t.val_mIoU for t in trials if t.number == 0), None),
+                "val_best": trials[0].val_mIoU, "changes": trials[0].changes,
+                "pairs_of_presets": record.pairs_of_presets, "file": path.name,
             }
         )  # fmt: skip
     return rows

@@ -76,7 +76,8 @@ class Batch:
 
 def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(a) for a in arrays])
-    padded = torch.zeros(len(arrays), int(lengths.max()), arrays[0].shape[1])
+    kind = torch.from_numpy(arrays[0][:0]).dtype
+    padded = torch.zeros(len(arrays), int(lengths.max()), arrays[0].shape[1], dtype=kind)
     for row, array in zip(padded.numpy(), arrays, strict=True):
         row[: len(array)] = array
     return padded, torch.arange(padded.shape[1]) < lengths[:, None]

@@ -8,8 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from vid2vidmr.contract import STEP_S
-from vid2vidmr.data.pairs import QUERIES, Query
 from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.records import QUERIES, Query
 
 Augmentation = Literal["reverse", "noise", "slow", "fast"]
 Share = Annotated[float, Field(ge=0, le=1)]

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.contract import require_contract
+from vid2vidmr.contract import require_contract, require_encoder
 from vid2vidmr.data.protocols import pair_stream
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.encoder import Encoder
@@ -119,6 +119,7 @@ def encoded_clips(
             "Augmenting frames needs the video files, and there are only features: pass the folder "
             "of the videos, or use --level features."
         )
+    require_encoder(videos.features.contract, "Pretraining on frames")
     encoder = load_stills(videos.features.contract.name)
     require_contract(encoder.contract, videos.features.contract, "Pretraining on frames")
     tables = []

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
-from vid2vidmr.train.batch import PairSamples, collate
+from vid2vidmr.train.batch import Batch, PairSamples, collate
 from vid2vidmr.train.learner import Learner
 from vid2vidmr.windows import temporal_iou
 
@@ -29,10 +29,19 @@ def _windows(
     device = next(model.parameters()).device
     model.eval()
     samples = PairSamples(pairs)
+    running: list[tuple[dict[str, Tensor], Batch]] = []
     for first in range(0, len(samples), batch_size):
         chunk = range(first, min(first + batch_size, len(samples)))
-        batch = collate([samples[i] for i in chunk]).to(device)
-        yield from method.windows(model(batch), batch)
+        batch = collate([samples[i] for i in chunk])
+        if device.type == "cuda":
+            batch = batch.pin_memory()
+        batch = batch.to(device)
+        # While an accelerator is at one batch, the windows of the last are ranked here.
+        running.append((model(batch), batch))
+        if len(running) == 2:
+            yield from method.windows(*running.pop(0))
+    for outputs, batch in running:
+        yield from method.windows(outputs, batch)
 
 
 def ious(method: Learner, model: nn.Module, pairs: PairSet, batch_size: int = 64) -> np.ndarray:

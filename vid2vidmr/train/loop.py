@@ -25,6 +25,7 @@ from vid2vidmr.train.config import TrainingConfig
 from vid2vidmr.train.infer import ious
 from vid2vidmr.train.learner import Learner
 from vid2vidmr.train.log import TrainingLog
+from vid2vidmr.train.resident import looked_up, only_chosen, resident
 from vid2vidmr.train.sampling import epoch_batches, shares
 from vid2vidmr.train.state import TrainingState
 
@@ -51,6 +52,9 @@ class Loop:
         config: TrainingConfig = method.config
         self.method, self.config, self.accelerator = method, config, accelerator
         self.model, self.workers = method.model, workers
+        self.table: Tensor | None = None
+        if accelerator.device.type == "cuda" and only_chosen(config):
+            train, self.table = resident(train, accelerator.device) or (train, None)
         self.samples = TrainingSamples(train, config, method.seed, epoch=0)
         self.pairs_per_epoch = min(len(train), config.pairs_per_epoch or len(train))
         self.steps_per_epoch = math.ceil(self.pairs_per_epoch / config.batch_size)
@@ -60,7 +64,10 @@ class Loop:
             for pairs in (val, val.under("recropped"))
         }
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=accelerator.device.type == "cuda",  # on a CPU it would change the last bits
         )
         steps = config.epochs * self.steps_per_epoch
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, _factor(config, steps))
@@ -135,7 +142,7 @@ class Loop:
             stream = np.random.SeedSequence([seed, epoch, self.state.step, process])
             torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))
             rate = float(self.schedule.get_last_lr()[0])
-            losses = self.optimize((next(loader).to(device), weight) for _, weight in parts)
+            losses = self.optimize((self.here(next(loader)), weight) for _, weight in parts)
             self.unread.append((pairs, rate, losses))
             self.state.step += 1
             if self.accelerator.is_main_process and time.monotonic() - self.saved_s > SAVE_EVERY_S:
@@ -144,6 +151,11 @@ class Loop:
                 self.read()
             bar.advance()
         self.read()
+
+    def here(self, batch: Batch) -> Batch:
+        """Bring a batch to the device, or look it up there."""
+        batch = batch.to(self.accelerator.device)
+        return batch if self.table is None else looked_up(batch, self.table)
 
     def optimize(self, batches: Iterable[tuple[Batch, float]]) -> dict[str, Tensor]:
         """One step on the sum of weight times loss; losses of the joint batch, and gradient norm.

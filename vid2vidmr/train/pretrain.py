@@ -21,8 +21,9 @@ from vid2vidmr.contract import FeatureContract, FeatureSource
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import MemoryFeatures
-from vid2vidmr.files import alone, read_json, write_json
+from vid2vidmr.files import alone, write_json
 from vid2vidmr.progress import is_main_process
+from vid2vidmr.records import read_record
 from vid2vidmr.train.config import TrainingConfig
 from vid2vidmr.train.learner import Learner
 from vid2vidmr.train.unlabelled import Videos
@@ -166,7 +167,7 @@ def _claim(
     }
     path = folder / "pretraining.json"
     if path.exists():
-        other = read_json(path)
+        other = read_record(path, dict[str, Any], "record of a pretraining", "delete the folder")
         if differing := ", ".join(key for key in record if record[key] != other.get(key)):
             raise UserError(
                 f"{folder} holds another pretraining (its {differing} differ from what was asked "

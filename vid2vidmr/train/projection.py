@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vid2vidmr.contract import FeatureSource, grid_rows
-from vid2vidmr.data.pairs import PairSet
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.pairs import PairSet
 
 PCA_TARGETS = 20_000
 """So many targets at most decide the principal components."""

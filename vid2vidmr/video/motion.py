@@ -66,8 +66,8 @@ def moves(source: Source) -> Iterator[Moves]:
     codec.options = {**codec.options, "flags2": "+export_mvs", "skip_loop_filter": "all"}
     before: float | None = None
     found = False
-    for time, frame in _frames(source):
-        kind, time_s = int(frame.pict_type), float(time)
+    for ticks, frame in _frames(source):
+        kind, time_s = int(frame.pict_type), float((ticks - (source.start or 0)) * source.base)
         if kind not in (_INTRA, _PREDICTED):
             continue
         vectors: Any = frame.side_data.get("MOTION_VECTORS")

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from mini_dataset import mini_dataset
 
 from vid2vidmr import load_dataset
+from vid2vidmr.data.info import TARGET_COLUMNS
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import file_sha256
 
@@ -100,7 +102,9 @@ def test_a_video_outside_is_given_on_only_with_its_hash(tmp_path: Path) -> None:
         ("moments", lambda t: t.assign(start_s=5.0), "fingerprint of other tables"),
         ("pairs/test", lambda t: t.iloc[::-1], "fingerprint of other tables"),
         ("moments", lambda t: t.assign(clip_end_s=np.inf), "the moment 'm-v0' has clip_start_s"),
-        ("moments", lambda t: t.assign(start_s="x"), "fingerprint of other tables"),
+        ("moments", lambda t: t.assign(start_s="x"), "start_s holds something else than numbers"),
+        ("videos", lambda t: t.assign(duration_s=15.0), "after its video, which ends at 15 s"),
+        ("videos", lambda t: t.assign(duration_s="x"), "duration_s holds something else than"),
         ("moments", lambda t: t.assign(label="a\x1b[2Jb"), "holds a control character"),
         ("moments", lambda t: t.assign(label=7), "label holds something else than text"),
         ("moments", lambda t: t.drop(columns="label"), r"lacks the columns \['label'\]"),
@@ -115,6 +119,34 @@ def test_tables_are_those_of_the_fingerprint(
 ) -> None:
     change(mini, file, edit)
     refused(mini, match)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"clip_end_s": np.nan},
+        {"clip_end_s": [30.0, 20.0, 20.0]},
+        {"clip_start_s": -1.0},
+        {"clip_start_s": 20.0},
+        {"clip_start_s": "x"},
+        {"split": "tset"},
+        {"label": None},
+        {"label": "a\x1b[2Jb"},
+        {"video_id": "v9"},
+        {"video_id": "v0"},
+    ],
+)
+def test_open_targets_are_clips_of_its_videos(mini: Path, changes: dict[str, Any]) -> None:
+    built = load_dataset(mini)
+    targets = built.moments.assign(label="")[list(TARGET_COLUMNS)]
+    pairs = {"test": built.pair_ids("test")}
+    given = built.info, built.moments, pairs, built.videos
+    write_dataset(mini, *given, targets=targets)
+    assert len(load_dataset(mini).targets("test").clips) == 3
+    change(mini, "targets", lambda table: table.assign(**changes))
+    refused(mini, r"targets.parquet")
+    with pytest.raises(DataError, match="the table of targets"):
+        write_dataset(mini, *given, targets=targets.assign(**changes))
 
 
 def test_tables_that_are_none(mini: Path) -> None:

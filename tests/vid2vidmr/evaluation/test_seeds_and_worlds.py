@@ -1,5 +1,6 @@
 """Seeds and worlds as sources of error: what they add to intervals and tests."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,15 +8,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from simulated_rows import CLUSTERED, LAYOUTS, coverage, evaluation, rows
+from toy import toy_pairs
 
+from vid2vidmr.data.protocols import Protocol
+from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import (
     combine_seeds,
     detectable_difference,
+    evaluate,
     mean_evaluation,
     paired_test,
     pool_worlds,
+    query_sensitivity,
     rank_bands,
 )
+from vid2vidmr.records import Prediction
+
+PAIRS = toy_pairs(6)
 
 
 def seeds_of(gain, spread, noise, own=0.0):
@@ -70,6 +79,31 @@ def test_rows_of_one_seed_are_tested_over_videos_alone():
 
 def one_seed(run):
     return mean_evaluation([run])
+
+
+def test_a_mean_over_seeds_says_nothing_of_the_first_alone():
+    """Open pairs of two seeds, one of them in another order."""
+    pairs = replace(PAIRS, protocol=Protocol("open"))
+    answers = [
+        [
+            Prediction(pair_id=pair.pair_id, windows=((*pair.windows[0], 1.0),), exists=exists)
+            for pair in pairs
+        ]
+        for exists in (0.9, 0.6)
+    ]
+    answers[1][0] = Prediction(pair_id=pairs[0].pair_id, windows=())
+    seeds = [evaluate(answers[0], pairs), evaluate(answers[1], pairs.take(np.arange(5, -1, -1)))]
+    mean = mean_evaluation(seeds)
+    assert mean.metrics["ECE"].value == pytest.approx((10 + (5 * 40 + 100) / 6) / 2)
+    assert mean.metrics["Acc"].value == pytest.approx((100 + 500 / 6) / 2)
+    assert "coverage 91.7%" in repr(mean) and mean.invalid["empty"] == 1
+    assert mean.exists == pytest.approx([0.45, *[0.75] * 5])
+    assert mean.iou == pytest.approx([0.5, *[1.0] * 5])
+    assert np.isnan(mean.windows).all()
+    found = combine_seeds(seeds)["ECE"]
+    assert found.mean == mean.metrics["ECE"] and found.seeds == 2
+    with pytest.raises(DataError, match="no wrong queries"):
+        query_sensitivity(mean, mean)
 
 
 def worlds_of(gains, shift=0.0):

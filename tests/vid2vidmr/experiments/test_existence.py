@@ -12,10 +12,13 @@ from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import evaluate
-from vid2vidmr.experiments.existence import Existence, Unlooking
+from vid2vidmr.evaluation.predictions import (
+    PredictionHeader,
+    read_predictions,
+    write_predictions,
+)
+from vid2vidmr.experiments.existence import Existence, certain
 from vid2vidmr.records import Prediction
-
-UNLOOKING = Unlooking(slope=0, offset=0, threshold=0.5)
 
 
 def _pairs(present: np.ndarray) -> PairSet:
@@ -51,7 +54,7 @@ def test_scores_of_any_scale_become_probabilities(tmp_path: Path) -> None:
     found = evaluate(existence.calibrated(predictions), pairs, threshold=existence.threshold)
     assert found.metrics["ECE"].value < 3
     never = evaluate([], pairs, threshold=0.5).metrics["G-mIoU@1"].value
-    always = evaluate(UNLOOKING.calibrated(predictions), pairs)
+    always = evaluate(certain(predictions), pairs)
     assert found.metrics["G-mIoU@1"].value > max(never, always.metrics["G-mIoU@1"].value)
     assert never == pytest.approx(100 - always.metrics["G-mIoU@1"].value)
 
@@ -77,8 +80,23 @@ def test_nothing_to_calibrate_on() -> None:
 def test_bias_rows_answer_what_they_answer() -> None:
     """Certain where there is a window, and where there is none."""
     given = [*_predictions(np.ones(1)), Prediction(pair_id="p1", windows=())]
-    assert [each.exists for each in UNLOOKING.calibrated(given)] == [1, 0]
+    assert [each.exists for each in certain(given)] == [1, 0]
     assert pd.isna(_pairs(np.array([False])).table["start_s"]).all()
+
+
+def test_the_threshold_is_chosen_of_what_is_written(tmp_path: Path) -> None:
+    """Probabilities that are equal in the file are on one side of it."""
+    scores = np.repeat([0.0, 1e-9, 1.0], 20)
+    present = np.repeat([False, True, True], 20)
+    pairs, predictions = _pairs(present), _predictions(scores)
+    existence = Existence.fit(predictions, pairs)
+    header = PredictionHeader(
+        method="m", dataset="d", dataset_fingerprint="f", split="val", protocol=Protocol("open")
+    )
+    write_predictions(tmp_path / "p.jsonl", header, existence.calibrated(predictions))
+    found = [each.exists for each in read_predictions(tmp_path / "p.jsonl")[1]]
+    assert found[0] == found[20] != found[40]
+    assert all(exists > existence.threshold for exists in found)  # one of two holds it: answer both
 
 
 def test_another_file_is_told(tmp_path: Path) -> None:

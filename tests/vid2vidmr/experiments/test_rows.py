@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from conftest import Ran
+from mini_dataset import halved_targets
 
 import vid2vidmr as v
 from vid2vidmr import registry
@@ -20,6 +21,7 @@ from vid2vidmr.experiments.rows import remember, remembered
 
 Cli = Callable[..., Ran]
 BIAS = {"centre", "prior", "random", "whole-video"}
+OPEN_BIAS = {"balanced": set(), "open": {"never"}}
 OWN = """
 import vid2vidmr as v
 from dataclasses import dataclass
@@ -76,6 +78,26 @@ def test_a_second_bench_with_fewer_methods_keeps_the_rows(
     assert bench("dtw-match") == {"dtw-match", *BIAS}
 
 
+@pytest.mark.parametrize(("protocol", "metric"), [("balanced", "mIoU"), ("open", "G-mIoU@1")])
+def test_every_protocol_that_the_help_names_runs(
+    tiny: Path, cli: Cli, protocol: str, metric: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One whose table stands alone, and those that cut; bias rows of its own among them."""
+    shutil.copytree(tiny, "data/minimatch")
+    monkeypatch.setenv("VID2VIDMR_DATA", "data")
+    halved_targets(Path("data/minimatch"))
+    ran = cli(
+        "bench", "--dataset", "minimatch", "--methods", "dtw-match", "--protocol", protocol,
+        "--seeds", 1,
+    )  # fmt: skip
+    assert ran.code == 0 and metric in ran.out, ran.err
+    with Path("runs/minimatch/table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["protocol"] for row in rows} == {protocol}
+    assert {metric, *(["ECE"] if protocol == "open" else [])} <= {row["metric"] for row in rows}
+    assert {row["method"] for row in rows} == {"dtw-match", *BIAS, *OPEN_BIAS[protocol]}
+
+
 def test_a_bench_of_which_all_methods_fail_writes_no_table(tiny: Path, cli: Cli) -> None:
     Path("own.py").write_text(OWN.format(name="Own", body="raise ValueError('mine')"))
     command = ("bench", "--dataset", "minimatch", "--seeds", 1, "--methods")
@@ -107,10 +129,12 @@ def test_a_list_of_rows_imports_nothing(tmp_path: Path) -> None:
         ({"seeds": []}, "neither a count of seeds"),
         ({"seeds": [0, 0]}, "neither a count of seeds"),
         ({"seeds": [-1]}, "neither a count of seeds"),
+        ({"seeds": [2**32]}, "neither a count of seeds"),
         ({"seeds": "2"}, "'2' is neither a count of seeds"),
         ({"protocols": "offical"}, "Unknown protocol 'offical': did you mean 'official'"),
         ({"protocols": ["Recropped"]}, "did you mean 'recropped'"),
         ({"protocols": []}, "No protocol is asked for"),
+        ({"protocols": ["official", "open"]}, "open has metrics of its own"),
     ],
 )
 def test_a_bench_refuses_what_cannot_be_meant(
