@@ -16,7 +16,7 @@ PACKAGES = ("vid2vidmr", "builders", "baselines", "leaderboard")
 BESIDE = ("tests", "benchmarks")
 
 NOT_IMPORTED = {
-    # Others import them in our place: torch.utils.tensorboard; torch.onnx; SmolVLM's processor.
+    # Others import them in our place: torch.utils.tensorboard, torch.onnx, SmolVLM's processor.
     "tensorboard", "onnx", "num2words",
     # Run as commands; pandas-stubs is read by mypy, setuptools builds CONTRIBUTING's package.
     "import-linter", "mypy", "pandas-stubs", "pre-commit", "ruff", "setuptools",
