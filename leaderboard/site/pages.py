@@ -15,6 +15,7 @@ from leaderboard.site.columns import COLUMNS, METRICS, cells
 from leaderboard.site.data import CHUNK, script_json
 from vid2vidmr.analysis.page import template as template_of
 from vid2vidmr.files import write_text
+from vid2vidmr.tables import Table
 from vid2vidmr.tables.table import HEADLINE
 
 TITLE = "Video-to-video moment retrieval"
@@ -109,6 +110,7 @@ def _board_view(board: Board) -> dict[str, Any]:
                 "table": table,
                 "rows": [(row, cells(table, row, board.entries[row.name])) for row in table.rows],
                 "columns": COLUMNS,
+                "first_below": _first_below(table),
                 "drawn": colors,
                 "curves": {
                     name: board.entries[name]
@@ -128,6 +130,12 @@ def _board_view(board: Board) -> dict[str, Any]:
             for protocol, table in board.tables.items()
         ],
     }
+
+
+def _first_below(table: Table) -> str | None:
+    """Name the row that a line is drawn above; none where there is nothing to tell apart."""
+    over = len(table.over_bias)
+    return table.rows[over].name if table.bias_rows and 0 < over < len(table.rows) else None
 
 
 def _viewer(board: Board) -> dict[str, Any]:

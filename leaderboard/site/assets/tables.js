@@ -18,6 +18,7 @@ for (const tools of document.querySelectorAll(".tools[data-for]")) {
     })),
   });
   const count = tools.querySelector("output");
+  table.on("order", () => element.classList.toggle("sorted", table.order().length > 0));
   table.on("draw", () => {
     const { recordsDisplay, recordsTotal } = table.page.info();
     count.textContent = recordsDisplay === recordsTotal ? "" : `${recordsDisplay} of ${recordsTotal} rows`;
