@@ -105,8 +105,9 @@ def test_boards_sort_search_filter_and_choose_columns(page, site):
     page.goto((site / "index.html").as_uri())
     table = page.locator("#table-minimatch-official")
     tools = page.locator(".tools[data-for=table-minimatch-official]")
-    methods = table.locator("tbody tr td:nth-child(2)")
+    methods = table.locator("tbody tr td:nth-child(2) > a")
     expect(methods).to_have_text(["good", "middling", "bad", "blind"])
+    expect(table.locator("tbody")).to_contain_text("middling ≤ bias")  # six videos tell little
     table.locator("thead").get_by_text("mIoU", exact=True).click()
     expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
     expect(methods.first).to_have_text("good")
@@ -124,6 +125,10 @@ def test_boards_sort_search_filter_and_choose_columns(page, site):
     tools.get_by_text("Columns").click()
     tools.get_by_label("mAP@0.5").check()
     expect(table.locator("thead")).to_contain_text("mAP@0.5")
+    page.reload()
+    expect(methods).to_have_text(["bad", "good"])
+    expect(table.locator("thead")).to_contain_text("mAP@0.5")
+    expect(tools.locator("select")).to_have_value("trained")
 
 
 def test_a_pair_opens_and_its_moment_plays(page, site):
@@ -140,7 +145,7 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
     lanes = page.locator("#lanes tbody tr")
     expect(lanes).to_have_count(5)
     assert page.locator("#lanes tbody th").all_inner_texts() == [
-        "truth", "good", "middling", "bad", "blind",
+        "truth", *(f"{name} seed 0" for name in ("good", "middling", "bad", "blind")),
     ]  # fmt: skip
     start, end = (
         float(part) for part in lanes.first.locator("button").inner_text().rstrip(" s").split("–")
