@@ -28,7 +28,8 @@ TITLE = "Video-to-video moment retrieval"
 def write_pages(out: Path, boards: Sequence[Board], not_shown: Mapping[str, str]) -> None:
     """Write all pages of a site into `out`."""
     _write(out, "index.html", boards=[_board_view(b) for b in boards], not_shown=not_shown)
-    _write(out, "reported.html", reported=_reported(), contradictions=CONTRADICTIONS)
+    titles = {board.dataset.name: board.dataset.info.title for board in boards}
+    _write(out, "reported.html", reported=_reported(), titles=titles, contradictions=CONTRADICTIONS)
     _write(out, "pairs.html", boards=[_viewer(board) for board in boards], chunk=CHUNK)
     methods: dict[str, list[tuple[Board, Entry]]] = defaultdict(list)
     for board in boards:
