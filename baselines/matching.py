@@ -91,7 +91,8 @@ class FeatureMatch(Method):
             length = len(query) if np.isnan(query_s) else query_s / step_s
             windows, scores = self.windows(query, target, length, target_s / step_s)
             windows = np.clip(step_s * windows, 0, target_s)
-            best = ranked(windows, scores, self.config.overlap, self.config.windows)
+            count = max(self.config.windows, self.most)
+            best = ranked(windows, scores, self.config.overlap, count)
             found = tuple(map(tuple, best.tolist()))
             evidence = pairs.protocol.is_open and self.evidence(query, target, best[0, 2])
             if evidence:
@@ -156,6 +157,11 @@ class ComponentMatch(FeatureMatch):
         """Find the components of the train targets."""
         mean, axes, deviations = principal_components(train, self.count)
         self.components = Components(mean, axes.T, deviations).varied()
+
+    def acquaint(self, statistics: Components) -> None:
+        """Take the components of what is searched, if there are none of train."""
+        if self.components is None and self.count:
+            self.components = statistics.first(self.count)
 
     def components_for(self, target: np.ndarray) -> Components:
         """Give the components of train, or of a target (M, dim) where there was none."""
@@ -265,6 +271,12 @@ class FrameMatch(ComponentMatch):
             rows = train.target_features(train.table.index.get_loc(i)).astype(np.float64)
             total, count = total + rows.sum(axis=0), count + len(rows)
         self._mean = (total / count).astype(np.float32)
+
+    def acquaint(self, statistics: Components) -> None:
+        """Take components, or the mean, of what is searched, if there are none of train."""
+        super().acquaint(statistics)
+        if self._mean is None and not self.count:
+            self._mean = statistics.mean
 
     def windows(
         self, query: np.ndarray, target: np.ndarray, length: float, total: float
