@@ -1,0 +1,36 @@
+"""The site mirrors the repository, so that a link that holds in a checkout holds in the guide.
+
+Links to what has no page (code, folders) become their text.
+"""
+
+import os
+import re
+from pathlib import Path
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+PLACES = ("*.md", "docs/**/*", "baselines/**/*.md", "benchmarks/*.md", "builders/**/*.md", "leaderboard/*.md")
+LINK = re.compile(r"\[((?:[^][]|!\[[^]]*\]\([^)]*\))*)\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Take the pages of the whole repository, under the paths that they have there."""
+    root = Path(config.config_file_path).parent
+    paths = [path for place in PLACES for path in root.glob(place) if path.suffix in (".md", ".png", ".ipynb")]
+    own = [
+        File(path.relative_to(root).as_posix(), str(root), config.site_dir, config.use_directory_urls)
+        for path in sorted(paths)
+    ]
+    return Files([*(file for file in files if file.src_dir != config.docs_dir), *own])
+
+
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Leave the text of links to files without a page."""
+
+    def shown(link: re.Match[str]) -> str:
+        path = os.path.normpath(Path(page.file.src_uri).parent / link[2])
+        return link[0] if files.get_file_from_path(path) else link[1]
+
+    return LINK.sub(shown, markdown)
