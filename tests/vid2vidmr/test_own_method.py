@@ -1,4 +1,4 @@
-"""The guide's page on methods is followed word by word, outside the tree: its method and data set must work."""
+"""The page on your own method is followed word by word, outside the tree."""
 
 import json
 import os
