@@ -11,16 +11,41 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-PLACES = ("*.md", "docs/**/*", "baselines/**/*.md", "benchmarks/*.md", "builders/**/*.md", "leaderboard/*.md")
+PLACES = (
+    "*.md",
+    "docs/**/*",
+    "baselines/**/*.md",
+    "benchmarks/*.md",
+    "builders/**/*.md",
+    "leaderboard/*.md",
+)
+SUFFIXES = (".md", ".png", ".ipynb", ".js", ".txt")
 LINK = re.compile(r"\[((?:[^][]|!\[[^]]*\]\([^)]*\))*)\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
+
+
+def on_config(config: MkDocsConfig) -> None:
+    """Put the pages that a pattern of the navigation finds in its place."""
+    root = Path(config.config_file_path).parent
+    for section in config.nav or []:
+        for title, entries in section.items():
+            if isinstance(entries, list):
+                section[title] = [page for entry in entries for page in _found(root, entry)]
+
+
+def _found(root: Path, entry: str | dict[str, str]) -> list[str | dict[str, str]]:
+    if not isinstance(entry, str) or "*" not in entry:
+        return [entry]
+    return [path.relative_to(root).as_posix() for path in sorted(root.glob(entry))]
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Take the pages of the whole repository, under the paths that they have there."""
     root = Path(config.config_file_path).parent
-    paths = [path for place in PLACES for path in root.glob(place) if path.suffix in (".md", ".png", ".ipynb")]
+    paths = [path for place in PLACES for path in root.glob(place) if path.suffix in SUFFIXES]
     own = [
-        File(path.relative_to(root).as_posix(), str(root), config.site_dir, config.use_directory_urls)
+        File(
+            path.relative_to(root).as_posix(), str(root), config.site_dir, config.use_directory_urls
+        )
         for path in sorted(paths)
     ]
     return Files([*(file for file in files if file.src_dir != config.docs_dir), *own])
