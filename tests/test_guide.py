@@ -166,14 +166,11 @@ def test_search(data_home: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "clips").glob("*.mp4")) and (tmp_path / "found/index.html").exists()
 
 
-def test_the_notebook_runs_from_top_to_bottom(
-    data_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_notebook_runs_from_top_to_bottom(data_home: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(GUIDE / "minimatch.ipynb", as_version=4)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert not any(cell.outputs or cell.execution_count for cell in cells)
     shutil.copytree(data_home / "minimatch", tmp_path / "data/small")  # built, as its cells would
-    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}, timeout=600).execute()
     assert "image/png" in str(cells[3].outputs) and "Interval(" in str(cells[-1].outputs)
 

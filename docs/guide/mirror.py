@@ -53,9 +53,11 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Leave the text of links to files without a page."""
+    root = Path(config.config_file_path).parent
 
     def shown(link: re.Match[str]) -> str:
         path = os.path.normpath(Path(page.file.src_uri).parent / link[2])
-        return link[0] if files.get_file_from_path(path) else link[1]
+        has_no_page = (root / path).exists() and not files.get_file_from_path(path)
+        return link[1] if has_no_page else link[0]
 
     return LINK.sub(shown, markdown)
