@@ -16,7 +16,7 @@ from vid2vidmr.contract import FeatureContract, require_contract
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import finite
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import EvidentPrediction, Prediction
 from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
@@ -91,8 +91,25 @@ class FeatureMatch(Method):
             length = len(query) if np.isnan(query_s) else query_s / step_s
             windows, scores = self.windows(query, target, length, target_s / step_s)
             windows = np.clip(step_s * windows, 0, target_s)
-            best = ranked(windows, scores, self.config.overlap, self.config.windows)
-            yield Prediction(pair_id=pair_id, windows=tuple(map(tuple, best.tolist())))
+            count = max(self.config.windows, self.most)
+            best = ranked(windows, scores, self.config.overlap, count)
+            found = tuple(map(tuple, best.tolist()))
+            evidence = pairs.protocol.is_open and self.evidence(query, target, best[0, 2])
+            if evidence:
+                yield EvidentPrediction(pair_id=pair_id, windows=found, evidence=evidence)
+            else:
+                yield Prediction(pair_id=pair_id, windows=found)
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Say what speaks for the moment being in the target at all; nothing beside the score.
+
+        Parameters
+        ----------
+        query, target : ndarray, (N, dim), (M, dim)
+        score : float
+            Of the best window.
+        """
+        return ()
 
     @abstractmethod
     def windows(
@@ -140,6 +157,11 @@ class ComponentMatch(FeatureMatch):
         """Find the components of the train targets."""
         mean, axes, deviations = principal_components(train, self.count)
         self.components = Components(mean, axes.T, deviations).varied()
+
+    def acquaint(self, statistics: Components) -> None:
+        """Take the components of what is searched, if there are none of train."""
+        if self.components is None and self.count:
+            self.components = statistics.first(self.count)
 
     def components_for(self, target: np.ndarray) -> Components:
         """Give the components of train, or of a target (M, dim) where there was none."""
@@ -249,6 +271,12 @@ class FrameMatch(ComponentMatch):
             rows = train.target_features(train.table.index.get_loc(i)).astype(np.float64)
             total, count = total + rows.sum(axis=0), count + len(rows)
         self._mean = (total / count).astype(np.float32)
+
+    def acquaint(self, statistics: Components) -> None:
+        """Take components, or the mean, of what is searched, if there are none of train."""
+        super().acquaint(statistics)
+        if self._mean is None and not self.count:
+            self._mean = statistics.mean
 
     def windows(
         self, query: np.ndarray, target: np.ndarray, length: float, total: float

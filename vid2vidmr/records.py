@@ -142,6 +142,19 @@ class Prediction(Record):
     exists: FiniteFloat | None = None
 
 
+class EvidentPrediction(Prediction):
+    """A prediction as a method makes it, with what speaks for existence.
+
+    Attributes
+    ----------
+    evidence : tuple of float
+        A few numbers, always as many, higher where the moment is likelier to be there;
+        `vid2vidmr.experiments.existence` weighs them on val. No file keeps them.
+    """
+
+    evidence: tuple[FiniteFloat, ...]
+
+
 class Interval(Record):
     """A number with its 95 % confidence interval (None where none was computed)."""
 

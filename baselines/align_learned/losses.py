@@ -27,8 +27,10 @@ def losses(
     inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)
     m, n = batch.target_mask.sum(1), batch.query_mask.sum(1)
     parts = {
-        "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
-        "seg": boundary_loss(outputs["windows_s"], batch.windows_s, inside, batch.durations_s),
+        "fg": foreground_loss(outputs["foreground"], inside.any(1), batch.target_mask),
+        "seg": boundary_loss(
+            outputs["windows_s"], batch.windows_s, inside.any(1), batch.durations_s, batch.step_s
+        ),
         "align": posterior_loss(outputs["cost"], inside, m, n, config.gamma).mean(),
     }
     return {**parts, "loss": parts["fg"] + parts["seg"] + parts["align"]}

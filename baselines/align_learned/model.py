@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from baselines.align_learned.config import AlignLearnedConfig
 from baselines.align_learned.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.heads import ConvHead
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.transformer import Encoder, xavier_init
@@ -34,7 +35,7 @@ LEAST = 0.05
 """Clips that a window has at least."""
 
 
-class Model(nn.Module):
+class Model(WithExistence):
     """The network; see `forward` for its outputs.
 
     Parameters
@@ -60,6 +61,7 @@ class Model(nn.Module):
         xavier_init(self.encoder)
         self.class_embed_c = ConvHead(c.d + CHANNELS, 1)
         self.span_embed_c = ConvHead(c.d + CHANNELS, 2)
+        self.add_existence(c.existence, c.d + CHANNELS)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Score every target clip and give it a window.
@@ -93,6 +95,7 @@ class Model(nn.Module):
             ),
             "cost": cost,
             "posterior": posterior,
+            **self.existing(x, masks[0]),
         }
 
     def embed(self, x: Tensor) -> Tensor:

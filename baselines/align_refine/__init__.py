@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
+from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, copies_first
+from vid2vidmr.alignment.components import cosines, staticness
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.info import MethodInfo
@@ -98,3 +100,16 @@ class AlignRefine(ComponentMatch):
             windows, agreed(windows, probabilities), inputs.laid, len(query), most=1.0
         )
         return windows, probabilities
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Log odds of the best window, and its alignment against the target's background."""
+        from baselines.align_refine.inputs import SETTINGS, WHITENING
+
+        components = self.components_for(target).first(self.config.components)
+        rows, asked = (components.unit(part, WHITENING) for part in (target, query))
+        threshold, gap, static_gap = SETTINGS[0]
+        gap += static_gap * staticness(rows) ** 2
+        sure = float(np.clip(score, 1e-6, 1 - 1e-6))
+        return float(np.log(sure / (1 - sure))), *against_background(
+            cosines(rows, asked), threshold, gap
+        )

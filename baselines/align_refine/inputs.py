@@ -26,6 +26,8 @@ LAGS = (1, 2, 4)
 """Clips back, to which a target clip is compared: how static the target is there."""
 FOLDS = (0.5, 1.0, 2.0)
 """Numbers of principal components at which cosines are seen, as multiples of the base number."""
+WHITENING = 0.5
+"""See `Components.unit`."""
 REACH = 32.0
 """Unit of distances to a window's ends, in clips."""
 MAPS = len(FOLDS) + 1
@@ -140,7 +142,7 @@ def pair_inputs(
     target: np.ndarray,
     components: Components,
     count: int = 32,
-    whitening: float = 0.5,
+    whitening: float = WHITENING,
 ) -> Inputs:
     """Make the inputs of a pair of features.
 

@@ -68,6 +68,7 @@ class Model(DabDetrModel):
         self.dummy_rep_pos = nn.Parameter(torch.randn(c.dummies, c.d))
         self.sent_rep_token = nn.Parameter(torch.randn(c.d))
         self.sent_rep_pos = nn.Parameter(torch.randn(c.d))
+        self.add_existence(c.existence, c.d)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Predict for a batch as it comes; in training also what its losses compare."""
@@ -120,6 +121,7 @@ class Model(DabDetrModel):
         memory, token, weights = self.read(video, keys)
         found = {
             **self.windows(memory, target_mask, video.pos),
+            **self.existing(memory, target_mask),
             "saliency_scores": self.saliency(memory, token),
             "t2vattnvalues": self.attention_to_query(weights, keys.mask),
             "cate_attn_weights": weights,

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 from pydantic import PositiveInt
 
+from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
 from vid2vidmr import alignment
 from vid2vidmr.alignment.components import cosines, laid_cosines, staticness
@@ -71,15 +72,23 @@ class LocalMatch(ComponentMatch):
         self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """For every end on the target the best path; its score is its gain per query row."""
-        config, components = self.config, self.components_for(target)
-        rows, asked = (components.unit(part, config.whitening) for part in (target, query))
-        similarity = cosines(rows, asked)
-        gap = config.static_gap * staticness(rows) ** 2
-        scores, starts = alignment.local_alignment(
-            similarity, config.threshold, gap, config.waiting
-        )
+        similarity, gap = self.similarity(query, target)
+        threshold = self.config.threshold
+        scores, starts = alignment.local_alignment(similarity, threshold, gap, self.config.waiting)
         windows = np.column_stack([starts, np.arange(1, len(starts) + 1)])
         windows, scores = copies_first(
-            windows, scores / len(query), laid_cosines(similarity), len(query), 1 - config.threshold
+            windows, scores / len(query), laid_cosines(similarity), len(query), 1 - threshold
         )
         return windows, scores
+
+    def similarity(self, query: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
+        """Cosines (M, N) of components, and the price of a gap."""
+        components = self.components_for(target)
+        rows, asked = (components.unit(part, self.config.whitening) for part in (target, query))
+        return cosines(rows, asked), self.config.static_gap * staticness(rows) ** 2
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Gain of the alignment, and how far it is above the target's background."""
+        similarity, gap = self.similarity(query, target)
+        threshold, waiting = self.config.threshold, self.config.waiting
+        return against_background(similarity, threshold, gap, waiting)

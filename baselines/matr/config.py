@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from vid2vidmr.errors import UserError
@@ -96,9 +96,12 @@ class MatrConfig(TrainingConfig):
             raise UserError("The published wiring predicts by its heads alone: leave source alone.")
 
 
+SMALL_MATR = MatrConfig(**SMALL, decoder_layers=1, alignment="posterior", join="channels")
+
 PRESETS: Mapping[str, Any] = {
     "paper": MatrConfig(epochs=200, batch_size=1200, micro_batch=60),
     "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
     "published": MatrConfig(epochs=200, batch_size=1200, wiring="published", nms=1.0),
-    "small": MatrConfig(**SMALL, decoder_layers=1, alignment="posterior", join="channels"),
+    "small": SMALL_MATR,
+    "open": replace(SMALL_MATR, existence=True),
 }

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from baselines.matr.config import MatrConfig
 from baselines.matr.joins import JOINS
 from vid2vidmr.alignment import subsequence_segments
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.heads import ConvHead
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
@@ -25,7 +26,7 @@ def cosine_cost(target: Tensor, query: Tensor) -> Tensor:
     return 1 - F.normalize(target, dim=-1) @ F.normalize(query, dim=-1).transpose(1, 2)
 
 
-class Model(nn.Module):
+class Model(WithExistence):
     """The network; see `forward` for its outputs.
 
     Parameters
@@ -53,6 +54,7 @@ class Model(nn.Module):
         self.join = JOINS[c.join](c)
         self.class_embed_c = ConvHead(self.join.width, 1)
         self.span_embed_c = ConvHead(self.join.width, 2)
+        self.add_existence(c.existence, c.d)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Score every target clip and give it a window.
@@ -85,6 +87,7 @@ class Model(nn.Module):
             "pre_rows": pre_rows,
             "post_rows": torch.cat([t, q], dim=1),
             "segment": segment,
+            **self.existing(t, batch.target_mask),
         }
 
     def project(self, target: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:

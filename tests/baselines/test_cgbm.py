@@ -102,9 +102,8 @@ def test_the_decoder_agrees_with_trying_all_windows(M: int) -> None:
 
 
 def test_labels_share_a_probability_and_ends_weigh_more() -> None:
-    batch = replace(
-        collate(mixed_samples()), windows_s=torch.tensor([[4.4, 9.6], [13.0, 13.4], [0.0, 2.0]])
-    )
+    windows_s = torch.tensor([[4.4, 9.6], [13.0, 13.4], [0.0, 2.0]])
+    batch = replace(collate(mixed_samples()), windows_s=windows_s[:, None])
     label = targets(batch)
     start, end, inside, outside = label.bool().unbind(-1)
     assert [row.nonzero().flatten().tolist() for row in inside] == [[2, 3, 4], [6], [0]]

@@ -46,7 +46,7 @@ def batch_of(lengths: list[int], windows_s: list[tuple[float, float]]) -> Batch:
         query=torch.randn(len(lengths), 5, DIM),
         query_mask=torch.ones(len(lengths), 5, dtype=torch.bool),
         durations_s=torch.tensor([2.0 * n - 0.5 for n in lengths]),
-        windows_s=torch.tensor(windows_s),
+        windows_s=torch.tensor(windows_s)[:, None],
         group=torch.arange(len(lengths)),
     )
 

@@ -105,7 +105,7 @@ def features(
         ),
     ] = "{video}",
 ) -> None:
-    """Encode a data set's videos, or captions of its moments; or import features of others.
+    """Encode a data set's videos or captions; import features.
 
     Videos give a feature every 2 s (--step), captions one a token.
 

@@ -247,7 +247,9 @@ class Setting:
         else:
             if learning[0] == "val":
                 method.provenance["trained_on_val"] = True
-            train, val = map(self.pairs, learning)
+            existence = getattr(self.config, "existence", False)
+            protocol = OPEN if existence else "official"
+            train, val = (self.pairs(split, protocol) for split in learning)
             asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
             method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
         if is_main_process():

@@ -11,7 +11,8 @@ what lies around it.)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -26,6 +27,7 @@ from vid2vidmr.contract import (
     encoder_and_step,
     features_at,
 )
+from vid2vidmr.data.availability import NAME, Availability, new_manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.features.arrays import READERS, Arrays
@@ -34,6 +36,7 @@ from vid2vidmr.features.extract import report
 from vid2vidmr.features.queries import stored_keys
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
+from vid2vidmr.files import write_json
 from vid2vidmr.progress import progress
 from vid2vidmr.registry import registered_names
 from vid2vidmr.video.files import is_video
@@ -132,7 +135,8 @@ def import_features(
     Returns
     -------
     FeatureStore
-        Beside it lies ``failed.json``, video id to reason, if a file was refused.
+        Beside it lie ``failed.json``, video id to reason, if a file was refused, and
+        ``availability.json``, for `bench --only-available` where not all videos have features.
 
     Raises
     ------
@@ -156,6 +160,7 @@ def import_features(
     folder = feature_folder(dataset, contract.name)
     new = _write(dataset, arrays, files, checked.times, contract, folder)
     report(folder, len(checked.times), new, failed, len(durations_s) - len(files))
+    _write_manifest(dataset, folder, checked.times.keys(), failed)
     return FeatureStore(folder)
 
 
@@ -296,6 +301,24 @@ def _write(
                         writer.append(key, resampled(rows, at_s, wanted_s))
                 bar.advance()
     return len(todo)
+
+
+def _write_manifest(
+    dataset: Dataset, folder: Path, there: Collection[str], failed: Mapping[str, str]
+) -> None:
+    videos = [
+        Availability(
+            video_id=video,
+            status="ok" if video in there else "failed" if video in failed else "missing",
+            reason=failed.get(video),
+        )
+        for video in dataset.videos["video_id"]
+    ]
+    path = folder / NAME
+    write_json(path, new_manifest(dataset, videos).model_dump(mode="json"))
+    if len(there) < len(videos):
+        line = f"To score the pairs whose videos have features: --only-available {path}"
+        print(line, file=sys.stderr)
 
 
 def resampled(rows: np.ndarray, at_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from vid2vidmr.records import Prediction, Query
 from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
+    from vid2vidmr.alignment import Components
     from vid2vidmr.contract import FeatureContract
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet
@@ -56,6 +57,8 @@ class Method(ABC):
     """Training can start from a checkpoint, and `vid2vidmr pretrain` leaves one."""
 
     encoder_contract: FeatureContract | None = None
+    most: int = 0
+    """Windows a pair that are wanted, where those are more than the config says."""
 
     def __init__(self, config: Any = None, seed: int = 0) -> None:
         self.config = next(iter(self.presets.values())) if config is None else config
@@ -144,6 +147,13 @@ class Method(ABC):
         folder : Path
             Beside the predictions, for what else is to be kept. It is there again when a run that
             was killed continues.
+        """
+        return
+
+    def acquaint(self, statistics: Components) -> None:
+        """Take label-free statistics of the videos that are searched; nothing by default.
+
+        Methods that took those of train when they were fitted keep them.
         """
         return
 

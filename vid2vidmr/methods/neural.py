@@ -29,7 +29,8 @@ from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import differences as weight_differences
 from vid2vidmr.methods.checkpoint import read_tensors
-from vid2vidmr.records import Prediction, Query
+from vid2vidmr.methods.long import LONGEST, in_parts, merged
+from vid2vidmr.records import EvidentPrediction, Prediction, Query
 from vid2vidmr.train.config import TrainingConfig, from_init, wiring
 from vid2vidmr.train.projection import ProjectedFeatures
 
@@ -84,6 +85,12 @@ class NeuralMethod(Method):
     def needs_init(self) -> bool:
         """What the config says."""
         return self.config.needs_init
+
+    @property
+    def reach(self) -> int:
+        """Rows of a target that the model reads at once; longer ones are read in parts."""
+        found: int = getattr(self.sized, "max_target", LONGEST)
+        return found
 
     @classmethod
     def _part(cls, name: str) -> Any:
@@ -184,17 +191,25 @@ class NeuralMethod(Method):
         fit(self, train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
-        """Yield ranked windows for every pair."""
+        """Yield ranked windows for every pair, however long its target is."""
         from vid2vidmr.train.infer import predict
 
-        for pair_id, windows in zip(pairs.table["pair_id"], predict(self, pairs), strict=True):
-            if not np.isfinite(windows).all():
+        parts = in_parts(pairs, self.reach)
+        answers = merged(parts, predict(self, parts.pairs), self.most)
+        for pair_id, (windows, logit) in zip(pairs.table["pair_id"], answers, strict=True):
+            if not (np.isfinite(windows).all() and (logit is None or np.isfinite(logit))):
                 raise DataError(
                     f"{self.info.name} gives NaN or infinity for the pair {pair_id}: its weights "
                     "are damaged or diverged, train it again."
                 )
             ranked = tuple((float(s), float(e), float(score)) for s, e, score in windows)
-            yield Prediction(pair_id=pair_id, windows=ranked)
+            if logit is None:
+                yield Prediction(pair_id=pair_id, windows=ranked)
+            else:
+                exists = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+                yield EvidentPrediction(
+                    pair_id=pair_id, windows=ranked, exists=exists, evidence=(logit,)
+                )
 
     def accepted(self, pairs: PairSet) -> PairSet:
         """Give the pairs with features and queries as the model expects them.

@@ -17,9 +17,9 @@ from vid2vidmr.contract import (
 )
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
+from vid2vidmr.features.cached import CachedEncoder
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.load import load_encoder
-from vid2vidmr.features.local import encode_video
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction, Record
@@ -62,6 +62,7 @@ class Retriever(Protocol):
 
     info: ClassVar[MethodInfo]
     encoder_contract: FeatureContract | None
+    most: int
 
     @property
     def query(self) -> str:
@@ -80,6 +81,8 @@ def retrieve(
 ) -> Retrieval:
     """Find the moment that the whole file `query` shows in the file `target`.
 
+    Files are encoded once: their features are kept, see `vid2vidmr.features.cached`.
+
     Parameters
     ----------
     method : Method
@@ -90,7 +93,7 @@ def retrieve(
         By default the one the method was trained with, else ``clip-vit-b32``; with the step behind
         it, where that is not 2 s (``@0.5``: of the default).
     top : int
-        At most so many windows.
+        At most so many windows. A network that predicts a fixed number has no more.
 
     Raises
     ------
@@ -116,6 +119,7 @@ def retrieve(
         clip_s=(0.0, durations_s["target"]), truth_s=(np.nan, np.nan),
         sources=(str(query), str(target)),
     )  # fmt: skip
+    method.most = top
     prediction = next(iter(method.predict(PairSet(table, "test", features=features))))
     return Retrieval(
         query=str(query),
@@ -142,5 +146,7 @@ def _encoded(
         encoder = load_encoder(named_features(encoder, usual))
     if contract is not None:
         require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
-    videos = {name: encode_video(path, encoder) for name, path in files.items()}
-    return MemoryFeatures(encoder.contract, videos)
+    cached = CachedEncoder(encoder.contract, lambda: encoder)
+    return MemoryFeatures(
+        encoder.contract, {name: cached.rows(path) for name, path in files.items()}
+    )

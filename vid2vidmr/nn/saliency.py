@@ -31,12 +31,12 @@ class ClipDraw(NamedTuple):
 
 
 def clips_inside(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
-    """Clips of a moment: int(start / step) to int(end / step) - 1, in the video, at least one.
+    """Clips of moments: int(start / step) to int(end / step) - 1, in the video, at least one.
 
     Parameters
     ----------
-    windows_s : Tensor, (B, 2)
-        Start and end, seconds.
+    windows_s : Tensor, (B, W, 2)
+        Start and end, seconds; NaN, where there is none, has no clip.
     mask : Tensor, (B, M)
         True where valid.
     step_s : float
@@ -44,14 +44,15 @@ def clips_inside(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
 
     Returns
     -------
-    Tensor, (B, M), bool
+    Tensor, (B, W, M), bool
     """
-    count = mask.sum(1)
-    first, end = (windows_s / step_s).long().unbind(1)
+    count = mask.sum(1, keepdim=True)
+    first, end = (windows_s.nan_to_num() / step_s).long().unbind(-1)  # (B, W)
     last = (torch.minimum(end, count) - 1).clamp(min=0)
     first = torch.minimum(first, last)
     clip = torch.arange(mask.shape[1], device=mask.device)
-    return (clip >= first.unsqueeze(1)) & (clip <= last.unsqueeze(1))
+    inside = (clip >= first.unsqueeze(-1)) & (clip <= last.unsqueeze(-1))
+    return inside & ~windows_s[..., :1].isnan()
 
 
 def _draw(allowed: Tensor, count: int) -> Tensor:
@@ -64,11 +65,11 @@ def _draw(allowed: Tensor, count: int) -> Tensor:
 
 
 def draw_clips(windows_s: Tensor, mask: Tensor, step_s: float, count: int = 2) -> ClipDraw:
-    """Draw `count` clips inside and outside of each moment, from torch's global generator.
+    """Draw `count` clips inside and outside of the moments, from torch's global generator.
 
     Parameters as in `clips_inside`.
     """
-    inside = clips_inside(windows_s, mask, step_s)
+    inside = clips_inside(windows_s, mask, step_s).any(1)
     outside = ~inside & mask.bool()
     return ClipDraw(_draw(inside, count), _draw(outside, count), outside.any(1))
 

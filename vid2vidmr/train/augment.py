@@ -21,8 +21,18 @@ from vid2vidmr.train.config import AUGMENTATIONS, Augmentation, TrainingConfig
 
 
 def recropped(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Cut the target as the recropped protocol does, with a cut of its own every time."""
-    (start, end), duration = sample.window_s, sample.duration_s
+    """Cut the target as the recropped protocol does, with a cut of its own every time.
+
+    All of several moments stay. Without one it is cut as if one as long as the query were anywhere:
+    lengths do not tell.
+    """
+    duration = sample.duration_s
+    if len(sample.windows_s):
+        start, end = sample.windows_s[:, 0].min(), sample.windows_s[:, 1].max()
+    else:
+        length = min(sample.step_s * len(sample.query), duration)
+        start = rng.random() * (duration - length)
+        end = start + length
     cuts = recrop_windows(
         np.array([start]), np.array([end]), np.array([duration]), rng.random((1, 2))
     )
@@ -30,8 +40,8 @@ def recropped(sample: Sample, rng: np.random.Generator) -> Sample:
     first = round(cut_start / sample.step_s)
     count = max(1, int(np.ceil((cut_end - cut_start) / sample.step_s)))
     rows = sample.target[first : first + count]
-    window = (start - cut_start, end - cut_start)
-    return replace(sample, target=rows, window_s=window, duration_s=cut_end - cut_start)
+    windows_s = sample.windows_s - cut_start
+    return replace(sample, target=rows, windows_s=windows_s, duration_s=cut_end - cut_start)
 
 
 def self_supervised(
@@ -50,7 +60,7 @@ def self_supervised(
     return replace(
         sample,
         query=sample.target[start : start + length],
-        window_s=(step_s * start, min(step_s * (start + length), sample.duration_s)),
+        windows_s=np.array([[step_s * start, min(step_s * (start + length), sample.duration_s)]]),
         # Each clip is a class of its own: negative numbers never meet those of labels.
         group=-1 - int(rng.integers(2**31)),
     )

@@ -72,6 +72,11 @@ class TrainingConfig:
     needs_init : bool
         Training starts from a checkpoint that the user gives, and takes from it all fields of the
         config that are not about training.
+    existence : bool
+        Train on open targets, which hold the moment no times, once or several times, with a head
+        that says whether they do (`vid2vidmr.nn.existence`).
+    weight_existence : float
+        Of that head's loss.
     """
 
     epochs: NonNegativeInt
@@ -99,6 +104,8 @@ class TrainingConfig:
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     query: Query = "video"
     needs_init: bool = False
+    existence: bool = False
+    weight_existence: NonNegativeFloat = 1.0
 
     loose: ClassVar[frozenset[str]] = frozenset({"dropout", "input_dropout", "drop_path", "nms"})
     """Fields of a subclass that the same weights may be trained with in another way, see `wiring`;
@@ -136,7 +143,10 @@ class TrainingConfig:
             )
 
 
-TRAINING_FIELDS = frozenset(field.name for field in fields(TrainingConfig)) - {"components"}
+TRAINING_FIELDS = frozenset(field.name for field in fields(TrainingConfig)) - {
+    "components",
+    "existence",
+}
 """What configs of one and the same trained model may differ in."""
 
 

@@ -226,7 +226,7 @@ def fixed_clips(targets: PairSet, config: TrainingConfig, seed: int) -> PairSet:
     for i, clip_id in enumerate(table["pair_id"]):
         sample = samples[i]
         queries[clip_id] = sample.query
-        table.loc[i, ["start_s", "end_s"]] = sample.window_s
+        table.loc[i, ["start_s", "end_s"]] = sample.windows_s[0]
     table["query_id"] = table["query_video"] = table["pair_id"]
     table["query_start_s"] = table["query_end_s"] = np.nan
     clips = MemoryFeatures(targets.features.contract, queries)
