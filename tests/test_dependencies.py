@@ -20,6 +20,8 @@ NOT_IMPORTED = {
     "tensorboard", "onnx", "num2words",
     # Run as commands; pandas-stubs is read by mypy, setuptools builds CONTRIBUTING's package.
     "import-linter", "mypy", "pandas-stubs", "pre-commit", "ruff", "setuptools",
+    # They make the guide; the kernel runs its notebook.
+    "mkdocs", "mkdocs-material", "mkdocstrings", "ipykernel",
 }  # fmt: skip
 
 
