@@ -139,6 +139,11 @@ class ComponentMatch(FeatureMatch):
         mean, axes, deviations = principal_components(train, self.count)
         self.components = Components(mean, axes.T, deviations).varied()
 
+    def acquaint(self, statistics: Components) -> None:
+        """Take the components of what is searched, if there are none of train."""
+        if self.components is None and self.count:
+            self.components = statistics.first(self.count)
+
     def components_for(self, target: np.ndarray) -> Components:
         """Give the components of train, or of a target (M, dim) where there was none."""
         return self.components or Components.of(target, self.count)
@@ -247,6 +252,12 @@ class FrameMatch(ComponentMatch):
             rows = train.target_features(train.table.index.get_loc(i)).astype(np.float64)
             total, count = total + rows.sum(axis=0), count + len(rows)
         self._mean = (total / count).astype(np.float32)
+
+    def acquaint(self, statistics: Components) -> None:
+        """Take components, or the mean, of what is searched, if there are none of train."""
+        super().acquaint(statistics)
+        if self._mean is None and not self.count:
+            self._mean = statistics.mean
 
     def windows(
         self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vid2vidmr.analysis.analyse import analyse
     from vid2vidmr.analysis.compare import compare
+    from vid2vidmr.archive.index import index
+    from vid2vidmr.archive.search import search
+    from vid2vidmr.archive.store import open_archive
     from vid2vidmr.contract import FeatureContract
     from vid2vidmr.data.builder import DatasetBuilder, build_dataset
     from vid2vidmr.data.dataset import Dataset, load_dataset
@@ -57,6 +60,9 @@ _HOMES = {
     "bench": "experiments.bench",
     "tune": "experiments.tune",
     "ablate": "experiments.ablate",
+    "index": "archive.index",
+    "open_archive": "archive.store",
+    "search": "archive.search",
     "evaluate": "evaluation.evaluate",
     "read_predictions": "evaluation.predictions",
     "analyse": "analysis.analyse",
@@ -70,8 +76,8 @@ _HOMES = {
 __all__ = [  # noqa: RUF022 (in the order of the data flow, as in _HOMES)
     "build_dataset", "load_dataset", "Dataset", "PairSet", "DatasetBuilder", "DatasetInfo",
     "write_dataset", "extract_features", "open_features", "FeatureContract", "Method", "MethodInfo",
-    "NeuralMethod", "TrainingConfig", "load_method", "bench", "tune", "ablate", "evaluate",
-    "read_predictions", "analyse", "compare", "Moment", "Pair", "Prediction", "Result", "UserError",
+    "NeuralMethod", "TrainingConfig", "load_method", "bench", "tune", "ablate", "index",
+    "open_archive", "search", "evaluate", "read_predictions", "analyse", "compare", "Moment", "Pair", "Prediction", "Result", "UserError",
 ]  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from vid2vidmr.cli import (
     analyses,
+    archive,
     building,
     checkpoints,
     data,
@@ -55,6 +56,12 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         ),
         checkpoints.import_checkpoint: (
             "vid2vidmr import-checkpoint matr model_best.ckpt --out matr-published"
+        ),
+    },
+    "Archive": {
+        archive.index: "vid2vidmr index matches --out archive --encoder efficientnet-lite0",
+        archive.search: (
+            "vid2vidmr search matches/cup.mp4@12:03-12:15 --archive archive --export goals.edl"
         ),
     },
     "Scores": {

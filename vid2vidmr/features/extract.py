@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import ExitStack, closing, suppress
 from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from filelock import FileLock
@@ -121,10 +122,25 @@ def extract_shard(
     encoder = find_encoder(encoder, device) if isinstance(encoder, str) else encoder
     if encoder.needs_video is False:
         raise _of_videos("--shard", encoder.name)
-    folder = feature_folder(dataset, encoder.name)
-    durations_s = _durations_s(dataset)
-    present = {video: path for video, path in _files(dataset).items() if path is not None}
-    queries = dataset.queries()
+    return shard_files(
+        _files(dataset), encoder, feature_folder(dataset, encoder.name), dataset.name, shard,
+        _durations_s(dataset), engine, dataset.queries(),
+    )  # fmt: skip
+
+
+def shard_files(
+    files: Mapping[str, Path | None],
+    encoder: Encoder,
+    folder: Path,
+    of: str,
+    shard: Shard,
+    durations_s: Mapping[str, float],
+    engine: Engine = encode_here,
+    queries: Queries | None = None,
+) -> FeatureStore | None:
+    """Encode a shard's share of files, as `extract_shard` does; parameters as of `extract_files`."""
+    queries = queries or {}
+    present = {video: path for video, path in files.items() if path is not None}
     share = shard.share({video: durations_s[video] for video in present})
     own = shard.folder(folder)
     with FeatureWriter(own, encoder.contract) as writer:
@@ -141,9 +157,7 @@ def extract_shard(
         missing = missing_in(present, queries, folder)
         if not missing:
             with suppress(StoreBusyError):  # that process will come here when it ends
-                return extract_files(
-                    _files(dataset), encoder, folder, dataset.name, durations_s, engine, queries
-                )
+                return extract_files(files, encoder, folder, of, durations_s, engine, queries)
     _console().print(
         f"Shard {shard} is done. The last shard writes the store: {len(missing)} of "
         f"{len(present)} videos are not there yet.",
@@ -172,6 +186,7 @@ def extract_files(
     durations_s: Mapping[str, float] | None = None,
     engine: Engine = encode_here,
     queries: Queries | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> FeatureStore:
     """Encode the files that have no features in `folder` yet, as `extract_features` does.
 
@@ -191,6 +206,8 @@ def extract_files(
         Where to encode.
     queries : mapping, optional
         See `vid2vidmr.data.dataset.Dataset.queries`: they are sampled from their own start.
+    names : mapping of str to str, optional
+        What the summary calls the videos, if not by their ids.
 
     Raises
     ------
@@ -215,7 +232,7 @@ def extract_files(
         if done and encoder.reference is not None:
             read = [path for video, path in present.items() if video not in failed]
             _measure_fidelity(folder, encoder, encoder.reference, read)
-        report(folder, done, done - before, failed, len(files) - len(present))
+        report(folder, done, done - before, failed, len(files) - len(present), names or {})
     if done == 0:
         reason = next(iter(failed.values()), "no video has a file here, build the data set first")
         raise FeatureError(f"None of the {len(files)} videos of {of} gave features: {reason}")
@@ -297,7 +314,14 @@ def _console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
-def report(folder: Path, done: int, new: int, failed: dict[str, str], missing: int) -> None:
+def report(
+    folder: Path,
+    done: int,
+    new: int,
+    failed: dict[str, str],
+    missing: int,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Say what was encoded, and what failed and why; the whole list goes to ``failed.json``."""
     console = _console()
     path = folder / "failed.json"
@@ -311,6 +335,6 @@ def report(folder: Path, done: int, new: int, failed: dict[str, str], missing: i
         markup=False,
     )
     for video, reason in islice(failed.items(), 10):
-        console.print(f"  failed {video}: {reason}", markup=False)
+        console.print(f"  failed {names.get(video, video)}: {reason}", markup=False)
     if len(failed) > 10:
         console.print(f"  and {len(failed) - 10} more, see {path}", markup=False)

@@ -18,6 +18,7 @@ from vid2vidmr.records import Prediction
 from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
+    from vid2vidmr.alignment import Components
     from vid2vidmr.contract import FeatureContract
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet, Query
@@ -144,6 +145,13 @@ class Method(ABC):
         folder : Path
             Beside the predictions, for what else is to be kept. It is there again when a run that
             was killed continues.
+        """
+        return
+
+    def acquaint(self, statistics: Components) -> None:
+        """Take label-free statistics of the videos that are searched; nothing by default.
+
+        Methods that took those of train when they were fitted keep them.
         """
         return
 

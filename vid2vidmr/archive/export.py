@@ -1,0 +1,187 @@
+"""What was found, for other programs: tables, captions, code rows, edit lists.
+
+Query, score and method travel along as labels. The ending of a file says its form:
+
+========  ==========================================================================
+.csv      a row a window
+.json     as `vid2vidmr search --json`
+.vtt      WebVTT, a file a video
+.xml      Sportscode XML, by kloppy
+.edl      CMX 3600, by OpenTimelineIO; drop-frame time code at 29.97 and 59.94
+.fcpxml   Final Cut Pro X
+.otio     OpenTimelineIO
+========  ==========================================================================
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from datetime import timedelta
+from fractions import Fraction
+from pathlib import Path
+
+from vid2vidmr.archive.search import Found, FoundWindow
+from vid2vidmr.archive.store import Archive, open_archive
+from vid2vidmr.errors import UserError
+from vid2vidmr.files import file_name, replacing, write_json, write_text
+from vid2vidmr.text import plain
+
+
+def export(found: Found, archive: str | Path | Archive, file: str | Path) -> list[Path]:
+    """Write what was found in the form that the ending of `file` says.
+
+    Returns
+    -------
+    list of Path
+        What was written: `file`, or for ``.vtt`` a file a video, where there are several; nothing
+        of a timeline without windows.
+
+    Raises
+    ------
+    UserError
+        If there is no such form, the extra ``export`` is not installed, or an EDL would mix rates.
+    """
+    archive, file = open_archive(archive), Path(file)
+    writers: dict[str, Callable[[Found, Archive, Path], list[Path]]] = {
+        ".csv": _csv, ".json": _json, ".vtt": _vtt, ".xml": _sportscode,
+        ".edl": _timeline, ".fcpxml": _timeline, ".otio": _timeline,
+    }  # fmt: skip
+    if file.suffix.lower() not in writers:
+        raise UserError(
+            f"{file} has the ending of no form: expected one of {', '.join(writers)}."
+        )
+    return writers[file.suffix.lower()](found, archive, file)
+
+
+def labels(found: Found, window: FoundWindow) -> dict[str, str]:
+    """Give what travels with a window."""
+    return {
+        "query": plain(", ".join(found.queries)),
+        "score": f"{window.score:.3f}",
+        "method": found.method,
+        "video": plain(window.video),
+    }
+
+
+def rate_of(archive: Archive, video: str) -> Fraction:
+    """Frames a second of a video; 25 where that is not known."""
+    row = archive.videos.get(video)
+    return Fraction(25 if row is None else row.rate)
+
+
+def _csv(found: Found, archive: Archive, file: Path) -> list[Path]:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(["video", "start_s", "end_s", "score", "query", "method"])
+    for window in found.windows:
+        said = labels(found, window)
+        times = f"{window.start_s:.3f}", f"{window.end_s:.3f}"
+        table.writerow([said["video"], *times, said["score"], said["query"], said["method"]])
+    write_text(file, text.getvalue())
+    return [file]
+
+
+def _json(found: Found, archive: Archive, file: Path) -> list[Path]:
+    write_json(file, found.model_dump(mode="json"))
+    return [file]
+
+
+def _vtt(found: Found, archive: Archive, file: Path) -> list[Path]:
+    by_video: dict[str, list[FoundWindow]] = {}
+    for window in sorted(found.windows, key=lambda w: w.start_s):
+        by_video.setdefault(window.video, []).append(window)
+    written = []
+    for video, windows in by_video.items() or [("", [])]:
+        cues = ["WEBVTT", f"NOTE {_cue(video)}"]
+        for window in windows:
+            said = labels(found, window)
+            times = f"{_vtt_time(window.start_s)} --> {_vtt_time(window.end_s)}"
+            cues.append(f"{times}\n{_cue(said['query'])}\n{said['method']} {said['score']}")
+        name = f"{file.stem}-{file_name(video)}{file.suffix}" if len(by_video) > 1 else file.name
+        write_text(file.with_name(name), "\n\n".join(cues) + "\n")
+        written.append(file.with_name(name))
+    return written
+
+
+def _cue(text: str) -> str:
+    for sign, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
+        text = text.replace(sign, escaped)
+    return text
+
+
+def _vtt_time(at_s: float) -> str:
+    whole, thousandths = divmod(round(1000 * at_s), 1000)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}.{thousandths:03}"
+
+
+def _sportscode(found: Found, archive: Archive, file: Path) -> list[Path]:
+    try:
+        from kloppy import domain, sportscode
+    except ImportError:
+        raise _extra(file) from None
+    zero = timedelta(0)
+    period = domain.Period(id=1, start_timestamp=zero, end_timestamp=zero)
+    codes = [
+        domain.Code(
+            period=period, code_id=str(number), code=found.method,
+            timestamp=timedelta(seconds=window.start_s),
+            end_timestamp=timedelta(seconds=window.end_s), labels=labels(found, window),
+            ball_state=None, ball_owning_team=None, statistics=[],
+        )
+        for number, window in enumerate(found.windows, start=1)
+    ]  # fmt: skip
+    nothing = ~(domain.DatasetFlag.BALL_OWNING_TEAM | domain.DatasetFlag.BALL_STATE)
+    metadata = domain.Metadata(
+        teams=[], periods=[period], pitch_dimensions=None, score=domain.Score(0, 0),
+        frame_rate=0.0, orientation=domain.Orientation.NOT_SET, flags=nothing,
+        provider=domain.Provider.OTHER, coordinate_system=None,
+    )  # fmt: skip
+    with replacing(file) as temporary:
+        sportscode.save(domain.CodeDataset(metadata=metadata, records=codes), str(temporary))
+        # Some tools read nothing but ASCII.
+        text = temporary.read_text("utf-8")
+        temporary.write_bytes(text.encode("ascii", "xmlcharrefreplace"))
+    return [file]
+
+
+def _timeline(found: Found, archive: Archive, file: Path) -> list[Path]:
+    try:
+        import opentimelineio as otio
+    except ImportError:
+        raise _extra(file) from None
+    from vid2vidmr.archive.timeline import timecode_rate, timeline
+
+    adapter = {".edl": "cmx_3600", ".fcpxml": "fcpx_xml", ".otio": "otio_json"}[file.suffix.lower()]
+    if not found.windows:  # a list without an edit is none
+        return []
+    rates = {w.video: rate_of(archive, w.video) for w in found.windows}
+    if adapter == "cmx_3600":
+        rates = {video: timecode_rate(rate) for video, rate in rates.items()}
+        if len(set(rates.values())) > 1:
+            said = ", ".join(f"{float(rate):g}" for rate in sorted(set(rates.values())))
+            raise UserError(
+                f"An EDL has one frame rate, the windows have {said}: write .otio or .fcpxml, or "
+                "cut clips."
+            )
+    made = timeline(found, archive, rates)
+    with replacing(file) as temporary:
+        otio.adapters.write_to_file(made, str(temporary), adapter_name=adapter)
+        if adapter == "fcpx_xml":  # it knows 29.97, not 30000/1001
+            _name_rates(temporary, list(rates.values()))
+    return [file]
+
+
+def _name_rates(file: Path, rates: list[Fraction]) -> None:
+    """Say how long a frame is in the formats of an FCPXML file that lack it, in the clips' order."""
+    text = file.read_text("utf-8")
+    for rate in dict.fromkeys(rates):
+        if rate not in (24, 25, 30, 50, 60):
+            known = f'frameDuration="{rate.denominator}/{rate.numerator}s"'
+            text = text.replace('frameDuration=""', known, 1)
+    file.write_text(text, "utf-8")
+
+
+def _extra(file: Path) -> UserError:
+    return UserError(f'{file.suffix} needs `pip install "vid2vidmr[export]"`.')

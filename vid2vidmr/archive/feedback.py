@@ -1,0 +1,152 @@
+"""Hits that a user accepted and rejected: search again with what they teach.
+
+Accepted windows are further queries, rejected ones are examples of what is not meant. What counts
+how much is learned by logistic regression on the evidence of the windows that were judged: the
+score of the queries about a window, of the accepted windows, and of the rejected ones, each without
+what a window says of itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from vid2vidmr.archive.query import Query, query_place
+from vid2vidmr.archive.scan import Candidates, scan
+from vid2vidmr.archive.search import MIN_SCORE, Found, FoundWindow, Searcher
+from vid2vidmr.windows import temporal_iou
+
+JUDGED = 200
+"""Candidates that are ranked again."""
+WEAK = 0.1
+"""Weight of a window that nobody judged: the last candidates count as rejected, a little."""
+PENALTY = 1.0
+"""Inverse strength of the regression's penalty; chosen before anything was measured."""
+
+
+class Judged(Protocol):
+    """A window of the archive that a user judged."""
+
+    video: str
+    start_s: float
+    end_s: float
+
+
+def ask_again(
+    searcher: Searcher,
+    queries: str | Sequence[str],
+    accepted: Sequence[Judged],
+    rejected: Sequence[Judged],
+    negatives: Sequence[str] = (),
+    *,
+    top: int = 10,
+    min_score: float = MIN_SCORE,
+) -> Found:
+    """Search again with what was accepted and rejected.
+
+    Parameters
+    ----------
+    searcher : Searcher
+    queries, negatives : str or sequence of str
+        What was asked.
+    accepted, rejected : sequence of windows
+        With ``video``, ``start_s`` and ``end_s``, such as those of `Found`.
+
+    Returns
+    -------
+    Found
+        Accepted windows come first, with the score 1; rejected ones do not come back.
+    """
+    queries = (queries,) if isinstance(queries, str) else tuple(queries)
+    sure = [
+        FoundWindow(video=w.video, start_s=w.start_s, end_s=w.end_s, score=1.0) for w in accepted
+    ]
+    places = [query_place(Query.parse(text), searcher.archive) for text in queries]
+    places += [(w.video, w.start_s, w.end_s) for w in (*accepted, *rejected)]
+    more = [_rows(searcher, window) for window in accepted]
+    first = [searcher.rows(text) for text in queries]
+    candidates = searcher.candidates(
+        [*first, *more], [searcher.rows(text) for text in negatives], places, top=max(top, 40)
+    )
+    if accepted or rejected:
+        candidates = _ranked_again(searcher, first, candidates, accepted, rejected)
+    found = searcher.found(candidates, queries, tuple(negatives), max(0, top - len(sure)), min_score)
+    return found.model_copy(
+        update={"windows": (*sure, *found.windows)[:top], "best": 1.0 if sure else found.best}
+    )
+
+
+def _rows(searcher: Searcher, window: Judged) -> np.ndarray:
+    return searcher.archive.features.rows(window.video, *_on_grid(window.start_s, window.end_s))
+
+
+def _on_grid(start_s: float, end_s: float) -> tuple[float, float]:
+    first = 2.0 * round(start_s / 2)
+    return first, max(first + 2.0, 2.0 * round(end_s / 2))
+
+
+def _ranked_again(
+    searcher: Searcher,
+    queries: Sequence[np.ndarray],
+    candidates: Candidates,
+    accepted: Sequence[Judged],
+    rejected: Sequence[Judged],
+) -> Candidates:
+    """Rank candidates by the regression; scores, how many of the best are no chance, stay."""
+    from sklearn.linear_model import LogisticRegression
+
+    candidates = candidates.take(np.arange(min(len(candidates), JUDGED)))
+    judged = [*accepted, *rejected]
+    videos = [*candidates.videos, *(w.video for w in judged)]
+    windows = np.concatenate(
+        [candidates.windows, np.array([(w.start_s, w.end_s) for w in judged])]
+    )
+    asked = [*queries, *(_rows(searcher, w) for w in judged)]
+    lines = _scores_about(searcher, asked, videos, windows)  # (windows, queries + judged)
+    n, q, a = len(candidates), len(queries), len(accepted)
+    lines[n + np.arange(len(judged)), q + np.arange(len(judged))] = np.nan  # of itself
+    evidence = np.column_stack(
+        [_best(lines[:, :q]), _best(lines[:, q : q + a]), _best(lines[:, q + a :])]
+    )
+    evidence = np.nan_to_num((evidence - np.nanmean(evidence, 0)) / (np.nanstd(evidence, 0) + 1e-6))
+    order = np.argsort(-evidence[:n, 0], kind="stable")
+    weak = order[-max(1, n // 4) :] if not rejected else order[:0]
+    learned = np.concatenate([n + np.arange(len(judged)), weak])
+    labels = np.concatenate([np.arange(len(judged)) < a, np.zeros(len(weak), bool)])
+    weights = np.where(learned < n, WEAK, 1.0)
+    if labels.all() or not labels.any():  # nothing was accepted: below what was rejected
+        ranks = evidence[:n, 0] - evidence[:n, 2]
+    else:
+        model = LogisticRegression(C=PENALTY, class_weight="balanced")
+        ranks = model.fit(evidence[learned], labels, weights).decision_function(evidence[:n])
+    again = candidates.take(np.argsort(-ranks, kind="stable"))
+    return replace(again, scores=candidates.scores)
+
+
+def _best(scores: np.ndarray) -> np.ndarray:
+    """Largest of each row, NaN where there is none."""
+    found = np.where(np.isnan(scores), -np.inf, scores).max(axis=1, initial=-np.inf)
+    return np.where(np.isinf(found), np.nan, found)
+
+
+def _scores_about(
+    searcher: Searcher, asked: Sequence[np.ndarray], videos: Sequence[str], windows: np.ndarray
+) -> np.ndarray:
+    """Score of each query about each window, (windows, queries), by a scan of their videos."""
+    sketch = searcher.archive.sketch
+    names = list(dict.fromkeys(videos))
+    out = np.empty((len(videos), len(asked)))
+    for column, rows in enumerate(asked):
+        found = scan(sketch, [sketch.seen(rows)], videos=names, keep=100_000)
+        by_video: dict[str, list[int]] = {}
+        for i, video in enumerate(found.videos):
+            by_video.setdefault(video, []).append(i)
+        floor = float(found.scores.min(initial=-1.0))
+        for i, video in enumerate(videos):
+            near = np.array(by_video.get(video, []), int)
+            touching = near[temporal_iou(found.windows[near], windows[i]) > 0]
+            out[i, column] = found.scores[touching].max(initial=floor)
+    return out

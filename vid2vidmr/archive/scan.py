@@ -1,0 +1,216 @@
+"""The exact scan: every row of an archive against the queries, one video after another.
+
+Of each video cosines to all rows are taken in one product, and aligned in one pass (the local
+alignment of `local-match`): time is linear in hours, memory that of the longest video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from vid2vidmr.alignment.components import laid_cosines
+from vid2vidmr.alignment.local import local_alignment
+from vid2vidmr.archive.fusion import Fuse
+from vid2vidmr.archive.sketch import Sketch
+from vid2vidmr.contract import STEP_S
+from vid2vidmr.windows import nms_1d
+from vid2vidmr.workers import cores
+
+THRESHOLD, STATIC_GAP, WAITING = 0.45, 1.0, 0.05
+"""Of `local-match`, where they were chosen."""
+COPY = 0.995
+"""Mean cosine from which a part that is laid beside the query is a copy of it; 8 bits reach it."""
+OVERLAP = 0.5
+"""IoU above which the worse of two windows of one video is left out."""
+POOL = 1000
+"""Candidates that are kept of a scan, at least."""
+_BLOCK = 20_000
+"""Rows that a thread takes at once."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Windows of an archive, best first.
+
+    Attributes
+    ----------
+    videos : list of str
+    windows : ndarray, (n, 2)
+        Seconds in the video.
+    scores : ndarray, (n,)
+        Gain per query row: 0 is chance, 1 - `THRESHOLD` a copy.
+    evidence : ndarray, (n, queries + negatives)
+        Score of each query about the window.
+    background : ndarray, (peaks,)
+        Scores of the best windows of all places of the archive, of which most hold no moment.
+    """
+
+    videos: list[str]
+    windows: np.ndarray
+    scores: np.ndarray
+    evidence: np.ndarray
+    background: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.videos)
+
+    def take(self, rows: np.ndarray) -> Candidates:
+        """Select candidates by number, in that order."""
+        return Candidates(
+            [self.videos[i] for i in rows], self.windows[rows], self.scores[rows],
+            self.evidence[rows], self.background,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Found:
+    """Peaks of one video, as `Candidates`; windows in rows."""
+
+    video: str
+    windows: np.ndarray
+    scores: np.ndarray
+    evidence: np.ndarray
+
+
+def scan(
+    sketch: Sketch,
+    queries: Sequence[np.ndarray],
+    negatives: Sequence[np.ndarray] = (),
+    fuse: Fuse = "mean",
+    videos: Iterable[str] | None = None,
+    keep: int = POOL,
+) -> Candidates:
+    """Find the windows of an archive that gain most from being read as the queries.
+
+    Parameters
+    ----------
+    queries, negatives : sequence of ndarray, (N, k)
+        See `Sketch.seen`. A window loses what it gains as a negative.
+    fuse : Fuse
+        ``mean``: the mean of the queries' scores about a window; else the best of them.
+    videos : iterable of str, optional
+        By default all.
+    keep : int
+        Candidates, at most.
+    """
+    names = list(sketch.spans if videos is None else videos)
+    found: list[_Found] = []
+    background: list[np.ndarray] = []
+    least = -np.inf
+
+    def of_block(block: list[str]) -> list[_Found]:
+        return [_scan_video(sketch, video, queries, negatives, fuse) for video in block]
+
+    with ThreadPoolExecutor(cores()) as pool:
+        for some in pool.map(of_block, _blocks(sketch, names)):
+            background += [each.scores.astype(np.float32) for each in some]
+            found += [each for each in some if each.scores.max(initial=-np.inf) >= least]
+            if sum(len(each.scores) for each in found) > 16 * keep:
+                found, least = _best(found, 2 * keep)
+    found, _ = _best(found, 4 * keep)
+    empty = _Found("", np.empty((0, 2)), np.empty(0), np.empty((0, len(queries) + len(negatives))))
+    videos = [each.video for each in found for _ in each.scores]
+    parts = [*found, empty]
+    every = Candidates(
+        videos,
+        STEP_S * np.concatenate([each.windows for each in parts]),
+        np.concatenate([each.scores for each in parts]).astype(np.float64),
+        np.concatenate([each.evidence for each in parts]),
+        np.concatenate([*background, np.empty(0, np.float32)]),
+    )
+    every = every.take(np.argsort(-every.scores, kind="stable"))
+    return suppressed(every, keep)
+
+
+def _blocks(sketch: Sketch, names: list[str]) -> Iterator[list[str]]:
+    """Videos in groups of some `_BLOCK` rows: threads have nothing to wait for."""
+    block, rows = [], 0
+    for name in names:
+        first, end = sketch.spans[name]
+        block.append(name)
+        rows += end - first
+        if rows >= _BLOCK:
+            yield block
+            block, rows = [], 0
+    if block:
+        yield block
+
+
+def _scan_video(
+    sketch: Sketch,
+    video: str,
+    queries: Sequence[np.ndarray],
+    negatives: Sequence[np.ndarray],
+    fuse: Fuse,
+) -> _Found:
+    rows, gap = sketch.of_video(video), STATIC_GAP * sketch.static[video] ** 2
+    lines = [_aligned(rows, query, gap) for query in [*queries, *negatives]]
+    near = max(1, round(np.mean([len(query) for query in queries]) / 2))
+    scores = np.stack([_largest_near(line[0], near) for line in lines], axis=1)
+    positive = scores[:, : len(queries)]
+    fused = positive.mean(axis=1) if fuse == "mean" else positive.max(axis=1)
+    if negatives:
+        fused = fused - scores[:, len(queries) :].max(axis=1).clip(min=0)
+    # Where a window ends and begins tells the query that likes it best.
+    own = np.stack([line[0] for line in lines[: len(queries)]], axis=1)
+    best, here = own.argmax(axis=1), np.arange(len(rows))
+    sharp = fused - (positive.max(axis=1) - own[here, best])
+    peaks = np.flatnonzero(sharp >= _largest_near(sharp, near))
+    starts = np.stack([line[1] for line in lines[: len(queries)]], axis=1)[peaks, best[peaks]]
+    windows = np.column_stack([starts, peaks + 1]).astype(np.float64)
+    return _Found(video, windows, sharp[peaks], scores[peaks])
+
+
+def _aligned(rows: np.ndarray, query: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray]:
+    """Score and first row of the best window that ends with each row, (M,) both."""
+    cosines = rows @ query.T
+    scores, starts = local_alignment(cosines, THRESHOLD, gap, WAITING)
+    scores /= len(query)
+    laid = laid_cosines(cosines)
+    first = np.flatnonzero(laid >= COPY)
+    if len(first):  # nothing overrules what is equal row by row
+        ends = first + len(query) - 1
+        scores = np.minimum(scores, COPY - THRESHOLD)
+        scores[ends], starts[ends] = laid[first] - THRESHOLD, first
+    return scores, starts
+
+
+def _largest_near(values: np.ndarray, reach: int) -> np.ndarray:
+    """Largest of the values at most `reach` away, (M,): by doubling, in a few passes."""
+    width, out = 1, values
+    total = 2 * reach + 1
+    padded = np.concatenate([np.full(reach, -np.inf), values, np.full(reach, -np.inf)])
+    out = padded
+    while 2 * width <= total:
+        out = np.maximum(out[: len(out) - width], out[width:])
+        width *= 2
+    rest = total - width
+    largest: np.ndarray = np.maximum(out[: len(out) - rest], out[rest:]) if rest else out
+    return largest.astype(values.dtype)
+
+
+def _best(found: list[_Found], keep: int) -> tuple[list[_Found], float]:
+    """Keep the best peaks of all, and tell the least score among them."""
+    scores = np.concatenate([each.scores for each in found])
+    least = float(np.partition(scores, -keep)[-keep]) if len(scores) > keep else -np.inf
+    kept = []
+    for each in found:
+        rows = each.scores >= least
+        if rows.any():
+            kept.append(_Found(each.video, each.windows[rows], each.scores[rows], each.evidence[rows]))
+    return kept, least
+
+
+def suppressed(candidates: Candidates, keep: int | None = None) -> Candidates:
+    """Leave out what overlaps a better window of the same video, and what is behind `keep`."""
+    rows_of: dict[str, list[int]] = {}
+    for i, video in enumerate(candidates.videos):
+        rows_of.setdefault(video, []).append(i)
+    kept = [
+        np.array(rows)[nms_1d(candidates.windows[rows], OVERLAP)] for rows in rows_of.values()
+    ]
+    return candidates.take(np.sort(np.concatenate([*kept, np.empty(0, int)]))[:keep])

@@ -1,0 +1,296 @@
+"""Ask an archive for moments like those of one or several queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vid2vidmr.archive.calibrate import Background, probabilities
+from vid2vidmr.archive.fusion import Fuse, asked
+from vid2vidmr.archive.query import Query, query_place, query_rows
+from vid2vidmr.archive.refine import refined
+from vid2vidmr.archive.scan import POOL, Candidates, scan, suppressed
+from vid2vidmr.archive.store import Archive, open_archive
+from vid2vidmr.errors import UserError
+from vid2vidmr.features.cached import CachedEncoder
+from vid2vidmr.records import Record
+from vid2vidmr.windows import temporal_iou
+
+if TYPE_CHECKING:
+    from vid2vidmr.features.encoder import Encoder
+    from vid2vidmr.methods.base import Method
+
+DEFAULT_METHOD = "align_refine"
+"""It comes trained, takes any encoder, and was shown on film (`docs/lab/transfer.md`)."""
+SCAN = "scan"
+"""Instead of a method: what the scan finds, as it is."""
+MIN_SCORE = 0.5
+REFINED = 40
+"""Candidates that a method reads, at least."""
+
+
+class FoundWindow(Record):
+    """A part of a video, seconds from its start, and the probability that it holds the moment."""
+
+    video: str
+    start_s: float
+    end_s: float
+    score: float
+
+
+class Found(Record):
+    """What was found.
+
+    Attributes
+    ----------
+    queries, negatives : tuple of str
+    archive : str or None
+        Its folder; None in memory.
+    method : str
+    encoder : str
+    videos : int
+        How many were searched.
+    hours : float
+    best : float
+        Score of the best window, found or not.
+    windows : tuple of FoundWindow
+        Best first; empty where nothing is likely enough.
+    """
+
+    queries: tuple[str, ...]
+    negatives: tuple[str, ...] = ()
+    archive: str | None
+    method: str
+    encoder: str
+    videos: int
+    hours: float
+    best: float
+    windows: tuple[FoundWindow, ...]
+
+    def __str__(self) -> str:
+        where = f"{self.hours:.1f} hours of {self.videos} videos"
+        if self.windows:
+            return f"{len(self.windows)} windows in {where}."
+        return (
+            f"Nothing in {where} is like the query: the best window has a probability of "
+            f"{self.best:.2f} (--min-score 0 shows it)."
+        )
+
+
+class Searcher:
+    """An archive and a method that are asked many times.
+
+    Parameters
+    ----------
+    archive : str, Path or Archive
+    method : str or Method
+        What reads the candidates of the scan again; ``scan`` is the scan alone.
+    checkpoint : str, optional
+        Of a method that must be trained.
+    load_encoder : callable, optional
+        Gives an encoder by its name; called when a query has to be encoded.
+    """
+
+    def __init__(
+        self,
+        archive: str | Path | Archive,
+        method: str | Method = DEFAULT_METHOD,
+        checkpoint: str | None = None,
+        load_encoder: Callable[[str], Encoder] | None = None,
+    ) -> None:
+        self.archive = open_archive(archive)
+        self.method = _method(method, checkpoint)
+        if self.method is not None:
+            self.method.acquaint(self.archive.sketch.components)
+        contract = self.archive.contract
+        self.encoder = CachedEncoder(contract, lambda: (load_encoder or _load)(contract.encoder))
+
+    @property
+    def method_name(self) -> str:
+        """Name of the method."""
+        return SCAN if self.method is None else self.method.info.name
+
+    def rows(self, query: str | Query) -> np.ndarray:
+        """Features of a query, see `query_rows`."""
+        query = Query.parse(query) if isinstance(query, str) else query
+        return query_rows(query, self.archive, self.encoder)
+
+    def ask(
+        self,
+        queries: str | Sequence[str],
+        negatives: Sequence[str] = (),
+        *,
+        top: int = 10,
+        min_score: float = MIN_SCORE,
+        fuse: Fuse = "mean",
+        approximate: bool = False,
+    ) -> Found:
+        """Search, see `search`."""
+        queries = (queries,) if isinstance(queries, str) else tuple(queries)
+        if not queries:
+            raise UserError("Nothing is asked: name a video file, or a part of one.")
+        positive = [self.rows(query) for query in queries]
+        negative = [self.rows(query) for query in negatives]
+        own = [query_place(Query.parse(text), self.archive) for text in queries]
+        candidates = self.candidates(positive, negative, own, top=top, fuse=fuse, approximate=approximate)
+        return self.found(candidates, queries, tuple(negatives), top, min_score)
+
+    def candidates(
+        self,
+        positive: Sequence[np.ndarray],
+        negative: Sequence[np.ndarray] = (),
+        own: Sequence[tuple[str, float, float] | None] = (),
+        *,
+        top: int = 10,
+        fuse: Fuse = "mean",
+        approximate: bool = False,
+    ) -> Candidates:
+        """Windows of the archive, best first, with probabilities as scores.
+
+        Parameters
+        ----------
+        positive, negative : sequence of ndarray, (N, dim)
+            Features of the queries.
+        own : sequence of (video, start_s, end_s)
+            Places of the archive that are left out, such as that of a query.
+        """
+        sketch = self.archive.sketch
+        positive = asked(positive, fuse)
+        seen = [[sketch.seen(rows) for rows in side] for side in (positive, negative)]
+        found = scan(sketch, *seen, fuse=fuse, keep=max(POOL, 4 * top))
+        found = _without(found, own)
+        sure = probabilities(found.scores, Background.of(found.background))
+        if self.method is not None:
+            # How many of the best are no chance tells the whole archive, which ones the method.
+            read = found.take(np.arange(min(len(found), max(REFINED, 2 * top))))
+            moved = refined(self.method, self.archive, positive, read, fuse)
+            found = suppressed(_without(moved, own))
+        return replace(found, scores=sure[: len(found)])
+
+    def found(
+        self,
+        candidates: Candidates,
+        queries: tuple[str, ...],
+        negatives: tuple[str, ...] = (),
+        top: int = 10,
+        min_score: float = MIN_SCORE,
+    ) -> Found:
+        """Make a result of candidates whose scores are probabilities."""
+        windows = []
+        for video, (start_s, end_s), score in zip(
+            candidates.videos, candidates.windows, candidates.scores, strict=True
+        ):
+            if len(windows) == top or score < min_score:
+                break
+            end_s = min(end_s, self.archive.durations_s[video])
+            if start_s < end_s:
+                windows.append(
+                    FoundWindow(
+                        video=video, start_s=float(start_s), end_s=float(end_s),
+                        score=round(float(score), 6),
+                    )  # fmt: skip
+                )
+        return Found(
+            queries=queries, negatives=negatives,
+            archive=None if self.archive.path is None else str(self.archive.path),
+            method=self.method_name, encoder=self.archive.contract.encoder,
+            videos=len(self.archive), hours=round(self.archive.hours, 4),
+            best=round(float(candidates.scores.max(initial=0.0)), 6), windows=tuple(windows),
+        )  # fmt: skip
+
+
+def search(
+    queries: str | Sequence[str],
+    archive: str | Path | Archive,
+    method: str | Method = DEFAULT_METHOD,
+    checkpoint: str | None = None,
+    *,
+    negatives: Sequence[str] = (),
+    top: int = 10,
+    min_score: float = MIN_SCORE,
+    fuse: Fuse = "mean",
+    approximate: bool = False,
+) -> Found:
+    """Find the windows of an archive that hold the moment of a query.
+
+    Parameters
+    ----------
+    queries : str or sequence of str
+        Files, videos of the archive, or parts of either (``match.mp4@12:03-12:15``): examples of
+        one kind of moment.
+    archive : str, Path or Archive
+        See `open_archive`.
+    method : str or Method
+        What reads the candidates of the exact scan again: it moves their ends and ranks them.
+        ``scan`` takes them as they are.
+    checkpoint : str, optional
+        Of a method that must be trained.
+    negatives : sequence of str
+        Examples of what is not meant.
+    top : int
+        At most so many windows.
+    min_score : float
+        Windows that are less probable are left out. There may be none.
+    fuse : {"mean", "best", "barycentre"}
+        What counts of several queries: the mean of their scores, the best of them, or one search
+        with their soft-DTW barycentre.
+    approximate : bool
+        Look only where an approximate index finds rows of the query; needs the extra ``ann``.
+
+    Returns
+    -------
+    Found
+        Best first. The place of a query that lies in the archive is left out.
+
+    Raises
+    ------
+    DataError
+        If there is no archive.
+    UserError
+        If nothing is asked, or a query lies behind the end of its video.
+    VideoError
+        If a query cannot be read.
+
+    Examples
+    --------
+    >>> import vid2vidmr as v
+    >>> found = v.search("matches/cup.mp4@12:03-12:15", "archive")
+    >>> found.windows[0].video, found.windows[0].start_s, found.windows[0].score
+    """
+    return Searcher(archive, method, checkpoint).ask(
+        queries, negatives, top=top, min_score=min_score, fuse=fuse, approximate=approximate
+    )
+
+
+def _without(found: Candidates, own: Sequence[tuple[str, float, float] | None]) -> Candidates:
+    """Leave out what overlaps the places that the queries came from."""
+    kept = np.ones(len(found), bool)
+    for place in own:
+        if place is not None:
+            same = np.array([video == place[0] for video in found.videos], bool)
+            kept &= ~(same & (temporal_iou(found.windows, np.array(place[1:])) > 0.1))
+    return found.take(np.flatnonzero(kept))
+
+
+def _method(method: str | Method, checkpoint: str | None) -> Method | None:
+    from vid2vidmr.methods.load import load_method
+
+    if method == SCAN:
+        return None
+    found = load_method(method, checkpoint) if isinstance(method, str) else method
+    if not found.info.needs_features or found.query == "text":
+        raise UserError(
+            f"{found.info.name} does not compare features of videos: choose another method, see "
+            "`vid2vidmr methods`."
+        )
+    return found
+
+
+def _load(name: str) -> Encoder:
+    from vid2vidmr.features.load import load_encoder
+
+    return load_encoder(name)

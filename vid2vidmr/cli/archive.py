@@ -1,0 +1,162 @@
+"""Commands about archives: index, search."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vid2vidmr.cli.data import Where
+from vid2vidmr.cli.output import AsJson, print_json, print_table
+
+if TYPE_CHECKING:
+    from vid2vidmr.archive.search import Found
+    from vid2vidmr.features.local import Engine
+
+
+class Fusion(StrEnum):
+    """What counts of several queries."""
+
+    mean = "mean"
+    best = "best"
+    barycentre = "barycentre"
+
+
+def index(
+    videos: Annotated[
+        list[str],
+        typer.Argument(metavar="VIDEOS...", help="Video files, folders of them, built data sets."),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the archive; one that is there grows.")],
+    encoder: Annotated[
+        str | None,
+        typer.Option(help="Encoder (default: the archive's own, else clip-vit-b32)."),
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
+    ] = None,
+    shard: Annotated[
+        str | None,
+        typer.Option(metavar="I/N", help="Encode the I-th of N shares, see docs/features.md."),
+    ] = None,
+    engine: Annotated[
+        Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
+    ] = Where.local,
+) -> None:
+    """Make an archive of videos that `search` looks through.
+
+    Only what is new or has changed is encoded: call it again after a stop, and whenever videos
+    have come. What cannot be read, has changed or vanished is told; nothing else is lost.
+    """
+    from vid2vidmr.archive.index import index
+    from vid2vidmr.features.local import encode_here
+    from vid2vidmr.features.shards import Shard
+
+    part = None if shard is None else Shard.parse(shard)
+    where: Engine = encode_here
+    if engine is Where.ray:
+        from vid2vidmr.features.on_ray import encode_on_ray
+
+        where = partial(encode_on_ray, device=device)
+        device = "cpu"  # this process only stores; workers have the device that was asked for
+    archive = index(videos, out, encoder, device, where, part)
+    if archive is not None:
+        typer.echo(f"{out} holds {archive.hours:.1f} hours of {len(archive)} videos.")
+
+
+def search(
+    queries: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="QUERY...",
+            help="Examples of the moment: files, or parts such as match.mp4@12:03-12:15.",
+        ),
+    ],
+    archive: Annotated[Path, typer.Option(help="Folder that `vid2vidmr index` wrote.")],
+    negatives: Annotated[
+        list[str] | None, typer.Option("--not", help="An example of what is not meant; repeatable.")
+    ] = None,
+    method: Annotated[
+        str,
+        typer.Option(help="What reads the candidates again, or scan for none; see `methods`."),
+    ] = "align_refine",
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Of a method that must be trained: folder or Hub.")
+    ] = None,
+    top: Annotated[int, typer.Option(min=1, help="How many windows at most.")] = 10,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Least probability of a window.")
+    ] = 0.5,
+    fuse: Annotated[
+        Fusion, typer.Option(help="Of several queries: mean of scores, best, or barycentre.")
+    ] = Fusion.mean,
+    approximate: Annotated[
+        bool,
+        typer.Option("--approximate", help="By an approximate index (needs the extra ann)."),
+    ] = False,
+    clips: Annotated[
+        Path | None, typer.Option(help="Folder to which the windows are cut, as MP4 files.")
+    ] = None,
+    lead: Annotated[float, typer.Option(min=0, help="Seconds before a window, in clips.")] = 0.0,
+    lag: Annotated[float, typer.Option(min=0, help="Seconds behind a window, in clips.")] = 0.0,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="File to write: .csv, .json, .vtt, .xml (Sportscode), .edl (CMX 3600), .fcpxml, "
+            ".otio; repeatable."
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find moments like these in an archive.
+
+    Prints windows in seconds, best first, with the probability that each holds the moment. Where
+    none is likely enough it says so.
+    """
+    from vid2vidmr.archive.search import search
+
+    found = search(
+        queries, archive, method, checkpoint, negatives=negatives or [], top=top,
+        min_score=min_score, fuse=fuse.value, approximate=approximate,
+    )  # fmt: skip
+    if as_json:
+        print_json(found.model_dump(mode="json"))
+    else:
+        print_found(found)
+    _take_out(found, archive, clips, export or [], lead, lag)
+
+
+def print_found(found: Found) -> None:
+    """Print windows as a table, or that there are none."""
+    if not found.windows:
+        typer.echo(str(found))
+        return
+    from vid2vidmr.archive.query import clock
+
+    rows = [
+        [str(rank), clock(round(w.start_s, 1)), clock(round(w.end_s, 1)), f"{w.score:.2f}", w.video]
+        for rank, w in enumerate(found.windows, start=1)
+    ]
+    title = f"{', '.join(found.queries)} in {found.hours:.1f} hours ({found.method})"
+    print_table(title, ["rank", "start", "end", "score", "video"], rows)
+
+
+def _take_out(
+    found: Found, archive: Path, clips: Path | None, files: list[Path], lead: float, lag: float
+) -> None:
+    """Cut clips and write files."""
+    if clips is not None:
+        from vid2vidmr.archive.clips import cut_clips
+
+        cut, failed = cut_clips(found, archive, clips, lead_s=lead, lag_s=lag)
+        typer.echo(f"{len(cut)} clips are in {clips}.", err=True)
+        for name, reason in failed.items():
+            typer.echo(f"  failed {name}: {reason}", err=True)
+    for file in files:
+        from vid2vidmr.archive.export import export
+
+        for written in export(found, archive, file):
+            typer.echo(f"{written} is written.", err=True)

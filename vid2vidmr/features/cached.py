@@ -1,0 +1,121 @@
+"""Features of single files, encoded once: kept by the content of the file and the contract.
+
+They lie in ``$VID2VIDMR_CACHE``, by default ``~/.cache/vid2vidmr``, a feature store an encoder; it
+may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vid2vidmr.contract import FeatureContract, clips_of
+from vid2vidmr.errors import FeatureError, UserError
+from vid2vidmr.features.store import FeatureStore
+from vid2vidmr.features.writer import FeatureWriter, StoreBusyError
+from vid2vidmr.files import file_name, file_sha256
+
+if TYPE_CHECKING:
+    from vid2vidmr.features.encoder import Encoder
+
+_hashes: dict[tuple[str, int, int], str] = {}
+"""Of files that this process has read: path, size and time to hash."""
+
+
+def cache_home() -> Path:
+    """Where features of single files are kept."""
+    return Path(os.environ.get("VID2VIDMR_CACHE", Path.home() / ".cache" / "vid2vidmr"))
+
+
+def content_hash(path: Path) -> str:
+    """SHA-256 of a file, read once by a process."""
+    about = path.stat()
+    known = (str(path.resolve()), about.st_size, about.st_mtime_ns)
+    if known not in _hashes:
+        _hashes[known] = file_sha256(path)
+    return _hashes[known]
+
+
+class CachedEncoder:
+    """Features of files under a contract; the encoder is loaded only for what is not cached.
+
+    Parameters
+    ----------
+    contract : FeatureContract
+        How features are made.
+    load : callable
+        Gives the encoder; one with another contract is refused.
+    """
+
+    def __init__(self, contract: FeatureContract, load: Callable[[], Encoder]) -> None:
+        self.contract, self._load = contract, load
+        made = hashlib.sha256(contract.model_dump_json().encode()).hexdigest()[:16]
+        self.folder = cache_home() / f"{file_name(contract.encoder)}-{made}"
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The encoder."""
+        from vid2vidmr.contract import require_contract
+
+        found = self._load()
+        require_contract(found.contract, self.contract, "What is searched")
+        return found
+
+    def rows(
+        self, path: Path, start_s: float | None = None, end_s: float | None = None
+    ) -> np.ndarray:
+        """Features of a file or a part of it, (n, dim) float32, a row every 2 s from its start on.
+
+        Raises
+        ------
+        VideoError
+            If the file cannot be read.
+        UserError
+            If the part begins behind the end.
+        """
+        if not path.is_file():
+            from vid2vidmr.errors import VideoError
+
+            raise VideoError(f"{path} does not exist: check the path.")
+        key = content_hash(path)
+        if start_s is not None:
+            key = f"{key}@{start_s:.6f}-{end_s:.6f}"
+        with suppress(FeatureError):  # none yet, or damaged: made again
+            store = FeatureStore(self.folder)
+            if key in store:
+                return store.stored(key).astype(np.float32)
+        rows = self._encoded(path, start_s, end_s)
+        # As they will be found the next time: half precision.
+        rows = rows.astype(self.contract.dtype)
+        with suppress(StoreBusyError, FeatureError, OSError), FeatureWriter(
+            self.folder, self.contract
+        ) as writer:
+            if key not in writer.keys:
+                writer.append(key, rows)
+        return rows.astype(np.float32)
+
+    def _encoded(self, path: Path, start_s: float | None, end_s: float | None) -> np.ndarray:
+        from vid2vidmr.features.local import encode_video
+        from vid2vidmr.video.sample import sample_frames
+
+        if start_s is None or end_s is None:
+            return encode_video(path, self.encoder)
+        times = [start_s + 2.0 * k for k in range(clips_of(start_s, end_s))]
+        frames = []
+        # A step that no video reaches: beside the first frame only these are decoded.
+        for at_s, frame in sample_frames(path, 1e6, at_s=times, size=self.encoder.size):
+            if at_s >= start_s - 1e-6:
+                frames.append(frame)
+            if len(frames) == len(times):
+                break
+        if not frames:
+            raise UserError(f"{path} ends before {start_s:g} s: there is no such part to ask with.")
+        rows = self.encoder.encode(frames)
+        return np.concatenate([rows, np.repeat(rows[-1:], len(times) - len(rows), axis=0)])
