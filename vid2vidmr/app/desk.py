@@ -131,13 +131,13 @@ class Desk:
     def ask(self, ask: Ask) -> dict[str, Any]:
         """Search, or search again with what was judged."""
         query, shown = self._query(ask)
-        judged = [[self._window(part) for part in side] for side in (ask.accepted, ask.rejected)]
+        accepted, rejected = (
+            [self._window(part) for part in side] for side in (ask.accepted, ask.rejected)
+        )
         with self._lock:
             found = ask_again(
-                self.searcher, str(query), *judged, top=ask.top, min_score=ask.min_score
-            ) if any(judged) else self.searcher.ask(
-                str(query), top=ask.top, min_score=ask.min_score
-            )  # fmt: skip
+                self.searcher, str(query), accepted, rejected, top=ask.top, min_score=ask.min_score
+            )
         numbers = {video: number for number, video in enumerate(self.names)}
         hits = []
         for window in found.windows:

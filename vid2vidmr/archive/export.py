@@ -49,7 +49,9 @@ def export(found: Found, archive: str | Path | Archive, file: str | Path) -> lis
         ".edl": _timeline, ".fcpxml": _timeline, ".otio": _timeline,
     }  # fmt: skip
     if file.suffix.lower() not in writers:
-        raise UserError(f"{file} has the ending of no form: expected one of {', '.join(writers)}.")
+        raise UserError(
+            f"{file} has the ending of no form: expected one of {', '.join(writers)}."
+        )
     return writers[file.suffix.lower()](found, archive, file)
 
 

@@ -73,9 +73,7 @@ def ask_again(
     )
     if accepted or rejected:
         candidates = _ranked_again(searcher, first, candidates, accepted, rejected)
-    found = searcher.found(
-        candidates, queries, tuple(negatives), max(0, top - len(sure)), min_score
-    )
+    found = searcher.found(candidates, queries, tuple(negatives), max(0, top - len(sure)), min_score)
     return found.model_copy(
         update={"windows": (*sure, *found.windows)[:top], "best": 1.0 if sure else found.best}
     )
@@ -103,7 +101,9 @@ def _ranked_again(
     candidates = candidates.take(np.arange(min(len(candidates), JUDGED)))
     judged = [*accepted, *rejected]
     videos = [*candidates.videos, *(w.video for w in judged)]
-    windows = np.concatenate([candidates.windows, np.array([(w.start_s, w.end_s) for w in judged])])
+    windows = np.concatenate(
+        [candidates.windows, np.array([(w.start_s, w.end_s) for w in judged])]
+    )
     asked = [*queries, *(_rows(searcher, w) for w in judged)]
     lines = _scores_about(searcher, asked, videos, windows)  # (windows, queries + judged)
     n, q, a = len(candidates), len(queries), len(accepted)

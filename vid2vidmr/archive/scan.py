@@ -201,9 +201,7 @@ def _best(found: list[_Found], keep: int) -> tuple[list[_Found], float]:
     for each in found:
         rows = each.scores >= least
         if rows.any():
-            kept.append(
-                _Found(each.video, each.windows[rows], each.scores[rows], each.evidence[rows])
-            )
+            kept.append(_Found(each.video, each.windows[rows], each.scores[rows], each.evidence[rows]))
     return kept, least
 
 
@@ -212,5 +210,7 @@ def suppressed(candidates: Candidates, keep: int | None = None) -> Candidates:
     rows_of: dict[str, list[int]] = {}
     for i, video in enumerate(candidates.videos):
         rows_of.setdefault(video, []).append(i)
-    kept = [np.array(rows)[nms_1d(candidates.windows[rows], OVERLAP)] for rows in rows_of.values()]
+    kept = [
+        np.array(rows)[nms_1d(candidates.windows[rows], OVERLAP)] for rows in rows_of.values()
+    ]
     return candidates.take(np.sort(np.concatenate([*kept, np.empty(0, int)]))[:keep])

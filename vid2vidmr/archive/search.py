@@ -136,9 +136,7 @@ class Searcher:
         positive = [self.rows(query) for query in queries]
         negative = [self.rows(query) for query in negatives]
         own = [query_place(Query.parse(text), self.archive) for text in queries]
-        candidates = self.candidates(
-            positive, negative, own, top=top, fuse=fuse, approximate=approximate
-        )
+        candidates = self.candidates(positive, negative, own, top=top, fuse=fuse, approximate=approximate)
         return self.found(candidates, queries, tuple(negatives), top, min_score)
 
     def candidates(
@@ -192,9 +190,7 @@ class Searcher:
             if start_s < end_s:
                 windows.append(
                     FoundWindow(
-                        video=video,
-                        start_s=float(start_s),
-                        end_s=float(end_s),
+                        video=video, start_s=float(start_s), end_s=float(end_s),
                         score=round(float(score), 6),
                     )  # fmt: skip
                 )

@@ -86,9 +86,7 @@ class Sketch:
         return cls(components, _spans(counts), out, static, loss)
 
 
-def write_sketch(
-    archive: Path, keys: Mapping[str, str], read: Reader, counts: Mapping[str, int]
-) -> None:
+def write_sketch(archive: Path, keys: Mapping[str, str], read: Reader, counts: Mapping[str, int]) -> None:
     """Write the sketch of an archive, if that of these features is not there.
 
     Parameters
@@ -98,9 +96,7 @@ def write_sketch(
     """
     folder = archive / FOLDER
     name = hashlib.sha256(json.dumps([list(keys.items()), dict(counts)]).encode()).hexdigest()[:16]
-    if (folder / "sketch.json").exists() and read_json(folder / "sketch.json", MAX_TABLE_BYTES).get(
-        "name"
-    ) == name:
+    if (folder / "sketch.json").exists() and read_json(folder / "sketch.json", MAX_TABLE_BYTES).get("name") == name:
         return
     components = _components(counts, read)
     width, path = _width(components), folder / f"rows-{name}.i8"

@@ -94,10 +94,9 @@ class CachedEncoder:
         rows = self._encoded(path, start_s, end_s)
         # As they will be found the next time: half precision.
         rows = rows.astype(self.contract.dtype)
-        with (
-            suppress(StoreBusyError, FeatureError, OSError),
-            FeatureWriter(self.folder, self.contract) as writer,
-        ):
+        with suppress(StoreBusyError, FeatureError, OSError), FeatureWriter(
+            self.folder, self.contract
+        ) as writer:
             if key not in writer.keys:
                 writer.append(key, rows)
         return rows.astype(np.float32)
