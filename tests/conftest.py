@@ -71,6 +71,17 @@ def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def archive_folder(data_home: Path) -> Path:
+    """An archive of the videos of `data_home`; not to be changed."""
+    from vid2vidmr.archive.index import index
+
+    with FileLock(data_home.parent / "archive.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VID2VIDMR_DATA", str(data_home))
+        index(["minimatch"], data_home.parent / "archive", ENCODER)
+    return data_home.parent / "archive"
+
+
 @pytest.fixture
 def tiny(data_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty working folder in which ``minimatch`` is the tiny built data set; its folder."""

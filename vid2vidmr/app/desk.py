@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import zipfile
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal
@@ -135,9 +135,11 @@ class Desk:
             [self._window(part) for part in side] for side in (ask.accepted, ask.rejected)
         )
         with self._lock:
-            found = ask_again(
-                self.searcher, str(query), accepted, rejected, top=ask.top, min_score=ask.min_score
-            )
+            if accepted or rejected:
+                again = partial(ask_again, self.searcher, accepted=accepted, rejected=rejected)
+            else:
+                again = self.searcher.ask
+            found = again(str(query), top=ask.top, min_score=ask.min_score)
         numbers = {video: number for number, video in enumerate(self.names)}
         hits = []
         for window in found.windows:

@@ -67,15 +67,25 @@ def serve(
     """
     with TemporaryDirectory(prefix="vid2vidmr-app-") as room:
         application = make_app(Desk(Searcher(archive, method, checkpoint), Path(room)))
-        try:
-            listening = socket.create_server((HOST, port))
-        except OSError as error:
-            raise UserError(
-                f"Port {port} cannot be used ({error.strerror}): pass another --port."
-            ) from None
-        with listening:
+        with listening_on(port) as listening:
             tell(f"http://{HOST}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
             server_of(application).run([listening])
+
+
+def listening_on(port: int) -> socket.socket:
+    """Open a port of this machine to this machine.
+
+    Raises
+    ------
+    UserError
+        If the port is taken.
+    """
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as error:
+        raise UserError(
+            f"Port {port} cannot be used ({error.strerror}): pass another --port."
+        ) from None
 
 
 def server_of(application: Starlette) -> uvicorn.Server:
