@@ -59,6 +59,7 @@ function choose(i, playing = true) {
   at("hit-note").textContent = `${i + 1} of ${state.hits.length} · ${start.videos[hit.video].name} · ${span(hit)}`;
   load(at("hit"), hit.src, hit.at_s);
   if (playing && hit.src) play(at("hit"), hit.at_s, hit.at_s + hit.end_s - hit.start_s);
+  if (playing) at("hit-side").scrollIntoView({ block: "nearest" });
   drawMarks();
 }
 
@@ -159,6 +160,10 @@ function drawMarks() {
       item.querySelector(`.${name}`)?.setAttribute("aria-pressed", hit.judged === name);
     }
   });
+  for (const [id, name] of start.live ? [["accept", "yes"], ["reject", "no"]] : []) {
+    at(id).disabled = state.current < 0;
+    at(id).setAttribute("aria-pressed", state.hits[state.current]?.judged === name);
+  }
   for (const mark of at("lanes").querySelectorAll("[data-hit]")) {
     const i = Number(mark.dataset.hit);
     mark.className = `hitmark ${kind(state.hits[i])}${i === state.current ? " current" : ""}`;
@@ -168,11 +173,6 @@ function drawMarks() {
   at("again").disabled = !state.hits[state.current]?.src;
 }
 
-const go = (i) => {
-  if (!state.hits[i]) return;
-  choose(i);
-  at("hits").children[i].querySelector(".play").focus();
-};
 at("previous").addEventListener("click", () => choose(state.current - 1));
 at("next").addEventListener("click", () => choose(state.current + 1));
 at("again").addEventListener("click", () => choose(state.current));
@@ -209,8 +209,8 @@ const keys = {
   },
   arrowleft: () => step(-1 / rate()),
   arrowright: () => step(1 / rate()),
-  arrowup: () => go(state.current - 1),
-  arrowdown: () => go(state.current + 1),
+  arrowup: () => choose(state.current - 1),
+  arrowdown: () => choose(state.current + 1),
 };
 // Before a player's own keys.
 addEventListener("keydown", (event) => {

@@ -144,9 +144,11 @@ if (start.live) {
     i: () => mark("in"),
     o: () => mark("out"),
     s: () => at("ask").requestSubmit(),
-    a: () => state.hits[state.current] && judge(state.current, "yes"),
-    x: () => state.hits[state.current] && judge(state.current, "no"),
+    a: () => at("accept").click(),
+    x: () => at("reject").click(),
   });
+  at("accept").addEventListener("click", () => judge(state.current, "yes"));
+  at("reject").addEventListener("click", () => judge(state.current, "no"));
   window.work = { judge };
   at("video").addEventListener("change", open);
   at("mark-in").addEventListener("click", () => mark("in"));
