@@ -108,10 +108,11 @@ def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
 
 def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | Path | None) -> Run:
     header, predictions = read
-    if header.protocol.is_open:
+    if header.protocol.has_targets:
         raise DataError(
-            f"These predictions of {header.method} are open: their targets hold no moment, one or "
-            "several, and what is analysed are targets of one; see their result.json."
+            f"These predictions of {header.method} are of the protocol {header.protocol}: their "
+            "targets hold no moment, one or several, and what is analysed are targets of one; see "
+            "their result.json."
         )
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)

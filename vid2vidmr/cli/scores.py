@@ -27,6 +27,7 @@ class Protocols(StrEnum):
     recropped = "recropped"
     balanced = "balanced"
     open = "open"
+    archive = "archive"
 
 
 TrainOnVal = Annotated[
