@@ -240,7 +240,7 @@ def _open(table: pd.DataFrame, seed: int, targets: Targets) -> pd.DataFrame:
 def _archive(table: pd.DataFrame, targets: Targets) -> pd.DataFrame:
     """Ask every query once, of all targets: the truth is every moment of its class but its own.
 
-    Queries whose class has no other moment there are left out.
+    A query is named by its first pair. Queries whose class has no other moment there are left out.
     """
     table = table.drop_duplicates("query_id", ignore_index=True)
     spans = zip(*(table[f"query_{name}"] for name in ("video", "start_s", "end_s")), strict=True)
@@ -252,7 +252,6 @@ def _archive(table: pd.DataFrame, targets: Targets) -> pd.DataFrame:
         raise DataError("None of the classes of these pairs has two moments in the open targets.")
     table = table[asked].reset_index(drop=True)
     table = table.assign(
-        pair_id=table["query_id"].astype(str),
         target_id=ARCHIVE,
         target_video=ARCHIVE,
         target_source=ARCHIVE,

@@ -130,7 +130,7 @@ def test_an_archive_is_all_targets_on_one_time_line(tmp_path: Path) -> None:
     asked = [
         (v, k, each) for v, labels in enumerate(VIDEOS.values()) for k, each in enumerate(labels)
     ]
-    assert pairs.table["pair_id"].tolist() == [f"v{v}_{k}" for v, k, _ in asked]
+    assert pairs.table["query_id"].tolist() == [f"v{v}_{k}" for v, k, _ in asked]
     for (v, k, label), pair in zip(asked, pairs, strict=True):
         places = [(w, j) for w, j, each in asked if each == label and (w, j) != (v, k)]
         expected = [(102.0 * w + 10 * j + 4, 102.0 * w + 10 * j + 6) for w, j in places]
