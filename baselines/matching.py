@@ -89,7 +89,8 @@ class FeatureMatch(Method):
                 query_s = STEP_S * len(query)
             windows, scores = self.windows(query, target, query_s, target_s)
             windows = np.clip(windows, 0, target_s)
-            best = ranked(windows, scores, self.config.overlap, self.config.windows)
+            count = max(self.config.windows, self.most)
+            best = ranked(windows, scores, self.config.overlap, count)
             yield Prediction(pair_id=pair_id, windows=tuple(map(tuple, best.tolist())))
 
     @abstractmethod

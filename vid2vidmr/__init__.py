@@ -77,7 +77,8 @@ __all__ = [  # noqa: RUF022 (in the order of the data flow, as in _HOMES)
     "build_dataset", "load_dataset", "Dataset", "PairSet", "DatasetBuilder", "DatasetInfo",
     "write_dataset", "extract_features", "open_features", "FeatureContract", "Method", "MethodInfo",
     "NeuralMethod", "TrainingConfig", "load_method", "bench", "tune", "ablate", "index",
-    "open_archive", "search", "evaluate", "read_predictions", "analyse", "compare", "Moment", "Pair", "Prediction", "Result", "UserError",
+    "open_archive", "search", "evaluate", "read_predictions", "analyse", "compare", "Moment",
+    "Pair", "Prediction", "Result", "UserError",
 ]  # fmt: skip
 
 

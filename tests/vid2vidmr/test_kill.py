@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from bad_server import BadServer
-from coded_video import constant_rate, write_video
+from coded_video import constant_rate, numbered_frame, write_video
 from conftest import ENCODER
 from mini_dataset import mini_dataset
 
@@ -156,6 +156,27 @@ def test_features_killed_ten_times(tmp_path: Path) -> None:
     assert len(set(written)) >= 4, written
     (store / ".tmp-fidelity.json").touch()  # as if killed while another encoder's was written
     finish(killed, "features", "mini")
+    check_same(contents(killed), contents(whole))
+
+
+def test_index_killed(tmp_path: Path) -> None:
+    videos = tmp_path / "videos"
+    videos.mkdir()
+    for i in range(12):
+        frames = map(numbered_frame, range(200 * i, 200 * i + 8 * 18))
+        write_video(videos / f"v{i:02d}.mp4", constant_rate(8, 18), rate=8, frames=frames)
+    (videos / "v05.mp4").write_bytes(b"no video")
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for home in (whole, killed):
+        home.mkdir()
+    command = ("index", "../videos", "--out", "archive", "--encoder", ENCODER)
+    finish(whole, *command)
+    kill_when_it_writes(killed, killed, *command)  # the table of videos, or before it
+    for i in range(3):
+        grows = ("features.bin", "index.jsonl")[i % 2]
+        kill_when_it_writes(killed, killed / "archive", *command, grows=grows)
+    kill_at_random(killed, 0, 5.0, *command)
+    finish(killed, *command)
     check_same(contents(killed), contents(whole))
 
 

@@ -24,9 +24,9 @@ from pathlib import Path
 
 from vid2vidmr.archive.search import Found, FoundWindow
 from vid2vidmr.archive.store import Archive, open_archive
+from vid2vidmr.archive.timeline import labels, rate_of, timecode_rate, timeline
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_name, replacing, write_json, write_text
-from vid2vidmr.text import plain
 
 
 def export(found: Found, archive: str | Path | Archive, file: str | Path) -> list[Path]:
@@ -49,26 +49,8 @@ def export(found: Found, archive: str | Path | Archive, file: str | Path) -> lis
         ".edl": _timeline, ".fcpxml": _timeline, ".otio": _timeline,
     }  # fmt: skip
     if file.suffix.lower() not in writers:
-        raise UserError(
-            f"{file} has the ending of no form: expected one of {', '.join(writers)}."
-        )
+        raise UserError(f"{file} has the ending of no form: expected one of {', '.join(writers)}.")
     return writers[file.suffix.lower()](found, archive, file)
-
-
-def labels(found: Found, window: FoundWindow) -> dict[str, str]:
-    """Give what travels with a window."""
-    return {
-        "query": plain(", ".join(found.queries)),
-        "score": f"{window.score:.3f}",
-        "method": found.method,
-        "video": plain(window.video),
-    }
-
-
-def rate_of(archive: Archive, video: str) -> Fraction:
-    """Frames a second of a video; 25 where that is not known."""
-    row = archive.videos.get(video)
-    return Fraction(25 if row is None else row.rate)
 
 
 def _csv(found: Found, archive: Archive, file: Path) -> list[Path]:
@@ -151,8 +133,6 @@ def _timeline(found: Found, archive: Archive, file: Path) -> list[Path]:
         import opentimelineio as otio
     except ImportError:
         raise _extra(file) from None
-    from vid2vidmr.archive.timeline import timecode_rate, timeline
-
     adapter = {".edl": "cmx_3600", ".fcpxml": "fcpx_xml", ".otio": "otio_json"}[file.suffix.lower()]
     if not found.windows:  # a list without an edit is none
         return []
@@ -174,7 +154,7 @@ def _timeline(found: Found, archive: Archive, file: Path) -> list[Path]:
 
 
 def _name_rates(file: Path, rates: list[Fraction]) -> None:
-    """Say how long a frame is in the formats of an FCPXML file that lack it, in the clips' order."""
+    """Say how long a frame is in those formats of an FCPXML file that lack it, in their order."""
     text = file.read_text("utf-8")
     for rate in dict.fromkeys(rates):
         if rate not in (24, 25, 30, 50, 60):

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 
 from vid2vidmr.archive.query import Query, query_place
-from vid2vidmr.archive.scan import Candidates, scan
+from vid2vidmr.archive.scan import Candidates, scan, whole
 from vid2vidmr.archive.search import MIN_SCORE, Found, FoundWindow, Searcher
 from vid2vidmr.windows import temporal_iou
 
@@ -73,7 +73,9 @@ def ask_again(
     )
     if accepted or rejected:
         candidates = _ranked_again(searcher, first, candidates, accepted, rejected)
-    found = searcher.found(candidates, queries, tuple(negatives), max(0, top - len(sure)), min_score)
+    found = searcher.found(
+        candidates, queries, tuple(negatives), max(0, top - len(sure)), min_score
+    )
     return found.model_copy(
         update={"windows": (*sure, *found.windows)[:top], "best": 1.0 if sure else found.best}
     )
@@ -101,9 +103,7 @@ def _ranked_again(
     candidates = candidates.take(np.arange(min(len(candidates), JUDGED)))
     judged = [*accepted, *rejected]
     videos = [*candidates.videos, *(w.video for w in judged)]
-    windows = np.concatenate(
-        [candidates.windows, np.array([(w.start_s, w.end_s) for w in judged])]
-    )
+    windows = np.concatenate([candidates.windows, np.array([(w.start_s, w.end_s) for w in judged])])
     asked = [*queries, *(_rows(searcher, w) for w in judged)]
     lines = _scores_about(searcher, asked, videos, windows)  # (windows, queries + judged)
     n, q, a = len(candidates), len(queries), len(accepted)
@@ -137,10 +137,10 @@ def _scores_about(
 ) -> np.ndarray:
     """Score of each query about each window, (windows, queries), by a scan of their videos."""
     sketch = searcher.archive.sketch
-    names = list(dict.fromkeys(videos))
+    places = whole(sketch, dict.fromkeys(videos))
     out = np.empty((len(videos), len(asked)))
     for column, rows in enumerate(asked):
-        found = scan(sketch, [sketch.seen(rows)], videos=names, keep=100_000)
+        found = scan(sketch, [sketch.seen(rows)], places=places, keep=100_000)
         by_video: dict[str, list[int]] = {}
         for i, video in enumerate(found.videos):
             by_video.setdefault(video, []).append(i)

@@ -120,7 +120,7 @@ def _brought_up_to_date(folder: Path, files: Mapping[str, Path]) -> list[Archive
     for name, path in files.items():
         full = str(path.resolve())
         video = at.get(full, name)
-        if video == name and known.get(name, None) is not None and known[name].path != full:
+        if video == name and known.get(name) is not None and known[name].path != full:
             # Another file of this name; where the first one has gone, it was moved here.
             video = name if not Path(known[name].path).exists() else full
         asked[video] = path

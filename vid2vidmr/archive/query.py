@@ -105,7 +105,9 @@ def query_place(query: Query, archive: Archive) -> tuple[str, float, float] | No
     if video is None:
         return None
     whole = (0.0, archive.durations_s[video])
-    start_s, end_s = whole if query.start_s is None or query.end_s is None else (query.start_s, query.end_s)
+    start_s, end_s = (
+        whole if query.start_s is None or query.end_s is None else (query.start_s, query.end_s)
+    )
     return video, start_s, end_s
 
 

@@ -76,8 +76,9 @@ def _best_windows(
 ) -> np.ndarray:
     """Best window of the method near each candidate, (n, 3): start_s, end_s, score."""
     videos, windows = candidates.videos, candidates.windows
+    durations_s = [archive.durations_s[video] for video in videos]
     spans = np.array(
-        [_stretch(*w, archive.durations_s[v]) for v, w in zip(videos, windows, strict=True)]
+        [_stretch(s, e, d) for (s, e), d in zip(windows.tolist(), durations_s, strict=True)]
     )
     table = pair_table(
         [str(i) for i in range(len(videos))], QUERY, videos, query_s=(np.nan, np.nan),

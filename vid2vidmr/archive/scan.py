@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,6 +32,10 @@ _BLOCK = 20_000
 """Rows that a thread takes at once."""
 
 
+Place = tuple[str, int, int]
+"""A part of a video: its name, first row and the row behind the last."""
+
+
 @dataclass(frozen=True)
 class Candidates:
     """Windows of an archive, best first.
@@ -47,6 +51,8 @@ class Candidates:
         Score of each query about the window.
     background : ndarray, (peaks,)
         Scores of the best windows of all places of the archive, of which most hold no moment.
+    share : float
+        Part of the archive that the background is from.
     """
 
     videos: list[str]
@@ -54,15 +60,16 @@ class Candidates:
     scores: np.ndarray
     evidence: np.ndarray
     background: np.ndarray
+    share: float = 1.0
 
     def __len__(self) -> int:
         return len(self.videos)
 
     def take(self, rows: np.ndarray) -> Candidates:
         """Select candidates by number, in that order."""
-        return Candidates(
-            [self.videos[i] for i in rows], self.windows[rows], self.scores[rows],
-            self.evidence[rows], self.background,
+        return replace(
+            self, videos=[self.videos[i] for i in rows], windows=self.windows[rows],
+            scores=self.scores[rows], evidence=self.evidence[rows],
         )  # fmt: skip
 
 
@@ -81,7 +88,7 @@ def scan(
     queries: Sequence[np.ndarray],
     negatives: Sequence[np.ndarray] = (),
     fuse: Fuse = "mean",
-    videos: Iterable[str] | None = None,
+    places: Iterable[Place] | None = None,
     keep: int = POOL,
 ) -> Candidates:
     """Find the windows of an archive that gain most from being read as the queries.
@@ -89,24 +96,25 @@ def scan(
     Parameters
     ----------
     queries, negatives : sequence of ndarray, (N, k)
-        See `Sketch.seen`. A window loses what it gains as a negative.
+        See `Sketch.seen`. A window loses what it gains as a negative above chance.
     fuse : Fuse
         ``mean``: the mean of the queries' scores about a window; else the best of them.
-    videos : iterable of str, optional
-        By default all.
+    places : iterable of (video, first row, end row), optional
+        By default all videos.
     keep : int
         Candidates, at most.
     """
-    names = list(sketch.spans if videos is None else videos)
+    if places is None:
+        places = whole(sketch, sketch.spans)
     found: list[_Found] = []
     background: list[np.ndarray] = []
     least = -np.inf
 
-    def of_block(block: list[str]) -> list[_Found]:
-        return [_scan_video(sketch, video, queries, negatives, fuse) for video in block]
+    def of_block(block: list[Place]) -> list[_Found]:
+        return [_scan_place(sketch, place, queries, negatives, fuse) for place in block]
 
     with ThreadPoolExecutor(cores()) as pool:
-        for some in pool.map(of_block, _blocks(sketch, names)):
+        for some in pool.map(of_block, _blocks(places)):
             background += [each.scores.astype(np.float32) for each in some]
             found += [each for each in some if each.scores.max(initial=-np.inf) >= least]
             if sum(len(each.scores) for each in found) > 16 * keep:
@@ -126,13 +134,17 @@ def scan(
     return suppressed(every, keep)
 
 
-def _blocks(sketch: Sketch, names: list[str]) -> Iterator[list[str]]:
-    """Videos in groups of some `_BLOCK` rows: threads have nothing to wait for."""
+def whole(sketch: Sketch, videos: Iterable[str]) -> list[Place]:
+    """Give all rows of videos as places."""
+    return [(v, 0, sketch.spans[v][1] - sketch.spans[v][0]) for v in videos]
+
+
+def _blocks(places: Iterable[Place]) -> Iterator[list[Place]]:
+    """Places in groups of some `_BLOCK` rows: threads have nothing to wait for."""
     block, rows = [], 0
-    for name in names:
-        first, end = sketch.spans[name]
-        block.append(name)
-        rows += end - first
+    for place in places:
+        block.append(place)
+        rows += place[2] - place[1]
         if rows >= _BLOCK:
             yield block
             block, rows = [], 0
@@ -140,28 +152,30 @@ def _blocks(sketch: Sketch, names: list[str]) -> Iterator[list[str]]:
         yield block
 
 
-def _scan_video(
+def _scan_place(
     sketch: Sketch,
-    video: str,
+    place: Place,
     queries: Sequence[np.ndarray],
     negatives: Sequence[np.ndarray],
     fuse: Fuse,
 ) -> _Found:
-    rows, gap = sketch.of_video(video), STATIC_GAP * sketch.static[video] ** 2
+    video, begin, behind = place
+    rows, gap = sketch.of_video(video, begin, behind), STATIC_GAP * sketch.static[video] ** 2
     lines = [_aligned(rows, query, gap) for query in [*queries, *negatives]]
     near = max(1, round(np.mean([len(query) for query in queries]) / 2))
     scores = np.stack([_largest_near(line[0], near) for line in lines], axis=1)
     positive = scores[:, : len(queries)]
     fused = positive.mean(axis=1) if fuse == "mean" else positive.max(axis=1)
-    if negatives:
-        fused = fused - scores[:, len(queries) :].max(axis=1).clip(min=0)
+    if negatives:  # what is as like a negative as a query falls back to chance
+        unlike = scores[:, len(queries) :].max(axis=1)
+        fused = fused - (unlike - np.median(unlike)).clip(min=0)
     # Where a window ends and begins tells the query that likes it best.
     own = np.stack([line[0] for line in lines[: len(queries)]], axis=1)
     best, here = own.argmax(axis=1), np.arange(len(rows))
     sharp = fused - (positive.max(axis=1) - own[here, best])
     peaks = np.flatnonzero(sharp >= _largest_near(sharp, near))
     starts = np.stack([line[1] for line in lines[: len(queries)]], axis=1)[peaks, best[peaks]]
-    windows = np.column_stack([starts, peaks + 1]).astype(np.float64)
+    windows = begin + np.column_stack([starts, peaks + 1]).astype(np.float64)
     return _Found(video, windows, sharp[peaks], scores[peaks])
 
 
@@ -201,7 +215,9 @@ def _best(found: list[_Found], keep: int) -> tuple[list[_Found], float]:
     for each in found:
         rows = each.scores >= least
         if rows.any():
-            kept.append(_Found(each.video, each.windows[rows], each.scores[rows], each.evidence[rows]))
+            kept.append(
+                _Found(each.video, each.windows[rows], each.scores[rows], each.evidence[rows])
+            )
     return kept, least
 
 
@@ -210,7 +226,5 @@ def suppressed(candidates: Candidates, keep: int | None = None) -> Candidates:
     rows_of: dict[str, list[int]] = {}
     for i, video in enumerate(candidates.videos):
         rows_of.setdefault(video, []).append(i)
-    kept = [
-        np.array(rows)[nms_1d(candidates.windows[rows], OVERLAP)] for rows in rows_of.values()
-    ]
+    kept = [np.array(rows)[nms_1d(candidates.windows[rows], OVERLAP)] for rows in rows_of.values()]
     return candidates.take(np.sort(np.concatenate([*kept, np.empty(0, int)]))[:keep])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vid2vidmr.archive.approximate import near_rows, with_background
 from vid2vidmr.archive.calibrate import Background, probabilities
 from vid2vidmr.archive.fusion import Fuse, asked
 from vid2vidmr.archive.query import Query, query_place, query_rows
@@ -136,7 +137,9 @@ class Searcher:
         positive = [self.rows(query) for query in queries]
         negative = [self.rows(query) for query in negatives]
         own = [query_place(Query.parse(text), self.archive) for text in queries]
-        candidates = self.candidates(positive, negative, own, top=top, fuse=fuse, approximate=approximate)
+        candidates = self.candidates(
+            positive, negative, own, top=top, fuse=fuse, approximate=approximate
+        )
         return self.found(candidates, queries, tuple(negatives), top, min_score)
 
     def candidates(
@@ -160,10 +163,13 @@ class Searcher:
         """
         sketch = self.archive.sketch
         positive = asked(positive, fuse)
-        seen = [[sketch.seen(rows) for rows in side] for side in (positive, negative)]
-        found = scan(sketch, *seen, fuse=fuse, keep=max(POOL, 4 * top))
+        seen, unlike = ([sketch.seen(rows) for rows in side] for side in (positive, negative))
+        places = near_rows(self.archive, seen) if approximate else None
+        found = scan(sketch, seen, unlike, fuse, places, max(POOL, 4 * top))
+        if places is not None:  # what chance scores, a part of the archive tells
+            found = with_background(found, sketch, seen, unlike, fuse)
         found = _without(found, own)
-        sure = probabilities(found.scores, Background.of(found.background))
+        sure = probabilities(found.scores, Background.of(found.background, found.share))
         if self.method is not None:
             # How many of the best are no chance tells the whole archive, which ones the method.
             read = found.take(np.arange(min(len(found), max(REFINED, 2 * top))))
@@ -180,20 +186,15 @@ class Searcher:
         min_score: float = MIN_SCORE,
     ) -> Found:
         """Make a result of candidates whose scores are probabilities."""
-        windows = []
+        windows: list[FoundWindow] = []
         for video, (start_s, end_s), score in zip(
-            candidates.videos, candidates.windows, candidates.scores, strict=True
+            candidates.videos, candidates.windows.tolist(), candidates.scores.tolist(), strict=True
         ):
             if len(windows) == top or score < min_score:
                 break
-            end_s = min(end_s, self.archive.durations_s[video])
-            if start_s < end_s:
-                windows.append(
-                    FoundWindow(
-                        video=video, start_s=float(start_s), end_s=float(end_s),
-                        score=round(float(score), 6),
-                    )  # fmt: skip
-                )
+            times = {"start_s": start_s, "end_s": min(end_s, self.archive.durations_s[video])}
+            if times["start_s"] < times["end_s"]:
+                windows.append(FoundWindow(video=video, **times, score=round(score, 6)))
         return Found(
             queries=queries, negatives=negatives,
             archive=None if self.archive.path is None else str(self.archive.path),

@@ -52,6 +52,8 @@ class Sketch:
         `staticness` by video.
     loss : dict
         What int8 costs: ``cosine_mean`` and ``cosine_max`` of errors of cosines.
+    name : str
+        Stands for what it was made of; empty in memory.
     """
 
     components: Components
@@ -59,15 +61,16 @@ class Sketch:
     rows: np.ndarray
     static: Mapping[str, float]
     loss: Mapping[str, float]
+    name: str = ""
 
-    def of_video(self, video_id: str) -> np.ndarray:
-        """Rows of a video as they are scanned, (n, k) float32."""
-        first, end = self.spans[video_id]
-        rows: np.ndarray = self.rows[first:end].astype(np.float32)
+    def of_video(self, video_id: str, first: int, end: int) -> np.ndarray:
+        """Rows `first` to `end` of a video as they are scanned, (n, k) float32."""
+        start = self.spans[video_id][0]
+        rows: np.ndarray = self.rows[start + first : start + end].astype(np.float32)
         return rows
 
     def seen(self, query: np.ndarray) -> np.ndarray:
-        """A query (N, dim) as it is compared with rows, (N, k) float32, divided by `SCALE`."""
+        """Give a query (N, dim) as rows are compared with it, (N, k) float32 over `SCALE`."""
         unit = self.components.first(self.rows.shape[1]).unit(query, WHITENING)
         return np.ascontiguousarray(unit / SCALE)
 
@@ -86,7 +89,9 @@ class Sketch:
         return cls(components, _spans(counts), out, static, loss)
 
 
-def write_sketch(archive: Path, keys: Mapping[str, str], read: Reader, counts: Mapping[str, int]) -> None:
+def write_sketch(
+    archive: Path, keys: Mapping[str, str], read: Reader, counts: Mapping[str, int]
+) -> None:
     """Write the sketch of an archive, if that of these features is not there.
 
     Parameters
@@ -96,7 +101,9 @@ def write_sketch(archive: Path, keys: Mapping[str, str], read: Reader, counts: M
     """
     folder = archive / FOLDER
     name = hashlib.sha256(json.dumps([list(keys.items()), dict(counts)]).encode()).hexdigest()[:16]
-    if (folder / "sketch.json").exists() and read_json(folder / "sketch.json", MAX_TABLE_BYTES).get("name") == name:
+    if (folder / "sketch.json").exists() and read_json(folder / "sketch.json", MAX_TABLE_BYTES).get(
+        "name"
+    ) == name:
         return
     components = _components(counts, read)
     width, path = _width(components), folder / f"rows-{name}.i8"
@@ -146,7 +153,7 @@ def read_sketch(archive: Path) -> Sketch:
         loss = {str(k): float(v) for k, v in about["loss"].items()}
     except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
         raise DataError(f"{folder} is damaged ({error}): delete it and {redo}.") from None
-    return Sketch(components, _spans(counts), rows, static, loss)
+    return Sketch(components, _spans(counts), rows, static, loss, str(about["name"]))
 
 
 def _components(counts: Mapping[str, int], read: Reader) -> Components:

@@ -131,8 +131,8 @@ def open_archive(where: str | Path | Archive) -> Archive:
     missing = [v for v in sketch.spans if v not in videos or videos[v].sha256 not in store]
     if missing:
         raise DataError(
-            f"{path} has no features of {missing[0]!r}, which its scan/ names: run `vid2vidmr index "
-            f"VIDEOS --out {path}` again."
+            f"{path} has no features of {missing[0]!r}, which its scan/ names: run `vid2vidmr "
+            f"index VIDEOS --out {path}` again."
         )
     keys = {video: videos[video].sha256 for video in sketch.spans}
     durations_s = {video: videos[video].duration_s for video in sketch.spans}

@@ -6,12 +6,28 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
-from vid2vidmr.archive.export import labels
 from vid2vidmr.archive.search import Found, FoundWindow
 from vid2vidmr.archive.store import Archive
+from vid2vidmr.text import plain
 
 WITHOUT_TIMECODE = Fraction(25)
 """Frames a second of the time code of films whose own rate has none, such as 5 or 100."""
+
+
+def labels(found: Found, window: FoundWindow) -> dict[str, str]:
+    """Give what travels with a window."""
+    return {
+        "query": plain(", ".join(found.queries)),
+        "score": f"{window.score:.3f}",
+        "method": found.method,
+        "video": plain(window.video),
+    }
+
+
+def rate_of(archive: Archive, video: str) -> Fraction:
+    """Frames a second of a video; 25 where that is not known."""
+    row = archive.videos.get(video)
+    return Fraction(25 if row is None else row.rate)
 
 
 def timecode_rate(rate: Fraction) -> Fraction:

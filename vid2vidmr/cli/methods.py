@@ -254,7 +254,9 @@ def predict(
 
 def retrieve(
     query: Annotated[Path, typer.Argument(help="Video file of the moment to find.")],
-    target: Annotated[Path, typer.Argument(help="Video file to find it in.")],
+    targets: Annotated[
+        list[str], typer.Argument(metavar="TARGET...", help="Files or folders to find it in.")
+    ],
     method: Annotated[str, typer.Option(help="Method, see `vid2vidmr methods`.")] = "video-match",
     checkpoint: CheckpointOption = None,
     encoder: Annotated[
@@ -264,13 +266,25 @@ def retrieve(
     top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Find the moment of one video file in another.
+    """Find the moment of one video file in another, or in several.
 
-    Any two files that FFmpeg reads. Prints windows in seconds, best first.
+    Any files that FFmpeg reads; they are encoded once. Prints windows in seconds, best first: of
+    one target with the method's own scores, of several as `search` does with an archive of them.
     """
     from vid2vidmr.methods.load import load_method
 
-    found = load_method(method, checkpoint).retrieve(query, target, encoder=encoder, top=top)
+    loaded = load_method(method, checkpoint)
+    if len(targets) > 1 or Path(targets[0]).is_dir():
+        from vid2vidmr.archive.retrieve import retrieve_among
+        from vid2vidmr.cli.archive import print_found
+
+        several = retrieve_among(loaded, query, targets, encoder=encoder, top=top)
+        if as_json:
+            print_json(several.model_dump(mode="json"))
+        else:
+            print_found(several)
+        return
+    found = loaded.retrieve(query, targets[0], encoder=encoder, top=top)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -278,7 +292,7 @@ def retrieve(
         [str(rank), f"{w.start_s:.1f}", f"{w.end_s:.1f}", f"{w.score:.3f}"]
         for rank, w in enumerate(found.windows, start=1)
     ]
-    print_table(f"{query} in {target} ({method})", ["rank", "start s", "end s", "score"], rows)
+    print_table(f"{query} in {targets[0]} ({method})", ["rank", "start s", "end s", "score"], rows)
 
 
 def info(as_json: AsJson = False) -> None:

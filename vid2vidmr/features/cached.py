@@ -16,15 +16,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vid2vidmr.contract import FeatureContract, clips_of
-from vid2vidmr.errors import FeatureError, UserError
+from vid2vidmr.contract import STEP_S, FeatureContract, clips_of, require_contract
+from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError
 from vid2vidmr.files import file_name, file_sha256
+from vid2vidmr.progress import progress
 
 if TYPE_CHECKING:
     from vid2vidmr.features.encoder import Encoder
 
+NEVER_S = 1e6
+"""A step beyond the end of every video that is read."""
 _hashes: dict[tuple[str, int, int], str] = {}
 """Of files that this process has read: path, size and time to hash."""
 
@@ -62,8 +65,6 @@ class CachedEncoder:
     @cached_property
     def encoder(self) -> Encoder:
         """The encoder."""
-        from vid2vidmr.contract import require_contract
-
         found = self._load()
         require_contract(found.contract, self.contract, "What is searched")
         return found
@@ -81,8 +82,6 @@ class CachedEncoder:
             If the part begins behind the end.
         """
         if not path.is_file():
-            from vid2vidmr.errors import VideoError
-
             raise VideoError(f"{path} does not exist: check the path.")
         key = content_hash(path)
         if start_s is not None:
@@ -94,28 +93,33 @@ class CachedEncoder:
         rows = self._encoded(path, start_s, end_s)
         # As they will be found the next time: half precision.
         rows = rows.astype(self.contract.dtype)
-        with suppress(StoreBusyError, FeatureError, OSError), FeatureWriter(
-            self.folder, self.contract
-        ) as writer:
+        with (
+            suppress(StoreBusyError, FeatureError, OSError),
+            FeatureWriter(self.folder, self.contract) as writer,
+        ):
             if key not in writer.keys:
                 writer.append(key, rows)
         return rows.astype(np.float32)
 
     def _encoded(self, path: Path, start_s: float | None, end_s: float | None) -> np.ndarray:
-        from vid2vidmr.features.local import encode_video
-        from vid2vidmr.video.sample import sample_frames
+        from vid2vidmr.features.decoding import Sampled, prepared_batches
+        from vid2vidmr.video.sample import sample_frames, video_duration
 
+        encoder = self.encoder
         if start_s is None or end_s is None:
-            return encode_video(path, self.encoder)
-        times = [start_s + 2.0 * k for k in range(clips_of(start_s, end_s))]
-        frames = []
+            parts = [np.empty((0, encoder.dim), np.float32)]
+            sampled = Sampled(path), encoder.prepare, encoder.size, encoder.batch
+            with progress(f"Encode {path.name}", clips_of(0.0, video_duration(path))) as bar:
+                for batch in prepared_batches(*sampled):
+                    parts.append(encoder.encode_prepared(batch))
+                    bar.advance(len(batch))
+            return np.concatenate(parts)
+        times = [start_s + STEP_S * k for k in range(clips_of(start_s, end_s))]
         # A step that no video reaches: beside the first frame only these are decoded.
-        for at_s, frame in sample_frames(path, 1e6, at_s=times, size=self.encoder.size):
-            if at_s >= start_s - 1e-6:
-                frames.append(frame)
-            if len(frames) == len(times):
-                break
+        shown = sample_frames(path, NEVER_S, at_s=times, size=encoder.size)
+        frames = [frame for at_s, frame in shown if at_s >= start_s - 1e-6]
         if not frames:
             raise UserError(f"{path} ends before {start_s:g} s: there is no such part to ask with.")
-        rows = self.encoder.encode(frames)
+        rows = encoder.encode(frames)
+        # Where the video ends early its last frame stays on screen.
         return np.concatenate([rows, np.repeat(rows[-1:], len(times) - len(rows), axis=0)])

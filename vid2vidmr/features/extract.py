@@ -138,7 +138,7 @@ def shard_files(
     engine: Engine = encode_here,
     queries: Queries | None = None,
 ) -> FeatureStore | None:
-    """Encode a shard's share of files, as `extract_shard` does; parameters as of `extract_files`."""
+    """Encode a shard's share of files as `extract_shard` does, see `extract_files`."""
     queries = queries or {}
     present = {video: path for video, path in files.items() if path is not None}
     share = shard.share({video: durations_s[video] for video in present})

@@ -57,6 +57,8 @@ class Method(ABC):
     """Training can start from a checkpoint, and `vid2vidmr pretrain` leaves one."""
 
     encoder_contract: FeatureContract | None = None
+    most: int = 0
+    """Windows a pair that are wanted, where those are more than the config says."""
 
     def __init__(self, config: Any = None, seed: int = 0) -> None:
         self.config = next(iter(self.presets.values())) if config is None else config

@@ -30,6 +30,7 @@ from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import differences as weight_differences
 from vid2vidmr.methods.checkpoint import read_tensors
+from vid2vidmr.methods.long import LONGEST, in_parts, merged
 from vid2vidmr.records import Prediction
 from vid2vidmr.train.config import TrainingConfig, from_init, wiring
 from vid2vidmr.train.projection import ProjectedFeatures
@@ -84,6 +85,11 @@ class NeuralMethod(Method):
     def needs_init(self) -> bool:
         """What the config says."""
         return self.config.needs_init
+
+    @property
+    def reach(self) -> int:
+        """Rows of a target that the model reads at once; longer ones are read in parts."""
+        return getattr(self.config, "max_target", LONGEST)
 
     @classmethod
     def _part(cls, name: str) -> Any:
@@ -178,10 +184,12 @@ class NeuralMethod(Method):
         fit(self, train, val, folder, **options)
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
-        """Yield ranked windows for every pair."""
+        """Yield ranked windows for every pair, however long its target is."""
         from vid2vidmr.train.infer import predict
 
-        for pair_id, windows in zip(pairs.table["pair_id"], predict(self, pairs), strict=True):
+        parts = in_parts(pairs, self.reach)
+        found = merged(parts, predict(self, parts.pairs), self.most)
+        for pair_id, windows in zip(pairs.table["pair_id"], found, strict=True):
             if not np.isfinite(windows).all():
                 raise DataError(
                     f"{self.info.name} gives NaN or infinity for the pair {pair_id}: its weights "

@@ -11,9 +11,9 @@ import numpy as np
 from vid2vidmr.contract import DEFAULT_ENCODER, FeatureContract, require_contract, require_encoder
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
+from vid2vidmr.features.cached import CachedEncoder
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.load import load_encoder
-from vid2vidmr.features.local import encode_video
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction, Record
@@ -56,6 +56,7 @@ class Retriever(Protocol):
 
     info: ClassVar[MethodInfo]
     encoder_contract: FeatureContract | None
+    most: int
 
     @property
     def query(self) -> str:
@@ -74,6 +75,8 @@ def retrieve(
 ) -> Retrieval:
     """Find the moment that the whole file `query` shows in the file `target`.
 
+    Files are encoded once: their features are kept, see `vid2vidmr.features.cached`.
+
     Parameters
     ----------
     method : Method
@@ -83,7 +86,7 @@ def retrieve(
     encoder : str or Encoder, optional
         By default the one the method was trained with, else ``clip-vit-b32``.
     top : int
-        At most so many windows.
+        At most so many windows. A network that predicts a fixed number has no more.
 
     Raises
     ------
@@ -109,6 +112,7 @@ def retrieve(
         clip_s=(0.0, durations_s["target"]), truth_s=(np.nan, np.nan),
         sources=(str(query), str(target)),
     )  # fmt: skip
+    method.most = top
     prediction = next(iter(method.predict(PairSet(table, "test", features=features))))
     return Retrieval(
         query=str(query),
@@ -136,5 +140,7 @@ def _encoded(
         encoder = load_encoder(encoder)
     if contract is not None:
         require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
-    videos = {name: encode_video(path, encoder) for name, path in files.items()}
-    return MemoryFeatures(encoder.contract, videos)
+    cached = CachedEncoder(encoder.contract, lambda: encoder)
+    return MemoryFeatures(
+        encoder.contract, {name: cached.rows(path) for name, path in files.items()}
+    )

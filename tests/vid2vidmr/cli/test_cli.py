@@ -14,7 +14,7 @@ from vid2vidmr.data.dataset import load_dataset
 Cli = Callable[..., Ran]
 COMMANDS = (
     "build", "features", "datasets", "export", "push", "methods", "train", "predict", "retrieve",
-    "import-checkpoint", "bench", "ablate", "tune", "pretrain", "evaluate", "analyze", "compare",
+    "import-checkpoint", "index", "search", "bench", "ablate", "tune", "pretrain", "evaluate", "analyze", "compare",
     "info",
 )  # fmt: skip
 
@@ -24,7 +24,7 @@ def test_help_names_every_command_in_groups(cli: Cli) -> None:
     assert ran.code == 0
     for command in COMMANDS:
         assert re.search(rf"^│ {command} +[A-Z].*\.", ran.out, re.MULTILINE), command
-    for panel in ("Data", "Methods", "Scores"):
+    for panel in ("Data", "Methods", "Archive", "Scores"):
         assert f"─ {panel} ─" in ran.out
     assert "vid2vidmr build minimatch" in ran.out
     assert max(map(len, ran.out.splitlines())) <= 80

@@ -1,27 +1,13 @@
-import numpy as np
-import pytest
-import torch
-from coded_video import constant_rate, read_number, write_video
+import dataclasses
 
+import pytest
+from coded_video import constant_rate, write_video
+from second_encoder import second_encoder
+
+from vid2vidmr.archive.retrieve import retrieve_among
 from vid2vidmr.errors import FeatureError, HubError, VideoError
-from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.methods.load import load_method
 from vid2vidmr.methods.retrieve import Retrieval, retrieve
-
-TABLE = torch.from_numpy(np.random.default_rng(0).normal(size=(4096, 8)).astype(np.float32))
-
-
-def second_encoder(name="second"):
-    """The feature is a random vector of the second that is on screen (8 frames a second)."""
-    return Encoder(
-        name=name,
-        dim=8,
-        weights_sha256="0" * 64,
-        preprocessing="none",
-        device=torch.device("cpu"),
-        prepare=lambda frame: np.array(read_number(frame) // 8),
-        network=lambda batch: TABLE[batch],
-    )
 
 
 @pytest.fixture
@@ -59,6 +45,38 @@ def test_two_files(files, name):
 def test_top(files):
     found = retrieve(load_method("video-match"), *files, encoder=second_encoder(), top=2)
     assert len(found.windows) == 2
+
+
+def test_a_real_top(files):
+    found = retrieve(load_method("video-match"), *files, encoder=second_encoder(), top=20)
+    assert len(found.windows) == 20
+
+
+def test_files_are_encoded_once(files):
+    def never(batch):
+        raise AssertionError("it was encoded before")
+
+    first = retrieve(load_method("video-match"), *files, encoder=second_encoder())
+    known = dataclasses.replace(second_encoder(), network=never)
+    assert retrieve(load_method("video-match"), *files, encoder=known) == first
+    query, target = files
+    target.write_bytes(query.read_bytes())  # another content is another file
+    with pytest.raises(AssertionError):
+        other = dataclasses.replace(known, weights_sha256="1" * 64)
+        retrieve(load_method("video-match"), query, target, encoder=other)
+
+
+def test_several_targets(files, tmp_path):
+    query, target = files
+    folder = tmp_path / "many"
+    folder.mkdir()
+    write_video(folder / "other.mp4", constant_rate(8, 40), rate=8)
+    target.rename(folder / "target.mp4")
+    found = retrieve_among(load_method("video-match"), query, [folder], second_encoder(), top=3)
+    assert found.videos == 2 and len(found.windows) == 3
+    best = found.windows[0]
+    assert best.video.endswith("target.mp4") or best.end_s <= 40
+    assert abs(best.start_s - 22) <= 2 and abs(best.end_s - 31) <= 2
 
 
 def test_methods_that_look_at_nothing_need_no_encoder(files):

@@ -1,0 +1,109 @@
+"""Two commands from video files to what was found, and on into files."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from coded_video import constant_rate, numbered_frame, write_video
+from conftest import ENCODER, Ran
+
+Cli = Callable[..., Ran]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two matches and their archive; b shows from 24 s of a on."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "matches").mkdir()
+    for name, first in (("a", 0), ("b", 24)):
+        frames = map(numbered_frame, (977 * (i // 4) for i in range(4 * first, 4 * (first + 60))))
+        file = home / "matches" / f"{name}.mp4"
+        write_video(file, constant_rate(4, 60), rate=4, frames=frames)
+    program = Path(sys.executable).with_name("vid2vidmr")
+    ran = subprocess.run(
+        [program, "index", "matches", "--out", "archive", "--encoder", ENCODER],
+        cwd=home, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == "archive holds 0.0 hours of 2 videos.\n"
+    assert "2 videos: 2 new." in ran.stderr
+    return home
+
+
+@pytest.fixture
+def archive(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty working folder with links to both."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("matches", "archive"):
+        Path(name).symlink_to(made / name)
+    return "archive"
+
+
+def test_index_search_and_out(archive: str, cli: Cli) -> None:
+    query = "matches/a.mp4@0:30-0:42"
+    asked = ("search", query, "--archive", archive, "--min-score", 0)
+    ran = cli(*asked, "--top", 3, "--json")
+    assert ran.code == 0, ran.err
+    found = json.loads(ran.out)
+    best = found["windows"][0]
+    assert best.keys() == {"video", "start_s", "end_s", "score"}
+    assert best["video"] == "matches/b.mp4" and abs(best["start_s"] - 6) <= 2
+    scores = [window["score"] for window in found["windows"]]
+    assert len(scores) <= 3 and scores == sorted(scores, reverse=True)
+    assert found["method"] == "align_refine" and found["encoder"] == ENCODER
+    ran = cli(
+        *asked, "--method", "scan", "--top", 1, "--clips", "clips", "--lead", 1, "--export", "a.csv",
+        "--export", "a.vtt",
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    assert "matches/b.mp4" in ran.out and "0:06" in ran.out and query in ran.out
+    assert [path.name for path in Path("clips").iterdir()] == ["001-b-0.06.mp4"]
+    assert Path("a.csv").read_text().count("\n") == 2 and Path("a.vtt").exists()
+
+
+def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:
+    ran = cli("search", "matches/a.mp4@0:02-0:08", "--archive", archive, "--min-score", 1)
+    assert ran.code == 0 and ran.out.startswith("Nothing in 0.0 hours of 2 videos is like")
+    found = json.loads(
+        cli("search", "matches/a.mp4@2-8", "--archive", archive, "--min-score", 1, "--json").out
+    )
+    assert found["windows"] == [] and 0 <= found["best"] < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("search", "a.mp4", "--archive", "no"), "There is no archive in no: run `vid2vidmr index"),
+        (("search", "no.mp4", "--archive", "archive"), "no.mp4 does not exist"),
+        (("search", "matches/a.mp4@9-3", "--archive", "archive"), "ends before it begins"),
+        (
+            ("search", "matches/a.mp4@2-8", "--archive", "archive", "--method", "prior"),
+            "does not co",
+        ),
+        (
+            ("search", "matches/a.mp4@2-8", "--archive", "archive", "--export", "a.doc"),
+            "ending of no",
+        ),
+        (("index", "no", "--out", "archive"), "There is no no: expected video files"),
+        (("index", "matches", "--out", "archive", "--shard", "3/2"), "The shard '3/2'"),
+        (("index", "matches", "--out", "archive", "--encoder", "clip-vit-b32"), "an archive of"),
+    ],
+)
+def test_what_a_user_can_mend(archive: str, cli: Cli, arguments, message: str) -> None:
+    ran = cli(*arguments)
+    assert ran.code == 2 and message in " ".join(ran.err.split()), ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_retrieve_in_a_folder(archive: str, cli: Cli) -> None:
+    frames = map(numbered_frame, (977 * (i // 4) for i in range(4 * 30, 4 * 42)))
+    write_video(Path("goal.mp4"), constant_rate(4, 12), rate=4, frames=frames)
+    ran = cli("retrieve", "goal.mp4", "matches", "--encoder", ENCODER, "--top", 2, "--json")
+    assert ran.code == 0, ran.err
+    windows = json.loads(ran.out)["windows"]
+    assert {(w["video"], round(w["start_s"])) for w in windows} == {
+        ("matches/a.mp4", 30), ("matches/b.mp4", 6),
+    }  # fmt: skip

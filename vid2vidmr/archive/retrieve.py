@@ -1,0 +1,60 @@
+"""Retrieval in several files at once: an archive in memory, of cached features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vid2vidmr.archive.search import Found, Searcher
+from vid2vidmr.archive.store import Archive
+from vid2vidmr.archive.videos import named_videos
+from vid2vidmr.contract import DEFAULT_ENCODER, require_contract
+from vid2vidmr.features.cached import CachedEncoder
+from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.store import MemoryFeatures
+from vid2vidmr.video.sample import video_duration
+
+if TYPE_CHECKING:
+    from vid2vidmr.features.encoder import Encoder
+    from vid2vidmr.methods.base import Method
+
+
+def retrieve_among(
+    method: Method,
+    query: str | Path,
+    targets: Iterable[str | Path],
+    encoder: str | Encoder | None = None,
+    top: int = 10,
+) -> Found:
+    """Find the moment that the whole file `query` shows in several files.
+
+    Parameters
+    ----------
+    method : Method
+    targets : iterable of str or Path
+        Files, folders, and built data sets.
+    encoder : str or Encoder, optional
+        By default the one the method was trained with, else ``clip-vit-b32``.
+    top : int
+        At most so many windows, however improbable.
+
+    Raises
+    ------
+    VideoError
+        If a file cannot be read.
+    UserError
+        If there is no such file, or the method does not compare features of videos.
+    """
+    files = named_videos(targets)
+    contract = method.encoder_contract
+    if encoder is None:
+        encoder = DEFAULT_ENCODER if contract is None else contract.encoder
+    found = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    if contract is not None:
+        require_contract(found.contract, contract, f"This {method.info.name} checkpoint")
+    cached = CachedEncoder(found.contract, lambda: found)
+    features = MemoryFeatures(found.contract, {v: cached.rows(p) for v, p in files.items()})
+    archive = Archive.of(features, {v: video_duration(p) for v, p in files.items()})
+    searcher = Searcher(archive, method, load_encoder=lambda _: found)
+    return searcher.ask(str(query), top=top, min_score=0.0)

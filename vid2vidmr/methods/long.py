@@ -1,0 +1,98 @@
+"""Targets longer than a network reads: in parts that overlap by half, and what it finds there.
+
+A moment belongs to the one part in whose middle its centre lies, so that it is seen whole and is
+counted once. Time is linear in the length, memory that of a batch of parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from vid2vidmr.contract import STEP_S
+from vid2vidmr.data.pairs import PairSet
+
+LONGEST = 512
+"""Rows that a network reads at once where its config says nothing: attention is quadratic."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Pairs whose targets are no longer than a network reads.
+
+    Attributes
+    ----------
+    pairs : PairSet
+        A row a part; those of a target follow each other.
+    counts : ndarray, (pairs,)
+        Parts of each target.
+    starts_s : ndarray, (parts,)
+        Seconds from the target's start.
+    own_s : ndarray, (parts, 2)
+        Windows with their centre in here belong to the part.
+    """
+
+    pairs: PairSet
+    counts: np.ndarray
+    starts_s: np.ndarray
+    own_s: np.ndarray
+
+
+def in_parts(pairs: PairSet, rows: int) -> Parts:
+    """Cut targets of more than `rows` rows into parts of as many."""
+    reach_s = STEP_S * rows
+    durations_s = pairs.durations_s
+    lists = [_starts(duration_s, rows) for duration_s in durations_s]
+    counts = np.array([len(starts) for starts in lists], int)
+    starts_s = np.concatenate([*lists, np.empty(0)])
+    if len(starts_s) == len(pairs):
+        whole = np.tile(np.array([-np.inf, np.inf]), (len(pairs), 1))
+        return Parts(pairs, counts, starts_s, whole)
+    owner = np.repeat(np.arange(len(pairs)), counts)
+    table = pairs.table.iloc[owner].reset_index(drop=True)
+    begin = table["clip_start_s"].to_numpy("float64") + starts_s
+    cut = durations_s[owner] > reach_s
+    table["clip_start_s"] = begin
+    table.loc[cut, "clip_end_s"] = np.minimum(begin + reach_s, table["clip_end_s"])[cut]
+    # Half way between the centres of a part and the next one.
+    borders = [(starts[1:] + starts[:-1] + reach_s) / 2 for starts in lists]
+    own = [np.stack([np.r_[-np.inf, b], np.r_[b, np.inf]], axis=1) for b in borders]
+    return Parts(replace(pairs, table=table), counts, starts_s, np.concatenate(own))
+
+
+def _starts(duration_s: float, rows: int) -> np.ndarray:
+    """Where parts begin, seconds on the grid; the last one ends with the target."""
+    last = STEP_S * max(0, int(np.ceil(duration_s / STEP_S - 1e-6)) - rows)
+    step = STEP_S * max(1, rows // 2)
+    return np.append(np.arange(0.0, last, step), last)
+
+
+def merged(parts: Parts, found: Iterable[np.ndarray], most: int) -> Iterator[np.ndarray]:
+    """Yield the windows of every pair, (k, 3): those of its parts, best first.
+
+    Parameters
+    ----------
+    found : iterable of ndarray, (k, 3)
+        Windows of every part: start_s, end_s, score.
+    most : int
+        Windows of a target that was cut, at most, unless one part has more.
+    """
+    waiting, part = iter(found), 0
+    for count in parts.counts:
+        if count == 1:
+            yield next(waiting)
+            part += 1
+            continue
+        kept, least = [], 0
+        for _ in range(count):
+            windows = next(waiting)
+            least = max(least, len(windows))
+            windows = windows + np.array([parts.starts_s[part], parts.starts_s[part], 0.0])
+            centres = windows[:, :2].mean(axis=1)
+            first_s, last_s = parts.own_s[part]
+            kept.append(windows[(centres >= first_s) & (centres < last_s)])
+            part += 1
+        every = np.concatenate(kept)
+        yield every[np.argsort(-every[:, 2], kind="stable")][: max(least, most)]
