@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import zipfile
-from functools import lru_cache, partial
+from functools import lru_cache
 from pathlib import Path
 from threading import Lock
 from typing import Annotated, Any, Literal
@@ -134,12 +134,12 @@ class Desk:
         accepted, rejected = (
             [self._window(part) for part in side] for side in (ask.accepted, ask.rejected)
         )
+        limits: dict[str, Any] = {"top": ask.top, "min_score": ask.min_score}
         with self._lock:
             if accepted or rejected:
-                again = partial(ask_again, self.searcher, accepted=accepted, rejected=rejected)
+                found = ask_again(self.searcher, str(query), accepted, rejected, **limits)
             else:
-                again = self.searcher.ask
-            found = again(str(query), top=ask.top, min_score=ask.min_score)
+                found = self.searcher.ask(str(query), **limits)
         numbers = {video: number for number, video in enumerate(self.names)}
         hits = []
         for window in found.windows:

@@ -25,7 +25,7 @@ from vid2vidmr.windows import temporal_iou
 
 
 def search_archive(method: Method, pairs: PairSet) -> Iterator[Prediction]:
-    """Yield the windows of every query, at most `ARCHIVE_WINDOWS`.
+    """Yield the windows of every query, at most `ARCHIVE_WINDOWS`, best first.
 
     Methods that compare features read what an archive's scan finds, as `vid2vidmr search` does;
     bias rows answer in every target alike.
@@ -42,10 +42,11 @@ def search_archive(method: Method, pairs: PairSet) -> Iterator[Prediction]:
         return
     if pairs.features is None:
         raise UserError(f"{method.info.name} does not compare features of videos: leave it away.")
+    clips = _Clips(pairs.features, targets)
     pairs = replace(pairs, query=method.query)
-    searcher = Searcher(Archive.of(_Clips(pairs.features, targets), _lengths(targets)), method)
+    searcher = Searcher(Archive.of(clips, _lengths(targets)), method)
     for i, (pair_id, place) in enumerate(_places(pairs)):
-        own = [(str(clip), *window) for clip, *window in targets.own(place)]
+        own = [(str(clip), start_s, end_s) for clip, start_s, end_s in targets.own(place)]
         rows = [pairs.query_features(i)]
         found = searcher.candidates(rows, own=own, top=ARCHIVE_WINDOWS)
         yield _prediction(
