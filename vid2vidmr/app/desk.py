@@ -113,7 +113,7 @@ class Desk:
         UserError
             If it is called like no video.
         """
-        name = file_name(Path(name).name)
+        name = file_name(Path(name).name)[-100:].lstrip("-.")  # its ending counts
         if not is_video(Path(name)):
             raise UserError(
                 f"{name or 'The file'} is no video by its name: drop an .mp4, .mkv, ..."
