@@ -6,21 +6,23 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import PositiveInt
 
 from vid2vidmr.alignment import Components
-from vid2vidmr.contract import STEP_S, FeatureContract, require_contract
-from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.contract import FeatureContract, require_contract
 from vid2vidmr.files import replacing
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import finite
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import EvidentPrediction, Prediction
 from vid2vidmr.train.config import Share
 from vid2vidmr.train.projection import principal_components
 from vid2vidmr.windows import ranked
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.pairs import PairSet
 
 STATISTICS = "model.safetensors"
 """Beside method.json, as the weights of neural methods are: what a checkpoint on the Hub holds."""
@@ -81,35 +83,51 @@ class FeatureMatch(Method):
         if self.encoder_contract is not None and pairs.features is not None:
             checkpoint = f"This fitted {self.info.name}"
             require_contract(pairs.features.contract, self.encoder_contract, checkpoint)
+        step_s = pairs.step_s
         lengths = (pairs.table["query_end_s"] - pairs.table["query_start_s"]).to_numpy("float64")
         columns = zip(pairs.table["pair_id"], lengths, pairs.durations_s, strict=True)
         for i, (pair_id, query_s, target_s) in enumerate(columns):
             query, target = pairs.query_features(i), pairs.target_features(i)
-            if np.isnan(query_s):
-                query_s = STEP_S * len(query)
-            windows, scores = self.windows(query, target, query_s, target_s)
-            windows = np.clip(windows, 0, target_s)
+            length = len(query) if np.isnan(query_s) else query_s / step_s
+            windows, scores = self.windows(query, target, length, target_s / step_s)
+            windows = np.clip(step_s * windows, 0, target_s)
             count = max(self.config.windows, self.most)
             best = ranked(windows, scores, self.config.overlap, count)
-            yield Prediction(pair_id=pair_id, windows=tuple(map(tuple, best.tolist())))
+            found = tuple(map(tuple, best.tolist()))
+            evidence = pairs.protocol.is_open and self.evidence(query, target, best[0, 2])
+            if evidence:
+                yield EvidentPrediction(pair_id=pair_id, windows=found, evidence=evidence)
+            else:
+                yield Prediction(pair_id=pair_id, windows=found)
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Say what speaks for the moment being in the target at all; nothing beside the score.
+
+        Parameters
+        ----------
+        query, target : ndarray, (N, dim), (M, dim)
+        score : float
+            Of the best window.
+        """
+        return ()
 
     @abstractmethod
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give all windows and their scores.
 
         Parameters
         ----------
         query, target : ndarray, (N, dim), (M, dim)
-            One row every 2 s.
-        query_s, target_s : float
-            Lengths in seconds.
+            One row a clip.
+        length, total : float
+            Of query and target, in clips; with the part of one that the last row may stand for.
 
         Returns
         -------
         windows : ndarray, (k, 2)
-            start_s, end_s.
+            Start and end in clips.
         scores : ndarray, (k,)
         """
 
@@ -261,7 +279,7 @@ class FrameMatch(ComponentMatch):
             self._mean = statistics.mean
 
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give the candidates among the cosines of frames."""
         if self.count:
@@ -270,25 +288,25 @@ class FrameMatch(ComponentMatch):
         else:
             mean = target.mean(axis=0) if self._mean is None else self._mean
             query, target = query - mean, target - mean
-        return self.candidates(self.cosines(query, target), query_s, target_s)
+        return self.candidates(self.cosines(query, target), length, total)
 
     @abstractmethod
     def candidates(
-        self, cosines: np.ndarray, query_s: float, target_s: float
+        self, cosines: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Give all windows and their scores.
 
         Parameters
         ----------
         cosines : ndarray, (M, N)
-            Target rows against query columns, one every 2 s.
-        query_s, target_s : float
-            Lengths in seconds.
+            Target rows against query columns.
+        length, total : float
+            See `FeatureMatch.windows`.
 
         Returns
         -------
         windows : ndarray, (k, 2)
-            start_s, end_s.
+            Start and end in clips.
         scores : ndarray, (k,)
         """
 

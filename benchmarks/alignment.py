@@ -1,4 +1,6 @@
-"""Soft-DTW of this project beside pysdtw, tslearn and a C++ limit: CPU time, one thread.
+"""Soft-DTW and hard paths beside pysdtw, tslearn, dDTW, librosa, dtaidistance and a C++ limit.
+
+CPU time, one thread.
 
 Run ``python benchmarks/alignment.py`` (dev extra; g++ for the limit).
 """
@@ -19,13 +21,15 @@ os.environ["OMP_NUM_THREADS"] = os.environ["NUMBA_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
+from measure import medians, print_table
 from rich.console import Console
 from rich.table import Table
 
 from vid2vidmr.alignment import paths as ours
-from vid2vidmr.alignment import soft_dtw
+from vid2vidmr.alignment import soft_dtw, subsequence_dtw
 
 SHAPES = ((32, 75, 8), (32, 200, 30), (8, 400, 100), (256, 75, 8))
+PAIRS = ((10_800, 8), (10_800, 30))
 GAMMA = 0.1
 ROUNDS, REPEAT = 9, 3
 Timed = tuple[Callable[[], object], Callable[[], object]]
@@ -46,11 +50,11 @@ def diagonals(cost: torch.Tensor) -> Timed:
     """Our path for other devices, on the CPU."""
 
     def on_device(x: torch.Tensor) -> torch.Tensor:
-        kernels, ours.has_kernels = ours.has_kernels, lambda device: False
+        way, ours.way = ours.way, lambda cost: "torch"
         try:
             return soft_dtw(x, GAMMA)
         finally:
-            ours.has_kernels = kernels
+            ours.way = way
 
     return with_gradient(on_device, cost)
 
@@ -71,6 +75,40 @@ def tslearn_on(cost: torch.Tensor) -> Timed:
     layer = SoftDTWLossPyTorch(gamma=GAMMA, dist_func=lambda x, y: x)
     y = torch.zeros(len(cost), cost.shape[2], cost.shape[2])
     return with_gradient(lambda x: layer(x, y), cost)
+
+
+def ddtw_on(cost: torch.Tensor) -> Timed:
+    """Wrap dDTW, given the costs; its value is the mean over the batch, divided by M."""
+    from ddtw import SDTW
+
+    layer = SDTW(gamma=GAMMA, backend="cpu_numba")
+    mean = float(soft_dtw(cost, GAMMA).mean()) / cost.shape[1]
+    np.testing.assert_allclose(float(layer(C=cost)), mean, rtol=1e-3)
+    return with_gradient(lambda x: layer(C=x), cost)
+
+
+def hard_paths() -> dict[str, list[float]]:
+    """Median CPU ms of the best subsequence path's ends of one pair, by implementation."""
+    from dtaidistance.subsequence.dtw import subsequence_alignment
+    from librosa.sequence import dtw
+    from tslearn.metrics import dtw_subsequence_path
+
+    found: dict[str, list[float]] = {}
+    for M, N in PAIRS:
+        random = np.random.default_rng(0)
+        query, target = random.random((N, 1)), random.random((M, 1))
+        cost = np.abs(target - query.T)
+        sides = {
+            "ours": lambda c=cost: subsequence_dtw(c),
+            "librosa": lambda c=cost: dtw(C=c.T, subseq=True),
+            "tslearn": lambda q=query, t=target: dtw_subsequence_path(q, t),
+            "dtaidistance": lambda q=query, t=target: (
+                subsequence_alignment(q[:, 0], t[:, 0], use_c=True).best_match().segment
+            ),
+        }
+        for name, ms in medians(sides).items():
+            found.setdefault(name, []).append(ms)
+    return found
 
 
 def compiled_limit() -> Callable[[torch.Tensor], Timed] | None:
@@ -132,6 +170,7 @@ def main() -> None:
             "ours (torch anti-diagonals)": diagonals(cost),
             "pysdtw": pysdtw_on(cost),
             "tslearn": tslearn_on(cost),
+            "ddtw": ddtw_on(cost),
         }
         if limit is not None:
             calls["C++ (libmvec)"] = limit(cost)
@@ -139,12 +178,15 @@ def main() -> None:
         table.add_column(" x ".join(map(str, shape)), justify="right")
     for name in columns[0]:
         table.add_row(name, *(f"{c[name][0]:.2f} / {c[name][1]:.2f}" for c in columns))
-    ratios = [min(c["pysdtw"][1], c["tslearn"][1]) / c["ours (numba)"][1] for c in columns]
+    peers = ("pysdtw", "tslearn", "ddtw")
+    ratios = [min(c[peer][1] for peer in peers) / c["ours (numba)"][1] for c in columns]
     table.add_row("best peer / ours, with gradient", *(f"{ratio:.1f} x" for ratio in ratios))
     if limit is not None:
         shares = [c["ours (numba)"][1] / c["C++ (libmvec)"][1] for c in columns]
         table.add_row("ours / C++, with gradient", *(f"{share:.1f} x" for share in shares))
     Console(width=110).print(table)
+    heads = ["one hard subsequence path, CPU ms", *(f"{M:,} x {N}" for M, N in PAIRS)]
+    print_table(heads, ((n, *(f"{x:.2f}" for x in ms)) for n, ms in hard_paths().items()))
 
 
 if __name__ == "__main__":

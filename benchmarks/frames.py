@@ -1,13 +1,16 @@
-"""Useful frames per CPU second: one frame every 2 s of 720p H.264 with B-frames.
+"""CPU time of one frame every 2 s of 720p, by codec and GOP, beside peers.
 
-Run by hand: ``python benchmarks/frames.py``. Renders two videos (GOP 250 and 50) into a temporary
-folder, then reads them in turn, several rounds, one thread each: ffmpeg's filter ``fps=0.5``
-(frames as raw rgb24 through a pipe, CPU time of the child process), PyAV decoding everything, and
-`vid2vidmr.video.sample.sample_frames`. Medians of CPU time. Frames of the last two are compared.
+Run by hand: ``python benchmarks/frames.py [FOLDER]``. Renders videos into the folder (a temporary
+one by default; those that are there are used again), then reads each in turn, several rounds, one
+thread each: ffmpeg's filter ``fps=0.5`` (frames as raw rgb24 through a pipe, CPU time of the child
+process), PyAV decoding everything, torchcodec (approximate seeking, on PyAV's own FFmpeg), and
+`vid2vidmr.video.sample.sample_frames`. Medians of CPU time. All frames but ffmpeg's, which are
+other ones, are compared.
 """
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -23,22 +26,32 @@ from measure import medians, print_table
 
 from vid2vidmr.video.sample import sample_frames
 
-SECONDS, GOPS = 60, (250, 50)
+SECONDS, GOPS, ROUNDS = 30, (250, 50), 3
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+X264 = "-c:v libx264 -preset veryfast -b:v 3M -bf 3 -sc_threshold 0"
+X265 = "-c:v libx265 -preset ultrafast -b:v 2M -tag:v hvc1 -x265-params scenecut=0:log-level=none"
+KINDS = {
+    "h264-250": f"{X264} -g 250 -keyint_min 250",
+    "h264-50": f"{X264} -g 50 -keyint_min 50",
+    "h264-open-50": f"{X264} -g 50 -keyint_min 50 -x264-params open-gop=1",
+    "hevc-open-50": f"{X265}:keyint=50:min-keyint=50:bframes=3",
+    "hevc-250": f"{X265}:keyint=250:min-keyint=250:bframes=3:open-gop=0",
+    "av1-250": "-c:v libsvtav1 -preset 12 -b:v 2M -g 250",
+}
 
 
 def render(path: Path, gop: int) -> Path:
-    """720p, 25 frames/s: moving test patterns with grain, 3 Mbit/s."""
-    source = "testsrc2=s=1280x720:r=25,noise=alls=12:allf=t"
-    subprocess.run(
-        [
-            FFMPEG, "-loglevel", "error", "-y", "-f", "lavfi", "-i", source, "-t", str(SECONDS),
-            "-c:v", "libx264",
-            "-preset", "veryfast", "-b:v", "3M", "-bf", "3", "-g", str(gop), "-keyint_min",
-            str(gop), "-sc_threshold", "0", "-pix_fmt", "yuv420p", str(path),
-        ],
-        check=True,
-    )  # fmt: skip
+    """Give a video of H.264, for the benchmark of features."""
+    return rendered(path, KINDS[f"h264-{gop}"])
+
+
+def rendered(path: Path, how: str) -> Path:
+    """720p, 25 frames/s: moving test patterns with grain."""
+    if not path.exists():
+        source = "testsrc2=s=1280x720:r=25,noise=alls=12:allf=t"
+        command = [FFMPEG, "-loglevel", "error", "-y", "-f", "lavfi", "-i", source]
+        command += ["-t", str(SECONDS), "-pix_fmt", "yuv420p", *how.split(), str(path)]
+        subprocess.run(command, check=True)
     return path
 
 
@@ -59,38 +72,73 @@ def everything(path: Path) -> Iterator[np.ndarray]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         stream.thread_type = "NONE"
-        k, shown = 0, None
+        k, shown, first = 0, None, None
         for frame in container.decode(stream):
-            while shown is not None and 2 * k < Fraction(frame.pts * frame.time_base):
+            time = Fraction(frame.pts * frame.time_base)
+            first = time if first is None else first
+            while shown is not None and 2 * k < time - first:
                 yield shown.to_ndarray(format="rgb24")
                 k += 1
             shown = frame
 
 
-def main() -> None:
-    sides: dict[str, Callable[[Path], int]] = {
-        "ffmpeg `fps=0.5`": with_ffmpeg,
-        "PyAV, everything decoded": lambda path: sum(1 for _ in everything(path)),
-        "`sample_frames`": lambda path: sum(1 for _ in sample_frames(path, threads=1)),
-    }
-    rates: dict[str, list[float]] = {name: [] for name in sides}
-    with tempfile.TemporaryDirectory() as folder:
-        for gop in GOPS:
-            path = render(Path(folder) / f"{gop}.mp4", gop)
-            ms = medians({name: partial(side, path) for name, side in sides.items()})
-            for name, side in sides.items():
-                rates[name].append(1e3 * side(path) / ms[name])
-            ours = [frame for _, frame in sample_frames(path, threads=1)]
-            same = all(np.array_equal(a, b) for a, b in zip(ours, everything(path), strict=True))
-            print(f"GOP {gop}: {len(ours)} frames, identical: {same}", file=sys.stderr)
-    base = rates["ffmpeg `fps=0.5`"]
-    print_table(
-        ["useful frames a CPU second", *(f"GOP {gop}" for gop in GOPS), "ratio to ffmpeg"],
-        [
-            (name, *(f"{rate:.1f}" for rate in found), ratios(found, base))
-            for name, found in rates.items()
-        ],
+def with_torchcodec(path: Path) -> Iterator[np.ndarray]:
+    """Seek to each frame."""
+    from torchcodec.decoders import VideoDecoder
+
+    decoder = VideoDecoder(
+        path, num_ffmpeg_threads=1, seek_mode="approximate", dimension_order="NHWC"
     )
+    for time in range(0, SECONDS, 2):
+        yield decoder.get_frame_played_at(time).data.numpy()
+
+
+def with_libraries_of_pyav() -> None:
+    """Start again where torchcodec finds the FFmpeg that PyAV brings, under its usual names."""
+    ours = Path(av.__file__).parents[1] / "av.libs"
+    if os.environ.get("FRAMES_LIBRARIES") or not ours.is_dir():
+        return
+    links = Path(tempfile.mkdtemp())
+    for library in ours.glob("lib*.so.*"):  # libavutil-5809ad29.so.60.26.102
+        name, _, version = library.name.partition(".so.")
+        (links / f"{name.partition('-')[0]}.so.{version.partition('.')[0]}").symlink_to(library)
+    paths = f"{links}:{ours}:{os.environ.get('LD_LIBRARY_PATH', '')}"
+    os.environ |= {"LD_LIBRARY_PATH": paths, "FRAMES_LIBRARIES": "1"}
+    os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+def main() -> None:
+    with_libraries_of_pyav()
+    import torch
+
+    torch.set_num_threads(1)
+    sides: dict[str, Callable[[Path], Iterator[np.ndarray]]] = {
+        "everything": everything,
+        "torchcodec": with_torchcodec,
+        "`sample_frames`": lambda path: (f for _, f in sample_frames(path, threads=1)),
+    }
+    rows = []
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(temporary)
+        for kind, how in KINDS.items():
+            path = rendered(folder / f"{kind}.mp4", how)
+            expected = list(everything(path))
+            same = all(
+                all(np.array_equal(a, b) for a, b in zip(side(path), expected, strict=True))
+                for side in sides.values()
+            )
+            work = {
+                name: partial(lambda s, p: sum(1 for _ in s(p)), s, path)
+                for name, s in sides.items()
+            }
+            ms = medians({"ffmpeg": partial(with_ffmpeg, path), **work}, ROUNDS)
+            best = min(value for name, value in ms.items() if name in ("ffmpeg", "torchcodec"))
+            ratio = f"{best / ms['`sample_frames`']:.2f}"
+            cells = (f"{value / len(expected):.1f}" for value in ms.values())
+            rows.append((kind, *cells, ratio, "yes" if same else "NO"))
+            print(rows[-1], file=sys.stderr, flush=True)
+    heads = ["CPU ms a frame", "ffmpeg `fps=0.5`", *sides, "best peer / ours", "same frames"]
+    print_table(heads, rows)
 
 
 def ratios(above: list[float], below: list[float]) -> str:

@@ -64,7 +64,7 @@ def alignment_share() -> None:
     sides: dict[str, Callable[[], Any]] = {"none": lambda: bare.step(batch)}
     for name, stepper in steppers.items():
         sides[name] = lambda stepper=stepper: stepper.step(batch)
-    inside = clips_centred_in(batch.windows_s, batch.target_mask)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)
     costs = [bare.model(batch)[f"{name}_cost"].detach() for name in ("pre", "post")]
 
     def alone(stepper: Stepper, outputs: dict[str, Tensor]) -> None:

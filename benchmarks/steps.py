@@ -36,7 +36,7 @@ def random_batch(size: int) -> Batch:
         query=torch.randn(size, N, DIM, generator=rng),
         query_mask=torch.ones(size, N, dtype=torch.bool),
         durations_s=torch.full((size,), 2.0 * M),
-        windows_s=torch.stack([start_s, start_s + 20], 1),
+        windows_s=torch.stack([start_s, start_s + 20], 1).unsqueeze(1),
         group=torch.arange(size),
     )
 

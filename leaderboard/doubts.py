@@ -77,7 +77,7 @@ def with_wrong_queries(runs: Sequence[tuple[Result, Evaluation]]) -> list[Scored
 
 
 def runs_once(
-    submission: Submission, runs: Sequence[tuple[Result, Evaluation]]
+    runs: Sequence[tuple[Result, Evaluation]],
 ) -> tuple[list[tuple[Result, Evaluation]], list[Doubt]]:
     """Leave every seed of a protocol once, and every set of windows: copies are no more seeds."""
     kept: dict[object, tuple[Result, Evaluation]] = {}
@@ -183,8 +183,9 @@ def _fitted(cls: type[Method], header: PredictionHeader, seed: int, dataset: Dat
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:
     """Tell whether windows, (P, K, 2), are the same but for rounding, which empties short ones."""
-    short = (np.nan_to_num(a[..., 1] - a[..., 0]) < 2 * SAME_S) & (
+    emptied = np.isnan(a[..., 0]) | np.isnan(b[..., 0])
+    emptied &= (np.nan_to_num(a[..., 1] - a[..., 0]) < 2 * SAME_S) & (
         np.nan_to_num(b[..., 1] - b[..., 0]) < 2 * SAME_S
     )
     near = (np.abs(a - b) <= SAME_S).all(axis=-1)
-    return bool((near | short).all())
+    return bool((near | emptied).all())

@@ -224,6 +224,60 @@ def _checkpoint(method: str, file: str) -> Reader:
     return Reader(seeds, read)
 
 
+FORMS = {
+    "activitynet": b'{"database": {"v_a1": {"duration": 60.0, "subset": "training", "annotations": '
+    b'[{"segment": [2, 8.5], "label": "jump"}, {"segment": [30, 36], "label": "jump"}]}}}',
+    "soccernet": b'{"annotations": [{"gameTime": "1 - 00:05", "label": "Goal", "position": "5000", '
+    b'"visibility": "visible"}, {"gameTime": "2 - 00:30", "label": "Goal", "position": "30500"}]}',
+    "spot": b'[{"video": "m_1_251", "fps": 25.0, "num_frames": 250, "num_events": 1, "events": '
+    b'[{"frame": 50, "label": "serve", "comment": ""}]}]',
+    "qvhighlights": b'{"qid": 1, "query": "a goal", "vid": "v0", "duration": 60, '
+    b'"relevant_windows": [[2, 8], [30, 36]]}\n' * 2,
+    "sportscode": b"<?xml version='1.0' encoding='UTF-8'?><file><ALL_INSTANCES><instance><ID>1</ID>"
+    b"<start>2.0</start><end>8</end><code>Shot</code></instance></ALL_INSTANCES></file>",
+    "vtt": b"WEBVTT\n\n1\n00:02.000 --> 00:08.000\n<v Ann>a shot\n\n00:30.000 --> 00:36.000\nx\n",
+}
+
+
+def _form(form: str) -> Reader:
+    """Annotations in a form of others."""
+
+    def read(data: bytes, folder: Path) -> object:
+        from builders.formats.moments import read_foreign
+
+        return read_foreign(at(folder, f"v.{form}", data), form)[0].to_dict()
+
+    return Reader(lambda _: [FORMS[form]], read)
+
+
+def _array(ending: str) -> Reader:
+    """A file of features of others."""
+
+    def seeds(folder: Path) -> list[bytes]:
+        import h5py
+        import numpy as np
+        import torch
+
+        rows, path = np.ones((4, 3), np.float32), folder / f"v{ending}"
+        if ending == ".h5":
+            with h5py.File(path, "w") as file:
+                file["v/features"] = rows
+        elif ending == ".pt":
+            torch.save({"features": torch.from_numpy(rows)}, path)
+        else:
+            (np.save if ending == ".npy" else np.savez)(path, rows)
+        return [path.read_bytes()]
+
+    def read(data: bytes, folder: Path) -> object:
+        from vid2vidmr.features.arrays import Arrays
+
+        path = at(folder, f"v{ending}", data)
+        arrays = Arrays(path if ending == ".h5" else folder)
+        return [arrays.read(name) for name in arrays.names]
+
+    return Reader(seeds, read)
+
+
 READERS: dict[str, Reader] = {
     "submission": Reader(_record_seeds, _read_record),
     "submitted-predictions": Reader(_packed_seeds, _read_packed),
@@ -242,4 +296,9 @@ READERS: dict[str, Reader] = {
     "checkpoint": _checkpoint("moment_detr", "method.json"),
     "weights": _checkpoint("moment_detr", "model.safetensors"),
     "statistics": _checkpoint("dtw-match", "method.json"),
+    **{form: _form(form) for form in FORMS},
+    "npz": _array(".npz"),
+    "npy": _array(".npy"),
+    "pt": _array(".pt"),
+    "h5": _array(".h5"),
 }

@@ -60,6 +60,12 @@ class Case:
         names = ("src_vid", "src_vid_mask", "src_txt", "src_txt_mask")
         return [self.tensors[f"input/{name}"] for name in names]
 
+    def check_outputs(self, outputs: dict[str, torch.Tensor]) -> None:
+        golden = self.group("output/")
+        assert set(golden) == set(outputs)
+        for name, value in golden.items():
+            close(outputs[name], value)
+
     def check_each_pair_alone(self) -> None:
         """The recorded pairs alone are what our default mask gives, alone and in the batch."""
         if hasattr(self.config, "official_mask"):

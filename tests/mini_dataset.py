@@ -67,7 +67,8 @@ def halved_targets(folder: Path, shift_s: float = 0.0) -> Dataset:
     """
     built = load_dataset(folder)
     first = built.moments.groupby("video_id")["end_s"].min() + shift_s
-    parts = [built.exhaustive, built.exhaustive]
+    ends = {"split": "first", "clip_start_s": "min", "clip_end_s": "max", "label": "first"}
+    parts = [built.exhaustive.groupby("video_id", as_index=False).agg(ends)] * 2
     parts[0] = parts[0].assign(clip_end_s=parts[0]["video_id"].map(first))
     parts[1] = parts[1].assign(clip_start_s=parts[1]["video_id"].map(first))
     pairs = {split: built.pair_ids(split) for split in built.splits}

@@ -17,8 +17,8 @@ BESIDE = ("tests", "benchmarks")
 
 NOT_IMPORTED = {
     # Others import them in our place: open_clip (its transforms are ours) and transformers'
-    # video processors; torch.utils.tensorboard; the processor of SmolVLM.
-    "torchvision", "tensorboard", "num2words",
+    # video processors; torch.utils.tensorboard; torch.onnx; the processor of SmolVLM.
+    "torchvision", "tensorboard", "onnx", "num2words",
     # Run as commands; pandas-stubs is read by mypy, setuptools builds CONTRIBUTING's package.
     "import-linter", "mypy", "pandas-stubs", "pre-commit", "ruff", "setuptools",
 }  # fmt: skip

@@ -153,8 +153,10 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON atomically; NaN and infinity are refused, JSON has none."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    """Write indented JSON atomically; NaN and what else `read_json` would refuse are refused."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    parse_json(text, path)
+    write_text(path, text + "\n")
 
 
 def write_jsonl(path: Path, rows: Iterable[Any]) -> None:
@@ -223,7 +225,7 @@ def _number(digits: str) -> float:
 
 
 def _whole(digits: str) -> int:
-    if len(digits) > MAX_DIGITS:
+    if len(digits.removeprefix("-")) > MAX_DIGITS:
         raise ValueError(f"{digits[:30]}... is too large for a number")
     return int(digits)
 

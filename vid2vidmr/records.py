@@ -6,7 +6,7 @@ Seconds are floats named ``*_s``; windows are half-open ``[start_s, end_s)``.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 
@@ -18,6 +18,9 @@ Window = tuple[float, float]
 ScoredWindow = tuple[float, float, float]
 Split = Literal["train", "val", "test"]
 Kind = Literal["bias", "untrained", "trained"]
+Query = Literal["video", "middle-frame", "text"]
+"""What a method is given as the query: all frames, the middle one, or a caption's tokens."""
+QUERIES: tuple[Query, ...] = get_args(Query)
 
 
 class Record(BaseModel):
@@ -137,6 +140,19 @@ class Prediction(Record):
     pair_id: str
     windows: tuple[ScoredWindow, ...]
     exists: FiniteFloat | None = None
+
+
+class EvidentPrediction(Prediction):
+    """A prediction as a method makes it, with what speaks for existence.
+
+    Attributes
+    ----------
+    evidence : tuple of float
+        A few numbers, always as many, higher where the moment is likelier to be there;
+        `vid2vidmr.experiments.existence` weighs them on val. No file keeps them.
+    """
+
+    evidence: tuple[FiniteFloat, ...]
 
 
 class Interval(Record):

@@ -12,8 +12,9 @@ for. ``./early.py:Early`` is a class that no package registers.
 from __future__ import annotations
 
 import sys
-from importlib import import_module, reload
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache
+from importlib import import_module, metadata, reload
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from pydantic import ValidationError
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.records import fault
 
+entry_points = cache(metadata.entry_points)
+"""Of what is installed; a look through all packages, once a process and group."""
 _from_files: list[EntryPoint] = []
 """What was asked for by its file, registered as long as this process lives."""
 _read_at: dict[Path, int] = {}

@@ -51,4 +51,8 @@ BEST = AlignLearnedConfig(
 )
 """Chosen on val of minimatch, see the README."""
 
-PRESETS: Mapping[str, Any] = {"small": replace(BEST, epochs=12), "best": BEST}
+PRESETS: Mapping[str, Any] = {
+    "small": replace(BEST, epochs=12),
+    "best": BEST,
+    "open": replace(BEST, existence=True),
+}

@@ -24,11 +24,13 @@ def losses(
     dict of scalar Tensor
         ``fg``, ``seg``, ``align`` and ``loss``.
     """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)
     m, n = batch.target_mask.sum(1), batch.query_mask.sum(1)
     parts = {
-        "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
-        "seg": boundary_loss(outputs["windows_s"], batch.windows_s, inside, batch.durations_s),
+        "fg": foreground_loss(outputs["foreground"], inside.any(1), batch.target_mask),
+        "seg": boundary_loss(
+            outputs["windows_s"], batch.windows_s, inside.any(1), batch.durations_s, batch.step_s
+        ),
         "align": posterior_loss(outputs["cost"], inside, m, n, config.gamma).mean(),
     }
     return {**parts, "loss": parts["fg"] + parts["seg"] + parts["align"]}

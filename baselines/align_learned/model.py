@@ -3,7 +3,7 @@
 - Query and target are matched in an embedding of their own, with a learned bias: a match earns what
   it is worth, so that the alignment of a query with a window is a log-likelihood ratio.
 - Every target clip starts from a window, that of the cheapest alignment which covers it, and the
-  boundary head moves its ends by at most `REACH_S`.
+  boundary head moves its ends by at most `REACH` clips.
 - The encoder reads how the clips match the query (`evidence`), not what they show: what it learns
   holds for classes that training has not seen.
 
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from baselines.align_learned.config import AlignLearnedConfig
 from baselines.align_learned.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_posterior
-from vid2vidmr.contract import STEP_S
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.heads import ConvHead
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.transformer import Encoder, xavier_init
@@ -29,10 +29,13 @@ CHANNELS = 6
 """Numbers of `evidence` a clip."""
 FAR = 24.0
 """Clips: longer distances are cut off; they are given in units of a third of it."""
-REACH_S = 4.0
+REACH = 2.0
+"""Clips."""
+LEAST = 0.05
+"""Clips that a window has at least."""
 
 
-class Model(nn.Module):
+class Model(WithExistence):
     """The network; see `forward` for its outputs.
 
     Parameters
@@ -58,6 +61,7 @@ class Model(nn.Module):
         xavier_init(self.encoder)
         self.class_embed_c = ConvHead(c.d + CHANNELS, 1)
         self.span_embed_c = ConvHead(c.d + CHANNELS, 2)
+        self.add_existence(c.existence, c.d + CHANNELS)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Score every target clip and give it a window.
@@ -81,13 +85,17 @@ class Model(nn.Module):
         x = torch.cat([x, seen], dim=-1)
         foreground, moves = (head(x, masks[0]) for head in (self.class_embed_c, self.span_embed_c))
         # Smooth and bounded: where the alignment is wrong, the heads cannot learn to leap.
-        ends_s = STEP_S * segment + REACH_S * torch.tanh(moves / REACH_S)
+        step_s = batch.step_s
+        ends_s = step_s * segment + REACH * step_s * torch.tanh(moves / (2 * REACH))
         start_s, end_s = ends_s.unbind(-1)
         return {
             "foreground": foreground[..., 0],
-            "windows_s": torch.stack([start_s, torch.maximum(end_s, start_s + 0.1)], dim=-1),
+            "windows_s": torch.stack(
+                [start_s, torch.maximum(end_s, start_s + LEAST * step_s)], dim=-1
+            ),
             "cost": cost,
             "posterior": posterior,
+            **self.existing(x, masks[0]),
         }
 
     def embed(self, x: Tensor) -> Tensor:

@@ -6,7 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vid2vidmr.alignment import subsequence_ends
+from vid2vidmr.alignment import batched_ends
+from vid2vidmr.alignment.local import covering
+
+MOST = 2**22
+"""Windows that are compared with clips at a time, on a GPU."""
 
 
 @torch.no_grad()
@@ -15,8 +19,7 @@ def covering_segments(
 ) -> tuple[Tensor, Tensor]:
     """Give for each target clip the cheapest hard subsequence alignment that covers it.
 
-    Of all alignments that end at the same clip only the cheapest is looked at; a clip that none of
-    them covers gets the window of itself alone, at the cost of the most expensive one.
+    Of all alignments that end at the same clip only the cheapest is looked at.
 
     Parameters
     ----------
@@ -30,17 +33,36 @@ def covering_segments(
     value : Tensor, (B, M)
         Costs of the alignments; 0 on padding.
     """
-    B, M, _ = cost.shape
-    segment, value = np.zeros((B, M, 2), np.float32), np.zeros((B, M), np.float32)
-    lengths = zip(target_lengths.tolist(), query_lengths.tolist(), strict=True)
-    for b, (c, (m, n)) in enumerate(zip(cost.float().cpu().numpy(), lengths, strict=True)):
-        values, starts = subsequence_ends(c[:m, :n])
-        clip = np.arange(m)
-        covers = (starts <= clip[:, None]) & (clip >= clip[:, None])  # (clip, last row)
-        costs = np.where(covers, values, np.inf)
-        last = costs.argmin(1)
-        covered = np.isfinite(costs.min(1))
-        segment[b, :m, 0] = np.where(covered, starts[last], clip)
-        segment[b, :m, 1] = np.where(covered, last, clip) + 1
-        value[b, :m] = np.where(covered, values[last], values.max())
-    return torch.from_numpy(segment).to(cost.device), torch.from_numpy(value).to(cost.device)
+    values, starts = batched_ends(cost, target_lengths, query_lengths)
+    clip = torch.arange(cost.shape[1], device=cost.device)
+    valid = clip < target_lengths[:, None]
+    end = (_ends_one_by_one if cost.device.type == "cpu" else _ends_at_once)(values, starts, valid)
+    segment = torch.stack([starts.gather(1, end), end + 1], dim=-1) * valid[..., None]
+    return segment.float(), torch.where(valid, values.gather(1, end), 0).float()
+
+
+def _ends_one_by_one(values: Tensor, starts: Tensor, valid: Tensor) -> Tensor:
+    """Last row of the window of each clip, (B, M), in M log M."""
+    found = np.zeros(starts.shape, np.int64)
+    pairs = zip(values.numpy(), starts.numpy(), valid.sum(1).tolist(), strict=True)
+    for b, (each, first, m) in enumerate(pairs):
+        found[b, :m] = covering(-each[:m], first[:m])
+    return torch.from_numpy(found)
+
+
+def _ends_at_once(values: Tensor, starts: Tensor, valid: Tensor) -> Tensor:
+    """Find the same without waiting for a device: all clips are compared with all windows."""
+    B, M = values.shape
+    clip = torch.arange(M, device=values.device)
+    parts = clip.split(max(1, MOST // max(1, B * M)))
+    return torch.cat(
+        [
+            torch.where(
+                (starts[:, None] <= some[:, None]) & (clip >= some[:, None]),
+                values[:, None],
+                torch.inf,
+            ).argmin(2)
+            for some in parts
+        ],
+        dim=1,
+    )

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
+from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, copies_first
-from vid2vidmr.contract import STEP_S
+from vid2vidmr.alignment.components import cosines, staticness
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.info import MethodInfo
@@ -84,19 +85,31 @@ class AlignRefine(ComponentMatch):
         return load(CHECKPOINT)
 
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Windows of every clip and setting, and copies; scores are probabilities of IoU >= 0.5."""
         from baselines.align_refine.inputs import pair_inputs
 
         inputs = pair_inputs(query, target, self.components_for(target), self.config.components)
         probabilities, windows = self.network.answer(inputs)
-        limit = target_s / STEP_S
-        least = min(0.5, limit)  # clips; an end is never before its start, nor outside the target
-        windows = windows.clip(0, limit)
-        starts = np.minimum(windows[:, 0], limit - least)
+        least = min(0.5, total)  # an end is never before its start, nor outside the target
+        windows = windows.clip(0, total)
+        starts = np.minimum(windows[:, 0], total - least)
         windows = np.column_stack([starts, np.maximum(windows[:, 1], starts + least)])
         windows, probabilities = copies_first(
             windows, agreed(windows, probabilities), inputs.laid, len(query), most=1.0
         )
-        return STEP_S * windows, probabilities
+        return windows, probabilities
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Log odds of the best window, and its alignment against the target's background."""
+        from baselines.align_refine.inputs import SETTINGS, WHITENING
+
+        components = self.components_for(target).first(self.config.components)
+        rows, asked = (components.unit(part, WHITENING) for part in (target, query))
+        threshold, gap, static_gap = SETTINGS[0]
+        gap += static_gap * staticness(rows) ** 2
+        sure = float(np.clip(score, 1e-6, 1 - 1e-6))
+        return float(np.log(sure / (1 - sure))), *against_background(
+            cosines(rows, asked), threshold, gap
+        )

@@ -20,4 +20,5 @@ class AlignRefineConfig(MatchConfig):
     components: int = 32
 
 
-PRESETS = {"default": AlignRefineConfig()}
+PRESETS = {"default": AlignRefineConfig(), "open": AlignRefineConfig(overlap=0.4)}
+"""Where a target may hold several moments, neighbours of the first must leave room for the next."""

@@ -13,6 +13,7 @@ from numba import njit
 from vid2vidmr.alignment import Components, local_alignment, staticness
 from vid2vidmr.alignment.components import cosines as cosines_of
 from vid2vidmr.alignment.components import laid_cosines
+from vid2vidmr.alignment.local import covering
 
 BINS = 16
 """Points along the query at which similarities are read, however long it is."""
@@ -25,6 +26,8 @@ LAGS = (1, 2, 4)
 """Clips back, to which a target clip is compared: how static the target is there."""
 FOLDS = (0.5, 1.0, 2.0)
 """Numbers of principal components at which cosines are seen, as multiples of the base number."""
+WHITENING = 0.5
+"""See `Components.unit`."""
 REACH = 32.0
 """Unit of distances to a window's ends, in clips."""
 MAPS = len(FOLDS) + 1
@@ -72,34 +75,6 @@ def _resampled(cosine, bins):  # type: ignore[no-untyped-def]
         for i in range(rows):
             out[i, b] = (1 - part) * cosine[i, low] + part * cosine[i, high]
     return out
-
-
-@njit(cache=True, nogil=True)
-def covering(scores, starts):  # type: ignore[no-untyped-def]
-    """For each clip the end of the best window [starts[e], e + 1) that covers it.
-
-    Windows paint their clips, best first; clips that are painted are skipped (a forest of jumps),
-    so that all takes O(M log M). There is one for every clip i: the one that ends at i + 1.
-    """
-    rows = len(scores)
-    ends = np.full(rows, -1, np.int64)
-    jump = np.arange(rows + 1)
-    for e in np.argsort(-scores, kind="mergesort"):
-        i = starts[e]
-        while True:
-            root = i
-            while jump[root] != root:
-                root = jump[root]
-            while jump[i] != root:  # shorten the way for the next who comes along
-                onward = jump[i]
-                jump[i] = root
-                i = onward
-            i = root
-            if i > e:
-                break
-            ends[i] = e
-            jump[i] = i + 1
-    return ends
 
 
 def _alignments(cosine: np.ndarray, static: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -167,7 +142,7 @@ def pair_inputs(
     target: np.ndarray,
     components: Components,
     count: int = 32,
-    whitening: float = 0.5,
+    whitening: float = WHITENING,
 ) -> Inputs:
     """Make the inputs of a pair of features.
 

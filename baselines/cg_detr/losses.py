@@ -8,7 +8,7 @@ from torch import Tensor
 
 from baselines.cg_detr.config import CgDetrConfig
 from vid2vidmr.methods.detr.losses import Targets, set_prediction, targets, with_total
-from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
+from vid2vidmr.nn.saliency import counted, margin_loss, negative_pair_loss, rank_loss
 from vid2vidmr.train.batch import Batch
 
 
@@ -61,14 +61,16 @@ def losses_against(
 def saliency_loss(outputs: dict[str, Tensor], targets: Targets, weight: float) -> Tensor:
     """Margin, rank and negative-pair losses of saliency and, times `weight`, of attention."""
     negative, mask = outputs["real_neg_mask"].bool(), outputs["video_mask"].bool()
-    labels, mask_neg = targets.labels, mask[negative]
+    at, alone_at = counted(negative), counted(~negative)
+    labels, mask_neg, rows = targets.labels, mask[at], negative[at]
 
     def ranks(scores: Tensor, scores_neg: Tensor) -> Tensor:
         """Rank pairs that have a negative; its clips are further clips without saliency."""
         return rank_loss(
-            torch.cat([scores[negative], scores_neg], dim=1),
-            torch.cat([labels[negative], torch.zeros_like(scores_neg)], dim=1),
+            torch.cat([scores[at], scores_neg], dim=1),
+            torch.cat([labels[at], torch.zeros_like(scores_neg)], dim=1),
             torch.cat([mask_neg, mask_neg], dim=1),
+            rows,
         )
 
     def of_negatives(name: str) -> Tensor:
@@ -79,22 +81,20 @@ def saliency_loss(outputs: dict[str, Tensor], targets: Targets, weight: float) -
     # Pairs without a negative have a mean of their own, and for attention none: as published. With
     # exactly one, the published code takes the softmax along an axis of one and not over the clips:
     # it learns nothing from it, and neither do we.
-    if len(scores) - len(scores_neg) == 1:
-        alone = scores.new_zeros(())
-    else:
-        alone = rank_loss(scores[~negative], labels[~negative], mask[~negative])
+    counts = ~negative & ((~negative).sum() != 1)
+    alone = rank_loss(scores[alone_at], labels[alone_at], mask[alone_at], counts[alone_at])
     loss = (
         margin_loss(scores, targets.clips)
         + ranks(scores, scores_neg)
         + alone
-        + negative_pair_loss(scores_neg, mask_neg)
+        + negative_pair_loss(scores_neg, mask_neg, rows)
     )
     seen, seen_neg = outputs["t2vattnvalues"], of_negatives("t2vattnvalues")
     looked = F.binary_cross_entropy(seen_neg, torch.zeros_like(seen_neg), reduction="none")
     attention = (
         margin_loss(seen, targets.clips)
         + ranks(seen, seen_neg)
-        + (looked * mask_neg).sum() / max(len(seen_neg), 1)
+        + (looked * mask_neg * rows.unsqueeze(1)).sum() / rows.sum().clamp(min=1)
         + F.binary_cross_entropy(seen, labels.clamp(0, 1))  # over padding too, as published
     )
     return loss + weight * attention

@@ -18,6 +18,7 @@ from vid2vidmr.methods.detr.model import DabDetrModel
 from vid2vidmr.nn.cross_attention import CrossEncoder, blocked_keys
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.projection import Projection
+from vid2vidmr.nn.saliency import counted
 from vid2vidmr.nn.transformer import Encoder
 from vid2vidmr.train.batch import Batch
 
@@ -67,6 +68,7 @@ class Model(DabDetrModel):
         self.dummy_rep_pos = nn.Parameter(torch.randn(c.dummies, c.d))
         self.sent_rep_token = nn.Parameter(torch.randn(c.d))
         self.sent_rep_pos = nn.Parameter(torch.randn(c.d))
+        self.add_existence(c.existence, c.d)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Predict for a batch as it comes; in training also what its losses compare."""
@@ -105,8 +107,8 @@ class Model(DabDetrModel):
             of clips to the query; ``cate_attn_weights`` (B, M, D + N), to dummies and query;
             ``dummy_tokens`` (B, D, d), ``global_rep_tokens`` (P, d), ``video_mask`` (B, M),
             ``txt_mask`` (B, D + N). With `negative`: itself as ``real_neg_mask`` and, of its K true
-            rows, ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M), ``src_txt_mask_neg``
-            (K, D + N). With `relevant`: see `summaries`.
+            rows (see `counted`), ``saliency_scores_neg`` and ``t2vattnvalues_neg`` (K, M),
+            ``src_txt_mask_neg`` (K, D + N). With `relevant`: see `summaries`.
         """
         kind = self.token_type_embeddings.weight
         t = self.input_txt_proj(query) + kind[QUERY]  # (B, N, d)
@@ -119,6 +121,7 @@ class Model(DabDetrModel):
         memory, token, weights = self.read(video, keys)
         found = {
             **self.windows(memory, target_mask, video.pos),
+            **self.existing(memory, target_mask),
             "saliency_scores": self.saliency(memory, token),
             "t2vattnvalues": self.attention_to_query(weights, keys.mask),
             "cate_attn_weights": weights,
@@ -129,9 +132,10 @@ class Model(DabDetrModel):
         }
         if negative is not None:
             found["real_neg_mask"] = negative
-            if negative.any():
-                other = Rows(*(part.roll(-1, 0)[negative] for part in keys))
-                memory, token, weights = self.read(Rows(*(part[negative] for part in video)), other)
+            at = counted(negative)
+            if isinstance(at, slice) or negative.any():
+                other = Rows(*(part.roll(-1, 0)[at] for part in keys))
+                memory, token, weights = self.read(Rows(*(part[at] for part in video)), other)
                 found["saliency_scores_neg"] = self.saliency(memory, token)
                 found["t2vattnvalues_neg"] = self.attention_to_query(weights, other.mask)
                 found["src_txt_mask_neg"] = other.mask

@@ -38,6 +38,6 @@ class Cgbm(NeuralMethod):
         log_p = outputs["logits"].log_softmax(-1).cpu().numpy()
         lengths, durations_s = batch.target_mask.sum(1).tolist(), batch.durations_s.tolist()
         return [
-            best_windows(p[:m], duration_s, self.config.longest, self.config.nms)
+            best_windows(p[:m], duration_s, self.sized.longest, self.config.nms, batch.step_s)
             for p, m, duration_s in zip(log_p, lengths, durations_s, strict=True)
         ]

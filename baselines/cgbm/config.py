@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 from pydantic import NonNegativeFloat, PositiveInt
 
@@ -26,7 +26,7 @@ class CgbmConfig(TrainingConfig):
     weight_ends : float
         Weight in the loss of the steps at which the moment starts and ends.
     longest : int
-        Clips of the longest window that is looked for.
+        Clips of 2 s of the longest window that is looked for; at another step as many seconds.
     nms : float
         IoU above which a lower-ranked window is dropped; 1 drops none.
     """
@@ -39,6 +39,24 @@ class CgbmConfig(TrainingConfig):
     longest: PositiveInt = 64
     nms: Share = 0.7
 
+    of_two_s: ClassVar[frozenset[str]] = frozenset({"longest"})
+
+
+SMALL = CgbmConfig(
+    epochs=60,
+    pairs_per_epoch=640,
+    batch_size=32,
+    learning_rate=3e-3,
+    weight_decay=1e-4,
+    schedule="cosine",
+    clip_norm=5.0,
+    components=64,
+    buckets=True,
+    recrop=0.5,
+    self_supervised=0.5,
+    input_dropout=0.2,
+    weight_ends=3.0,
+)
 
 PRESETS: Mapping[str, Any] = {
     # 1,000 steps; AdamW without decay is the published Adam.
@@ -52,19 +70,6 @@ PRESETS: Mapping[str, Any] = {
         buckets=True,
         recrop=0.9,
     ),
-    "small": CgbmConfig(
-        epochs=60,
-        pairs_per_epoch=640,
-        batch_size=32,
-        learning_rate=3e-3,
-        weight_decay=1e-4,
-        schedule="cosine",
-        clip_norm=5.0,
-        components=64,
-        buckets=True,
-        recrop=0.5,
-        self_supervised=0.5,
-        input_dropout=0.2,
-        weight_ends=3.0,
-    ),
+    "small": SMALL,
+    "open": replace(SMALL, existence=True),
 }

@@ -19,12 +19,13 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: CgbmConfig) -> dict
 def targets(batch: Batch) -> Tensor:
     """Label start, end, inside and outside at every clip, 0 or 1, (B, M, 4).
 
-    The moment is the clips whose centre lies in it, or the nearest.
+    A moment is the clips whose centre lies in it, or the nearest.
     """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask).int()
-    number = inside.cumsum(1) * inside  # 1, 2, ... along the moment
-    length = inside.sum(1, keepdim=True)
-    return torch.stack([number == 1, number == length, inside == 1, inside == 0], dim=-1).float()
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)  # (B, W, M)
+    number = inside.cumsum(-1) * inside  # 1, 2, ... along each moment
+    last = inside & (number == inside.sum(-1, keepdim=True))
+    labels = [part.any(1) for part in (number == 1, last, inside)]
+    return torch.stack([*labels, ~labels[-1]], dim=-1).float()
 
 
 def step_loss(logits: Tensor, label: Tensor, mask: Tensor, weight_ends: float) -> Tensor:

@@ -9,11 +9,12 @@ import torch
 from torch import Tensor, nn
 
 from baselines.cgbm.config import CgbmConfig
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.projection import normalise
 from vid2vidmr.train.batch import Batch
 
 
-class Model(nn.Module):
+class Model(WithExistence):
     """Says of every target clip whether the moment starts, ends, goes on there, or is elsewhere.
 
     Parameters
@@ -31,6 +32,7 @@ class Model(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.localizer = nn.LSTM(2 * config.d, config.d, batch_first=True)
         self.head = nn.Linear(config.d, 4)
+        self.add_existence(config.existence, config.d)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Give ``logits`` (B, M, 4): start, end, inside, outside.
@@ -39,7 +41,8 @@ class Model(nn.Module):
         """
         target, query = (self.encode(x) for x in (batch.target, batch.query))
         matched = self.matching(target, batch.target_mask, query, batch.query_mask)  # (B, M, 2d)
-        return {"logits": self.head(self.localizer(self.dropout(matched))[0])}
+        x = self.localizer(self.dropout(matched))[0]
+        return {"logits": self.head(x), **self.existing(x, batch.target_mask)}
 
     def encode(self, x: Tensor) -> Tensor:
         """Features (B, L, dim), scaled to a root mean square of 1, -> LSTM states (B, L, d)."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.windows import ranked
 
 
@@ -32,7 +31,9 @@ def window_scores(log_p: np.ndarray, longest: int) -> np.ndarray:
     return np.where(last < M, start[first] + end[at] + mean, -np.inf)
 
 
-def best_windows(log_p: np.ndarray, duration_s: float, longest: int, nms: float) -> np.ndarray:
+def best_windows(
+    log_p: np.ndarray, duration_s: float, longest: int, nms: float, step_s: float
+) -> np.ndarray:
     """Rank the windows of a target, see `vid2vidmr.windows.ranked`.
 
     Parameters
@@ -47,5 +48,5 @@ def best_windows(log_p: np.ndarray, duration_s: float, longest: int, nms: float)
     """
     scores = window_scores(log_p, longest)
     first, more = np.nonzero(scores > -np.inf)
-    windows_s = STEP_S * np.column_stack([first, first + more + 1])
+    windows_s = step_s * np.column_stack([first, first + more + 1])
     return ranked(np.minimum(windows_s, duration_s), np.exp(scores[first, more]), nms)

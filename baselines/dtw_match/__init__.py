@@ -7,8 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 from baselines.matching import FrameMatch, FrameMatchConfig
-from vid2vidmr.alignment import subsequence_ends
-from vid2vidmr.contract import STEP_S
+from vid2vidmr import alignment
 from vid2vidmr.methods.info import MethodInfo
 
 
@@ -26,11 +25,11 @@ class DtwMatch(FrameMatch):
     presets: ClassVar = {"default": FrameMatchConfig()}
 
     def candidates(
-        self, cosines: np.ndarray, query_s: float, target_s: float
+        self, cosines: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """For every end on the target the cheapest path that takes in the whole query."""
-        costs, starts = subsequence_ends(1 - cosines)
+        costs, starts = alignment.subsequence_ends(1 - cosines)
         ends = np.arange(1, len(costs) + 1)
         # The sum grows with the path, which would favour the shortest windows.
         scores = -costs / (ends - starts + cosines.shape[1])
-        return STEP_S * np.column_stack([starts, ends]), scores
+        return np.column_stack([starts, ends]), scores

@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 from pydantic import PositiveInt
 
+from baselines.background import against_background
 from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
-from vid2vidmr.alignment import local_alignment, staticness
-from vid2vidmr.alignment.components import cosines, laid_cosines
-from vid2vidmr.contract import STEP_S
+from vid2vidmr import alignment
+from vid2vidmr.alignment.components import cosines, laid_cosines, staticness
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.train.config import Share
 
@@ -69,16 +69,26 @@ class LocalMatch(ComponentMatch):
         return self.config.components
 
     def windows(
-        self, query: np.ndarray, target: np.ndarray, query_s: float, target_s: float
+        self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """For every end on the target the best path; its score is its gain per query row."""
-        config, components = self.config, self.components_for(target)
-        rows, asked = (components.unit(part, config.whitening) for part in (target, query))
-        similarity = cosines(rows, asked)
-        gap = config.static_gap * staticness(rows) ** 2
-        scores, starts = local_alignment(similarity, config.threshold, gap, config.waiting)
+        similarity, gap = self.similarity(query, target)
+        threshold = self.config.threshold
+        scores, starts = alignment.local_alignment(similarity, threshold, gap, self.config.waiting)
         windows = np.column_stack([starts, np.arange(1, len(starts) + 1)])
         windows, scores = copies_first(
-            windows, scores / len(query), laid_cosines(similarity), len(query), 1 - config.threshold
+            windows, scores / len(query), laid_cosines(similarity), len(query), 1 - threshold
         )
-        return STEP_S * windows, scores
+        return windows, scores
+
+    def similarity(self, query: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
+        """Cosines (M, N) of components, and the price of a gap."""
+        components = self.components_for(target)
+        rows, asked = (components.unit(part, self.config.whitening) for part in (target, query))
+        return cosines(rows, asked), self.config.static_gap * staticness(rows) ** 2
+
+    def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
+        """Gain of the alignment, and how far it is above the target's background."""
+        similarity, gap = self.similarity(query, target)
+        threshold, waiting = self.config.threshold, self.config.waiting
+        return against_background(similarity, threshold, gap, waiting)

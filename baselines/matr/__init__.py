@@ -40,7 +40,7 @@ class Matr(NeuralMethod):
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model of the config's wiring for features of length `dim`."""
         part = self._part("model" if self.config.wiring == "paper" else "published_model")
-        model: nn.Module = part.Model(self.config, dim)
+        model: nn.Module = part.Model(self.sized, dim)
         return model
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 from vid2vidmr.errors import UserError
@@ -35,7 +35,7 @@ class MatrConfig(TrainingConfig):
     query_dim : int or None
         Numbers in a row of the query, where they are not as many as in one of the target.
     position_table : int or None
-        Rows of the table of learned query positions, which the published wiring may have.
+        Rows of 2 s of the table of learned query positions, which the published wiring may have.
     join : {"append", "channels", "attend"}
         How the decoder's rows meet the target's: behind them, as the text reads; beside those of
         the clips that they were read from; or read by every clip. See `baselines.matr.joins`.
@@ -81,6 +81,7 @@ class MatrConfig(TrainingConfig):
     source: Literal["heads", "pre", "post"] = "heads"
     nms: float = 0.7
 
+    of_two_s: ClassVar[frozenset[str]] = frozenset({"position_table"})
     loose: ClassVar[frozenset[str]] = TrainingConfig.loose | {"alignment", "gamma", "source"}
 
     def __post_init__(self) -> None:
@@ -95,9 +96,12 @@ class MatrConfig(TrainingConfig):
             raise UserError("The published wiring predicts by its heads alone: leave source alone.")
 
 
+SMALL_MATR = MatrConfig(**SMALL, decoder_layers=1, alignment="posterior", join="channels")
+
 PRESETS: Mapping[str, Any] = {
     "paper": MatrConfig(epochs=200, batch_size=1200, micro_batch=60),
     "paper-sportsmoments": MatrConfig(epochs=40, batch_size=40),
     "published": MatrConfig(epochs=200, batch_size=1200, wiring="published", nms=1.0),
-    "small": MatrConfig(**SMALL, decoder_layers=1, alignment="posterior", join="channels"),
+    "small": SMALL_MATR,
+    "open": replace(SMALL_MATR, existence=True),
 }

@@ -5,24 +5,23 @@ B batch, M target clips, L decoder queries, d hidden size.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from baselines.matr.config import Join, MatrConfig
 
 
-class Append(nn.Module):
-    """E_f = [E_t^g; E_t^l] one after the other, (B, M + L, d), as the paper's text reads.
+class _Join(nn.Module, ABC):
+    """A form of joining, with rows of `width`."""
 
-    The decoded rows follow a sample's last valid clip, as they do without padding, so that the
-    convolutions see the same neighbours in any batch. Three of kernel 3 carry them to the last
-    three clips only.
-    """
-
-    def __init__(self, config: MatrConfig) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.width = config.d
+        self.width = width
 
+    @abstractmethod
     def forward(
         self, t: Tensor, mask: Tensor, decoded: Tensor, segment: Tensor
     ) -> tuple[Tensor, Tensor]:
@@ -34,6 +33,23 @@ class Append(nn.Module):
             The first M rows are of clips.
         valid : Tensor, (B, rows), bool
         """
+
+
+class Append(_Join):
+    """E_f = [E_t^g; E_t^l] one after the other, (B, M + L, d), as the paper's text reads.
+
+    The decoded rows follow a sample's last valid clip, as they do without padding, so that the
+    convolutions see the same neighbours in any batch. Three of kernel 3 carry them to the last
+    three clips only.
+    """
+
+    def __init__(self, config: MatrConfig) -> None:
+        super().__init__(config.d)
+
+    def forward(
+        self, t: Tensor, mask: Tensor, decoded: Tensor, segment: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Put the rows one after the other; the segment says nothing here."""
         B, M, d = t.shape
         L = decoded.shape[1]
         lengths = mask.sum(1, keepdim=True)  # (B, 1)
@@ -43,20 +59,19 @@ class Append(nn.Module):
         return joined, torch.arange(M + L, device=t.device) < lengths + L
 
 
-class Channels(Append):
+class Channels(_Join):
     """E_f (B, M, 2 d): beside a clip's row that of the decoder; 0 outside of the aligned segment.
 
     The L decoded rows are stretched over the clips that they were read from.
     """
 
     def __init__(self, config: MatrConfig) -> None:
-        super().__init__(config)
-        self.width = 2 * config.d
+        super().__init__(2 * config.d)
 
     def forward(
         self, t: Tensor, mask: Tensor, decoded: Tensor, segment: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See `Append.forward`."""
+        """Put the rows beside the clips of the segment."""
         L = decoded.shape[1]
         clip = torch.arange(t.shape[1], device=t.device) + 0.5
         start, end = segment.to(t.dtype).unsqueeze(-1).unbind(1)  # (B, 1)
@@ -67,11 +82,11 @@ class Channels(Append):
         return torch.cat([t, placed * inside.unsqueeze(-1)], dim=-1), mask
 
 
-class Attend(Append):
+class Attend(_Join):
     """E_f (B, M, d): every clip reads the decoded rows."""
 
     def __init__(self, config: MatrConfig) -> None:
-        super().__init__(config)
+        super().__init__(config.d)
         self.attention = nn.MultiheadAttention(
             config.d, config.heads, config.dropout, batch_first=True
         )
@@ -80,12 +95,12 @@ class Attend(Append):
     def forward(
         self, t: Tensor, mask: Tensor, decoded: Tensor, segment: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """See `Append.forward`."""
+        """Let clips read the rows, wherever those are from."""
         read = self.attention(t, decoded, decoded, need_weights=False)[0]
         return self.norm(t + read), mask
 
 
-JOINS: dict[Join, type[Append]] = {
+JOINS: dict[Join, Callable[[MatrConfig], _Join]] = {
     "append": Append,
     "channels": Channels,
     "attend": Attend,

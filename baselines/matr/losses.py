@@ -38,10 +38,12 @@ def losses(outputs: dict[str, Tensor], batch: Batch, config: MatrConfig) -> dict
     dict of scalar Tensor
         ``fg``, ``seg``, ``pre``, ``post`` and ``loss``.
     """
-    inside = clips_centred_in(batch.windows_s, batch.target_mask)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)
     parts = {
-        "fg": foreground_loss(outputs["foreground"], inside, batch.target_mask),
-        "seg": boundary_loss(outputs["windows_s"], batch.windows_s, inside, batch.durations_s),
+        "fg": foreground_loss(outputs["foreground"], inside.any(1), batch.target_mask),
+        "seg": boundary_loss(
+            outputs["windows_s"], batch.windows_s, inside.any(1), batch.durations_s, batch.step_s
+        ),
     }
     total = config.weight_fg * parts["fg"] + config.weight_seg * parts["seg"]
     if config.alignment != "none":
@@ -76,7 +78,7 @@ def alignment_loss(
     Parameters
     ----------
     cost : Tensor, (B, M, N)
-    inside : Tensor, (B, M), bool
+    inside : Tensor, (B, W, M), bool
         See `vid2vidmr.nn.centred.clips_centred_in`.
     rows : Tensor, (B, M + N, d), optional
         Target and query rows that the costs are of; only ``tcc`` and ``published`` need them.
@@ -95,7 +97,7 @@ def alignment_loss(
         "tcc": lambda: cycle(*parted(rows, M), m, n),
         "published": lambda: prob_alignment(*parted(rows, M), batch.target_mask, batch.query_mask),
         "subsequence": lambda: subsequence_soft_dtw(cost, config.gamma, m, n) / n,
-        "contrast": lambda: contrast(cost, inside, batch, config.gamma),
+        "contrast": lambda: contrast(cost, inside.any(1), batch, config.gamma),
         "posterior": lambda: posterior_loss(cost, inside, m, n, config.gamma),
     }
     if config.alignment not in forms:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from baselines.matr.config import MatrConfig
 from baselines.matr.joins import JOINS
 from vid2vidmr.alignment import subsequence_segments
-from vid2vidmr.contract import STEP_S
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.heads import ConvHead
 from vid2vidmr.nn.positions import sine_position
 from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
@@ -26,7 +26,7 @@ def cosine_cost(target: Tensor, query: Tensor) -> Tensor:
     return 1 - F.normalize(target, dim=-1) @ F.normalize(query, dim=-1).transpose(1, 2)
 
 
-class Model(nn.Module):
+class Model(WithExistence):
     """The network; see `forward` for its outputs.
 
     Parameters
@@ -54,6 +54,7 @@ class Model(nn.Module):
         self.join = JOINS[c.join](c)
         self.class_embed_c = ConvHead(self.join.width, 1)
         self.span_embed_c = ConvHead(self.join.width, 2)
+        self.add_existence(c.existence, c.d)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Score every target clip and give it a window.
@@ -75,8 +76,8 @@ class Model(nn.Module):
         decoded = self.decode_segment(t, batch.target_mask, segment)
         foreground, offsets = self.heads(t, batch.target_mask, decoded, segment)
         M = t.shape[1]
-        centre_s = STEP_S * (torch.arange(M, device=t.device) + 0.5)
-        offsets_s = STEP_S * F.softplus(offsets[:, :M])  # (left, right) >= 0
+        centre_s = batch.step_s * (torch.arange(M, device=t.device) + 0.5)
+        offsets_s = batch.step_s * F.softplus(offsets[:, :M])  # (left, right) >= 0
         windows_s = torch.stack([centre_s - offsets_s[..., 0], centre_s + offsets_s[..., 1]], -1)
         return {
             "foreground": foreground[:, :M, 0],
@@ -86,6 +87,7 @@ class Model(nn.Module):
             "pre_rows": pre_rows,
             "post_rows": torch.cat([t, q], dim=1),
             "segment": segment,
+            **self.existing(t, batch.target_mask),
         }
 
     def project(self, target: Tensor, query: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,17 +133,14 @@ class Model(nn.Module):
         return self.class_embed_c(joined, valid), self.span_embed_c(joined, valid)
 
 
-@torch.no_grad()
 def aligned_segment(cost: Tensor, target_mask: Tensor, query_mask: Tensor) -> Tensor:
     """Target rows [s, e) of the hard subsequence path of every pair, (B, 2)."""
-    lengths = (mask.sum(1).cpu().numpy() for mask in (target_mask, query_mask))
-    found = subsequence_segments(cost.detach().float().cpu().numpy(), *lengths)
-    return torch.from_numpy(found).to(cost.device)
+    return subsequence_segments(cost.detach(), target_mask.sum(1), query_mask.sum(1))
 
 
 def aligned_window(cost: Tensor, batch: Batch) -> list[np.ndarray]:
     """Windows of the hard subsequence path of every pair, each (1, 3): start_s, end_s, score 1."""
-    windows_s = STEP_S * aligned_segment(cost, batch.target_mask, batch.query_mask)
+    windows_s = batch.step_s * aligned_segment(cost, batch.target_mask, batch.query_mask)
     windows_s = windows_s.minimum(batch.durations_s[:, None])
     rows = torch.cat([windows_s, torch.ones_like(windows_s[:, :1])], dim=1)
     return list(rows.cpu().numpy()[:, None])

@@ -7,8 +7,7 @@ from torch import Tensor
 
 from baselines.matr.config import MatrConfig
 from baselines.matr.published_model import prob_alignment
-from vid2vidmr.contract import STEP_S
-from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in
+from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_spans, clip_times, clips_ending_in
 from vid2vidmr.train.batch import Batch
 
 
@@ -19,14 +18,15 @@ def targets(batch: Batch) -> ClipTargets:
     clips has none, and any valid clip is drawn.
     """
     mask = batch.target_mask
-    start_s, end_s = batch.windows_s.unbind(1)
-    wider = (STEP_S - (end_s - start_s)).clamp(min=0) / 2
-    windows_s = torch.stack([start_s - wider, end_s + wider], dim=1)
-    inside = clips_ending_in(windows_s, mask)
+    start_s, end_s = batch.windows_s.unbind(-1)  # (B, W)
+    wider = (batch.step_s - (end_s - start_s)).clamp(min=0) / 2
+    windows_s = torch.stack([start_s - wider, end_s + wider], dim=-1)
+    inside = clips_ending_in(windows_s, mask, batch.step_s).any(1)
     drawable = torch.where(inside.any(1, keepdim=True), inside, mask)
-    positive = torch.multinomial(drawable.float(), 1).squeeze(1)
-    spans = windows_s / (STEP_S * mask.sum(1, keepdim=True))
-    spans = spans.unsqueeze(1).expand(-1, mask.shape[1], -1)
+    # The draws of torch.multinomial, which looks at its input and would wait for it.
+    weights = drawable.float()
+    positive = (weights / torch.empty_like(weights).exponential_(1)).argmax(1)
+    spans = clip_spans(windows_s, mask, batch.step_s)
     return ClipTargets(mask, clip_times(mask), spans, inside, positive, ~inside)
 
 

@@ -95,6 +95,7 @@ class Model(model.Model):
             "txt_mem_proj": pooled,
             "vid_decoder": t,
             "txt_decoder": q,
+            **self.existing(t, target_mask),
         }
 
 

@@ -52,7 +52,7 @@ def contrastive_align(queries: Tensor, rows: Tensor, matches: Matches) -> Tensor
     """
     logits = torch.einsum("bqh,bnh->bq", queries, rows) / TEMPERATURE
     matched = torch.zeros_like(logits, dtype=torch.bool)
-    matched[matches.sample, matches.query] = True
+    matched[matches.sample, matches.query] = matches.valid
     count = matched.sum(1)
     positive = (logits * matched).sum(1) / count.clamp(min=1)
     # A sample without a match has nothing to pull.

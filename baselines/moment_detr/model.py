@@ -42,6 +42,7 @@ class Model(DetrModel):
             self.contrastive_align_projection_txt = nn.Linear(c.d, c.contrastive_dim)
             # The published model has this one too, though no loss uses it.
             self.contrastive_align_projection_vid = nn.Linear(c.d, c.contrastive_dim)
+        self.add_existence(c.existence, c.d)
 
     def outputs(
         self, target: Tensor, target_mask: Tensor, query: Tensor, query_mask: Tensor
@@ -76,4 +77,4 @@ class Model(DetrModel):
             text = F.normalize(self.contrastive_align_projection_txt(t_mem), dim=-1)
             layers["proj_txt_mem"] = text.expand(len(hidden), *text.shape)
             once["proj_vid_mem"] = F.normalize(self.contrastive_align_projection_vid(v_mem), dim=-1)
-        return by_layer(**layers) | once
+        return by_layer(**layers) | once | self.existing(v_mem, target_mask)

@@ -13,7 +13,7 @@ from vid2vidmr.methods.detr.losses import (
     targets,
     with_total,
 )
-from vid2vidmr.nn.saliency import margin_loss, negative_pair_loss, rank_loss
+from vid2vidmr.nn.saliency import counted, margin_loss, negative_pair_loss, rank_loss
 from vid2vidmr.train.batch import Batch
 
 
@@ -42,6 +42,7 @@ def losses_against(
         ``class_error`` (a percentage, not minimised); ``loss``, the weighted sum.
     """
     named, _ = set_prediction(outputs, targets, config)
+    at = counted(negative)
     scores, scores_neg = outputs["saliency_scores"], outputs["saliency_scores_neg"]
     mask = outputs["video_mask"].bool()  # (B, M)
     named["loss_saliency"] = (
@@ -52,6 +53,6 @@ def losses_against(
             torch.cat([targets.labels, torch.zeros_like(targets.labels)], dim=1),
             torch.cat([mask, mask & negative.unsqueeze(1)], dim=1),
         )
-        + negative_pair_loss(scores_neg[negative], mask[negative])
+        + negative_pair_loss(scores_neg[at], mask[at], negative[at])
     )
     return with_total(named, config)

@@ -33,6 +33,7 @@ class Model(DabDetrModel):
         super().__init__(config, dim, blocks)
         self.global_rep_token = nn.Parameter(torch.randn(c.d))
         self.global_rep_pos = nn.Parameter(torch.randn(c.d))
+        self.add_existence(c.existence, c.d)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Predict for a batch as it comes; in training also for negative pairs."""
@@ -67,6 +68,7 @@ class Model(DabDetrModel):
         token, memory = self.read(v, target_mask, v_pos, t, query_mask, t_pos)
         found = {
             **self.windows(memory, target_mask, v_pos),
+            **self.existing(memory, target_mask),
             "saliency_scores": self.saliency(memory, token),
             "video_mask": target_mask,
         }

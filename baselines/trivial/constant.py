@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from baselines.trivial.fitting import best_windows, lengths, place, shares
-from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import CUTS, OPEN
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import finite
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.pairs import PairSet
 
 
 @dataclass(frozen=True)
@@ -118,7 +120,8 @@ class _Fitted(Method):
         here = train.protocol.cut
         protocols: tuple[str, ...] = (here,)
         if here == "official":
-            protocols = CUTS if train.targets is None else (*CUTS, OPEN)
+            known = train.targets is not None and len(train.targets.clips) > 0
+            protocols = (*CUTS, OPEN) if known else CUTS
         candidates = np.concatenate([shares(self.centred), lengths(self.centred)])
         windows = {}
         for protocol in protocols:

@@ -7,10 +7,14 @@ A constant window is four numbers (a, b, p, q): in a target of D seconds it is
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
-from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.windows import temporal_iou
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.pairs import PairSet
 
 LENGTHS_S = np.round(np.geomspace(2.0, 200.0, 30))
 STEPS = 20

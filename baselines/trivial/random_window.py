@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.pairs import PairSet
 
 
 @dataclass(frozen=True)

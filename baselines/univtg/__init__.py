@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from baselines.univtg.config import PRESETS
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.neural import NeuralMethod
 from vid2vidmr.methods.presets import SEARCH
@@ -44,6 +43,6 @@ class UniVtg(NeuralMethod):
 
         mask = batch.target_mask
         windows_s = clip_windows(
-            outputs["pred_spans"], mask, STEP_S * mask.sum(1), batch.durations_s
+            outputs["pred_spans"], mask, batch.step_s * mask.sum(1), batch.durations_s
         )
         return ranked_clips(windows_s, outputs["pred_logits"][..., 0], mask, self.config.nms)

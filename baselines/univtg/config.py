@@ -31,8 +31,8 @@ class UniVtgConfig(TrainingConfig):
     query_positions : bool
         Learned positions for the query; without them its order cannot be seen.
     position_table : int
-        Rows of the table of those positions (in the state dict even when unused); a query that has
-        positions is cut off after so many.
+        Rows of 2 s of the table of those positions (in the state dict even when unused); a query
+        that has positions is cut off after so many.
     official_padding : bool
         Let padding leak through the convolutions of the heads, as published.
     same_class_negatives : bool
@@ -63,6 +63,7 @@ class UniVtgConfig(TrainingConfig):
     weight_s_intra: NonNegativeFloat = 0.05
     nms: Share = 0.7
 
+    of_two_s: ClassVar[frozenset[str]] = frozenset({"position_table"})
     loose: ClassVar[frozenset[str]] = TrainingConfig.loose | {"same_class_negatives"}
 
 

@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from baselines.univtg.config import UniVtgConfig
-from vid2vidmr.contract import STEP_S
-from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_times, clips_ending_in
+from vid2vidmr.nn.clips import ClipTargets, clip_losses, clip_spans, clip_times, clips_ending_in
 from vid2vidmr.nn.saliency import clips_inside, draw_clips
 from vid2vidmr.train.batch import Batch
 
@@ -19,19 +18,20 @@ def targets(batch: Batch) -> ClipTargets:
     Foreground are the clips that end in the moment, or the one in which it starts. The positive
     clip comes from those that lie in the moment, and must be more salient than all others.
     """
-    mask = batch.target_mask
-    M = mask.shape[1]
-    ending = clips_ending_in(batch.windows_s, mask)
-    start = (batch.windows_s[:, 0] / STEP_S).long().clamp(min=0).minimum(mask.sum(1) - 1)
-    inside = torch.where(ending.any(1, keepdim=True), ending, F.one_hot(start, M).bool())
-    spans = batch.windows_s / (STEP_S * mask.sum(1, keepdim=True))  # (B, 2)
+    mask, windows_s, step_s = batch.target_mask, batch.windows_s, batch.step_s
+    ending = clips_ending_in(windows_s, mask, step_s)  # (B, W, M)
+    start_s = windows_s[..., 0]
+    start = (start_s.nan_to_num() / step_s).long().clamp(min=0)
+    start = start.minimum(mask.sum(1, keepdim=True) - 1)  # (B, W)
+    starting = F.one_hot(start, mask.shape[1]).bool() & ~start_s.isnan().unsqueeze(-1)
+    inside = torch.where(ending.any(-1, keepdim=True), ending, starting)
     return ClipTargets(
         mask,
         clip_times(mask),
-        spans.unsqueeze(1).expand(-1, M, -1),
-        inside,
-        draw_clips(batch.windows_s, mask, count=1).positive.squeeze(1),
-        ~clips_inside(batch.windows_s, mask),
+        clip_spans(windows_s, mask, step_s),
+        inside.any(1),
+        draw_clips(windows_s, mask, step_s, count=1).positive.squeeze(1),
+        ~clips_inside(windows_s, mask, step_s).any(1),
     )
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from baselines.univtg.config import UniVtgConfig
 from vid2vidmr.nn.clips import WeightedPool, saliency
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.heads import ConvHead
 from vid2vidmr.nn.positions import LearnedPosition, sine_position
 from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
@@ -18,7 +19,7 @@ from vid2vidmr.nn.transformer import Encoder, xavier_init
 from vid2vidmr.train.batch import Batch
 
 
-class Model(nn.Module):
+class Model(WithExistence):
     """Maps a batch to a probability of foreground, a window and a saliency for every target clip.
 
     Parameters
@@ -44,6 +45,7 @@ class Model(nn.Module):
         self.span_embed = ConvHead(c.d, 2, masked=not c.official_padding)
         self.weightedpool = WeightedPool(c.d)
         self.register_buffer("direction", torch.tensor([-1.0, 1.0]), persistent=False)
+        self.add_existence(c.existence, c.d)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Normalise, append temporal endpoints to the target, and predict."""
@@ -88,4 +90,5 @@ class Model(nn.Module):
             "saliency_scores": saliency(v, pooled, target_mask),
             "vid_mem_proj": v,
             "txt_mem_proj": pooled,
+            **self.existing(x, target_mask),
         }

@@ -8,7 +8,6 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from baselines.matching import FrameMatch, FrameMatchConfig
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.info import MethodInfo
 
 
@@ -57,16 +56,16 @@ class VideoMatch(FrameMatch):
         return super().cosines(query.mean(axis=0, keepdims=True), windows)
 
     def candidates(
-        self, cosines: np.ndarray, query_s: float, target_s: float
+        self, cosines: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Mean cosine of the query's columns to the rows they lie on, for every start."""
-        length = min(query_s, target_s)
-        starts = np.arange(0, target_s - length + 1e-9, STEP_S)
+        length = min(length, total)
+        starts = np.arange(0.0, total - length + 5e-10)
         frames = np.arange(cosines.shape[1])
         rows = np.arange(len(starts))[:, None] + frames
         # A query longer than the target: the target's last frame stays on screen.
         scores = cosines[np.minimum(rows, len(cosines) - 1), frames].mean(axis=1)
-        starts = np.clip(starts + STEP_S * _peak_offsets(scores), 0, target_s - length)
+        starts = np.clip(starts + _peak_offsets(scores), 0, total - length)
         return np.column_stack([starts, starts + length]), scores
 
 

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from baselines.vlm import ledger, outcome, prepare
-from baselines.vlm.captions import open_track
 from baselines.vlm.config import VlmConfig
-from baselines.vlm.generate import ask
 from baselines.vlm.models import MODELS, Model, server_url
 from baselines.vlm.prompts import variation
 from baselines.vlm.records import Frames
-from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import UserError
-from vid2vidmr.evaluation import evaluate
-from vid2vidmr.experiments.predict import prediction_header
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.records import Prediction
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.dataset import Dataset
+    from vid2vidmr.data.pairs import PairSet
 
 
 class Vlm(Method):
@@ -40,6 +37,11 @@ class Vlm(Method):
 
     def predict(self, pairs: PairSet) -> Iterator[Prediction]:
         """Ask for every pair that has no answer yet, and parse all."""
+        from baselines.vlm import ledger, outcome, prepare  # av; a list of methods needs none
+        from baselines.vlm.captions import open_track
+        from baselines.vlm.generate import ask
+        from vid2vidmr.experiments.predict import prediction_header
+
         if not hasattr(self, "folder"):
             raise UserError(
                 f"{self.info.name} answers for pairs of a built data set: use `vid2vidmr bench`, "
@@ -61,6 +63,9 @@ class Vlm(Method):
 
     def details(self) -> dict[str, float | str | None]:
         """Failures by reason, leniency, frames, tokens, cost, contamination; the strict mIoU."""
+        from baselines.vlm import outcome
+        from vid2vidmr.evaluation import evaluate
+
         row = outcome.details(self._found, self.config, self.model.contamination(self.dataset.name))
         strict = evaluate(
             [one.prediction(strict=True) for one in self._found], self._pairs, resamples=0

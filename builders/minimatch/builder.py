@@ -8,13 +8,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from pydantic import NonNegativeInt, PositiveInt
 
 from builders.minimatch.config import SPLITS, VERSION, Families, MinimatchConfig
 from builders.minimatch.pairs import pair_up
-from builders.minimatch.plan import VideoPlan, plan_videos
+from builders.minimatch.plan import MomentPlan, VideoPlan, plan_videos
 from builders.minimatch.pool import render_missing
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.builder import DatasetBuilder
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
@@ -29,7 +31,7 @@ class Minimatch(DatasetBuilder):
     """Renders videos and annotations; nothing is downloaded.
 
     Every seed gives another world, a data set with a name of its own: minimatch-1 with --seed 1,
-    minimatch-unseen-0 with --families unseen.
+    minimatch-unseen-0 with --families unseen, minimatch-repeats with --repeats.
 
     Parameters
     ----------
@@ -56,6 +58,7 @@ class Minimatch(DatasetBuilder):
         out: Path,
         *,
         families: Families | None = None,
+        repeats: bool = False,
         videos: int | None = None,
         seed: NonNegativeInt | None = None,
         workers: PositiveInt | None = None,
@@ -67,6 +70,8 @@ class Minimatch(DatasetBuilder):
         families : {"shared", "unseen"}, optional
             Unseen: val and test are made of families of shots that occur nowhere in train, nor in
             each other.
+        repeats : bool
+            A video shows a class one to three times, not once: open targets hold several moments.
         videos : int, optional
             Number of videos of all splits together (default: 136).
         workers : int, optional
@@ -77,7 +82,7 @@ class Minimatch(DatasetBuilder):
         UserError
             If there are too few videos, or `out` holds videos of another seed or recipe.
         """
-        config = self._asked(families, seed)
+        config = self._asked(families, seed, repeats)
         config = config if videos is None else config.sized(videos)
         out = Path(out)
         _claim(out, config)
@@ -88,18 +93,25 @@ class Minimatch(DatasetBuilder):
         if config.name != info.name:
             options = {"families": config.families, "seed": config.seed}
             title = f"{info.title}, {config.families} families, seed {config.seed}"
+            if repeats:
+                options["repeats"] = True
+                title += ", classes repeat"
             info = info.model_copy(update={"name": config.name, "title": title})
         videos = _video_table(plans, out)
-        targets = moments.drop_duplicates("video_id").assign(label="")
+        targets = open_targets(moments, plans)
         return write_dataset(out, info, moments, pairs, videos, options, targets)
 
     def name_of(self, options: Mapping[str, Any]) -> str:
         """Name the world."""
-        return self._asked(options.get("families"), options.get("seed")).name
+        names = ("families", "seed", "repeats")
+        return self._asked(*(options.get(name) for name in names)).name
 
-    def _asked(self, families: Families | None, seed: int | None) -> MinimatchConfig:
+    def _asked(
+        self, families: Families | None, seed: int | None, repeats: bool | None
+    ) -> MinimatchConfig:
         asked = {"families": families, "seed": seed}
-        return replace(self.config, **{k: v for k, v in asked.items() if v is not None})
+        config = replace(self.config, **{k: v for k, v in asked.items() if v is not None})
+        return config.repeating() if repeats else config
 
 
 def annotation_tables(
@@ -112,7 +124,8 @@ def annotation_tables(
     config : MinimatchConfig
         Seed and largest numbers of pairs.
     plans : sequence of VideoPlan
-        The videos; the target of a moment is its whole video.
+        The videos; the target of a moment is its video, as far as it holds no other moment of the
+        class.
 
     Returns
     -------
@@ -127,18 +140,20 @@ def annotation_tables(
             "video_id": plan.video_id,
             "label": moment.script.label,
             "split": plan.split,
-            "clip_start_s": 0.0,
-            "clip_end_s": plan.duration_s,
-            "start_s": moment.window_s[0],
-            "end_s": moment.window_s[1],
+            "clip_start_s": clip_s[0],
+            "clip_end_s": clip_s[1],
+            "start_s": moment.window_s[0] - clip_s[0],
+            "end_s": moment.window_s[1] - clip_s[0],
         }
         for plan in plans
         for number, moment in enumerate(plan.moments)
+        for clip_s in [_alone(plan, moment)]
     )
     pairs = {}
     for number, split in enumerate(SPLITS):
         rows = moments[moments["split"] == split]
-        drawn = pair_up(list(rows["label"]), config.pairs[split], config.seed, number)
+        labels, films = list(rows["label"]), list(rows["video_id"])
+        drawn = pair_up(labels, films, config.pairs[split], config.seed, number)
         ids = list(rows["moment_id"])
         pairs[split] = pd.DataFrame(
             {
@@ -148,6 +163,24 @@ def annotation_tables(
             }
         )
     return moments, pairs
+
+
+def open_targets(moments: pd.DataFrame, plans: Sequence[VideoPlan]) -> pd.DataFrame:
+    """Give whole videos, in which every moment is known, columns `TARGET_COLUMNS`."""
+    lengths = moments["video_id"].map({plan.video_id: plan.duration_s for plan in plans})
+    targets = moments.assign(label="", clip_start_s=0.0, clip_end_s=lengths)
+    return targets.drop_duplicates("video_id")
+
+
+def _alone(plan: VideoPlan, moment: MomentPlan) -> tuple[float, float]:
+    """Give the stretch of a video about a moment that holds no other of its class, in seconds.
+
+    It starts on the grid of features.
+    """
+    same = [m.window_s for m in plan.moments if m.script == moment.script and m != moment]
+    before = max((end for start, end in same if start < moment.window_s[0]), default=0.0)
+    after = min((s for s, _ in same if s > moment.window_s[0]), default=plan.duration_s)
+    return STEP_S * float(np.ceil(before / STEP_S)), after
 
 
 def _claim(out: Path, config: MinimatchConfig) -> None:
@@ -161,7 +194,7 @@ def _claim(out: Path, config: MinimatchConfig) -> None:
         if not name.endswith(("_videos", "_pairs"))
     }
     path = out / RECIPE
-    shared = {"families": "shared"}  # not written: there were no others once
+    shared = {"families": "shared", "repeats": False}  # not written: there were no others once
     if path.exists():
         found = read_json(path)
         theirs = shared | found if isinstance(found, dict) else {}

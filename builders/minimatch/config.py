@@ -11,7 +11,8 @@ VERSION = "1.0"  # raise it when any annotation or any pixel of the same seed ch
 SPLITS = ("train", "val", "test")
 FPS = 5
 WIDTH, HEIGHT = 256, 144
-MOMENTS_PER_VIDEO = 3
+MOMENTS_PER_VIDEO = 3  # classes, too
+REPEATS = ((1, 1, 3), (1, 2, 2))  # how often a video shows each of its classes, where any repeats
 Families = Literal["shared", "unseen"]
 SMALLEST_SPLIT = 2  # consecutive videos share a class, so two videos already give pairs
 
@@ -27,10 +28,13 @@ class MinimatchConfig:
     ----------
     families : {"shared", "unseen"}
         All splits are made of the same families of shots, or each of its own: the seed deals them.
+    repeats : bool
+        A video shows its classes one to three times (`REPEATS`), not once.
     """
 
     seed: int = 0
     families: Families = "shared"
+    repeats: bool = False
     train_videos: int = 90
     val_videos: int = 16
     test_videos: int = 30
@@ -48,8 +52,9 @@ class MinimatchConfig:
     def name(self) -> str:
         """Name of the data set: that of the world of seed 0 with shared families has no number."""
         unseen = "-unseen" if self.families == "unseen" else ""
+        repeats = "-repeats" if self.repeats else ""
         number = f"-{self.seed}" if unseen or self.seed else ""
-        return f"minimatch{unseen}{number}"
+        return f"minimatch{unseen}{repeats}{number}"
 
     @property
     def videos(self) -> dict[str, int]:
@@ -60,6 +65,10 @@ class MinimatchConfig:
     def pairs(self) -> dict[str, int]:
         """Largest number of pairs of each split."""
         return {"train": self.train_pairs, "val": self.val_pairs, "test": self.test_pairs}
+
+    def repeating(self) -> MinimatchConfig:
+        """Return the same data set with five shorter moments a video, in videos no longer."""
+        return replace(self, repeats=True, video_s=(110.0, 150.0), moment_s=(6.0, 16.0))
 
     def sized(self, videos: int) -> MinimatchConfig:
         """Return the same data set with `videos` videos, shared out in the same proportion.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from builders.minimatch.config import FPS, MOMENTS_PER_VIDEO, MinimatchConfig
+from builders.minimatch.config import FPS, MinimatchConfig
 from vid2vidmr.errors import UserError
 
 MIN_GAP_S = 3.0
@@ -44,10 +44,10 @@ def draw_windows(
     lengths = [round(rng.uniform(low, config.moment_s[1]) * FPS) for low in shortest]
     for _ in range(10_000):
         total = int(rng.integers(round(config.video_s[0] * FPS), round(config.video_s[1] * FPS)))
-        spare = total - sum(lengths) - gap * (MOMENTS_PER_VIDEO + 1)
+        spare = total - sum(lengths) - gap * (len(lengths) + 1)
         if spare < 0:
             continue
-        cuts = np.sort(rng.integers(0, spare + 1, size=MOMENTS_PER_VIDEO))
+        cuts = np.sort(rng.integers(0, spare + 1, size=len(lengths)))
         windows, used = [], 0
         for cut, length in zip(cuts, lengths, strict=True):
             start = int(cut) + used + gap * (len(windows) + 1)
@@ -56,8 +56,8 @@ def draw_windows(
         if not any(2 * start <= total <= 2 * end for start, end in windows):
             return total, windows
     raise UserError(
-        f"No layout of three moments of {config.moment_s} s keeps off the midpoint of videos of "
-        f"{config.video_s} s: make videos longer or moments shorter."
+        f"No layout of {len(n_shots)} moments of {config.moment_s} s keeps off the midpoint of "
+        f"videos of {config.video_s} s: make videos longer or moments shorter."
     )
 
 

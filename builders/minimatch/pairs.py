@@ -10,15 +10,16 @@ STREAM = 3
 
 
 def pair_up(
-    labels: Sequence[str], limit: int, seed: int, split_index: int
+    labels: Sequence[str], videos: Sequence[str], limit: int, seed: int, split_index: int
 ) -> list[tuple[int, int]]:
     """Pair moments of one split with others of the same class, evenly over targets and queries.
 
     Parameters
     ----------
     labels : sequence of str
-        Class of each moment. A video holds a class at most once, so two moments of one class
-        are always from different videos.
+        Class of each moment.
+    videos : sequence of str
+        Video of each moment; query and target are from different ones.
     limit : int
         Largest number of pairs; all ordered pairs are taken when there are fewer.
     seed, split_index : int
@@ -42,6 +43,7 @@ def pair_up(
             for members in groups
             if step < len(members)
             for place, target in enumerate(members)
+            if videos[members[(place + step) % len(members)]] != videos[target]
         ]
         room = limit - len(pairs)
         pairs += [this_round[i] for i in rng.permutation(len(this_round))[:room]]

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from builders.minimatch.config import FPS, SPLITS, MinimatchConfig
+from builders.minimatch.config import FPS, REPEATS, SPLITS, MinimatchConfig
 from builders.minimatch.layout import IDLE_SHOT_S, MIN_SHOT_S, cut_stretch, draw_windows
 from builders.minimatch.scripts import Repertoire, Script, make_repertoires
 from builders.minimatch.shots import FAMILIES, FAMILY_OF
@@ -94,6 +94,10 @@ def plan_video(
     rng = np.random.default_rng(seeds)
     scripts = repertoire.scripts
     chosen = _choose(config, scripts, seeds, rng)
+    if config.repeats:
+        counts = REPEATS[rng.integers(len(REPEATS))]
+        chosen = [script for script, n in zip(chosen, counts, strict=True) for _ in range(n)]
+        chosen = [chosen[i] for i in rng.permutation(len(chosen))]
     frames, windows = draw_windows(config, [len(script.shots) for script in chosen], rng)
     moments = tuple(
         MomentPlan(script, *window) for script, window in zip(chosen, windows, strict=True)

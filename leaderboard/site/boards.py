@@ -166,9 +166,7 @@ def _score(
             board.pairs[name] = predicted_pairs(header, board.dataset)
         return board.pairs[name]
 
-    runs, doubts = runs_once(
-        submission, [rescore(run, folder, pairs_of) for run in submission.runs]
-    )
+    runs, doubts = runs_once([rescore(run, folder, pairs_of) for run in submission.runs])
     scored = with_wrong_queries(runs)
     kind, unseen = kind_of(submission, board.dataset, board.pairs, scored)
     row, means = summarise_method(submission.card.name, scored)

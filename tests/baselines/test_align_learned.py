@@ -2,11 +2,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from toy import mixed_samples, toy_pairs
 
-from baselines.align_learned import AlignLearned
-from baselines.align_learned.model import REACH_S, Model
+from baselines.align_learned import AlignLearned, proposals
+from baselines.align_learned.model import REACH, Model
 from baselines.align_learned.proposals import covering_segments
 from vid2vidmr.alignment import subsequence_dtw
 from vid2vidmr.contract import STEP_S
@@ -35,7 +36,7 @@ def test_windows_stay_near_the_alignment_they_start_from() -> None:
     segment, value = covering_segments(
         out["cost"], batch.target_mask.sum(1), batch.query_mask.sum(1)
     )
-    assert ((out["windows_s"] - STEP_S * segment).abs() <= REACH_S + 0.1).all()
+    assert ((out["windows_s"] - STEP_S * segment).abs() <= STEP_S * REACH + 0.1).all()
     found = subsequence_dtw(out["cost"][0].detach().numpy())
     best = int(value[0].argmin())
     assert segment[0, best].tolist() == list(found[1:])
@@ -55,6 +56,16 @@ def test_segments_cover_their_clips_and_none_is_cheaper() -> None:
         assert (segment[b, rows:] == 0).all()
         cheapest = subsequence_dtw(cost[b, :rows, : int(n[b])].numpy())
         assert abs(float(value[b, :rows].min()) - cheapest[0]) < 1e-5
+
+
+def test_both_ways_to_cover_clips_agree(monkeypatch: pytest.MonkeyPatch) -> None:
+    cost = torch.rand(5, 30, 4, generator=torch.Generator().manual_seed(0)).mul(4).round()  # ties
+    m, n = torch.tensor([30, 17, 1, 2, 30]), torch.tensor([4, 2, 3, 1, 1])
+    expected = covering_segments(cost, m, n)
+    monkeypatch.setattr(proposals, "MOST", 1000)  # in parts
+    monkeypatch.setattr(proposals, "_ends_one_by_one", proposals._ends_at_once)
+    for found, one in zip(covering_segments(cost, m, n), expected, strict=True):
+        torch.testing.assert_close(found, one, atol=0, rtol=0)
 
 
 def test_it_trains_and_the_bias_with_it(tmp_path: Path) -> None:

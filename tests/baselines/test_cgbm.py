@@ -93,18 +93,17 @@ def test_the_decoder_agrees_with_trying_all_windows(M: int) -> None:
     for (i, j), score in every.items():
         assert scores[i, j - i] == pytest.approx(score)
     i, j = max(every, key=every.__getitem__)
-    found = best_windows(log_p, 2 * M - 0.5, longest, nms=0.7)
+    found = best_windows(log_p, 2 * M - 0.5, longest, 0.7, 2.0)
     np.testing.assert_allclose(found[0], [2 * i, min(2 * j + 2, 2 * M - 0.5), np.exp(every[i, j])])
-    unsuppressed = best_windows(log_p, 2.0 * M, longest, nms=1.0)
+    unsuppressed = best_windows(log_p, 2.0 * M, longest, 1.0, 2.0)
     np.testing.assert_allclose(
         unsuppressed[:, 2], np.exp(sorted(every.values(), reverse=True))[:10]
     )
 
 
 def test_labels_share_a_probability_and_ends_weigh_more() -> None:
-    batch = replace(
-        collate(mixed_samples()), windows_s=torch.tensor([[4.4, 9.6], [13.0, 13.4], [0.0, 2.0]])
-    )
+    windows_s = torch.tensor([[4.4, 9.6], [13.0, 13.4], [0.0, 2.0]])
+    batch = replace(collate(mixed_samples()), windows_s=windows_s[:, None])
     label = targets(batch)
     start, end, inside, outside = label.bool().unbind(-1)
     assert [row.nonzero().flatten().tolist() for row in inside] == [[2, 3, 4], [6], [0]]

@@ -89,15 +89,17 @@ def test_an_unknown_alignment_is_refused() -> None:
     cost = torch.ones(len(batch), batch.target.shape[1], batch.query.shape[1])
     config = replace(PAPER, alignment="soft-dwt")  # type: ignore[arg-type]
     with pytest.raises(UnknownNameError, match="did you mean 'soft-dtw'"):
-        alignment_loss(cost, clips_centred_in(batch.windows_s, batch.target_mask), batch, config)
+        alignment_loss(
+            cost, clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s), batch, config
+        )
 
 
 def test_posterior_loss_vanishes_only_for_an_alignment_that_finds_the_moment() -> None:
     batch = mixed_batch()
-    inside = clips_centred_in(batch.windows_s, batch.target_mask)
+    inside = clips_centred_in(batch.windows_s, batch.target_mask, batch.step_s)
     config = replace(PAPER, alignment="posterior", gamma=0.1)
     n = batch.query.shape[1]
-    right = (~inside).float().unsqueeze(-1).expand(-1, -1, n) * 2  # cost 0 inside, 2 outside
+    right = (~inside[:, 0]).float().unsqueeze(-1).expand(-1, -1, n) * 2  # cost 0 inside, 2 outside
     # With all costs inside equal to 0, parts of the moment explain the query as well as all of it.
     assert alignment_loss(right, inside, batch, config) < 1
     assert alignment_loss(2 - right, inside, batch, config) > 10
@@ -106,8 +108,8 @@ def test_posterior_loss_vanishes_only_for_an_alignment_that_finds_the_moment() -
 
 def test_foreground_has_at_least_the_nearest_clip() -> None:
     batch = mixed_batch()
-    short = replace(batch, windows_s=torch.tensor([[4.3, 4.4], [0.0, 0.1], [65.8, 66.0]]))
-    inside = clips_centred_in(short.windows_s, short.target_mask)
+    windows_s = torch.tensor([[4.3, 4.4], [0.0, 0.1], [65.8, 66.0]])[:, None]
+    inside = clips_centred_in(windows_s, batch.target_mask, batch.step_s)[:, 0]
     assert inside.sum(1).tolist() == [1, 1, 1]
     assert inside.int().argmax(1).tolist() == [2, 0, 32]
 

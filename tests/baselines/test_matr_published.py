@@ -60,7 +60,7 @@ class Case:
             query,
             query_mask,
             torch.tensor(self.json["durations"]),
-            torch.tensor(self.json["gt_windows_seconds"]),
+            torch.tensor(self.json["gt_windows_seconds"])[:, None],
             torch.arange(len(target)),
         )
 

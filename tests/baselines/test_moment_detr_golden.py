@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_cases import check_gradients_and_one_step, close, golden_cases
+from golden_cases import check_gradients_and_one_step, golden_cases
 from golden_detr import Case
 
 from baselines.moment_detr.losses import losses_against
@@ -26,10 +26,7 @@ def losses_of(case: Case) -> dict[str, torch.Tensor]:
 
 
 def test_golden_outputs_of_the_padded_batch(case: Case) -> None:
-    outputs, golden = run(case), case.group("output/")
-    assert set(golden) == set(outputs)
-    for name, value in golden.items():
-        close(outputs[name], value)
+    case.check_outputs(run(case))
 
 
 def test_golden_outputs_of_each_pair_alone(case: Case) -> None:

@@ -92,7 +92,7 @@ def test_those_of_matr_may_have_text_positions_and_other_widths(tmp_path: Path) 
     assert torch.equal(positions.model.state_dict()[table], weights[table])
     rng = np.random.default_rng(0)
     query, target = (rng.standard_normal((n, 512), np.float32) for n in (9, 12))
-    batch = collate([Sample(query, target, (2.0, 8.0), 24.0, 0)])
+    batch = collate([Sample(query, target, np.array([[2.0, 8.0]]), 24.0, 0)])
     with torch.no_grad():
         known, learned = (m.model.eval()(batch)["pred_spans"] for m in (without, positions))
     assert known.shape == learned.shape and not torch.equal(known, learned)

@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from baselines.trivial import CentreWindow, FittedPrior, RandomWindow, WholeVideo
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.data.protocols import WRONG_QUERIES
+from vid2vidmr.data.targets import Targets
 from vid2vidmr.errors import UserError
 from vid2vidmr.evaluation import evaluate
 from vid2vidmr.methods.load import method_class
@@ -26,6 +30,13 @@ def pair_set(n=200, split="train", place=None, length=None, seed=0):
         label=[f"c{i % 4}" for i in range(n)],
     )  # fmt: skip
     return PairSet(table, split)
+
+
+def test_a_train_split_without_open_targets_serves_the_other_protocols(tmp_path):
+    none = Targets(pd.DataFrame({"source": [], "label": []}), pd.DataFrame(columns=["clip"]))
+    method = CentreWindow()
+    method.fit(replace(pair_set(), targets=none), pair_set(split="val"), tmp_path)
+    assert list(method.predict(pair_set(split="test").under("recropped")))
 
 
 @pytest.mark.parametrize("cls", METHODS)

@@ -48,7 +48,8 @@ def test_it_learns_and_comes_back_from_its_checkpoint(tmp_path: Path) -> None:
 
 
 def test_targets_of_moments_of_all_lengths() -> None:
-    wanted = replace(batch(), windows_s=torch.tensor([[2.0, 8.0], [4.5, 5.5], [61.0, 80.0]]))
+    windows_s = torch.tensor([[2.0, 8.0], [4.5, 5.5], [61.0, 80.0]])
+    wanted = replace(batch(), windows_s=windows_s[:, None])
     found = targets(wanted)
     inside = [row.nonzero().flatten().tolist() for row in found.inside]
     # Clips end at 2, 4, ... s. The second moment is between two ends: the clip it starts in.

@@ -15,8 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from builders.minimatch import Minimatch
-from builders.minimatch.builder import annotation_tables
-from builders.minimatch.config import FPS, HEIGHT, SPLITS, WIDTH, Families, MinimatchConfig
+from builders.minimatch.builder import annotation_tables, open_targets
+from builders.minimatch.config import (
+    FPS,
+    HEIGHT,
+    REPEATS,
+    SPLITS,
+    WIDTH,
+    Families,
+    MinimatchConfig,
+)
 from builders.minimatch.pairs import pair_up
 from builders.minimatch.plan import VideoPlan, plan_videos
 from builders.minimatch.scripts import deal_families, make_repertoires
@@ -24,6 +32,7 @@ from builders.minimatch.shots import FAMILIES, FAMILY_OF, SHARED, SHOTS
 from vid2vidmr.data.builder import build_dataset
 from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.data.fingerprint import fingerprint
+from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.files import LOCK, alone
 
@@ -199,11 +208,57 @@ def test_pairs_are_balanced_and_never_within_a_video(plans: list[VideoPlan]) -> 
 
 def test_pair_limit_keeps_all_targets_even() -> None:
     labels = ["a"] * 6 + ["b"] * 6
-    assert len(pair_up(labels, 1000, 0, 0)) == 60
-    pairs = pair_up(labels, 30, 0, 0)
+    films = [str(i) for i in range(12)]
+    assert len(pair_up(labels, films, 1000, 0, 0)) == 60
+    pairs = pair_up(labels, films, 30, 0, 0)
     assert len(pairs) == 30
     assert max(Counter(t for _, t in pairs).values()) <= 3
     assert max(Counter(q for q, _ in pairs).values()) <= 3
+
+
+@pytest.mark.parametrize("families", ["shared", "unseen"])
+def test_classes_repeat_where_asked(families: Families) -> None:
+    """Videos no longer than a network sees, every class in several numbers, pairs as everywhere."""
+    config = MinimatchConfig(families=families).repeating()
+    plans = plan_videos(config)
+    moments, pairs = annotation_tables(config, plans)
+    counts = {plan.video_id: Counter(m.script.label for m in plan.moments) for plan in plans}
+    assert {tuple(sorted(found.values())) for found in counts.values()} == set(REPEATS)
+    assert all(110 <= plan.duration_s <= 150 for plan in plans)
+    ends = moments["clip_start_s"] + moments["end_s"]
+    starts = moments["clip_start_s"] + moments["start_s"]
+    lengths = moments["video_id"].map({plan.video_id: plan.duration_s for plan in plans})
+    assert (moments["clip_start_s"] % 2 == 0).all()
+    assert (moments["start_s"] >= 0).all() and (moments["clip_end_s"] <= lengths).all()
+    for i, one in moments.iterrows():  # an official target holds its moment and no other like it
+        same = (moments["video_id"] == one["video_id"]) & (moments["label"] == one["label"])
+        others = same & (moments.index != i)
+        assert not ((ends > one["clip_start_s"]) & (starts < one["clip_end_s"]))[others].any()
+    video = moments.set_index("moment_id")["video_id"]
+    for table in pairs.values():
+        queries, targets = (video[table[name]].to_numpy() for name in ("query_id", "target_id"))
+        assert (queries != targets).all()
+    assert (len(pairs["train"]), len(pairs["val"]), len(pairs["test"])) == (2000, 200, 500)
+
+
+def test_open_targets_of_repeating_classes_hold_none_one_or_several(tmp_path: Path) -> None:
+    """The name says it, the whole video is the target, and the recipe is claimed."""
+    builder = Minimatch(replace(SHORT, video_s=(40.0, 46.0)))
+    assert builder.name_of({"repeats": True}) == "minimatch-repeats-3"
+    config = MinimatchConfig().repeating()
+    plans = plan_videos(config)
+    moments, pairs = annotation_tables(config, plans)
+    videos = pd.DataFrame({"video_id": [plan.video_id for plan in plans]})
+    videos = videos.assign(
+        source_id=videos["video_id"], path=None, sha256=None, status="missing",
+        duration_s=[plan.duration_s for plan in plans],
+    )  # fmt: skip
+    info = Minimatch.info.model_copy(update={"name": config.name})
+    targets = open_targets(moments, plans)
+    dataset = write_dataset(tmp_path, info, moments, pairs, videos, targets=targets)
+    counts = (~np.isnan(dataset.pairs("test").under("open").truth[:, :, 0])).sum(axis=1)
+    shares = [np.mean(counts == 0), np.mean(counts == 1), np.mean(counts > 1)]
+    np.testing.assert_allclose(shares, [0.4, 0.35, 0.25], atol=0.06)
 
 
 @pytest.mark.parametrize("videos", [6, 9, 20])

@@ -6,9 +6,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_submissions import add_submission, made_dataset
 
+from leaderboard.doubts import _same
 from leaderboard.site import build_site
 from leaderboard.site.boards import read_boards
 from leaderboard.store import FILE
@@ -42,6 +44,15 @@ def test_a_copy_of_the_truth_is_told_and_differs_from_nothing(dataset, tmp_path)
     for protocol in ("official", "recropped"):
         assert f"{said} ({protocol})" in (tmp_path / f"site/boards/made/{protocol}.md").read_text()
     assert "truth in 100 %:</b>" in (tmp_path / "site/submissions/made/copy.html").read_text()
+
+
+def test_windows_are_the_same_but_for_rounding():
+    """What rounding empties is none; short windows elsewhere are others."""
+    none = [np.nan, np.nan]
+    windows = np.array([[[3.0, 9.0], [5.0, 5.001], none]])
+    assert _same(windows, np.array([[[3.0005, 9.0], none, none]]))
+    assert not _same(windows, np.array([[[3.0, 9.0], [70.0, 70.001], none]]))
+    assert not _same(windows, np.array([[none, [5.0, 5.001], none]]))
 
 
 def test_a_seed_counts_once(dataset, tmp_path):

@@ -10,7 +10,15 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from vid2vidmr.errors import DataError
-from vid2vidmr.files import MAX_BYTES, MAX_DEPTH, MAX_LINE, parse_json, read_json, read_jsonl
+from vid2vidmr.files import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_LINE,
+    parse_json,
+    read_json,
+    read_jsonl,
+    write_json,
+)
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.floats(allow_nan=False,
@@ -78,6 +86,14 @@ def test_what_is_refused(text, said):
     assert said in refused(parse_json, text, "the text")
 
 
+@pytest.mark.parametrize("value", [10**18, -(10**18), {1: 0, "1": 0}, {"a": [10**18]}])
+def test_what_would_be_refused_is_not_written(tmp_path, value):
+    path = tmp_path / "value.json"
+    write_json(path, 1 - 10**18)
+    refused(write_json, path, value)
+    assert read_json(path) == 1 - 10**18
+
+
 def test_what_only_looks_like_it():
     deep = [[]]
     for _ in range(MAX_DEPTH - 2):
@@ -88,6 +104,7 @@ def test_what_only_looks_like_it():
     assert parse_json(json.dumps([[]] * 500), "it") == [[]] * 500
     assert parse_json('"\\ud83d\\ude00"', "it") == "\U0001f600"
     assert parse_json("9" * 18, "it") == 10**18 - 1
+    assert parse_json("-" + "9" * 18, "it") == 1 - 10**18
     assert parse_json("[NaN, -Infinity]", "it", nan=True)[1] == float("-inf")
 
 

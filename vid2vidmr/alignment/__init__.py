@@ -1,6 +1,7 @@
 """Alignment of sequences, usable alone: ``from vid2vidmr.alignment import soft_dtw``.
 
-Soft values of padded batches, differentiable, in torch on any device (compiled kernels on CPUs):
+Soft values of padded batches, differentiable, in torch on any device (by compiled kernels on CPUs
+and GPUs):
 
 - `soft_dtw`: both ends fixed; `subsequence_soft_dtw`: start and end free on the target.
 - `drop_dtw`: target rows may be dropped, at a cost such as `percentile_drop`.
@@ -8,9 +9,9 @@ Soft values of padded batches, differentiable, in torch on any device (compiled 
 - `tcc`: temporal cycle-consistency, which has no path.
 - `subsequence_posterior`: where a random subsequence path starts and ends.
 
-Hard paths, in NumPy: `dtw`, `subsequence_dtw`, `subsequence_ends`, `drop_path`, and for batches
-`subsequence_segments`. `local_alignment` sums what is gained over a threshold, `Components` and
-`staticness` prepare features for it.
+Hard paths, in NumPy: `dtw`, `subsequence_dtw`, `subsequence_ends`, `drop_path`; of batches of
+tensors: `batched_ends` and `subsequence_segments`. `local_alignment` sums what is gained over a
+threshold, `Components` and `staticness` prepare features for it.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vid2vidmr.alignment.batched import batched_ends, subsequence_segments
     from vid2vidmr.alignment.components import Components, staticness
     from vid2vidmr.alignment.cycle_consistency import tcc
     from vid2vidmr.alignment.hard import (
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
         dtw,
         subsequence_dtw,
         subsequence_ends,
-        subsequence_segments,
     )
     from vid2vidmr.alignment.local import local_alignment
     from vid2vidmr.alignment.soft import (
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Components": "components",
+    "batched_ends": "batched",
     "drop_dtw": "soft",
     "drop_path": "hard",
     "dtw": "hard",
@@ -51,12 +53,13 @@ _HOMES = {
     "subsequence_dtw": "hard",
     "subsequence_ends": "hard",
     "subsequence_posterior": "soft",
-    "subsequence_segments": "hard",
+    "subsequence_segments": "batched",
     "subsequence_soft_dtw": "soft",
     "tcc": "cycle_consistency",
 }
 __all__ = [
     "Components",
+    "batched_ends",
     "drop_dtw",
     "drop_path",
     "dtw",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+BLOCK = 2048
+"""Rows that are in float64 at a time: more than an hour."""
 FLAT = 1e-4
 """A direction with less than this share of the largest deviation is rounding, not content."""
 
@@ -36,12 +39,14 @@ class Components:
 
         There are fewer where the rows vary in fewer directions, and none if all are equal.
         """
-        rows = np.asarray(rows, np.float64)
-        mean = rows.mean(axis=0)
-        centred = rows - mean
-        n, dim = centred.shape
+        n, dim = rows.shape
+        mean = np.asarray(sum(block.sum(axis=0) for block in _blocks(rows)) / n)
         # The smaller of the two Gram matrices has the same non-zero spectrum.
-        gram = centred @ centred.T if n < dim else centred.T @ centred
+        if n < dim:
+            centred = np.asarray(rows, np.float64) - mean
+            gram = centred @ centred.T
+        else:
+            gram = sum(_gram(block - mean) for block in _blocks(rows))
         values, vectors = np.linalg.eigh(gram / n)
         deviations = np.sqrt(values[::-1][:count].clip(0))
         found = cls(mean, vectors[:, ::-1][:, :count].T, deviations).varied()
@@ -66,12 +71,27 @@ class Components:
         `whitening` is the power of the deviation that an axis is divided by: 0 leaves the variance,
         1 takes it all off. A row that equals the mean points nowhere and becomes zeros.
         """
-        projected = (np.asarray(rows, np.float64) - self.mean) @ self.axes.T
-        projected /= self.deviations**whitening
-        norms = np.linalg.norm(projected, axis=1, keepdims=True)
-        small = norms <= 1e-9 * max(1.0, float(np.abs(self.mean).max(initial=0.0)))
-        unit: np.ndarray = np.where(small, 0.0, projected / np.where(small, 1.0, norms))
-        return unit.astype(np.float32)
+        least = 1e-9 * max(1.0, float(np.abs(self.mean).max(initial=0.0)))
+        parts = [np.empty((0, len(self.axes)), np.float32)]
+        for block in _blocks(rows):
+            projected = (block - self.mean) @ self.axes.T
+            projected /= self.deviations**whitening
+            norms = np.linalg.norm(projected, axis=1, keepdims=True)
+            small = norms <= least
+            unit = np.where(small, 0.0, projected / np.where(small, 1.0, norms))
+            parts.append(unit.astype(np.float32))
+        return np.concatenate(parts)
+
+
+def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:
+    """Give rows in float64, some at a time: hours of video take no memory of their own."""
+    for start in range(0, len(rows), BLOCK):
+        yield np.asarray(rows[start : start + BLOCK], np.float64)
+
+
+def _gram(centred: np.ndarray) -> np.ndarray:
+    gram: np.ndarray = centred.T @ centred
+    return gram
 
 
 def cosines(target: np.ndarray, query: np.ndarray) -> np.ndarray:

@@ -6,50 +6,98 @@ import numpy as np
 from numba import njit
 
 
-@njit(cache=True)
-def _accumulate(cost, free_start, drop):  # type: ignore[no-untyped-def]
-    """Costs of the best paths, where they start, and their last moves; `drop` may be empty."""
+@njit(cache=True, nogil=True)
+def _path(cost, free_start, drop):  # type: ignore[no-untyped-def]
+    """Cost of the best path to the last cell, and its matches; `drop` may be empty."""
     rows, columns = cost.shape
-    total = np.empty((rows, columns), np.float64)
-    start = np.zeros((rows, columns), np.int64)
-    move = np.zeros((rows, columns), np.uint8)  # 0 start, 1 diagonal, 2 left, 3 up, 4 dropped
+    last, this = np.full(columns, np.inf), np.empty(columns)
+    move = np.empty((rows, columns), np.uint8)  # 0 start, 1 diagonal, 2 left, 3 up, 4 dropped
     begin = 0.0  # all rows above are dropped
     for i in range(rows):
         for j in range(columns):
-            best = np.inf
+            best, step = np.inf, 0
             if j == 0 and (i == 0 or free_start):
-                best, start[i, j] = begin, i
-            if i > 0 and j > 0 and total[i - 1, j - 1] < best:
-                best, start[i, j], move[i, j] = total[i - 1, j - 1], start[i - 1, j - 1], 1
-            if j > 0 and total[i, j - 1] < best:
-                best, start[i, j], move[i, j] = total[i, j - 1], start[i, j - 1], 2
-            if i > 0 and total[i - 1, j] < best:
-                best, start[i, j], move[i, j] = total[i - 1, j], start[i - 1, j], 3
-            total[i, j] = best + cost[i, j]
-            if len(drop) and i > 0 and total[i - 1, j] + drop[i] < total[i, j]:
-                total[i, j], move[i, j] = total[i - 1, j] + drop[i], 4
+                best = begin
+            if j > 0 and last[j - 1] < best:
+                best, step = last[j - 1], 1
+            if j > 0 and this[j - 1] < best:
+                best, step = this[j - 1], 2
+            if last[j] < best:
+                best, step = last[j], 3
+            best += cost[i, j]
+            if len(drop) and last[j] + drop[i] < best:
+                best, step = last[j] + drop[i], 4
+            this[j], move[i, j] = best, step
         if len(drop):
             begin += drop[i]
-    return total, start, move
-
-
-@njit(cache=True)
-def _path(cost, free_start, drop):  # type: ignore[no-untyped-def]
-    """Cost of the best path to the last cell, and its matches."""
-    total, _, move = _accumulate(cost, free_start, drop)
-    path = np.empty((cost.shape[0] + cost.shape[1], 2), np.int64)
-    i, j, length = cost.shape[0] - 1, cost.shape[1] - 1, 0
+        last, this = this, last
+    path = np.empty((rows + columns, 2), np.int64)
+    i, j, length = rows - 1, columns - 1, 0
     while True:
         step = move[i, j]
         if step != 4:
             path[length, 0], path[length, 1] = i, j
             length += 1
         if step == 0:
-            return total[-1, -1], path[:length][::-1].copy()
+            return last[-1], path[:length][::-1].copy()
         if step != 2:
             i -= 1
         if step in (1, 2):
             j -= 1
+
+
+@njit(cache=True, nogil=True)
+def _ends(cost):  # type: ignore[no-untyped-def]
+    """Of one pair: costs of the best free paths to the last column of each row, and their starts.
+
+    Among equals the diagonal step is preferred, then that along the query.
+    """
+    rows, columns = cost.shape
+    values, starts = np.empty(rows), np.empty(rows, np.int64)
+    total, start = np.full(columns, np.inf), np.zeros(columns, np.int64)  # of the row above
+    for i in range(rows):
+        left, left_start = 0.0, i  # a path begins
+        diagonal, diagonal_start = np.inf, i
+        for j in range(columns):
+            up, up_start = total[j], start[j]
+            best, first = diagonal, diagonal_start
+            better = left < best
+            best, first = left if better else best, left_start if better else first
+            better = up < best
+            best, first = up if better else best, up_start if better else first
+            left, left_start = best + cost[i, j], first
+            total[j], start[j] = left, first
+            diagonal, diagonal_start = up, up_start
+        values[i], starts[i] = left, left_start
+    return values, starts
+
+
+@njit(cache=True, nogil=True)
+def _ends_of_lanes(cost, n):  # type: ignore[no-untyped-def]
+    """Give `_ends` of many pairs (M, N, B), (B,): the inner loop is over pairs, as (M, B)."""
+    rows, columns, pairs = cost.shape
+    values, starts = np.empty((rows, pairs)), np.empty((rows, pairs), np.int64)
+    last, this = np.full((columns + 1, pairs), np.inf), np.empty((columns + 1, pairs))
+    last_start, this_start = np.zeros((2, columns + 1, pairs), np.int64)
+    for i in range(rows):
+        this[0], this_start[0] = 0.0, i
+        for j in range(columns):
+            diagonal, left, up = last[j], this[j], last[j + 1]
+            starts_d, starts_l, starts_u = last_start[j], this_start[j], last_start[j + 1]
+            out, out_start, here = this[j + 1], this_start[j + 1], cost[i, j]
+            for k in range(pairs):
+                best, first = diagonal[k], starts_d[k]
+                better = left[k] < best
+                best, first = left[k] if better else best, starts_l[k] if better else first
+                better = up[k] < best
+                best, first = up[k] if better else best, starts_u[k] if better else first
+                out[k], out_start[k] = best + here[k], first
+        for k in range(pairs):
+            values[i, k], starts[i, k] = this[n[k], k], this_start[n[k], k]
+        this[0] = np.inf  # no path leads from where one begins to the next row
+        last, this = this, last
+        last_start, this_start = this_start, last_start
+    return values, starts
 
 
 NO_DROPS = np.empty(0)
@@ -96,25 +144,14 @@ def subsequence_ends(cost: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     starts : ndarray, (M,)
         First target row of that path.
     """
-    total, start, _ = _accumulate(_checked(cost), True, NO_DROPS)
-    return total[:, -1], start[:, -1]
+    values, starts = _ends(_checked(cost))
+    return values, starts
 
 
-@njit(cache=True)
-def _segments(cost, m, n):  # type: ignore[no-untyped-def]
-    found = np.zeros((len(cost), 2), np.int64)
-    for b in range(len(cost)):
-        if m[b] and n[b]:
-            total, start, _ = _accumulate(cost[b, : m[b], : n[b]], True, NO_DROPS)
-            end = int(total[:, -1].argmin())
-            found[b, 0], found[b, 1] = start[end, -1], end + 1
-    return found
-
-
-def subsequence_segments(
+def batch_ends(
     cost: np.ndarray, target_lengths: np.ndarray, query_lengths: np.ndarray
-) -> np.ndarray:
-    """Parts of the targets that `subsequence_dtw` finds, for a padded batch.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Give `subsequence_ends` of a padded batch.
 
     Parameters
     ----------
@@ -123,12 +160,14 @@ def subsequence_segments(
 
     Returns
     -------
-    ndarray, (B, 2), int64
-        Target rows [start, end); 0, 0 where a length is 0.
+    values, starts : ndarray, (B, M)
+        Infinite and 0 where there is no path: on padding, and where a length is 0.
     """
-    lengths = (np.asarray(target_lengths, np.int64), np.asarray(query_lengths, np.int64))
-    segments: np.ndarray = _segments(np.ascontiguousarray(cost, np.float64), *lengths)
-    return segments
+    lanes = np.ascontiguousarray(np.moveaxis(cost, 0, -1), np.float64)
+    m, n = np.asarray(target_lengths, np.int64), np.asarray(query_lengths, np.int64)
+    values, starts = (found.T for found in _ends_of_lanes(lanes, n))
+    there = (np.arange(cost.shape[1]) < m[:, None]) & (n > 0)[:, None]
+    return np.where(there, values, np.inf), np.where(there, starts, 0)
 
 
 def drop_path(cost: np.ndarray, drop: float | np.ndarray) -> tuple[float, np.ndarray]:

@@ -66,3 +66,31 @@ def local_alignment(
         raise ValueError(f"expected similarities (M, N) with M, N >= 1, got {similarity.shape}")
     scores, starts = _local(np.ascontiguousarray(similarity, np.float32), threshold, gap, most)
     return scores, starts
+
+
+@njit(cache=True, nogil=True)
+def covering(scores, starts):  # type: ignore[no-untyped-def]
+    """For each clip the end of the best window [starts[e], e + 1) that covers it.
+
+    Windows paint their clips, best first; clips that are painted are skipped (a forest of jumps),
+    so that all takes O(M log M). There is one for every clip i: the one that ends at i + 1.
+    """
+    rows = len(scores)
+    ends = np.full(rows, -1, np.int64)
+    jump = np.arange(rows + 1)
+    for e in np.argsort(-scores, kind="mergesort"):
+        i = starts[e]
+        while True:
+            root = i
+            while jump[root] != root:
+                root = jump[root]
+            while jump[i] != root:  # shorten the way for the next who comes along
+                onward = jump[i]
+                jump[i] = root
+                i = onward
+            i = root
+            if i > e:
+                break
+            ends[i] = e
+            jump[i] = i + 1
+    return ends

@@ -1,11 +1,13 @@
 """Values of soft alignments as differentiable functions of the costs, on any device.
 
-CPUs use compiled kernels, other devices anti-diagonals in torch; both have the same numbers and an
-analytic gradient.
+CPUs use kernels compiled by numba, GPUs kernels in Triton, and what has neither anti-diagonals in
+torch; all have the same numbers and an analytic gradient.
 """
 
 from __future__ import annotations
 
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, Literal
 
 import torch
@@ -16,9 +18,17 @@ from vid2vidmr.alignment import diagonals
 Form = Literal["fixed", "free", "prob", "drop"]
 
 
-def has_kernels(device: torch.device) -> bool:
-    """Whether the compiled kernels serve a device."""
-    return device.type == "cpu"
+@cache
+def _has_triton() -> bool:
+    return find_spec("triton") is not None  # it comes with torch on Linux
+
+
+def way(cost: Tensor) -> Literal["numba", "triton", "torch"]:
+    """Which kernels serve costs of a device and type; "torch" serves all."""
+    if cost.device.type == "cpu":
+        return "numba"
+    narrow = cost.dtype != torch.float64
+    return "triton" if cost.device.type == "cuda" and narrow and _has_triton() else "torch"
 
 
 def both_lengths(
@@ -75,7 +85,7 @@ def end_values(x: Tensor, n: Tensor, form: Form, drop: Tensor | None, keep: bool
     ends : Tensor, (B, M)
     kept : tuple
     """
-    if has_kernels(x.device) and form in ("prob", "drop"):
+    if way(x) == "numba" and form in ("prob", "drop"):
         return _ends_of_kernels(x, n, drop)
     return _ends_of_diagonals(x, n, form, drop, keep)
 
@@ -179,19 +189,32 @@ class PathValue(torch.autograd.Function):
 
 
 class CompiledSoftValue(torch.autograd.Function):
-    """Soft-DTW of every pair (B,) by the kernel, which finds the gradient on the way."""
+    """Value of every pair (B,) by a kernel that finds the gradient on the way."""
 
     @staticmethod
-    def forward(ctx: Any, cost: Tensor, gamma: float, m: Tensor, n: Tensor, free: bool) -> Tensor:
-        """See `soft_kernel.soft_alignment`."""
-        value, ctx.path, _, _ = compiled_alignment(cost, gamma, m, n, free, ctx.needs_input_grad[0])
+    def forward(
+        ctx: Any, cost: Tensor, drop: Tensor | None, gamma: float, m: Tensor, n: Tensor, form: Form
+    ) -> Tensor:
+        """See `soft_kernel.soft_alignment` and `gpu.soft_alignment`."""
+        gradient = any(ctx.needs_input_grad[:2])
+        ctx.dropped = None
+        if way(cost) == "numba":
+            value, ctx.path, _, _ = compiled_alignment(cost, gamma, m, n, form == "free", gradient)
+            return value
+        from vid2vidmr.alignment import gpu
+
+        want: gpu.Want = "path" if gradient else "value"
+        value, ctx.path, _, _, dropped = gpu.soft_alignment(cost, gamma, m, n, form, drop, want)
+        if drop is not None:
+            ctx.dropped = dropped
         return value
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         """Each pair's gradient, scaled."""
-        return grad[:, None, None] * ctx.path, None, None, None, None
+        by_drop = None if ctx.dropped is None else grad[:, None] * ctx.dropped
+        return grad[:, None, None] * ctx.path, by_drop, None, None, None, None
 
 
 def compiled_alignment(

@@ -12,6 +12,11 @@ from torch import Tensor
 
 from vid2vidmr.alignment import paths
 
+KERNELS: dict[str, tuple[paths.Form, ...]] = {
+    "numba": ("fixed", "free"), "triton": ("fixed", "free", "drop"), "torch": ()
+}  # fmt: skip
+"""Forms whose kernel finds the gradient on the way, see `paths.way`."""
+
 
 def soft_dtw(
     cost: Tensor,
@@ -67,7 +72,10 @@ def prob_dtw(
     """
     m, n = paths.both_lengths(cost, target_lengths, query_lengths)
     repeat = torch.where(m >= n, -(-m // n.clamp(min=1)), 1).clamp(min=1)
-    columns = torch.arange(int((n * repeat).max()) if len(n) else 0, device=cost.device)
+    most = cost.shape[1] + cost.shape[2]
+    if cost.device.type == "cpu":  # elsewhere it would be waited for
+        most = int((n * repeat).max()) if len(n) else 0
+    columns = torch.arange(most, device=cost.device)
     source = (columns // repeat[:, None]).clamp(max=cost.shape[2] - 1)  # (B, R')
     repeated = cost.gather(2, source[:, None].expand(-1, cost.shape[1], -1))
     value = _value(repeated, None, gamma, m, n * repeat, "prob")
@@ -139,9 +147,10 @@ def _value(
     if 0 in cost.shape:
         return cost.sum(dim=(1, 2))
     value: Tensor
-    if form in ("fixed", "free") and paths.has_kernels(cost.device):
-        work = cost.to(torch.promote_types(cost.dtype, torch.float32))
-        value = paths.CompiledSoftValue.apply(work, gamma, m, n, form == "free")
+    way = paths.way(cost)
+    if form in KERNELS[way]:
+        work = cost if way == "triton" else cost.to(torch.promote_types(cost.dtype, torch.float32))
+        value = paths.CompiledSoftValue.apply(work, drop, gamma, m, n, form)
         return value.to(cost.dtype)
     work = paths.prepared(cost, m, n)
     if drop is not None:
@@ -173,10 +182,16 @@ def subsequence_posterior(
         Probabilities, 0 on padding; `end` is the last row of the path.
     """
     m, n = paths.both_lengths(cost, target_lengths, query_lengths)
-    if paths.has_kernels(cost.device):
+    way = paths.way(cost)
+    if way == "numba":
         work = cost.to(torch.promote_types(cost.dtype, torch.float32))
         _, _, start, end = paths.compiled_alignment(work, gamma, m, n, True, True)
         return start.to(cost.dtype), end.to(cost.dtype)
+    if way == "triton":
+        from vid2vidmr.alignment import gpu
+
+        found = gpu.soft_alignment(cost.detach(), gamma, m, n, "free", want="ends")
+        return found.start.to(cost.dtype), found.end.to(cost.dtype)
     work = paths.prepared(cost, m, n)
     ends, kept = paths.end_values(work / gamma, n, "free", None, True)
     end, _ = paths.end_shares(ends, m, n)

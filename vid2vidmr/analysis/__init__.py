@@ -5,13 +5,16 @@
 
 from vid2vidmr.analysis.analyse import Analysis, analyse, analyse_run
 from vid2vidmr.analysis.compare import Comparison, compare, compare_runs
+from vid2vidmr.analysis.existence import OpenAnalysis, analyse_open
 from vid2vidmr.analysis.runs import Run, open_run, open_two
 
 __all__ = [
     "Analysis",
     "Comparison",
+    "OpenAnalysis",
     "Run",
     "analyse",
+    "analyse_open",
     "analyse_run",
     "compare",
     "compare_runs",

@@ -8,6 +8,7 @@ import numpy as np
 
 from vid2vidmr.analysis.bias import Histogram, Sensitivity, histograms, sensitivity
 from vid2vidmr.analysis.error_types import gains, profile, shares, window_types
+from vid2vidmr.analysis.existence import OpenAnalysis, analyse_open
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.analysis.others import other_moments
 from vid2vidmr.analysis.runs import Run, open_run
@@ -58,8 +59,8 @@ def analyse(
     dataset: str | Path | None = None,
     *,
     resamples: int = 1000,
-) -> Analysis:
-    """Analyse the errors of one run.
+) -> Analysis | OpenAnalysis:
+    """Analyse the errors of one run; under the protocol ``open``, what it says of existence.
 
     Parameters
     ----------
@@ -75,7 +76,10 @@ def analyse(
     >>> import vid2vidmr as v
     >>> v.analyse("runs/minimatch/matr/KEY-seed0/official/result.json").errors
     """
-    return analyse_run(open_run(Path(run), dataset), resamples=resamples)
+    opened = open_run(Path(run), dataset)
+    if opened.pairs.protocol.is_open:
+        return analyse_open(opened)
+    return analyse_run(opened, resamples=resamples)
 
 
 def analyse_run(run: Run, *, resamples: int = 1000) -> Analysis:

@@ -16,6 +16,7 @@ import vl_convert
 
 from vid2vidmr.analysis.bias import Histogram
 from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
+from vid2vidmr.analysis.existence import Bin
 from vid2vidmr.analysis.groups import Breakdown, Group
 from vid2vidmr.records import Interval
 from vid2vidmr.text import plain
@@ -110,6 +111,20 @@ def histogram(found: Histogram) -> str:
         .properties(width=WIDTH - 50, height=170)
     )
     return svg(chart)
+
+
+def reliability(found: Sequence[Bin]) -> str:
+    """Share of the targets that hold their moment against the probability that was said."""
+    rows = pd.DataFrame([each.model_dump() for each in found]).dropna()
+    ends = pd.DataFrame({"said": [0, 100], "held": [0, 100]})
+    x = alt.X("said:Q", title="said, %").scale(domain=[0, 100])
+    y = alt.Y("held:Q", title="held, %").scale(domain=[0, 100])
+    line = alt.Chart(ends).mark_line(color=_GRID, strokeDash=[4, 4]).encode(x=x, y=y)
+    path = alt.Chart(rows).mark_line(color=_BAR, strokeWidth=1).encode(x=x, y=y)
+    size = alt.Size("pairs:Q").scale(domain=[0, 100], range=[0, 2000]).legend(None)
+    points = alt.Chart(rows).mark_circle(color=_BAR, opacity=0.9).encode(x=x, y=y, size=size)
+    side = WIDTH - 60
+    return svg(alt.layer(line, path, points).properties(width=side, height=side))
 
 
 def _rows(values: Mapping[str, Interval]) -> pd.DataFrame:

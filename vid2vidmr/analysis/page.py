@@ -9,6 +9,7 @@ from vid2vidmr import __version__
 from vid2vidmr.analysis.analyse import Analysis
 from vid2vidmr.analysis.compare import Comparison
 from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
+from vid2vidmr.analysis.existence import OpenAnalysis, bin_name
 from vid2vidmr.analysis.groups import METRICS
 from vid2vidmr.analysis.wording import (
     BREAKDOWN_TEXTS,
@@ -52,6 +53,19 @@ def analysis_page(analysis: Analysis) -> str:
             (HISTOGRAM_TEXTS[found.name], found, Markup(charts.histogram(found)))
             for found in analysis.histograms
         ],
+    )
+
+
+def open_page(analysis: OpenAnalysis) -> str:
+    """HTML of an analysis of open targets."""
+    from markupsafe import Markup
+
+    from vid2vidmr.analysis import charts
+
+    return template("vid2vidmr.analysis", "open.html", seconds=seconds).render(
+        analysis=analysis,
+        names=[bin_name(k) for k in range(len(analysis.reliability))],
+        chart=Markup(charts.reliability(analysis.reliability)),
     )
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from vid2vidmr.analysis.analyse import Analysis
 from vid2vidmr.analysis.compare import Comparison, Disagreement
 from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
+from vid2vidmr.analysis.existence import OpenAnalysis, bin_name
 from vid2vidmr.analysis.groups import METRICS, Group
 from vid2vidmr.analysis.wording import (
     FIX_TEXTS,
@@ -83,6 +84,26 @@ def analysis_lines(analysis: Analysis) -> Lines:
         ),
     ]
     return Lines(*parts)
+
+
+def open_lines(analysis: OpenAnalysis) -> Lines:
+    """Everything of an analysis of open targets, top to bottom."""
+    answers, sure = _grid("the moment is", "%"), _grid("probability", "pairs, %", "said", "held")
+    for name, share in analysis.answers.items():
+        answers.add_row(name, f"{share:.1f}")
+    for k, each in enumerate(analysis.reliability):
+        numbers = (each.pairs, each.said, each.held)
+        sure.add_row(bin_name(k), *("" if x is None else f"{x:.1f}" for x in numbers))
+    scores = _grid("metric", "%")
+    for name, value in analysis.metrics.items():
+        scores.add_row(name, _compact(value))
+    return Lines(
+        Text(f"{analysis.name}: none, one or several", style="bold"),
+        Text(analysis.subtitle),
+        _titled(f"Answered above {analysis.threshold:.3f}, or rejected", answers),
+        _titled("How sure, and how rightly", sure),
+        _titled("Every metric", scores),
+    )
 
 
 def _errors(analysis: Analysis) -> Lines:

@@ -16,7 +16,7 @@ from vid2vidmr.archive.clips import cut_clips
 from vid2vidmr.archive.export import export
 from vid2vidmr.archive.feedback import ask_again
 from vid2vidmr.archive.query import Query
-from vid2vidmr.archive.search import Found, FoundWindow, Searcher
+from vid2vidmr.archive.search import MIN_SCORE, Found, FoundWindow, Searcher
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_name
 from vid2vidmr.records import Record
@@ -45,7 +45,7 @@ class Ask(Record):
     start_s: Seconds | None = None
     end_s: Seconds | None = None
     top: Annotated[int, Field(ge=1, le=MOST)] = 10
-    min_score: Annotated[float, Field(ge=0, le=1)] = 0.5
+    min_score: Annotated[float, Field(ge=0, le=1)] = MIN_SCORE
     accepted: Annotated[tuple[Part, ...], Field(max_length=MOST)] = ()
     rejected: Annotated[tuple[Part, ...], Field(max_length=MOST)] = ()
 
@@ -86,7 +86,7 @@ class Desk:
             )
 
         return {
-            "live": True, "hours": round(self.archive.hours, 2), "found": None,
+            "live": True, "hours": round(self.archive.hours, 2), "found": None, "min_score": MIN_SCORE,
             "method": self.searcher.method_name, "videos": video_views(self.archive, address),
         }  # fmt: skip
 

@@ -15,18 +15,20 @@ from typing import Any
 import numpy as np
 
 from vid2vidmr.archive.fusion import Fuse
-from vid2vidmr.archive.scan import Candidates, Place, scan, whole
+from vid2vidmr.archive.scan import THRESHOLD, Candidates, Place, scan, whole
 from vid2vidmr.archive.sketch import FOLDER, SCALE, Sketch
 from vid2vidmr.archive.store import Archive
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import replacing
 from vid2vidmr.progress import progress
 
-NEAREST = 400
+NEAREST = 2000
 """Rows of the archive for each row of a query."""
-PROBES = 24
+PLACES = 500
+"""Places that are aligned: those for which most rows of a query vote."""
+PROBES = 32
 """Lists that are looked through for each row of a query."""
-LEARNED = 200_000
+LEARNED = 100_000
 """Rows by which lists are made."""
 SAMPLE_ROWS = 200_000
 """Rows of videos at even distances, whose exact scan gives the background."""
@@ -46,25 +48,34 @@ def near_rows(archive: Archive, queries: Sequence[np.ndarray]) -> list[Place]:
     UserError
         If faiss is not installed.
     """
-    sketch = archive.sketch
-    index = _index(archive)
+    sketch, index = archive.sketch, _index(archive)
+    bin_rows = max(1, min(len(query) for query in queries) // 2)
+    bins, votes = [], []
+    for query in queries:
+        asked = np.ascontiguousarray(query * SCALE, np.float32)
+        cosines, found = index.search(asked, NEAREST)
+        # Where the query would begin, if this row were its row j.
+        starts = found - np.arange(len(query))[:, None]
+        hit = (found >= 0) & (cosines > THRESHOLD) & (starts >= 0)
+        bins.append(starts[hit] // bin_rows)
+        votes.append(cosines[hit] - THRESHOLD)
+    places, which = np.unique(np.concatenate(bins), return_inverse=True)
+    weights = np.bincount(which, np.concatenate(votes), len(places))
+    best = np.sort(places[np.argsort(-weights, kind="stable")[:PLACES]]) * bin_rows
+    return _merged(sketch, best, max(len(query) for query in queries))
+
+
+def _merged(sketch: Sketch, starts: np.ndarray, length: int) -> list[Place]:
+    """Places about rows of the archive, rising, that a query of that length may begin at."""
     names, ends = list(sketch.spans), np.array([end for _, end in sketch.spans.values()])
-    asked = np.concatenate(queries) * SCALE
-    _, found = index.search(np.ascontiguousarray(asked, np.float32), NEAREST)
-    rows = np.unique(found[found >= 0])
-    reach = 2 * max(len(query) for query in queries)
-    places: list[Place] = []
-    for video in np.unique(np.searchsorted(ends, rows, side="right")):
-        first, end = sketch.spans[names[video]]
-        own = rows[(rows >= first) & (rows < end)] - first
-        breaks = np.flatnonzero(np.diff(own) > 2 * reach) + 1
-        for part in np.split(own, breaks):
-            begin, behind = (
-                max(0, int(part[0]) - reach),
-                min(end - first, int(part[-1]) + reach + 1),
-            )
-            places.append((names[video], begin, behind))
-    return places
+    out: list[Place] = []
+    for start, number in zip(starts.tolist(), np.searchsorted(ends, starts, "right"), strict=True):
+        first, end = sketch.spans[names[number]]
+        begin, behind = max(0, start - first - length), min(end, start + 3 * length) - first
+        if out and out[-1][0] == names[number] and begin <= out[-1][2]:
+            begin = out.pop()[1]
+        out.append((names[number], begin, behind))
+    return out
 
 
 def with_background(
@@ -101,7 +112,7 @@ def _index(archive: Archive) -> Any:
             faiss.extract_index_ivf(index).nprobe = PROBES
             return index
     total, width = sketch.rows.shape
-    lists = max(1, min(65_536, round(4 * math.sqrt(total)), total // 40))
+    lists = max(1, min(round(math.sqrt(total)), total // 40))
     index = faiss.index_factory(width, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
     index.train(sketch.rows[:: max(1, total // LEARNED)].astype(np.float32))
     with progress("Approximate index", total) as bar:

@@ -1,10 +1,13 @@
-"""From scores to probabilities, without a label: what an archive's own background scores.
+"""From scores to probabilities: what an archive's own background scores, and what a method adds.
 
 Most places of an archive hold no moment of the query's kind. Their scores give a background, whose
-upper tail is that of an extreme-value distribution (Gumbel). How many windows of chance lie between
-one score and the next best is then known; that there is one window is seen. The first over the
-second, made monotone (isotonic regression), is the local false discovery rate of Efron, with an
-empirical null: the probability that a window with that score is chance.
+upper tail is that of an extreme-value distribution (Gumbel): how many windows of chance the whole
+archive has at or above a score is then known, without a label. The odds of a window fall with that
+number. A method that reads the candidates again adds how far it puts a window above the others.
+
+Three numbers weigh the two. They were fitted once, on minimatch val, each query asked where its
+class is and where it is not (docs/search.md has what came of it on test); they hold for all methods
+and encoders, since nothing in them depends on the scale of scores.
 """
 
 from __future__ import annotations
@@ -64,23 +67,39 @@ class Background:
         return found
 
 
-def probabilities(scores: np.ndarray, background: Background) -> np.ndarray:
-    """Probability of each of the best windows to be no chance, (n,); scores fall.
+SCAN = (1.15, -0.2)
+"""Weight of minus the log of the expected windows of chance, and log odds where one is expected."""
+READ = (0.7, 0.9, -1.4)
+"""The same where a method has read the candidates; in the middle the weight of its scores."""
+
+
+def probabilities(
+    scores: np.ndarray, background: Background, read: np.ndarray | None = None
+) -> np.ndarray:
+    """Probability of each of the best windows to hold the moment, (n,), falling.
 
     Parameters
     ----------
     scores : ndarray, (n,)
-        Of the windows, best first, none left out in between.
+        Of the scan.
+    read : ndarray, (n,), optional
+        Scores of a method for the same windows, of any scale; it ranks them, so that the largest
+        probability is that of the window it puts first.
     """
-    shares: list[float] = []  # of chance among windows of about one score, which never fall
-    counts: list[int] = []
-    for share in np.diff(background.expected(scores), prepend=0.0).tolist():
-        count = 1
-        while shares and shares[-1] >= share:
-            before = counts.pop()
-            share = (share * count + shares.pop() * before) / (count + before)
-            count += before
-        shares.append(share)
-        counts.append(count)
-    chance: np.ndarray = np.repeat(np.array(shares), counts)
-    return 1 - np.minimum(chance, 1.0)
+    evidence = -np.log(background.expected(scores).clip(1e-300))
+    if read is None:
+        odds = SCAN[0] * evidence + SCAN[1]
+    else:
+        odds = READ[0] * evidence + READ[1] * _above_others(read) + READ[2]
+    found: np.ndarray = np.sort(1 / (1 + np.exp(-odds)))[::-1]
+    return found
+
+
+def _above_others(scores: np.ndarray) -> np.ndarray:
+    """How many interquartile ranges each score lies above the median, (n,)."""
+    if len(scores) and scores.min() >= 0 and scores.max() <= 1:  # probabilities
+        odds = scores.clip(1e-6, 1 - 1e-6)
+        scores = np.log(odds / (1 - odds))
+    first, middle, third = np.quantile(scores, (0.25, 0.5, 0.75)) if len(scores) else (0, 0, 0)
+    found: np.ndarray = ((scores - middle) / max(third - first, 1e-9)).clip(-5, 5)
+    return found

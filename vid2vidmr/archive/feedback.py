@@ -82,12 +82,10 @@ def ask_again(
 
 
 def _rows(searcher: Searcher, window: Judged) -> np.ndarray:
-    return searcher.archive.features.rows(window.video, *_on_grid(window.start_s, window.end_s))
-
-
-def _on_grid(start_s: float, end_s: float) -> tuple[float, float]:
-    first = 2.0 * round(start_s / 2)
-    return first, max(first + 2.0, 2.0 * round(end_s / 2))
+    step_s = searcher.archive.sketch.step_s
+    first, end = round(window.start_s / step_s), round(window.end_s / step_s)
+    rows = searcher.archive.features.rows(window.video)
+    return rows[first : max(first + 1, end)]
 
 
 def _ranked_again(

@@ -102,7 +102,7 @@ def _encoder(folder: Path, encoder: str | Encoder | None, device: str | None) ->
     if isinstance(encoder, Encoder):
         return encoder
     if (folder / "contract.json").exists():
-        own = read_contract(folder).encoder
+        own = read_contract(folder).name
         if encoder not in (None, own):
             raise UserError(
                 f"{folder} is an archive of {own} features: leave --encoder {encoder} away, or "
@@ -172,7 +172,8 @@ def _finished(folder: Path) -> Archive:
     if not keys:
         raise FeatureError(f"{folder} holds no features of any of its {len(rows)} videos.")
     counts = {video: len(store.stored(key)) for video, key in keys.items()}
-    write_sketch(folder, keys, lambda video: store.stored(keys[video]), counts)
+    step_s = store.contract.step_s
+    write_sketch(folder, keys, lambda video: store.stored(keys[video]), counts, step_s)
     return open_archive(folder)
 
 

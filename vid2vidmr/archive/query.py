@@ -74,7 +74,7 @@ def clock(at_s: float) -> str:
 
 
 def query_rows(query: Query, archive: Archive, encoder: CachedEncoder) -> np.ndarray:
-    """Features of a query, (N, dim), one row every 2 s from its own start on.
+    """Features of a query, (N, dim), from its own start on.
 
     A part of a video of the archive is read there, where its rows are; all else is encoded, or
     found in the cache.
@@ -93,9 +93,10 @@ def query_rows(query: Query, archive: Archive, encoder: CachedEncoder) -> np.nda
     if query.start_s is None or query.end_s is None:
         return archive.features.rows(video)
     file = archive.video_path(video)
-    if on_grid(query.start_s) or file is None:
-        first = archive.features.rows(video)[round(query.start_s / 2) :]
-        return first[: clips_of(query.start_s, query.end_s)]
+    step_s = archive.sketch.step_s
+    if on_grid(query.start_s, step_s) or file is None:
+        first = archive.features.rows(video)[round(query.start_s / step_s) :]
+        return first[: clips_of(query.start_s, query.end_s, step_s)]
     return encoder.rows(file, query.start_s, query.end_s)
 
 

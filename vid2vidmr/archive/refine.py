@@ -12,7 +12,7 @@ import numpy as np
 from vid2vidmr.archive.fusion import Fuse
 from vid2vidmr.archive.scan import Candidates
 from vid2vidmr.archive.store import Archive
-from vid2vidmr.contract import STEP_S, FeatureContract
+from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.windows import temporal_iou
 
@@ -55,7 +55,7 @@ def refined(
     candidates: Candidates,
     fuse: Fuse = "mean",
 ) -> Candidates:
-    """Let a method find the moment about each candidate, and rank them by its scores.
+    """Let a method find the moment about each candidate; scores are its own, the order stays.
 
     Parameters
     ----------
@@ -63,12 +63,13 @@ def refined(
     candidates : Candidates
         All are read: leave out what is too far behind.
     """
+    if not len(candidates):
+        return candidates
     found = np.stack([_best_windows(method, archive, query, candidates) for query in queries])
     scores = found[..., 2].mean(0) if fuse == "mean" else found[..., 2].max(0)
     best = found[..., 2].argmax(0)  # the query that likes it best says where it ends
     windows = found[best, np.arange(len(best)), :2]
-    every = replace(candidates, windows=windows, scores=scores)
-    return every.take(np.argsort(-scores, kind="stable"))
+    return replace(candidates, windows=windows, scores=scores)
 
 
 def _best_windows(
@@ -78,7 +79,10 @@ def _best_windows(
     videos, windows = candidates.videos, candidates.windows
     durations_s = [archive.durations_s[video] for video in videos]
     spans = np.array(
-        [_stretch(s, e, d) for (s, e), d in zip(windows.tolist(), durations_s, strict=True)]
+        [
+            _stretch(start_s, end_s, duration_s, archive.sketch.step_s)
+            for (start_s, end_s), duration_s in zip(windows.tolist(), durations_s, strict=True)
+        ]
     )
     table = pair_table(
         [str(i) for i in range(len(videos))], QUERY, videos, query_s=(np.nan, np.nan),
@@ -95,12 +99,12 @@ def _best_windows(
     return out
 
 
-def _stretch(start_s: float, end_s: float, duration_s: float) -> tuple[float, float]:
+def _stretch(start_s: float, end_s: float, duration_s: float, step_s: float) -> tuple[float, float]:
     """Where a method looks for the moment: on the grid, inside the video."""
     more = max(MARGIN_S, (STRETCH_S - (end_s - start_s)) / 2)
-    first = max(0.0, STEP_S * math.floor((start_s - more) / STEP_S))
-    last = min(duration_s, STEP_S * math.ceil((end_s + more) / STEP_S))
+    first = max(0.0, step_s * math.floor((start_s - more) / step_s))
+    last = min(duration_s, step_s * math.ceil((end_s + more) / step_s))
     if last - first < STRETCH_S:  # at an edge of the video
-        first = max(0.0, min(first, STEP_S * math.floor((last - STRETCH_S) / STEP_S)))
+        first = max(0.0, min(first, step_s * math.floor((last - STRETCH_S) / step_s)))
         last = min(duration_s, max(last, first + STRETCH_S))
     return first, last

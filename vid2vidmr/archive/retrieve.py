@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from vid2vidmr.archive.search import Found, Searcher
 from vid2vidmr.archive.store import Archive
 from vid2vidmr.archive.videos import named_videos
-from vid2vidmr.contract import DEFAULT_ENCODER, require_contract
+from vid2vidmr.contract import DEFAULT_ENCODER, named_features, require_contract
 from vid2vidmr.features.cached import CachedEncoder
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.store import MemoryFeatures
@@ -48,13 +48,14 @@ def retrieve_among(
     """
     files = named_videos(targets)
     contract = method.encoder_contract
-    if encoder is None:
-        encoder = DEFAULT_ENCODER if contract is None else contract.encoder
-    found = load_encoder(encoder) if isinstance(encoder, str) else encoder
+    if encoder is None or isinstance(encoder, str):
+        usual = DEFAULT_ENCODER if contract is None else contract.name
+        encoder = load_encoder(named_features(encoder, usual))
     if contract is not None:
-        require_contract(found.contract, contract, f"This {method.info.name} checkpoint")
-    cached = CachedEncoder(found.contract, lambda: found)
-    features = MemoryFeatures(found.contract, {v: cached.rows(p) for v, p in files.items()})
+        require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
+    made = encoder
+    cached = CachedEncoder(made.contract, lambda: made)
+    features = MemoryFeatures(made.contract, {v: cached.rows(p) for v, p in files.items()})
     archive = Archive.of(features, {v: video_duration(p) for v, p in files.items()})
-    searcher = Searcher(archive, method, load_encoder=lambda _: found)
+    searcher = Searcher(archive, method, load_encoder=lambda _: made)
     return searcher.ask(str(query), top=top, min_score=0.0)

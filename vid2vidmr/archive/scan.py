@@ -16,7 +16,6 @@ from vid2vidmr.alignment.components import laid_cosines
 from vid2vidmr.alignment.local import local_alignment
 from vid2vidmr.archive.fusion import Fuse
 from vid2vidmr.archive.sketch import Sketch
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.windows import nms_1d
 from vid2vidmr.workers import cores
 
@@ -26,7 +25,7 @@ COPY = 0.995
 """Mean cosine from which a part that is laid beside the query is a copy of it; 8 bits reach it."""
 OVERLAP = 0.5
 """IoU above which the worse of two windows of one video is left out."""
-POOL = 1000
+POOL = 400
 """Candidates that are kept of a scan, at least."""
 _BLOCK = 20_000
 """Rows that a thread takes at once."""
@@ -125,7 +124,7 @@ def scan(
     parts = [*found, empty]
     every = Candidates(
         videos,
-        STEP_S * np.concatenate([each.windows for each in parts]),
+        sketch.step_s * np.concatenate([each.windows for each in parts]),
         np.concatenate([each.scores for each in parts]).astype(np.float64),
         np.concatenate([each.evidence for each in parts]),
         np.concatenate([*background, np.empty(0, np.float32)]),

@@ -29,7 +29,8 @@ DEFAULT_METHOD = "align_refine"
 """It comes trained, takes any encoder, and was shown on film (`docs/lab/transfer.md`)."""
 SCAN = "scan"
 """Instead of a method: what the scan finds, as it is."""
-MIN_SCORE = 0.5
+MIN_SCORE = 0.2
+"""Odds of four to one against: what is below is not shown."""
 REFINED = 40
 """Candidates that a method reads, at least."""
 
@@ -108,7 +109,7 @@ class Searcher:
         if self.method is not None:
             self.method.acquaint(self.archive.sketch.components)
         contract = self.archive.contract
-        self.encoder = CachedEncoder(contract, lambda: (load_encoder or _load)(contract.encoder))
+        self.encoder = CachedEncoder(contract, lambda: (load_encoder or _load)(contract.name))
 
     @property
     def method_name(self) -> str:
@@ -169,13 +170,15 @@ class Searcher:
         if places is not None:  # what chance scores, a part of the archive tells
             found = with_background(found, sketch, seen, unlike, fuse)
         found = _without(found, own)
-        sure = probabilities(found.scores, Background.of(found.background, found.share))
-        if self.method is not None:
-            # How many of the best are no chance tells the whole archive, which ones the method.
-            read = found.take(np.arange(min(len(found), max(REFINED, 2 * top))))
-            moved = refined(self.method, self.archive, positive, read, fuse)
-            found = suppressed(_without(moved, own))
-        return replace(found, scores=sure[: len(found)])
+        background = Background.of(found.background, found.share)
+        if self.method is None:
+            return replace(found, scores=probabilities(found.scores, background))
+        first = found.take(np.arange(min(len(found), max(REFINED, 2 * top))))
+        read = refined(self.method, self.archive, positive, first, fuse)
+        # The method says which window is first, and both how sure that is.
+        sure = probabilities(first.scores, background, read.scores)
+        ranked = read.take(np.argsort(-read.scores, kind="stable"))
+        return suppressed(_without(replace(ranked, scores=sure), own))
 
     def found(
         self,
@@ -198,7 +201,7 @@ class Searcher:
         return Found(
             queries=queries, negatives=negatives,
             archive=None if self.archive.path is None else str(self.archive.path),
-            method=self.method_name, encoder=self.archive.contract.encoder,
+            method=self.method_name, encoder=self.archive.contract.name,
             videos=len(self.archive), hours=round(self.archive.hours, 4),
             best=round(float(candidates.scores.max(initial=0.0)), 6), windows=tuple(windows),
         )  # fmt: skip

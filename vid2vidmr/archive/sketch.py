@@ -52,6 +52,8 @@ class Sketch:
         `staticness` by video.
     loss : dict
         What int8 costs: ``cosine_mean`` and ``cosine_max`` of errors of cosines.
+    step_s : float
+        Seconds between two rows.
     name : str
         Stands for what it was made of; empty in memory.
     """
@@ -61,6 +63,7 @@ class Sketch:
     rows: np.ndarray
     static: Mapping[str, float]
     loss: Mapping[str, float]
+    step_s: float
     name: str = ""
 
     def of_video(self, video_id: str, first: int, end: int) -> np.ndarray:
@@ -75,7 +78,7 @@ class Sketch:
         return np.ascontiguousarray(unit / SCALE)
 
     @classmethod
-    def of(cls, counts: Mapping[str, int], read: Reader) -> Sketch:
+    def of(cls, counts: Mapping[str, int], read: Reader, step_s: float) -> Sketch:
         """Make it of the features of videos, in memory.
 
         Parameters
@@ -86,11 +89,11 @@ class Sketch:
         components = _components(counts, read)
         out = np.empty((sum(counts.values()), _width(components)), np.int8)
         static, loss = _fill(out, counts, read, components)
-        return cls(components, _spans(counts), out, static, loss)
+        return cls(components, _spans(counts), out, static, loss, step_s)
 
 
 def write_sketch(
-    archive: Path, keys: Mapping[str, str], read: Reader, counts: Mapping[str, int]
+    archive: Path, keys: Mapping[str, str], read: Reader, counts: Mapping[str, int], step_s: float
 ) -> None:
     """Write the sketch of an archive, if that of these features is not there.
 
@@ -117,6 +120,7 @@ def write_sketch(
         {
             "name": name,
             "width": width,
+            "step_s": step_s,
             "sha256": file_sha256(folder / f"components-{name}.safetensors"),
             "loss": loss,
             "videos": {video: [counts[video], static[video]] for video in counts},
@@ -150,10 +154,11 @@ def read_sketch(archive: Path) -> Sketch:
         if path.stat().st_size != shape[0] * shape[1] or len(components.axes) < shape[1]:
             raise ValueError("a file of another size")
         rows = np.asarray(np.memmap(path, np.int8, "r", shape=shape))
+        step_s = float(about["step_s"])
         loss = {str(k): float(v) for k, v in about["loss"].items()}
     except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
         raise DataError(f"{folder} is damaged ({error}): delete it and {redo}.") from None
-    return Sketch(components, _spans(counts), rows, static, loss, str(about["name"]))
+    return Sketch(components, _spans(counts), rows, static, loss, step_s, str(about["name"]))
 
 
 def _components(counts: Mapping[str, int], read: Reader) -> Components:

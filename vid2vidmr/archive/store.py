@@ -18,7 +18,7 @@ import numpy as np
 
 from vid2vidmr.archive.sketch import Sketch, read_sketch
 from vid2vidmr.archive.videos import ArchivedVideo, read_videos
-from vid2vidmr.contract import STEP_S, FeatureContract, FeatureSource
+from vid2vidmr.contract import FeatureContract, FeatureSource
 from vid2vidmr.errors import DataError, UnknownNameError
 from vid2vidmr.features.store import FeatureStore
 
@@ -73,7 +73,8 @@ class Archive:
             The videos that are searched, in seconds.
         """
         counts = {video: len(features.rows(video)) for video in durations_s}
-        return cls(None, features, Sketch.of(counts, features.rows), durations_s, {})
+        sketch = Sketch.of(counts, features.rows, features.contract.step_s)
+        return cls(None, features, sketch, durations_s, {})
 
     def __len__(self) -> int:
         return len(self.sketch.spans)
@@ -86,7 +87,7 @@ class Archive:
     @property
     def hours(self) -> float:
         """Hours that are searched."""
-        return STEP_S * len(self.sketch.rows) / 3600
+        return self.sketch.step_s * len(self.sketch.rows) / 3600
 
     def video_path(self, video_id: str) -> Path | None:
         """Path of a video file, None where there is none.

@@ -31,21 +31,27 @@ def analyze(
     The score by lengths, ratios, position, class and source.
 
     What it owes to its query, if bench left its run with wrong queries beside.
+
+    Of open targets: what is answered and rejected, how sure it is, and how rightly.
     """
     from rich.console import Console
 
-    from vid2vidmr.analysis import analyse
-    from vid2vidmr.analysis.page import analysis_page
-    from vid2vidmr.analysis.terminal import analysis_lines
+    from vid2vidmr.analysis import OpenAnalysis, analyse
+    from vid2vidmr.analysis.page import analysis_page, open_page
+    from vid2vidmr.analysis.terminal import analysis_lines, open_lines
     from vid2vidmr.files import write_text
 
     found = analyse(result, dataset)
     page = result.with_name("analysis.html") if out is None else out
-    write_text(page, analysis_page(found))
+    if isinstance(found, OpenAnalysis):
+        text, lines = open_page(found), open_lines(found)
+    else:
+        text, lines = analysis_page(found), analysis_lines(found)
+    write_text(page, text)
     if as_json:
         print_json({**found.model_dump(mode="json"), "page": str(page)})
         return
-    Console().print(analysis_lines(found))
+    Console().print(lines)
     typer.echo(f"Page: {page}")
 
 

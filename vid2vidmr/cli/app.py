@@ -15,6 +15,7 @@ from vid2vidmr.cli import (
     checkpoints,
     data,
     experiments,
+    machine,
     methods,
     publishing,
     scores,
@@ -72,7 +73,10 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         analyses.analyze: "vid2vidmr analyze runs/minimatch/matr/KEY-seed0/official/result.json",
         analyses.compare: "vid2vidmr compare matr.jsonl dtw.jsonl --top 5 --out compared.html",
     },
-    "This machine": {methods.info: "vid2vidmr info --json"},
+    "This machine": {
+        machine.info: "vid2vidmr info --json",
+        machine.doctor: "vid2vidmr doctor",
+    },
 }
 """Panel of the help page to its commands, each with an example."""
 SUBCOMMANDS: dict[Callable[..., None], dict[Callable[..., None], str]] = {

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vid2vidmr.cli.data import Where
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.output import AsJson, print_found, print_json
 
 if TYPE_CHECKING:
     from vid2vidmr.archive.search import Found
@@ -89,7 +89,7 @@ def search(
     top: Annotated[int, typer.Option(min=1, help="How many windows at most.")] = 10,
     min_score: Annotated[
         float, typer.Option(min=0, max=1, help="Least probability of a window.")
-    ] = 0.5,
+    ] = 0.2,
     fuse: Annotated[
         Fusion, typer.Option(help="Of several queries: mean of scores, best, or barycentre.")
     ] = Fusion.mean,
@@ -157,21 +157,6 @@ def app(
     from vid2vidmr.app.server import serve
 
     serve(archive, method, checkpoint, port, typer.echo)
-
-
-def print_found(found: Found) -> None:
-    """Print windows as a table, or that there are none."""
-    if not found.windows:
-        typer.echo(str(found))
-        return
-    from vid2vidmr.archive.query import clock
-
-    rows = [
-        [str(rank), clock(round(w.start_s, 1)), clock(round(w.end_s, 1)), f"{w.score:.2f}", w.video]
-        for rank, w in enumerate(found.windows, start=1)
-    ]
-    title = f"{', '.join(found.queries)} in {found.hours:.1f} hours ({found.method})"
-    print_table(title, ["rank", "start", "end", "score", "video"], rows)
 
 
 def _take_out(

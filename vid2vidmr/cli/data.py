@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vid2vidmr.cli.methods import StepOption
 from vid2vidmr.cli.output import AsJson, count, print_json, print_table
+from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered_names
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ def features(
             autocompletion=_registered("encoder"),
         ),
     ] = None,
+    step: StepOption = None,
     captions: Annotated[
         Path | None,
         typer.Option(
@@ -76,13 +79,9 @@ def features(
             help="Take features of others instead: a folder of .npz, .npy or .pt, or an .h5.",
         ),
     ] = None,
-    name: Annotated[
+    named: Annotated[
         str | None,
         typer.Option("--as", metavar="NAME", help="What they are called.", rich_help_panel=OTHERS),
-    ] = None,
-    step: Annotated[
-        float | None,
-        typer.Option(help="Seconds from a row that is stored to the next.", rich_help_panel=OTHERS),
     ] = None,
     every: Annotated[
         str | None,
@@ -106,31 +105,36 @@ def features(
         ),
     ] = "{video}",
 ) -> None:
-    """Encode a data set's videos, or captions of its moments; or import features of others.
+    """Encode a data set's videos or captions; import features.
 
-    Videos give a feature every 2 s, captions one a token.
+    Videos give a feature every 2 s (--step), captions one a token.
 
     Only what is missing is computed: call it again after a stop.
     """
+    from vid2vidmr.contract import features_at, named_features
     from vid2vidmr.data.dataset import load_dataset
-    from vid2vidmr.errors import UserError
     from vid2vidmr.features.shards import Shard
 
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
-    if imported is not None:
+    others = {"--as": named, "--every": every, "--offset": offset, "--names": names != "{video}"}
+    if imported is None:
+        _require_none(others, "is of --import: add that, or leave it out.")
+    else:
+        given = {"--encoder": encoder, "--captions": captions, "--shard": part}
+        _require_none(given, "is not of imported features: leave it out with --import.")
         from vid2vidmr.features.imported import import_features
 
-        if name is None:
+        if named is None:
             raise UserError("--import needs a name for the features: add --as NAME.")
         import_features(
-            built, imported, name, step_s=step, every_s=every, offset_s=offset, names=names
+            built, imported, named, step_s=step, every_s=every, offset_s=offset, names=names
         )
         return
-    encoder_name = encoder or built.info.default_encoder
+    name = named_features(features_at(encoder, step), built.info.default_encoder)
     if captions is not None:
-        for option in ["--shard"] * bool(part) + ["--engine ray"] * (engine is Where.ray):
-            raise UserError(f"{option} is of videos: leave it out with --captions.")
+        of_videos = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
+        _require_none(of_videos, "is of videos: leave it out with --captions.")
         from vid2vidmr.contract import DEFAULT_ENCODER
         from vid2vidmr.features.captions import encode_captions
 
@@ -146,16 +150,22 @@ def features(
         where = partial(encode_on_ray, device=device)
         device = "cpu"  # this process only stores; workers have the device that was asked for
     if part is None:
-        extract_features(built, encoder_name, device=device, engine=where)
+        extract_features(built, name, device=device, engine=where)
     else:
-        extract_shard(built, encoder_name, part, device=device, engine=where)
+        extract_shard(built, name, part, device=device, engine=where)
+
+
+def _require_none(given: Mapping[str, object], todo: str) -> None:
+    """Refuse the first option that was given; `todo` says why and what to do."""
+    for option, value in given.items():
+        if value:
+            raise UserError(f"{option} {todo}")
 
 
 def datasets(as_json: AsJson = False) -> None:
     """List the data sets, and which of them are built here."""
     from vid2vidmr.data.builder import dataset_builder
     from vid2vidmr.data.dataset import data_home, load_dataset
-    from vid2vidmr.errors import UserError
 
     rows = []
     for name in registered_names("dataset"):

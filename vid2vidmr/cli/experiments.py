@@ -13,6 +13,7 @@ from vid2vidmr.cli.methods import (
     MethodName,
     PresetOption,
     SeedOption,
+    StepOption,
 )
 from vid2vidmr.cli.output import AsJson, print_json, print_table
 from vid2vidmr.cli.scores import parsed_seeds
@@ -32,6 +33,7 @@ def tune(
     preset: PresetOption = "small",
     seed: SeedOption = 0,
     encoder: EncoderOption = None,
+    step: StepOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs (default: runs/DATASET).")
     ] = None,
@@ -44,6 +46,7 @@ def tune(
     bench --methods METHOD@tuned takes the config. Writes search.md and search.json: who was given
     what.
     """
+    from vid2vidmr.contract import features_at
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.experiments.tune import tune_all
@@ -59,7 +62,7 @@ def tune(
         preset=preset,
         seed=seed,
         runs=folder,
-        encoder=encoder,
+        encoder=features_at(encoder, step),
     )
     written = write_search(folder, built)
     if as_json:
@@ -97,6 +100,7 @@ def ablate(
         str | None, typer.Option(help="Preset that the variants change (default: the table's own).")
     ] = None,
     encoder: EncoderOption = None,
+    step: StepOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
@@ -109,6 +113,7 @@ def ablate(
     """
     from rich.console import Console
 
+    from vid2vidmr.contract import features_at
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.ablate import ablate as run_ablation
     from vid2vidmr.experiments.run import runs_home
@@ -118,7 +123,13 @@ def ablate(
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
     done = run_ablation(
-        built, method, table, preset=preset, seeds=numbers, runs=folder, encoder=encoder
+        built,
+        method,
+        table,
+        preset=preset,
+        seeds=numbers,
+        runs=folder,
+        encoder=features_at(encoder, step),
     )
     written = write_ablation(done, folder)
     if as_json:

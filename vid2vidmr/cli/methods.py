@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, count, print_json, print_table
+from vid2vidmr.cli.output import AsJson, count, print_found, print_json, print_table
 from vid2vidmr.errors import UserError
 
 MethodName = Annotated[
@@ -21,6 +21,12 @@ DatasetOption = Annotated[
 EncoderOption = Annotated[
     str | None, typer.Option(help="Encoder of the features (default: the data set's own).")
 ]
+StepOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0, help="Seconds between two features (default: 2; of retrieve, the checkpoint's)."
+    ),
+]
 PresetOption = Annotated[
     str,
     typer.Option(
@@ -28,7 +34,7 @@ PresetOption = Annotated[
         "a JSON file that `tune` wrote."
     ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, help="Seed of every random draw.")]
+SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random draw.")]
 CheckpointOption = Annotated[
     str | None,
     typer.Option(
@@ -114,6 +120,7 @@ def train(
     preset: PresetOption = "small",
     seed: SeedOption = 0,
     encoder: EncoderOption = None,
+    step: StepOption = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Checkpoint folder (default: where `vid2vidmr bench` looks for it)."),
@@ -141,6 +148,7 @@ def train(
     Training that was stopped continues when called again. In several processes: torchrun
     --nproc-per-node 2 -m vid2vidmr train ...
     """
+    from vid2vidmr.contract import features_at
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.run import Setting, runs_home
     from vid2vidmr.methods.hub import checkpoint_folder
@@ -148,7 +156,9 @@ def train(
 
     built = load_dataset(dataset)
     start = None if init is None else checkpoint_folder(init)
-    setting = Setting.of(built, method, preset, encoder, start, train_on_val=train_on_val)
+    setting = Setting.of(
+        built, method, preset, features_at(encoder, step), start, train_on_val=train_on_val
+    )
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
     setting.fitted(folder, seed, workers=workers, log=log)
     if is_main_process():
@@ -182,6 +192,7 @@ def pretrain(
         ),
     ] = None,
     encoder: EncoderOption = None,
+    step: StepOption = None,
 ) -> None:
     """Pretrain a method on videos without labels.
 
@@ -191,6 +202,7 @@ def pretrain(
     """
     from dataclasses import replace
 
+    from vid2vidmr.contract import features_at
     from vid2vidmr.methods.load import method_class, preset_config
     from vid2vidmr.train.config import parse_augmentations
     from vid2vidmr.train.pretrain import pretrain
@@ -207,7 +219,7 @@ def pretrain(
         raise UserError(f"{method} is no network: choose a trained one, see `vid2vidmr methods`.")
     config = replace(preset_config(method, preset), augmentations=ways)
     learner: Any = found(config if noise is None else replace(config, noise=noise), seed)
-    unlabelled = open_videos(videos, out / "features", encoder, split)
+    unlabelled = open_videos(videos, out / "features", features_at(encoder, step), split)
     pretrain(learner, unlabelled, out, augmented=0.5 if ways else 0.0, level=level.value)
     typer.echo(
         f"The checkpoint of {method}, pretrained on {len(unlabelled.durations_s)} videos, is in "
@@ -229,8 +241,10 @@ def predict(
     ] = "official",
     checkpoint: CheckpointOption = None,
     encoder: EncoderOption = None,
+    step: StepOption = None,
 ) -> None:
     """Predict the windows of every pair of a split."""
+    from vid2vidmr.contract import features_at
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.existence import calibrate
     from vid2vidmr.experiments.predict import write_run
@@ -240,7 +254,7 @@ def predict(
 
     built = load_dataset(dataset)
     loaded = load_method(method, checkpoint)
-    features = Setting.source(built, loaded.info, encoder)
+    features = Setting.source(built, loaded.info, features_at(encoder, step))
     captions = query_captions(built, loaded, features)
     pairs = built.pairs(split, features, captions).under(protocol)
     existence = None
@@ -263,6 +277,7 @@ def retrieve(
         str | None,
         typer.Option(help="Encoder (default: the checkpoint's, else clip-vit-b32)."),
     ] = None,
+    step: StepOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
     as_json: AsJson = False,
 ) -> None:
@@ -271,20 +286,20 @@ def retrieve(
     Any files that FFmpeg reads; they are encoded once. Prints windows in seconds, best first: of
     one target with the method's own scores, of several as `search` does with an archive of them.
     """
+    from vid2vidmr.contract import features_at
     from vid2vidmr.methods.load import load_method
 
-    loaded = load_method(method, checkpoint)
+    loaded, asked = load_method(method, checkpoint), features_at(encoder, step)
     if len(targets) > 1 or Path(targets[0]).is_dir():
         from vid2vidmr.archive.retrieve import retrieve_among
-        from vid2vidmr.cli.archive import print_found
 
-        several = retrieve_among(loaded, query, targets, encoder=encoder, top=top)
+        several = retrieve_among(loaded, query, targets, encoder=asked, top=top)
         if as_json:
             print_json(several.model_dump(mode="json"))
         else:
             print_found(several)
         return
-    found = loaded.retrieve(query, targets[0], encoder=encoder, top=top)
+    found = loaded.retrieve(query, targets[0], encoder=asked, top=top)
     if as_json:
         print_json(found.model_dump(mode="json"))
         return
@@ -293,27 +308,3 @@ def retrieve(
         for rank, w in enumerate(found.windows, start=1)
     ]
     print_table(f"{query} in {targets[0]} ({method})", ["rank", "start s", "end s", "score"], rows)
-
-
-def info(as_json: AsJson = False) -> None:
-    """Print versions, device and paths, for bug reports."""
-    import os
-
-    import torch
-
-    from vid2vidmr.data.dataset import data_home
-    from vid2vidmr.evaluation.environment import commit, hardware, versions
-
-    facts = {
-        "versions": versions(),
-        "commit": commit(),
-        "hardware": hardware(),
-        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
-        "data": str(data_home().resolve()),
-        "hub_cache": os.environ.get("HF_HOME", str(Path.home() / ".cache" / "huggingface")),
-    }
-    if as_json:
-        print_json(facts)
-        return
-    text = {**facts, "versions": ", ".join(f"{n} {v}" for n, v in versions().items())}
-    print_table("vid2vidmr", ["what", "value"], [[k, str(v)] for k, v in text.items()])

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vid2vidmr.text import plain
+
+if TYPE_CHECKING:
+    from vid2vidmr.archive.search import Found
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -34,6 +37,21 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     console = Console()
     console.print(Text(plain(title), style="italic"))  # a table's own title is folded to its width
     console.print(table)
+
+
+def print_found(found: Found) -> None:
+    """Print windows as a table, or that there are none."""
+    if not found.windows:
+        typer.echo(str(found))
+        return
+    from vid2vidmr.archive.query import clock
+
+    rows = [
+        [str(rank), clock(round(w.start_s, 1)), clock(round(w.end_s, 1)), f"{w.score:.2f}", w.video]
+        for rank, w in enumerate(found.windows, start=1)
+    ]
+    title = f"{', '.join(found.queries)} in {found.hours:.1f} hours ({found.method})"
+    print_table(title, ["rank", "start", "end", "score", "video"], rows)
 
 
 def count(value: object) -> str:

@@ -60,8 +60,8 @@ def export(
         else:
             typer.echo(f"{count(len(pairs))} {pairs.split} pairs written to {out}.")
         return
-    encoder = features or built.info.default_encoder
-    store = open_features(built, encoder)
+    store = open_features(built, features)
+    encoder = store.contract.encoder
     texts = open_captions(built, encoder) if captions else None
     found = export_layout(built, layout.value, store, out, split and [split], texts)
     if as_json:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.methods import DatasetOption, EncoderOption, PresetOption
+from vid2vidmr.cli.methods import (
+    DatasetOption,
+    EncoderOption,
+    PresetOption,
+    StepOption,
+)
 from vid2vidmr.cli.output import AsJson, print_json, print_table
 
 if TYPE_CHECKING:
@@ -82,6 +87,7 @@ def bench(
     ] = Protocols.both,
     preset: PresetOption = "small",
     encoder: EncoderOption = None,
+    step: StepOption = None,
     split: Annotated[
         str, typer.Option(help="Split to score: val is for choices, test for reports.")
     ] = "test",
@@ -112,6 +118,7 @@ def bench(
     """
     from rich.console import Console
 
+    from vid2vidmr.contract import features_at
     from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.bench import load_worlds
@@ -126,7 +133,7 @@ def bench(
         seeds=numbers,
         protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
         preset=preset,
-        encoder=encoder,
+        encoder=features_at(encoder, step),
         split=split,
         init=init or (),
         only=only_available,

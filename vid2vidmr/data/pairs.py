@@ -5,23 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from vid2vidmr.data.protocols import OFFICIAL, Protocol, subset_of, truth_columns, truth_of
 from vid2vidmr.errors import DataError, FeatureError
-from vid2vidmr.records import Pair, Split, Window
+from vid2vidmr.records import Pair, Query, Split, Window
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import CaptionSource, FeatureSource
     from vid2vidmr.data.availability import Manifest
     from vid2vidmr.data.targets import Targets
-
-Query = Literal["video", "middle-frame", "text"]
-"""What a method is given as the query: all frames, the middle one, or a caption's tokens."""
-QUERIES: tuple[Query, ...] = get_args(Query)
 
 
 def pair_table(
@@ -177,7 +173,7 @@ class PairSet:
     def _truth_columns(self) -> list[str]:
         return truth_columns(self.table)
 
-    @property
+    @cached_property
     def truth(self) -> np.ndarray:
         """Ground truth of every pair, (P, G, 2), see `truth_of`."""
         return truth_of(self.table)
@@ -186,6 +182,11 @@ class PairSet:
     def durations_s(self) -> np.ndarray:
         """Length of every target in seconds, (pairs,)."""
         return (self.table["clip_end_s"] - self.table["clip_start_s"]).to_numpy("float64")
+
+    @property
+    def step_s(self) -> float:
+        """Seconds between two rows of the features."""
+        return self._source().contract.step_s
 
     def query_features(self, i: int) -> np.ndarray:
         """Features of the query of pair `i`, (N, dim), N >= 1; what they are of says `query`."""
@@ -222,7 +223,7 @@ class PairSet:
             )
 
     def target_features(self, i: int) -> np.ndarray:
-        """Features of the target of pair `i`, (M, dim), M >= 1; row k is at 2 k seconds."""
+        """Features of the target of pair `i`, (M, dim), M >= 1; row k is at k steps."""
         features, columns = self._source(), self._columns
         start_s, end_s = float(columns["clip_start_s"][i]), float(columns["clip_end_s"][i])
         return features.rows(columns["target_video"][i], start_s, end_s)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import DataError, UserError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from vid2vidmr.data.availability import Manifest
     from vid2vidmr.data.targets import Targets
 
@@ -29,6 +29,8 @@ ARCHIVE = "archive"
 ALONE = (OPEN, ARCHIVE)
 """Protocols with any number of moments and with metrics of their own: no table has them beside
 others."""
+_CUT_GRID_S = 2.0
+"""Cuts start at its multiples whatever the step of features is: all methods have the same pairs."""
 _WRONG, _ONLY = "wrong queries", "only "
 
 
@@ -49,6 +51,15 @@ class Protocol:
     cut: str = "official"
     seed: int = 0
     changes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse queries of other classes where they say nothing."""
+        if self.is_open and self.is_wrong:
+            raise UserError(
+                "Open targets have no wrong queries: of another class, a query may be right there."
+            )
+        if self.changes.count(_WRONG) > 1:
+            raise UserError("Queries are exchanged once: dealt out again, some would be right.")
 
     @classmethod
     def parse(cls, text: str, seed: int = 0) -> Protocol:
@@ -96,12 +107,10 @@ class Protocol:
         """Give both as one. The seed is that of the first, if it draws anything."""
         if "official" not in (self.cut, later.cut):
             raise UserError(f"These pairs are {self.cut} already: expected others to cut.")
-        if {self.cut, later.cut} & {*ALONE} and (self.is_wrong or later.is_wrong):
-            raise UserError(
-                "Open targets have no wrong queries: of another class, a query may be right there."
-            )
         if ARCHIVE in (self.cut, later.cut) and (self.changes or later.changes):
-            raise UserError("The archive has all targets of a split: leave the manifest away.")
+            raise UserError(
+                "An archive has all targets and right queries: ask for no change of it."
+            )
         cut = self.cut if later.cut == "official" else later.cut
         seed = later.seed if self.cut == "official" and not self.is_wrong else self.seed
         return Protocol(cut, seed, (*self.changes, *later.changes))
@@ -181,7 +190,8 @@ def _cut(table: pd.DataFrame, seed: int, *, balanced: bool) -> pd.DataFrame:
     longest that has the position. Where targets have their moments anywhere it cuts next to
     nothing. The cut of a pair depends on the positions in all of them: apply it to a whole split.
 
-    The cut starts on the 2 s grid of the target, so that features are sliced, not computed.
+    The cut starts at a multiple of 2 s of the target, so that features are sliced, not computed (of
+    a step that does not divide 2 s, the nearest).
     """
     table = table.copy()
     uniform = np.stack([pair_stream(seed, pair_id).random(2) for pair_id in table["pair_id"]])
@@ -226,9 +236,9 @@ def _open(table: pd.DataFrame, seed: int, targets: Targets) -> pd.DataFrame:
     if not rows:
         raise DataError("None of the classes of these pairs has an open target in their split.")
     clips = targets.clips.iloc[rows].reset_index(drop=True)
-    names = clips["video"] + clips["clip_start_s"].map(" {:g}".format)
+    names = clips["video"] + clips["clip_start_s"].map(" {:.10g}".format)
     table = table.assign(
-        target_id=names + clips["clip_end_s"].map("-{:g}".format),
+        target_id=names + clips["clip_end_s"].map("-{:.10g}".format),
         target_video=clips["video"],
         target_source=clips["source"],
         clip_start_s=clips["clip_start_s"],
@@ -333,4 +343,4 @@ def recrop_windows(
     start = start_s - position * (length - moment)
     start = np.clip(start, np.maximum(0, end_s - length), np.minimum(start_s, duration_s - length))
     cut_end = np.minimum(start + length, duration_s)
-    return STEP_S * np.floor(start / STEP_S), cut_end
+    return _CUT_GRID_S * np.floor(start / _CUT_GRID_S), cut_end

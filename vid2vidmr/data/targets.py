@@ -15,7 +15,6 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.fingerprint import update
 from vid2vidmr.errors import DataError
 from vid2vidmr.windows import temporal_iou
@@ -23,6 +22,8 @@ from vid2vidmr.windows import temporal_iou
 SHARES: Mapping[str, float] = {"none": 0.4, "one": 0.35, "several": 0.25}
 """Of the targets that a class has with so many of its moments; where there are none of a kind, the
 others have its share in the same proportion."""
+ROOM_S = 2.0
+"""On the time line of an archive clips begin at its multiples, and at least so far apart."""
 OWN = 0.1
 """IoU with a query from which a moment, or an answer, is the query's own."""
 
@@ -120,7 +121,7 @@ class Targets:
     def starts_s(self) -> np.ndarray:
         """Where each clip begins on the time line of the archive, (clips,).
 
-        One after the other in their order, on the grid of features and at least a step apart.
+        One after the other in their order.
         """
         return np.concatenate([[0.0], np.cumsum(self._room_s)[:-1]])
 
@@ -132,7 +133,7 @@ class Targets:
     @property
     def _room_s(self) -> np.ndarray:
         lengths_s = (self.clips["clip_end_s"] - self.clips["clip_start_s"]).to_numpy("float64")
-        room: np.ndarray = STEP_S * (np.ceil(lengths_s / STEP_S) + 1)
+        room: np.ndarray = ROOM_S * (np.ceil(lengths_s / ROOM_S) + 1)
         return room
 
     def own(self, query: tuple[str, float, float]) -> list[tuple[int, float, float]]:

@@ -13,7 +13,6 @@ more; windows are matched greedily in rank order; ``G-mIoU@k`` counts a match of
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from vid2vidmr.evaluation.metrics import AP_THRESHOLDS, AP_WINDOWS, average_precision, matches
 from vid2vidmr.windows import temporal_iou
@@ -121,14 +120,21 @@ def _auroc(scores: np.ndarray, present: np.ndarray) -> np.ndarray:
         return np.full(n, 0.5)
     # Of the other class, the share that is ranked on the right side; equal scores count half.
     component = np.empty(n)
-    everywhere = rankdata(scores)
+    everywhere = _ranks(scores)
     for side in (True, False):
         own = present == side
-        below = (everywhere[own] - rankdata(scores[own])) / (n - own.sum())
+        below = (everywhere[own] - _ranks(scores[own])) / (n - own.sum())
         component[own] = below if side else 1 - below
     area = component[present].mean()
     spread: np.ndarray = area + (component - area) / np.where(present, share, 1 - share)
     return spread
+
+
+def _ranks(scores: np.ndarray) -> np.ndarray:
+    """Ranks from 1, equal scores have the mean of theirs: scipy's, which takes 0.5 s to import."""
+    _, level, count = np.unique(scores, return_inverse=True, return_counts=True)
+    ranks: np.ndarray = (count.cumsum() - (count - 1) / 2)[level]
+    return ranks
 
 
 def _rejection_f1(present: np.ndarray, answered: np.ndarray) -> np.ndarray:

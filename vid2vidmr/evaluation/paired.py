@@ -206,6 +206,8 @@ def combine_seeds(
 ) -> dict[str, SeedSummary]:
     """Mean and spread of every metric over the seeds of one method, and over worlds.
 
+    What is no mean over pairs (``ECE``) has no interval, and nothing is said of it between worlds.
+
     Raises
     ------
     DataError

@@ -117,7 +117,7 @@ def ablate(
         raise UnknownNameError(f"table of {method}", table, cls.ablations)
     ablation = cls.ablations[table]
     preset = preset or ablation.preset
-    features = extract_features(dataset, encoder or dataset.info.default_encoder)
+    features = extract_features(dataset, encoder)
     videos = Videos.of_dataset(dataset, features)
     folder = runs_home(dataset) if runs is None else runs
     base = Setting(dataset, cls, preset_config(method, preset), features)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from vid2vidmr.contract import encoder_and_step, named_features
 from vid2vidmr.data.availability import Manifest, read_manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.protocols import OPEN, PROTOCOLS
@@ -148,7 +149,7 @@ def bench(
     for world, home in zip(worlds, homes, strict=True):  # what fails every run is said first, once
         own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
         world.pairs(split).under("official", only=own)
-        of = encoder or world.info.default_encoder
+        of = named_features(encoder, world.info.default_encoder)
         asked = _asked(world, methods, bias_rows(protocols), preset, of, init)
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
     done = [world.run(seeds, protocols, split, say, earlier) for world in todo]
@@ -356,7 +357,7 @@ def _checked(
     if "@" in name and own not in cls.presets and not str(own).endswith(".json"):
         raise UnknownNameError(f"preset of {method}", str(own), cls.presets)
     if made.query == "text":
-        open_captions(dataset, encoder)
+        open_captions(dataset, encoder_and_step(encoder)[0])
     if not made.needs_init:
         return method, own, encoder, None
     if method not in starts:

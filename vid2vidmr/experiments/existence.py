@@ -17,7 +17,7 @@ from vid2vidmr.evaluation.predictions import SCORE_DECIMALS
 from vid2vidmr.evaluation.ranking import existence_score, rank_windows
 from vid2vidmr.files import write_json
 from vid2vidmr.methods.base import Method
-from vid2vidmr.records import Prediction, Record, read_record
+from vid2vidmr.records import EvidentPrediction, Prediction, Record, read_record
 
 FILE = "existence.json"
 LIMITS = 101
@@ -25,17 +25,19 @@ LIMITS = 101
 
 
 class Existence(Record):
-    """Platt scaling of a method's existence score, and the threshold that answers best.
+    """What a method's evidence weighs, and the threshold that answers best.
+
+    Evidence is what an `EvidentPrediction` says, else the existence score alone (Platt scaling).
 
     Attributes
     ----------
-    slope, offset : float
-        Of the logit of the probability.
+    slopes : tuple of float
+        Of each number of the evidence; they and the offset give the logit of the probability.
     threshold : float
         Probability above which a target is answered: the one with the best ``G-mIoU@1``.
     """
 
-    slope: FiniteFloat
+    slopes: tuple[FiniteFloat, ...]
     offset: FiniteFloat
     threshold: FiniteFloat
 
@@ -57,12 +59,18 @@ class Existence(Record):
                 f"{'All' if present.any() else 'None'} of the {pairs.split} targets hold their "
                 "moment: nothing can be calibrated on them, expected some of both."
             )
-        mean, scale = ranked.exists.mean(), ranked.exists.std() or 1.0
-        fitted = LogisticRegression(C=1e3).fit((ranked.exists - mean)[:, None] / scale, present)
-        slope = float(fitted.coef_[0, 0] / scale)
-        offset = float(fitted.intercept_[0]) - slope * float(mean)
-        made = cls(slope=slope, offset=offset, threshold=0.5)
-        probability = made.probability(ranked.exists)
+        known = {each.pair_id: _evidence(each) for each in predictions}
+        nothing = (0.0,) * len(next(iter(known.values()), (0.0,)))
+        seen = np.array([known.get(pair_id, nothing) for pair_id in pairs.table["pair_id"]])
+        mean, scale = seen.mean(axis=0), seen.std(axis=0)
+        scale[scale == 0] = 1.0
+        # Of one number there is nothing to be wary of; several may say the same.
+        prior = 1e3 if seen.shape[1] == 1 else 1.0
+        fitted = LogisticRegression(C=prior).fit((seen - mean) / scale, present)
+        slopes = fitted.coef_[0] / scale
+        offset = float(fitted.intercept_[0] - slopes @ mean)
+        made = cls(slopes=tuple(slopes.tolist()), offset=offset, threshold=0.5)
+        probability = made.probability(seen)
         levels = np.unique(np.append(probability, 0.0))
         limits = [0.0, *(levels[1:] + levels[:-1]) / 2, 1.0]
         if len(limits) > LIMITS:
@@ -74,16 +82,32 @@ class Existence(Record):
         scores = [np.where(probability > limit, answered, rejected).mean() for limit in limits]
         return made.model_copy(update={"threshold": float(limits[int(np.argmax(scores))])})
 
-    def probability(self, score: np.ndarray | float) -> np.ndarray:
-        """Give the probability that a target with this score holds the moment, as it is written."""
-        found: np.ndarray = np.round(expit(self.slope * score + self.offset), SCORE_DECIMALS)
+    def probability(self, evidence: np.ndarray) -> np.ndarray:
+        """Give the probability that a target holds the moment, as it is written.
+
+        Parameters
+        ----------
+        evidence : ndarray, (..., n)
+
+        Raises
+        ------
+        DataError
+            If it is of other evidence.
+        """
+        if evidence.shape[-1] != len(self.slopes):
+            raise DataError(
+                f"A calibration for {len(self.slopes)} numbers was given {evidence.shape[-1]}: "
+                f"delete {FILE} beside the predictions of val, and it is made again."
+            )
+        logit = evidence @ np.array(self.slopes) + self.offset
+        found: np.ndarray = np.round(expit(logit), SCORE_DECIMALS)
         return found
 
     def calibrated(self, predictions: Iterable[Prediction]) -> Iterable[Prediction]:
         """Give the predictions with their probability."""
         for each in predictions:
-            sure = float(self.probability(existence_score(each)))
-            yield each.model_copy(update={"exists": sure})
+            sure = float(self.probability(np.array(_evidence(each))))
+            yield Prediction(pair_id=each.pair_id, windows=each.windows, exists=sure)
 
     def save(self, folder: Path) -> None:
         """Leave it beside the predictions that it was fitted on, or would be."""
@@ -103,6 +127,12 @@ class Existence(Record):
             return None
         found: Existence = read_record(path, cls, "calibration", "delete it, and it is made again")
         return found
+
+
+def _evidence(prediction: Prediction) -> tuple[float, ...]:
+    if isinstance(prediction, EvidentPrediction):
+        return prediction.evidence
+    return (existence_score(prediction),)
 
 
 def calibrate(method: Method, dataset: Dataset, val: PairSet, folder: Path) -> Existence:

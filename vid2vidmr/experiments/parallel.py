@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,8 +28,8 @@ def run_all(
         Both can be pickled.
     asked : int, optional
         How many runs were asked for, those among them that are complete included. The number of
-        threads depends on it and not on what is left to do, so that what was killed and continued
-        ends with the same weights.
+        threads depends on it (and ``OMP_NUM_THREADS`` bounds it), not on what is left to do, so
+        that what was killed and continued ends with the same weights.
     """
     if not jobs:
         return {}
@@ -80,5 +81,6 @@ def _with_threads(
 ) -> None:
     import torch
 
-    torch.set_num_threads(threads)
+    most = os.environ.get("OMP_NUM_THREADS", "")  # of small networks a second thread takes more
+    torch.set_num_threads(min(threads, int(most)) if most.isdecimal() and int(most) else threads)
     function(*arguments)

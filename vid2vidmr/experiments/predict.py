@@ -17,7 +17,7 @@ from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
-from vid2vidmr.evaluation.results import Training, write_result
+from vid2vidmr.evaluation.results import Result, Training, write_result
 from vid2vidmr.experiments.archive import search_archive
 from vid2vidmr.experiments.existence import Existence, certain
 from vid2vidmr.methods.base import Method
@@ -61,7 +61,7 @@ def prediction_header(
         dataset_fingerprint=dataset.fingerprint,
         split=pairs.split,
         protocol=pairs.protocol,
-        encoder=None if pairs.features is None else pairs.features.contract.encoder,
+        encoder=None if pairs.features is None else pairs.features.contract.name,
         simulated=pairs.features is not None and pairs.features.contract.simulated,
         targets=pairs.targets.key if pairs.protocol.has_targets and pairs.targets else None,
         trained_on_val=bool(method.provenance.get("trained_on_val")),
@@ -120,8 +120,8 @@ def predict_and_score(
     bar: Bar,
     preset: str | None = None,
     existence: Existence | None = None,
-) -> Evaluation:
-    """Leave predictions and their result in a folder of a run."""
+) -> tuple[Result, Evaluation]:
+    """Leave predictions and their result in a folder of a run, and give what was scored."""
     predictions = folder / "predictions.jsonl"
     started = time.monotonic()
     write_run(method, dataset, pairs, predictions, bar, preset, existence)
@@ -135,7 +135,7 @@ def predict_and_score(
     assert header is not None
     evaluation = evaluate(read, pairs, threshold=header.threshold)
     learnt = type(method).fit is not Method.fit
-    write_result(
+    result = write_result(
         header,
         evaluation,
         predictions,
@@ -145,4 +145,4 @@ def predict_and_score(
         time_s={name: round(seconds, 2) for name, seconds in time_s.items()},
         details=dict(method.details()),
     )
-    return evaluation
+    return result, evaluation

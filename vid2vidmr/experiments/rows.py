@@ -19,6 +19,8 @@ from vid2vidmr.methods.info import MethodName
 from vid2vidmr.records import Record, read_record
 
 NAME = "rows.json"
+MAX_SEED = 2**32 - 1
+"""What every generator takes."""
 
 
 class Asked(Record):
@@ -62,11 +64,11 @@ def checked_seeds(seeds: int | Sequence[int]) -> Sequence[int]:
     Raises
     ------
     UserError
-        If there is none, one is negative or no whole number, or one comes twice.
+        If there is none, one is negative, too large or no whole number, or one comes twice.
     """
     given = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
     if isinstance(given, Sequence) and not isinstance(given, str):
-        whole = all(isinstance(seed, int) and seed >= 0 for seed in given)
+        whole = all(isinstance(seed, int) and 0 <= seed <= MAX_SEED for seed in given)
         if given and whole and len(set(given)) == len(given):
             return given
     raise UserError(f"{seeds!r} is neither a count of seeds (2) nor a list of them ([0, 1]).")

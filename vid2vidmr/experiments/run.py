@@ -138,7 +138,7 @@ class Setting:
         """Features of a data set; None for methods that look at none."""
         if not info.needs_features:
             return None
-        return open_features(dataset, encoder or dataset.info.default_encoder)
+        return open_features(dataset, encoder)
 
     @cached_property
     def captions(self) -> FeatureStore | None:
@@ -249,7 +249,9 @@ class Setting:
         else:
             if learning[0] == "val":
                 method.provenance["trained_on_val"] = True
-            train, val = map(self.pairs, learning)
+            existence = getattr(self.config, "existence", False)
+            protocol = OPEN if existence else "official"
+            train, val = (self.pairs(split, protocol) for split in learning)
             asked: dict[str, Any] = {"init": self.init, "workers": workers, "log": log}
             method.fit(train, val, checkpoint, **{k: v for k, v in asked.items() if v})
         if is_main_process():
@@ -299,6 +301,7 @@ class Setting:
         name = self.method.info.name
         folder = self.folder(runs, seed).joinpath(*(f"{k}={v}" for k, v in self.decoding.items()))
         both = self._both(protocols, sensitivity, split)
+        scored: dict[Path, tuple[Result, Evaluation]] = {}
         todo = [
             pairs
             for pairs in chain.from_iterable(both)
@@ -316,7 +319,7 @@ class Setting:
                         if _is_complete(part):  # another process has just left it
                             bar.advance(len(pairs))
                             continue
-                        score = predict_and_score(
+                        scored[part] = predict_and_score(
                             method,
                             self.dataset,
                             pairs,
@@ -328,12 +331,23 @@ class Setting:
                         )
                     if not pairs.protocol.is_wrong:
                         metric = pairs.protocol.metric
-                        shown = f"{pairs.protocol} {metric} {score.metrics[metric].value:.1f}"
+                        value = scored[part][1].metrics[metric].value
+                        shown = f"{pairs.protocol} {metric} {value:.1f}"
                         bar.advance(0, shown)
+
+        def read(pairs: PairSet) -> tuple[Result, Evaluation]:
+            part = _part(folder, pairs)
+            return scored[part] if part in scored else _read(part, pairs)
+
         return [
-            Scored(*_read(folder, right), None if wrong is None else _read(folder, wrong)[1])
-            for right, wrong in both
+            Scored(*read(right), None if wrong is None else read(wrong)[1]) for right, wrong in both
         ]
+
+    def val_score(self, runs: Path, seed: int, protocols: Sequence[str]) -> float:
+        """Mean over protocols of the mIoU on val that `run` left."""
+        parts = [_part(self.folder(runs, seed), self.pairs("val", each)) for each in protocols]
+        results = [read_result(part / "result.json") for part in parts]
+        return sum(result.metrics["mIoU"].value for result in results) / len(results)
 
 
 def query_captions(
@@ -374,8 +388,7 @@ def _part(folder: Path, pairs: PairSet) -> Path:
     return folder / (slug if pairs.split == "test" else f"{pairs.split}-{slug}")
 
 
-def _read(folder: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
-    part = _part(folder, pairs)
+def _read(part: Path, pairs: PairSet) -> tuple[Result, Evaluation]:
     result = read_result(part / "result.json")
     predictions = read_predictions(part / result.predictions)[1]
     return result, evaluate(predictions, pairs, threshold=result.header.threshold)

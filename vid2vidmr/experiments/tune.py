@@ -205,7 +205,7 @@ def _bases(
         found[name] = (cls, preset_config(method, start)), start
     from vid2vidmr.features.extract import extract_features  # torch, av
 
-    features = extract_features(dataset, encoder or dataset.info.default_encoder)
+    features = extract_features(dataset, encoder)
     return {
         name: (Setting(dataset, cls, config, features), start)
         for name, ((cls, config), start) in found.items()
@@ -219,17 +219,11 @@ def _tried(
     trained = {(key, seed): each for key, each in settings.items() if each.method.has_weights}
     errors = {key: error for (key, _), error in fit_all(trained, folder).items()}
     others = {
-        key: (_score, (each, seed, folder))
+        key: (each.run, (folder, seed, PROTOCOLS, False, "val"))
         for key, each in settings.items()
         if not each.method.has_weights
     }
     return errors | run_all(others)
-
-
-def _score(setting: Setting, seed: int, folder: Path) -> float:
-    """Mean mIoU on val over the protocols."""
-    done = setting.run(folder, seed, PROTOCOLS, sensitivity=False, split="val")
-    return float(np.mean([run.result.metrics["mIoU"].value for run in done]))
 
 
 def _trial(
@@ -245,7 +239,8 @@ def _trial(
             raise error
         return Trial(number, changes, setting.config, None, 0, str(error))
     if not setting.method.has_weights:
-        return Trial(number, changes, setting.config, _score(setting, seed, folder), 0, None)
+        score = setting.val_score(folder, seed, PROTOCOLS)
+        return Trial(number, changes, setting.config, score, 0, None)
     checkpoint = setting.checkpoint(folder, seed)
     made = read_checkpoint(checkpoint).provenance
     try:
@@ -264,7 +259,7 @@ def _record(base: Setting, search: Search, seed: int) -> dict[str, Any]:
     assert base.features is not None
     return {
         "method": search.method, "preset": search.preset, "seed": seed, "dataset": dataset.name,
-        "dataset_fingerprint": dataset.fingerprint, "encoder": base.features.contract.encoder,
+        "dataset_fingerprint": dataset.fingerprint, "encoder": base.features.contract.name,
         "commit": commit(),
         "search": {name: list(values) for name, values in cls.search.items()},
         "pairs_of_presets": {

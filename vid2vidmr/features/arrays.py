@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from vid2vidmr.errors import FeatureError, UserError
+from vid2vidmr.text import plain
 from vid2vidmr.video.files import files_below
 
 KEY = "features"
@@ -47,9 +48,9 @@ class Arrays:
             h5py = _h5py()
             try:
                 self._file = h5py.File(path, "r")
-            except OSError as error:
-                raise UserError(f"{path} cannot be read as HDF5 ({error}).") from None
-            self.names = tuple(self._file)
+                self.names = tuple(self._file)
+            except Exception as error:
+                raise UserError(f"{path} cannot be read as HDF5: {_said(error)}.") from None
         elif path.is_dir():
             self._files: dict[str, Path] = {}
             for below, file in files_below(path).items():
@@ -79,9 +80,10 @@ class Arrays:
         where = f"{name} of {self.path}"
         try:
             found = self._read(name)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, RuntimeError) as error:
-            said = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise FeatureError(f"{where} cannot be read: {said}.") from None
+        except (
+            Exception
+        ) as error:  # of broken bytes, numpy, torch and h5py raise errors of any kind
+            raise FeatureError(f"{where} cannot be read: {_said(error)}.") from None
         if found.dtype.kind not in "fiu":
             raise FeatureError(f"{where} holds {found.dtype}, expected numbers.")
         if found.ndim == 3 and found.shape[0] == 1:  # a batch of one
@@ -141,6 +143,10 @@ def _key(keys: list[str]) -> str:
     if KEY in keys or len(keys) == 1:
         return KEY if KEY in keys else keys[0]
     raise ValueError(f"it has {', '.join(map(str, keys)) or 'nothing'}, expected one array: {KEY}")
+
+
+def _said(error: Exception) -> str:
+    return plain((str(error).strip() or type(error).__name__).splitlines()[0])
 
 
 def _h5py() -> Any:

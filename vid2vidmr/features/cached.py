@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vid2vidmr.contract import STEP_S, FeatureContract, clips_of, require_contract
+from vid2vidmr.contract import FeatureContract, clips_of, require_contract
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError
@@ -72,7 +72,7 @@ class CachedEncoder:
     def rows(
         self, path: Path, start_s: float | None = None, end_s: float | None = None
     ) -> np.ndarray:
-        """Features of a file or a part of it, (n, dim) float32, a row every 2 s from its start on.
+        """Features of a file or a part of it, (n, dim) float32, from its start on.
 
         Raises
         ------
@@ -105,16 +105,18 @@ class CachedEncoder:
         from vid2vidmr.features.decoding import Sampled, prepared_batches
         from vid2vidmr.video.sample import sample_frames, video_duration
 
-        encoder = self.encoder
+        encoder, step_s = self.encoder, self.contract.step_s
         if start_s is None or end_s is None:
             parts = [np.empty((0, encoder.dim), np.float32)]
-            sampled = Sampled(path), encoder.prepare, encoder.size, encoder.batch
-            with progress(f"Encode {path.name}", clips_of(0.0, video_duration(path))) as bar:
+            sampled = Sampled(path, step_s), encoder.prepare, encoder.size, encoder.batch
+            with progress(
+                f"Encode {path.name}", clips_of(0.0, video_duration(path), step_s)
+            ) as bar:
                 for batch in prepared_batches(*sampled):
                     parts.append(encoder.encode_prepared(batch))
                     bar.advance(len(batch))
             return np.concatenate(parts)
-        times = [start_s + STEP_S * k for k in range(clips_of(start_s, end_s))]
+        times = [start_s + step_s * k for k in range(clips_of(start_s, end_s, step_s))]
         # A step that no video reaches: beside the first frame only these are decoded.
         shown = sample_frames(path, NEVER_S, at_s=times, size=encoder.size)
         frames = [frame for at_s, frame in shown if at_s >= start_s - 1e-6]

@@ -22,9 +22,10 @@ Size = Callable[[int, int], tuple[int, int]]
 
 
 class Sampled(NamedTuple):
-    """A video file, and at which times beside the grid it is sampled, seconds."""
+    """A video file, the step of its grid, and at which times beside it is sampled, seconds."""
 
     path: Path
+    step_s: float
     at_s: tuple[float, ...] = ()
 
 
@@ -43,7 +44,7 @@ def prepared_batches(
     VideoError
         If the file cannot be read to its end.
     """
-    samples = sample_frames(video.path, at_s=video.at_s, threads=1, size=size)
+    samples = sample_frames(video.path, video.step_s, at_s=video.at_s, threads=1, size=size)
     frames = (prepare(frame) for _, frame in samples)
     with failures_of(video.path):
         while part := list(islice(frames, batch)):

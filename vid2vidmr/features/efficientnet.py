@@ -13,6 +13,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.encoder import Encoder, weights_hash
 from vid2vidmr.features.preprocessing import squeeze
+from vid2vidmr.features.runtime import on_cpu
 
 
 def load_efficientnet(name: str, device: torch.device) -> Encoder:
@@ -37,13 +38,9 @@ def load_efficientnet(name: str, device: torch.device) -> Encoder:
         ).eval()
     sha256 = weights_hash(model.state_dict())
     _speed_up(model)
-    model = model.to(device, memory_format=torch.channels_last)
-
-    def network(frames: Tensor) -> Tensor:  # (B, 224, 224, 3) uint8: channels last already
-        x = (frames.permute(0, 3, 1, 2).float() - 127) / 128
-        pooled: Tensor = model.extract_features(x).mean(dim=(2, 3))
-        return pooled
-
+    pooled = _Pooled(model.to(device, memory_format=torch.channels_last)).eval()
+    noise = torch.Generator().manual_seed(0)
+    frames = torch.randint(256, (2, 224, 224, 3), generator=noise, dtype=torch.uint8)
     return Encoder(
         name="efficientnet-lite0",
         dim=1280,
@@ -51,9 +48,22 @@ def load_efficientnet(name: str, device: torch.device) -> Encoder:
         preprocessing="resize to 224x224 by area (aspect not kept), (x - 127) / 128, mean pooling",
         device=device,
         prepare=squeeze,
-        network=network,
+        network=on_cpu(pooled, frames.to(device), sha256),
         cpu_batch=4,  # what a core's cache holds
     )
+
+
+class _Pooled(nn.Module):
+    """Features of frames (B, 224, 224, 3) uint8, channels last already."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, frames: Tensor) -> Tensor:
+        x = (frames.permute(0, 3, 1, 2).float() - 127) / 128
+        features: Tensor = self.model.extract_features(x)
+        return features.mean(dim=(2, 3))
 
 
 def _speed_up(model: Any) -> None:

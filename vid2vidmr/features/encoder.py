@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vid2vidmr.contract import DTYPE, FeatureContract
-from vid2vidmr.video.sample import DECODER, SAMPLING
+from vid2vidmr.contract import DTYPE, STEP_S, FeatureContract
+from vid2vidmr.video.sample import DECODER, sampling
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,6 +45,8 @@ class Encoder:
         pickled, too.
     reference : str or None
         Encoder that this is a cheaper form of; extraction measures how close it is.
+    step_s : float
+        Seconds between two features; what loads an encoder leaves it alone.
     """
 
     needs_video: ClassVar[Literal[True]] = True
@@ -59,6 +61,7 @@ class Encoder:
     cpu_batch: int = 16
     size: Callable[[int, int], tuple[int, int]] | None = None
     reference: str | None = None
+    step_s: float = STEP_S
 
     @property
     def batch(self) -> int:
@@ -72,10 +75,11 @@ class Encoder:
             encoder=self.name,
             weights_sha256=self.weights_sha256,
             dim=self.dim,
-            sampling=SAMPLING,
+            sampling=sampling(self.step_s),
             preprocessing=self.preprocessing,
             decoder=DECODER,
             dtype=DTYPE,
+            step_s=self.step_s,
         )
 
     def encode(self, frames: Sequence[np.ndarray]) -> np.ndarray:
@@ -101,6 +105,11 @@ class VideolessEncoder(Protocol):
     @property
     def name(self) -> str:
         """Name of the encoder."""
+        ...
+
+    @property
+    def step_s(self) -> float:
+        """Seconds between two features; a field, so that `dataclasses.replace` changes it."""
         ...
 
     def extract(self, dataset: Dataset, out: Path | None = None) -> FeatureStore:

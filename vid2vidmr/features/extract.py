@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock
 from rich.console import Console
 
-from vid2vidmr.contract import MAX_MISSING_ROWS, STEP_S
+from vid2vidmr.contract import MAX_MISSING_S, named_features
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.decoding import Sampled
@@ -79,15 +79,16 @@ def extract_features(
     >>> v.extract_features("minimatch", "efficientnet-lite0").path
     """
     dataset = load_dataset(dataset)
-    name = encoder or dataset.info.default_encoder
-    if isinstance(name, str) and (there := imported_features(dataset, name)) is not None:
-        return there
-    encoder = find_encoder(name, device) if isinstance(name, str) else name
+    if encoder is None or isinstance(encoder, str):
+        name = named_features(encoder, dataset.info.default_encoder)
+        if (there := imported_features(dataset, name)) is not None:
+            return there
+        encoder = find_encoder(name, device)
     if encoder.needs_video is False:
         if engine is not encode_here:
             raise _of_videos("--engine ray", encoder.name)
         return encoder.extract(dataset, out)
-    folder = feature_folder(dataset, encoder.name) if out is None else out
+    folder = feature_folder(dataset, encoder.contract.name) if out is None else out
     return extract_files(
         _files(dataset), encoder, folder, dataset.name, _durations_s(dataset), engine,
         dataset.queries(),
@@ -123,8 +124,8 @@ def extract_shard(
     if encoder.needs_video is False:
         raise _of_videos("--shard", encoder.name)
     return shard_files(
-        _files(dataset), encoder, feature_folder(dataset, encoder.name), dataset.name, shard,
-        _durations_s(dataset), engine, dataset.queries(),
+        _files(dataset), encoder, feature_folder(dataset, encoder.contract.name), dataset.name,
+        shard, _durations_s(dataset), engine, dataset.queries(),
     )  # fmt: skip
 
 
@@ -146,7 +147,11 @@ def shard_files(
     with FeatureWriter(own, encoder.contract) as writer:
         before = _videos(writer.keys)
         store = FeatureStore(folder) if (folder / "contract.json").exists() else ()
-        whole = {v for v in present if all(key in store for key in stored_keys(v, queries))}
+        whole = {
+            v
+            for v in present
+            if all(key in store for key in stored_keys(v, queries, encoder.step_s))
+        }
         lacking = share - whole
         todo = {video: path for video, path in present.items() if video in lacking}
         failed = _encode_missing(writer, todo, queries, durations_s, encoder, engine, Encoded())
@@ -154,7 +159,7 @@ def shard_files(
         report(own, done, done - before, failed, 0)
     # One after another: of two that end at the same time, the second sees what the first did.
     with FileLock(folder.with_name(f".{folder.name}.shards.lock")):
-        missing = missing_in(present, queries, folder)
+        missing = missing_in(present, queries, folder, encoder.step_s)
         if not missing:
             with suppress(StoreBusyError):  # that process will come here when it ends
                 return extract_files(files, encoder, folder, of, durations_s, engine, queries)
@@ -217,7 +222,7 @@ def extract_files(
     queries = queries or {}
     present = {video: path for video, path in files.items() if path is not None}
     failed: dict[str, str] = {}
-    keys = [key for video in present for key in stored_keys(video, queries)]
+    keys = [key for video in present for key in stored_keys(video, queries, encoder.step_s)]
     with ExitStack() as held:  # the lock, until all is written
         if is_complete(folder, encoder.contract, keys) and not shards_folder(folder).exists():
             before = done = len(FeatureStore(folder))
@@ -251,10 +256,11 @@ def _encode_missing(
     """Append what a store lacks of the files, in order; give what failed and why."""
     failed: dict[str, str] = {}
     frames, start = 0, time.monotonic()
-    keys = {video: stored_keys(video, queries) for video in files}
+    step_s = encoder.step_s
+    keys = {video: stored_keys(video, queries, step_s) for video in files}
     todo = {video: path for video, path in files.items() if not writer.keys.issuperset(keys[video])}
     work = [
-        (video, Sampled(path, query_times(queries.get(video, {}))))
+        (video, Sampled(path, step_s, query_times(queries.get(video, {}), step_s)))
         for video, path in todo.items()
         if not all(key in shards for key in keys[video])
     ]
@@ -266,10 +272,11 @@ def _encode_missing(
         for video, path in todo.items():
             try:
                 if video in encoding:
-                    parts = split_samples(video, queries.get(video, {}), next(encoded)[1].result())
+                    rows = next(encoded)[1].result()
+                    parts = split_samples(video, queries.get(video, {}), rows, step_s)
                 else:
                     parts = {key: shards.rows(key) for key in keys[video]}
-                _require_length(path, len(parts[video]), durations_s.get(video))
+                _require_length(path, step_s * len(parts[video]), step_s, durations_s.get(video))
                 for key in keys[video]:
                     if key not in writer.keys:
                         writer.append(key, parts[key])
@@ -296,11 +303,11 @@ def _measure_fidelity(folder: Path, encoder: Encoder, reference: str, files: lis
         )
 
 
-def _require_length(path: Path, rows: int, duration_s: float | None) -> None:
+def _require_length(path: Path, rows_s: float, step_s: float, duration_s: float | None) -> None:
     """Refuse a file that is clearly shorter than the data set says: it was cut."""
-    if duration_s is not None and STEP_S * (rows + MAX_MISSING_ROWS) < duration_s:  # NaN: unknown
+    if duration_s is not None and rows_s + max(step_s, MAX_MISSING_S) < duration_s:  # NaN: unknown
         raise VideoError(
-            f"{path} ends at {STEP_S * rows:.0f} s, the data set says {duration_s:.1f} s: download "
+            f"{path} ends at {rows_s:.0f} s, the data set says {duration_s:.1f} s: download "
             "it again."
         )
 

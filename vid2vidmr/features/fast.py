@@ -1,6 +1,6 @@
 """Encoders of open_clip at a fraction of the cost: ``NAME+fast``, such as ``clip-vit-b32+fast``.
 
-Frames are scaled while they are decoded (swscale, bicubic) instead of by PIL, pixels are normalised
+Frames are scaled as bytes by torch (bicubic, antialiased) instead of by PIL, pixels are normalised
 in the network's batch, and weights are bfloat16. Features are not those of ``NAME``: they have a
 name and a store of their own, and `fidelity` measures how far they are from it.
 """
@@ -50,7 +50,6 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
             f"{list(steps)}: use {name.removesuffix(SUFFIX)}."
         )
     edge = max(steps["CenterCrop"].size)
-    middle = Middle(edge)
     device = next(model.parameters()).device
     mean, std = (
         torch.tensor(values, device=device).view(3, 1, 1)
@@ -69,12 +68,11 @@ def fast_encoder(name: str, model: Any, transform: Any, sha256: str) -> Encoder:
         name=name,
         dim=dim,
         weights_sha256=sha256,
-        preprocessing=f"shorter side to {edge} by swscale (bicubic), middle, normalised; weights "
-        "bfloat16",
+        preprocessing=f"shorter side to {edge} by torch (bytes, bicubic, antialiased), middle, "
+        "normalised; weights bfloat16",
         device=device,
-        prepare=middle,
+        prepare=Middle(edge),
         network=network,
-        size=middle.size,
         reference=name.removesuffix(SUFFIX),
     )
 
@@ -91,7 +89,9 @@ class Fidelity(Record):
 def fidelity(encoder: Encoder, reference: Encoder, path: Path) -> Fidelity:
     """Compare the features of a video with those that `encoder` is the fast form of."""
     features = [
-        one.encode([frame for _, frame in islice(sample_frames(path, size=one.size), FRAMES)])
+        one.encode(
+            [frame for _, frame in islice(sample_frames(path, one.step_s, size=one.size), FRAMES)]
+        )
         for one in (encoder, reference)
     ]
     units = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in features]

@@ -11,14 +11,23 @@ what lies around it.)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from vid2vidmr.contract import DTYPE, IMPORTED, STEP_S, FeatureContract, clips_of
+from vid2vidmr.contract import (
+    DTYPE,
+    IMPORTED,
+    FeatureContract,
+    clips_of,
+    encoder_and_step,
+    features_at,
+)
+from vid2vidmr.data.availability import NAME, Availability, new_manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.features.arrays import READERS, Arrays
@@ -27,6 +36,7 @@ from vid2vidmr.features.extract import report
 from vid2vidmr.features.queries import stored_keys
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
+from vid2vidmr.files import write_json
 from vid2vidmr.progress import progress
 from vid2vidmr.registry import registered_names
 from vid2vidmr.video.files import is_video
@@ -112,7 +122,7 @@ def import_features(
     name : str
         What the features are called.
     step_s : float
-        Seconds from a row of the store to the next (default: 2).
+        Seconds from a row of the store to the next (default: 2); else methods take ``NAME@0.5``.
     every_s : float or "even", optional
         Seconds from a row of the files to the next (default: the step).
     offset_s : float
@@ -125,7 +135,8 @@ def import_features(
     Returns
     -------
     FeatureStore
-        Beside it lies ``failed.json``, video id to reason, if a file was refused.
+        Beside it lie ``failed.json``, video id to reason, if a file was refused, and
+        ``availability.json``, for `bench --only-available` where not all videos have features.
 
     Raises
     ------
@@ -137,7 +148,7 @@ def import_features(
     dataset = load_dataset(dataset)
     if name.partition(":")[0] in registered_names("encoder"):
         raise UserError(f"{name} is the name of an encoder: choose another one with --as.")
-    step_s = STEP_S if step_s is None else step_s
+    name, step_s = encoder_and_step(features_at(name, step_s) or name)
     rows, arrays = Rows(_every(every_s, step_s), offset_s), Arrays(path)
     durations_s = dict(zip(dataset.videos["video_id"], dataset.videos["duration_s"], strict=True))
     files = _files(arrays, names, list(durations_s))
@@ -146,9 +157,10 @@ def import_features(
         reason = next(iter(failed.values()))
         raise FeatureError(f"None of the {len(files)} files of {path} can be used: {reason}")
     contract = _contract(name, checked, rows, step_s)
-    folder = feature_folder(dataset, name)
+    folder = feature_folder(dataset, contract.name)
     new = _write(dataset, arrays, files, checked.times, contract, folder)
     report(folder, len(checked.times), new, failed, len(durations_s) - len(files))
+    _write_manifest(dataset, folder, checked.times.keys(), failed)
     return FeatureStore(folder)
 
 
@@ -260,6 +272,7 @@ def _contract(name: str, checked: _Checked, rows: Rows, step_s: float) -> Featur
         preprocessing="of others",
         decoder=IMPORTED,
         dtype=DTYPE,
+        step_s=step_s,
     )
 
 
@@ -272,20 +285,40 @@ def _write(
     folder: Path,
 ) -> int:
     """Store what is not there yet; give how many videos that are."""
-    queries = dataset.queries()
+    queries, step_s = dataset.queries(), contract.step_s
     with FeatureWriter(folder, contract) as writer:
-        todo = [v for v in times if not writer.keys.issuperset(stored_keys(v, queries))]
+        todo = [
+            v for v in times if not writer.keys.issuperset(stored_keys(v, queries, contract.step_s))
+        ]
         with progress(f"Features {contract.encoder}", len(todo)) as bar:
             for video in todo:
                 rows, (at_s, covered_s) = arrays.read(files[video].name), times[video]
-                for key in stored_keys(video, queries):
+                for key in stored_keys(video, queries, step_s):
                     if key not in writer.keys:
                         start_s = 0.0 if isinstance(key, str) else key[1]
                         end_s = covered_s if isinstance(key, str) else queries[video][start_s]
-                        wanted_s = start_s + STEP_S * np.arange(clips_of(start_s, end_s))
+                        wanted_s = start_s + step_s * np.arange(clips_of(start_s, end_s, step_s))
                         writer.append(key, resampled(rows, at_s, wanted_s))
                 bar.advance()
     return len(todo)
+
+
+def _write_manifest(
+    dataset: Dataset, folder: Path, there: Collection[str], failed: Mapping[str, str]
+) -> None:
+    videos = [
+        Availability(
+            video_id=video,
+            status="ok" if video in there else "failed" if video in failed else "missing",
+            reason=failed.get(video),
+        )
+        for video in dataset.videos["video_id"]
+    ]
+    path = folder / NAME
+    write_json(path, new_manifest(dataset, videos).model_dump(mode="json"))
+    if len(there) < len(videos):
+        line = f"To score the pairs whose videos have features: --only-available {path}"
+        print(line, file=sys.stderr)
 
 
 def resampled(rows: np.ndarray, at_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:

@@ -8,9 +8,12 @@ of its names (``open_clip:MODEL/PRETRAINED``).
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import torch
 
+from vid2vidmr.contract import encoder_and_step
 from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.features.encoder import Encoder, VideolessEncoder
@@ -36,6 +39,8 @@ def find_encoder(name: str, device: str | torch.device | None = None) -> Encoder
 
     Parameters
     ----------
+    name : str
+        With the step behind it, where that is not 2 s: ``clip-vit-b32@0.5``.
     device : str or torch.device, optional
         See `pick_device`.
 
@@ -48,10 +53,12 @@ def find_encoder(name: str, device: str | torch.device | None = None) -> Encoder
     UserError
         If the package of an encoder is not installed.
     """
-    found = encoder_loader(name)(name, pick_device(device))
+    name, step_s = encoder_and_step(name)
+    found: Any = encoder_loader(name)(name, pick_device(device))
     if found.name != name:  # a loader that does not look at what stands behind the colon
         raise UnknownNameError("encoder", name, registered_names("encoder"))
-    return found
+    at_step: Encoder | VideolessEncoder = replace(found, step_s=step_s)
+    return at_step
 
 
 def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder:

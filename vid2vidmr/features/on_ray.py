@@ -88,7 +88,7 @@ def _encode(
     videos.context.enable_progress_bars = False
     encoded = videos.map(
         Worker,
-        fn_constructor_args=(encoder.name, device, encoder.contract.model_dump()),
+        fn_constructor_args=(encoder.contract.name, device, encoder.contract.model_dump()),
         compute=ray.data.ActorPoolStrategy(size=workers),
         num_cpus=1,
         num_gpus=1 if on_gpus else 0,
@@ -142,7 +142,7 @@ class Worker:
         done = row | {"refused": self.refused, "failed": "", "rows": b""}
         if not self.refused:
             try:
-                video = Sampled(Path(row["path"]), tuple(row["at_s"]))
+                video = Sampled(Path(row["path"]), self.encoder.step_s, tuple(row["at_s"]))
                 done["rows"] = encode_samples(video, self.encoder).tobytes()
             except (VideoError, FeatureError) as error:
                 done["failed"] = str(error)

@@ -151,14 +151,16 @@ def taken_shards(store: Path, contract: FeatureContract) -> Iterator[Encoded]:
         shards_folder(store).rmdir()
 
 
-def missing_in(videos: Iterable[str], queries: Queries, store: Path) -> list[str]:
+def missing_in(videos: Iterable[str], queries: Queries, store: Path, step_s: float) -> list[str]:
     """Give the videos that neither a store nor its shards account for."""
     shards = read_shards(store)
     whole = FeatureStore(store) if (store / "contract.json").exists() else ()
     return [
         video
         for video in videos
-        if any(key not in shards and key not in whole for key in stored_keys(video, queries))
+        if any(
+            key not in shards and key not in whole for key in stored_keys(video, queries, step_s)
+        )
     ]
 
 

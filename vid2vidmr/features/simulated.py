@@ -16,11 +16,12 @@ The generating model, with the numbers of `Simulation` (lengths are those of a s
   video's own classes in a wrong order.
 - Every video shows a shot in its own way: the latent plus its own offset of length about 0.2.
 - Nuisance in 16 other dimensions: a video's bias of length about 0.4, and a walk about it from
-  row to row (autoregressive, 0.9) of length about 0.2. A common vector of length 1.
+  row to row (autoregressive, 0.9 in 2 s) of length about 0.2. A common vector of length 1.
 - The latents are mixed into 512 dimensions by an orthonormal matrix, every row gets white noise of
   length about 0.4, and the sum is scaled by 5.
 
-A row is what is on screen at t = 0, 2, 4, ... s, as for real features. Everything of a video is
+A row is what is on screen at t = 0, 2, 4, ... s (another step: at its multiples), as for real
+features. Everything of a video is
 drawn from (seed, video id): features do not depend on what else is made.
 """
 
@@ -44,7 +45,7 @@ from vid2vidmr.features.queries import query_times, split_samples, stored_keys
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter, is_complete
 from vid2vidmr.progress import progress
-from vid2vidmr.video.sample import SAMPLING, sample_times
+from vid2vidmr.video.sample import sample_times, sampling
 
 MODEL_VERSION = 1
 """Part of the contract: features of another version of this model are refused."""
@@ -76,6 +77,8 @@ class Simulation:
         Lengths relative to a shot's latent: see the module.
     scale : float
         What everything is multiplied with in the end.
+    step_s : float
+        Seconds between two rows.
     """
 
     name: ClassVar = "simulated"
@@ -96,20 +99,23 @@ class Simulation:
     drift: float = 0.2
     noise: float = 0.4
     scale: float = 5.0
+    step_s: float = STEP_S
 
     @property
     def contract(self) -> FeatureContract:
         """How the features are made; the hash is that of the model's numbers."""
-        numbers = json.dumps([MODEL_VERSION, asdict(self)], sort_keys=True)
+        of_model = {name: value for name, value in asdict(self).items() if name != "step_s"}
+        numbers = json.dumps([MODEL_VERSION, of_model], sort_keys=True)
         return FeatureContract(
             encoder=self.name,
             weights_sha256=hashlib.sha256(numbers.encode()).hexdigest(),
             dim=self.dim,
-            sampling=SAMPLING,
+            sampling=sampling(self.step_s),
             preprocessing="none",
             decoder="none: simulated from annotations",
             dtype=DTYPE,
             simulated=True,
+            step_s=self.step_s,
         )
 
     def features(
@@ -119,7 +125,7 @@ class Simulation:
         moments: Iterable[tuple[float, float, str]],
         at_s: Sequence[float] = (),
     ) -> np.ndarray:
-        """Features of a video, (n, dim) float32, one row every 2 s and at each of `at_s`.
+        """Features of a video, (n, dim) float32, one row a step and at each of `at_s`.
 
         Parameters
         ----------
@@ -129,10 +135,11 @@ class Simulation:
             Further times; they change no row of the grid.
         """
         rng = self._stream("video", video_id)
-        grid = np.arange(0, max(duration_s, STEP_S), STEP_S)
-        others = {round(time, 6) for time in at_s if time < max(duration_s, STEP_S)} - {*grid}
-        times = np.array(sample_times(len(grid) + len(others), STEP_S, at_s))
-        on_grid = times % STEP_S == 0
+        step_s, end_s = self.step_s, max(duration_s, self.step_s)
+        grid = np.array(sample_times(max(1, math.ceil(end_s / step_s)), step_s))
+        others = {round(time, 6) for time in at_s if time < end_s} - {*grid}
+        times = np.array(sample_times(len(grid) + len(others), step_s, at_s))
+        on_grid = np.isin(times, grid)
         moments = sorted(moments)
         own = self._pool + self.offset * _points(rng, *self._pool.shape)
         shots = np.zeros((len(times), self.shot_dims))
@@ -171,9 +178,11 @@ class Simulation:
         FeatureError
             If the store there was made differently.
         """
-        folder = feature_folder(dataset, self.name) if out is None else out
+        folder = feature_folder(dataset, self.contract.name) if out is None else out
         queries = dataset.queries()
-        keys = {video: stored_keys(video, queries) for video in dataset.videos["video_id"]}
+        keys = {
+            video: stored_keys(video, queries, self.step_s) for video in dataset.videos["video_id"]
+        }
         if is_complete(folder, self.contract, (key for some in keys.values() for key in some)):
             return FeatureStore(folder)
         moments = dataset.moments.set_index("video_id")
@@ -186,8 +195,10 @@ class Simulation:
                     annotated = shown_in.get(video, moments.iloc[:0])
                     duration_s, shown = self._timeline(video, length, annotated)
                     of_video = queries.get(video, {})
-                    made = self.features(video, duration_s, shown, query_times(of_video))
-                    parts = split_samples(video, of_video, made)
+                    made = self.features(
+                        video, duration_s, shown, query_times(of_video, self.step_s)
+                    )
+                    parts = split_samples(video, of_video, made, self.step_s)
                     for key in keys[video]:
                         if key not in writer.keys:
                             writer.append(key, parts[key])
@@ -287,8 +298,9 @@ class Simulation:
         steps = self.drift * _points(rng, rows, self.nuisance_dims)
         walk = np.empty_like(steps)
         walk[0] = steps[0]
+        kept = 0.9 ** (self.step_s / STEP_S)
         for i in range(1, rows):
-            walk[i] = 0.9 * walk[i - 1] + math.sqrt(1 - 0.9**2) * steps[i]
+            walk[i] = kept * walk[i - 1] + math.sqrt(1 - kept**2) * steps[i]
         return self.bias * _points(rng, 1, self.nuisance_dims) + walk
 
 

@@ -20,7 +20,16 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from vid2vidmr.contract import STEP_S, UNKNOWN, FeatureContract, clips_of, grid_rows, on_grid
+from vid2vidmr.contract import (
+    UNKNOWN,
+    FeatureContract,
+    clips_of,
+    encoder_and_step,
+    grid_rows,
+    named_features,
+    on_grid,
+    step_option,
+)
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import read_bytes, read_json
@@ -65,7 +74,7 @@ class MemoryFeatures:
     Parameters
     ----------
     videos : mapping of str to ndarray, (n, dim)
-        Video id to features, one row every 2 s.
+        Video id to features, one row a step.
 
     Raises
     ------
@@ -88,7 +97,7 @@ class MemoryFeatures:
         video = self._videos.get(video_id)
         if video is None:
             raise FeatureError(f"There are no features of video {video_id!r} in memory.")
-        return video[grid_rows(len(video), video_id, start_s, end_s)]
+        return video[grid_rows(len(video), video_id, start_s, end_s, self.contract.step_s)]
 
     def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:
         """Features of a query, see `FeatureSource.query_rows`.
@@ -141,7 +150,8 @@ class FeatureStore:
     def durations_s(self) -> dict[str, float]:
         """Seconds that the rows of each video cover."""
         spans = {video: self._spans[video] for video in self.video_ids}
-        return {video: STEP_S * (end - first) for video, (first, end) in spans.items()}
+        step_s = self.contract.step_s
+        return {video: step_s * (end - first) for video, (first, end) in spans.items()}
 
     def __reduce__(self) -> tuple[type[FeatureStore], tuple[Path]]:
         return FeatureStore, (self.path,)  # data loader workers map the file themselves
@@ -162,7 +172,8 @@ class FeatureStore:
             NaN or infinity (looked at when a video is first read).
         """
         video = self.stored(video_id)
-        rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)].astype(np.float32)
+        wanted = grid_rows(len(video), video_id, start_s, end_s, self.contract.step_s)
+        rows: np.ndarray = video[wanted].astype(np.float32)
         return rows
 
     def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:
@@ -173,9 +184,10 @@ class FeatureStore:
         FeatureError
             As of `rows`.
         """
-        if on_grid(start_s):
+        key, step_s = (video_id, start_s), self.contract.step_s
+        if key not in self._spans and on_grid(start_s, step_s):
             return self.rows(video_id, start_s, end_s)
-        key, count = (video_id, start_s), clips_of(start_s, end_s)
+        count = clips_of(start_s, end_s, step_s)
         rows = self.stored(key)
         if len(rows) < count:  # it ended earlier when it was encoded
             raise FeatureError(
@@ -186,7 +198,7 @@ class FeatureStore:
 
     def has_query(self, video_id: str, start_s: float) -> bool:
         """Whether there are rows of a query; one that starts at NaN is a whole video."""
-        on_its_grid = math.isnan(start_s) or on_grid(start_s)
+        on_its_grid = math.isnan(start_s) or on_grid(start_s, self.contract.step_s)
         return (video_id if on_its_grid else (video_id, start_s)) in self._spans
 
     def stored(self, key: Key) -> np.ndarray:
@@ -273,12 +285,12 @@ def _entry(entry: Any) -> tuple[Key, int]:
     return (video if start_s is None else (video, float(start_s))), rows
 
 
-def feature_folder(dataset: Dataset, encoder: str) -> Path:
-    """Where the features of a data set lie: ``<dataset>/features/<encoder>``.
+def feature_folder(dataset: Dataset, name: str) -> Path:
+    """Where features of a name lie: ``<dataset>/features/<encoder>``, ``.../<encoder>-0.5``.
 
     Those of a repository of the Hub are fetched.
     """
-    folder = dataset.path / "features" / re.sub(r"[^\w.-]+", "-", encoder)
+    folder = dataset.path / "features" / re.sub(r"[^\w.-]+", "-", name)
     if not all((folder / file).exists() for file in FILES):
         dataset.fetch([f"features/{folder.name}/{file}" for file in FILES])
     return folder
@@ -290,7 +302,7 @@ def imported_features(dataset: Dataset, name: str) -> FeatureStore | None:
     if not (folder / "contract.json").exists():
         return None
     contract = read_contract(folder)
-    return FeatureStore(folder) if contract.imported and contract.encoder == name else None
+    return FeatureStore(folder) if contract.imported and contract.name == name else None
 
 
 def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> FeatureStore:
@@ -301,7 +313,8 @@ def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> 
     dataset : Dataset, str or Path
         See `vid2vidmr.load_dataset`.
     encoder : str, optional
-        Name of the encoder, for example ``clip-vit-b32``; by default that of the data set.
+        By default that of the data set; with the step behind it, where that is not 2 s:
+        ``clip-vit-b32@0.5`` (``@0.5``: of the data set's).
 
     Raises
     ------
@@ -312,20 +325,19 @@ def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> 
     --------
     >>> import vid2vidmr as v
     >>> store = v.open_features("minimatch", "efficientnet-lite0")
-    >>> store.rows(store.video_ids[0]).shape  # one row every 2 s
+    >>> store.rows(store.video_ids[0]).shape  # one row a step
     """
     dataset = load_dataset(dataset)
-    encoder = encoder or dataset.info.default_encoder
-    folder = feature_folder(dataset, encoder)
+    name = named_features(encoder, dataset.info.default_encoder)
+    folder = feature_folder(dataset, name)
+    of, step_s = encoder_and_step(name)
+    command = f"vid2vidmr features {dataset.name} --encoder {of}{step_option(step_s)}"
     if not (folder / "contract.json").exists():
-        raise FeatureError(
-            f"{dataset.name} has no {encoder} features in {folder}: run `vid2vidmr features "
-            f"{dataset.name} --encoder {encoder}`."
-        )
+        raise FeatureError(f"{dataset.name} has no {name} features in {folder}: run `{command}`.")
     store = FeatureStore(folder)
-    if store.contract.encoder != encoder:
+    if store.contract.name != name:
         raise FeatureError(
-            f"{folder} holds features of {store.contract.encoder}, not of {encoder}: run "
-            f"`vid2vidmr features {dataset.name} --encoder {encoder}` after moving it away."
+            f"{folder} holds features of {store.contract.name}, not of {name}: run `{command}` "
+            "after moving it away."
         )
     return store

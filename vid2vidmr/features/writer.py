@@ -93,7 +93,7 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         key : Key
             Not yet in the store.
         rows : ndarray, (n, dim)
-            One row every 2 s, n >= 1; rounded to the contract's dtype.
+            One row a step, n >= 1; rounded to the contract's dtype.
 
         Raises
         ------

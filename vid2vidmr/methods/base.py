@@ -14,14 +14,14 @@ from vid2vidmr.methods.checkpoint import read_checkpoint, restoring
 from vid2vidmr.methods.hub import checkpoint_folder, model_card, push_checkpoint
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.presets import checked_config
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import Prediction, Query
 from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
     from vid2vidmr.alignment import Components
     from vid2vidmr.contract import FeatureContract
     from vid2vidmr.data.dataset import Dataset
-    from vid2vidmr.data.pairs import PairSet, Query
+    from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.methods.retrieve import Retrieval
     from vid2vidmr.methods.variants import Ablation
 

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 
 from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.pairs import PairSet
 
+Answer = tuple[np.ndarray, float | None]
+"""See `vid2vidmr.train.infer`."""
 LONGEST = 512
 """Rows that a network reads at once where its config says nothing: attention is quadratic."""
 
@@ -42,9 +45,9 @@ class Parts:
 
 def in_parts(pairs: PairSet, rows: int) -> Parts:
     """Cut targets of more than `rows` rows into parts of as many."""
-    reach_s = STEP_S * rows
-    durations_s = pairs.durations_s
-    lists = [_starts(duration_s, rows) for duration_s in durations_s]
+    step_s = STEP_S if pairs.features is None else pairs.features.contract.step_s
+    reach_s, durations_s = step_s * rows, pairs.durations_s
+    lists = [_starts(duration_s, rows, step_s) for duration_s in durations_s]
     counts = np.array([len(starts) for starts in lists], int)
     starts_s = np.concatenate([*lists, np.empty(0)])
     if len(starts_s) == len(pairs):
@@ -62,37 +65,42 @@ def in_parts(pairs: PairSet, rows: int) -> Parts:
     return Parts(replace(pairs, table=table), counts, starts_s, np.concatenate(own))
 
 
-def _starts(duration_s: float, rows: int) -> np.ndarray:
+def _starts(duration_s: float, rows: int, step_s: float) -> np.ndarray:
     """Where parts begin, seconds on the grid; the last one ends with the target."""
-    last = STEP_S * max(0, int(np.ceil(duration_s / STEP_S - 1e-6)) - rows)
-    step = STEP_S * max(1, rows // 2)
-    return np.append(np.arange(0.0, last, step), last)
+    last = max(0, int(np.ceil(duration_s / step_s - 1e-6)) - rows)
+    return step_s * np.append(np.arange(0, last, max(1, rows // 2)), last)
 
 
-def merged(parts: Parts, found: Iterable[np.ndarray], most: int) -> Iterator[np.ndarray]:
-    """Yield the windows of every pair, (k, 3): those of its parts, best first.
+def merged(parts: Parts, found: Iterable[Answer], most: int) -> Iterator[Answer]:
+    """Yield the answer to every pair: the windows of its parts, best first.
 
     Parameters
     ----------
-    found : iterable of ndarray, (k, 3)
-        Windows of every part: start_s, end_s, score.
+    found : iterable of Answer
+        Of every part: windows (k, 3), start_s, end_s, score; and the logit that the moment is
+        there, if the network says so. A target's is that of its surest part.
     most : int
         Windows of a target that was cut, at most, unless one part has more.
     """
-    waiting, part = iter(found), 0
+    waiting, first = iter(found), 0
     for count in parts.counts:
         if count == 1:
             yield next(waiting)
-            part += 1
-            continue
-        kept, least = [], 0
-        for _ in range(count):
-            windows = next(waiting)
-            least = max(least, len(windows))
-            windows = windows + np.array([parts.starts_s[part], parts.starts_s[part], 0.0])
-            centres = windows[:, :2].mean(axis=1)
-            first_s, last_s = parts.own_s[part]
-            kept.append(windows[(centres >= first_s) & (centres < last_s)])
-            part += 1
-        every = np.concatenate(kept)
-        yield every[np.argsort(-every[:, 2], kind="stable")][: max(least, most)]
+        else:
+            answers = list(islice(waiting, count))
+            kept = [_own(parts, first + i, windows) for i, (windows, _) in enumerate(answers)]
+            every = np.concatenate(kept)
+            best = every[np.argsort(-every[:, 2], kind="stable")]
+            logits = [logit for _, logit in answers if logit is not None]
+            least = max(len(windows) for windows, _ in answers)
+            yield best[: max(least, most)], max(logits, default=None)
+        first += count
+
+
+def _own(parts: Parts, part: int, windows: np.ndarray) -> np.ndarray:
+    """Windows that belong to a part, in seconds of the target."""
+    moved = windows + np.array([parts.starts_s[part], parts.starts_s[part], 0.0])
+    centres = moved[:, :2].mean(axis=1)
+    first_s, last_s = parts.own_s[part]
+    found: np.ndarray = moved[(centres >= first_s) & (centres < last_s)]
+    return found

@@ -24,20 +24,20 @@ from vid2vidmr.contract import (
     differences,
     require_contract,
 )
-from vid2vidmr.data.pairs import PairSet, Query
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.checkpoint import differences as weight_differences
 from vid2vidmr.methods.checkpoint import read_tensors
 from vid2vidmr.methods.long import LONGEST, in_parts, merged
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import EvidentPrediction, Prediction, Query
 from vid2vidmr.train.config import TrainingConfig, from_init, wiring
 from vid2vidmr.train.projection import ProjectedFeatures
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from vid2vidmr.data.pairs import PairSet
     from vid2vidmr.train.batch import Batch
 
 WEIGHTS = "model.safetensors"
@@ -89,7 +89,8 @@ class NeuralMethod(Method):
     @property
     def reach(self) -> int:
         """Rows of a target that the model reads at once; longer ones are read in parts."""
-        return getattr(self.config, "max_target", LONGEST)
+        found: int = getattr(self.sized, "max_target", LONGEST)
+        return found
 
     @classmethod
     def _part(cls, name: str) -> Any:
@@ -102,13 +103,19 @@ class NeuralMethod(Method):
             f"package with {name}.py."
         )
 
+    @property
+    def sized(self) -> Any:
+        """The config with rows of the step of its features, see `TrainingConfig.at_step`."""
+        of = self.encoder_contract
+        return self.config if of is None else self.config.at_step(of.step_s)
+
     def build_model(self, dim: int) -> nn.Module:
         """Give an untrained model for features of length `dim`."""
-        return self._part("model").Model(self.config, dim)  # type: ignore[no-any-return]
+        return self._part("model").Model(self.sized, dim)  # type: ignore[no-any-return]
 
     def losses(self, outputs: dict[str, Tensor], batch: Batch) -> dict[str, Tensor]:
         """Scalar losses; ``"loss"`` is the total to minimise."""
-        return self._part("losses").losses(outputs, batch, self.config)  # type: ignore[no-any-return]
+        return self._part("losses").losses(outputs, batch, self.sized)  # type: ignore[no-any-return]
 
     @abstractmethod
     def windows(self, outputs: dict[str, Tensor], batch: Batch) -> list[np.ndarray]:
@@ -188,15 +195,21 @@ class NeuralMethod(Method):
         from vid2vidmr.train.infer import predict
 
         parts = in_parts(pairs, self.reach)
-        found = merged(parts, predict(self, parts.pairs), self.most)
-        for pair_id, windows in zip(pairs.table["pair_id"], found, strict=True):
-            if not np.isfinite(windows).all():
+        answers = merged(parts, predict(self, parts.pairs), self.most)
+        for pair_id, (windows, logit) in zip(pairs.table["pair_id"], answers, strict=True):
+            if not (np.isfinite(windows).all() and (logit is None or np.isfinite(logit))):
                 raise DataError(
                     f"{self.info.name} gives NaN or infinity for the pair {pair_id}: its weights "
                     "are damaged or diverged, train it again."
                 )
             ranked = tuple((float(s), float(e), float(score)) for s, e, score in windows)
-            yield Prediction(pair_id=pair_id, windows=ranked)
+            if logit is None:
+                yield Prediction(pair_id=pair_id, windows=ranked)
+            else:
+                exists = 1 / (1 + np.exp(-np.clip(logit, -30, 30)))
+                yield EvidentPrediction(
+                    pair_id=pair_id, windows=ranked, exists=exists, evidence=(logit,)
+                )
 
     def accepted(self, pairs: PairSet) -> PairSet:
         """Give the pairs with features and queries as the model expects them.
@@ -288,6 +301,7 @@ class NeuralMethod(Method):
         if captions := state.get("caption_contract"):
             self.caption_contract = FeatureContract.model_validate(captions)
         self.init_sha256 = state.get("init_sha256")
+        self.encoder_contract = contract
         weights = {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
         self._require(weights, contract.dim if projection is None else projection[1].shape[1])
         self.prepare(contract, projection)

@@ -53,11 +53,11 @@ SEARCH: Mapping[str, Sequence[Any]] = {
 
 
 def with_variants(presets: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the variants of a method's presets: those of Table 1 of MATR's paper (ICCV 2025).
+    """Add the variants of a method's presets: ``open``, and those of MATR's Table 1 (ICCV 2025).
 
     ``+V`` asks by video and ``+T`` by caption; ``zero-shot`` and ``finetuned`` start from a
     published checkpoint, which was trained on text and which the user gives. All but
-    ``small-middle-frame`` change ``paper``.
+    ``open`` and ``small-middle-frame`` change ``paper``.
 
     Returns
     -------
@@ -67,6 +67,7 @@ def with_variants(presets: Mapping[str, Any]) -> dict[str, Any]:
     paper, small = presets["paper"], presets["small"]
     return {
         **presets,
+        "open": replace(small, existence=True),
         "trained+V": paper,
         "finetuned+V": replace(paper, needs_init=True),
         "zero-shot+T": replace(paper, query="text", needs_init=True, epochs=0),

@@ -8,7 +8,13 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from vid2vidmr.contract import DEFAULT_ENCODER, FeatureContract, require_contract, require_encoder
+from vid2vidmr.contract import (
+    DEFAULT_ENCODER,
+    FeatureContract,
+    named_features,
+    require_contract,
+    require_encoder,
+)
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.cached import CachedEncoder
@@ -84,7 +90,8 @@ def retrieve(
     query, target : str or Path
         Any files FFmpeg reads.
     encoder : str or Encoder, optional
-        By default the one the method was trained with, else ``clip-vit-b32``.
+        By default the one the method was trained with, else ``clip-vit-b32``; with the step behind
+        it, where that is not 2 s (``@0.5``: of the default).
     top : int
         At most so many windows. A network that predicts a fixed number has no more.
 
@@ -118,7 +125,7 @@ def retrieve(
         query=str(query),
         target=str(target),
         method=method.info.name,
-        encoder=None if features is None else features.contract.encoder,
+        encoder=None if features is None else features.contract.name,
         duration_s=durations_s["target"],
         windows=tuple(
             RetrievedWindow(start_s=start, end_s=end, score=score)
@@ -134,10 +141,9 @@ def _encoded(
     contract = method.encoder_contract
     if contract is not None:
         require_encoder(contract, f"This {method.info.name} checkpoint")
-    if encoder is None:
-        encoder = DEFAULT_ENCODER if contract is None else contract.encoder
-    if isinstance(encoder, str):
-        encoder = load_encoder(encoder)
+    if encoder is None or isinstance(encoder, str):
+        usual = DEFAULT_ENCODER if contract is None else contract.name
+        encoder = load_encoder(named_features(encoder, usual))
     if contract is not None:
         require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
     cached = CachedEncoder(encoder.contract, lambda: encoder)

@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vid2vidmr.contract import STEP_S
-from vid2vidmr.nn.spans import span_giou
+from vid2vidmr.nn.spans import nearest, span_giou
 from vid2vidmr.windows import ranked
 
 LOG_MASKED = -149 * math.log(2)
@@ -53,15 +52,27 @@ def clip_times(mask: Tensor) -> Tensor:
     return end / mask.sum(1, keepdim=True) * mask
 
 
-def clips_ending_in(windows_s: Tensor, mask: Tensor) -> Tensor:
-    """Find valid clips whose time lies in the moment, ends included; (B, 2) -> (B, M) bool."""
+def clips_ending_in(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
+    """Find valid clips whose time lies in each moment, ends included; (B, W, 2) -> (B, W, M) bool.
+
+    A window of NaN has none.
+    """
     # In seconds, where the times of clips are exact.
-    times_s = STEP_S * torch.arange(1, mask.shape[1] + 1, device=mask.device)
-    return (times_s >= windows_s[:, :1]) & (times_s <= windows_s[:, 1:]) & mask
+    times_s = step_s * torch.arange(1, mask.shape[1] + 1, device=mask.device)
+    return (times_s >= windows_s[..., :1]) & (times_s <= windows_s[..., 1:]) & mask.unsqueeze(1)
+
+
+def clip_spans(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
+    """Give each clip its moment as shares of the step times the number of clips, (B, M, 2).
+
+    Parameters as of `clips_ending_in`; of several the one in which the clip ends, or the nearest.
+    """
+    times_s = step_s * torch.arange(1, mask.shape[1] + 1, device=mask.device)
+    return nearest(windows_s, times_s) / (step_s * mask.sum(1)[:, None, None])
 
 
 class ClipTargets(NamedTuple):
-    """What the network should have said; times are shares of 2 s times the number of clips.
+    """What the network should have said; times are shares of the step times the number of clips.
 
     Attributes
     ----------

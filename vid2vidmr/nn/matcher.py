@@ -21,11 +21,14 @@ class Matches(NamedTuple):
     Attributes
     ----------
     sample, query, window : Tensor, (K,), int64
+    valid : Tensor, (K,), bool
+        False of a query that is matched with a window that is not there.
     """
 
     sample: Tensor
     query: Tensor
     window: Tensor
+    valid: Tensor
 
 
 @torch.no_grad()
@@ -39,6 +42,8 @@ def match(
     label: float = 4,
 ) -> Matches:
     """Assign queries to windows so that the sum of costs is least in each sample.
+
+    With one window a sample, nothing waits for the device.
 
     The cost is ``span`` * L1 (summed over centre and width) - ``giou`` * gIoU - ``label`` *
     probability of foreground.
@@ -57,16 +62,20 @@ def match(
         span * (spans - windows).abs().sum(-1)
         - giou * span_giou(to_start_end(spans), to_start_end(windows))
         - label * logits.softmax(-1)[..., FOREGROUND].unsqueeze(-1)
-    ).cpu()  # (B, Q, W)
+    )  # (B, Q, W)
     # A diverged network must reach the training loop's message, not fail in the assignment.
     cost = cost.nan_to_num()
-    found = []
+    if cost.shape[2] == 1:
+        sample = torch.arange(len(cost), device=cost.device)
+        return Matches(sample, cost[..., 0].argmin(1), torch.zeros_like(sample), windows_mask[:, 0])
+    cost, found = cost.cpu(), []
     for b, mask in enumerate(windows_mask.cpu()):
         columns = mask.nonzero().squeeze(1)
         rows, chosen = linear_sum_assignment(cost[b][:, columns].numpy())
         found += [(b, int(row), int(columns[i])) for row, i in zip(rows, chosen, strict=True)]
     flat = torch.tensor(found, dtype=torch.int64, device=logits.device).reshape(-1, 3)
-    return Matches(*flat.unbind(1))
+    sample, query, window = flat.unbind(1)
+    return Matches(sample, query, window, torch.ones_like(sample, dtype=torch.bool))
 
 
 def set_losses(
@@ -81,16 +90,18 @@ def set_losses(
         ``loss_label`` (cross-entropy, weight `background` for unmatched queries, mean over all
         queries), ``class_error`` (percentage of matched queries taken for background, no gradient).
     """
-    sample, query, window = matches
+    sample, query, window, valid = matches
     source, target = spans[sample, query], windows[sample, window]  # (K, 2)
-    count = max(len(sample), 1)
+    count = valid.sum().clamp(min=1)
     labels = torch.ones(logits.shape[:2], dtype=torch.int64, device=logits.device)
-    labels[sample, query] = FOREGROUND
-    weight = logits.new_tensor([1.0, background])
-    missed = logits.detach()[sample, query].argmax(-1) != FOREGROUND
+    labels[sample, query] = torch.where(valid, FOREGROUND, 1)
+    weight = logits.new_ones(2)
+    weight[1 - FOREGROUND] = background
+    missed = (logits.detach()[sample, query].argmax(-1) != FOREGROUND) & valid
+    giou = span_giou(to_start_end(source), to_start_end(target))
     return {
-        "loss_span": (source - target).abs().sum() / (2 * count),
-        "loss_giou": (1 - span_giou(to_start_end(source), to_start_end(target))).sum() / count,
+        "loss_span": ((source - target).abs() * valid[:, None]).sum() / (2 * count),
+        "loss_giou": ((1 - giou) * valid).sum() / count,
         "loss_label": F.cross_entropy(
             logits.transpose(1, 2), labels, weight, reduction="none"
         ).mean(),

@@ -8,8 +8,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vid2vidmr.contract import STEP_S
-
 RANKS = 12
 """Highest saliency of a clip: three people rate it 0 to 4."""
 
@@ -32,26 +30,29 @@ class ClipDraw(NamedTuple):
     valid: Tensor
 
 
-def clips_inside(windows_s: Tensor, mask: Tensor) -> Tensor:
-    """Clips of a moment: int(start / 2 s) to int(end / 2 s) - 1, inside the video, at least one.
+def clips_inside(windows_s: Tensor, mask: Tensor, step_s: float) -> Tensor:
+    """Clips of moments: int(start / step) to int(end / step) - 1, in the video, at least one.
 
     Parameters
     ----------
-    windows_s : Tensor, (B, 2)
-        Start and end, seconds.
+    windows_s : Tensor, (B, W, 2)
+        Start and end, seconds; NaN, where there is none, has no clip.
     mask : Tensor, (B, M)
         True where valid.
+    step_s : float
+        Seconds a clip.
 
     Returns
     -------
-    Tensor, (B, M), bool
+    Tensor, (B, W, M), bool
     """
-    count = mask.sum(1)
-    first, end = (windows_s / STEP_S).long().unbind(1)
+    count = mask.sum(1, keepdim=True)
+    first, end = (windows_s.nan_to_num() / step_s).long().unbind(-1)  # (B, W)
     last = (torch.minimum(end, count) - 1).clamp(min=0)
     first = torch.minimum(first, last)
     clip = torch.arange(mask.shape[1], device=mask.device)
-    return (clip >= first.unsqueeze(1)) & (clip <= last.unsqueeze(1))
+    inside = (clip >= first.unsqueeze(-1)) & (clip <= last.unsqueeze(-1))
+    return inside & ~windows_s[..., :1].isnan()
 
 
 def _draw(allowed: Tensor, count: int) -> Tensor:
@@ -63,12 +64,12 @@ def _draw(allowed: Tensor, count: int) -> Tensor:
     return torch.cat([column, column[:, :1].expand(-1, count - column.shape[1])], dim=1)
 
 
-def draw_clips(windows_s: Tensor, mask: Tensor, count: int = 2) -> ClipDraw:
-    """Draw `count` clips inside and outside of each moment, from torch's global generator.
+def draw_clips(windows_s: Tensor, mask: Tensor, step_s: float, count: int = 2) -> ClipDraw:
+    """Draw `count` clips inside and outside of the moments, from torch's global generator.
 
     Parameters as in `clips_inside`.
     """
-    inside = clips_inside(windows_s, mask)
+    inside = clips_inside(windows_s, mask, step_s).any(1)
     outside = ~inside & mask.bool()
     return ClipDraw(_draw(inside, count), _draw(outside, count), outside.any(1))
 
@@ -85,7 +86,15 @@ def margin_loss(scores: Tensor, clips: ClipDraw, margin: float = 0.2) -> Tensor:
     return 2 * hinge.sum() / (clips.valid.sum().clamp(min=1) * clips.positive.shape[1])
 
 
-def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+def counted(rows: Tensor) -> Tensor | slice:
+    """Index of the samples where `rows` (B,) is true; on a GPU, which would wait for it, of all.
+
+    What the losses below make of samples is the same, if ``rows[index]`` says which of them count.
+    """
+    return rows if rows.device.type == "cpu" else slice(None)
+
+
+def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
     """For each rank, contrast the clips that reach it with all others.
 
     Sum over the ranks 1 to 11 of -log softmax of scores / 0.5, mean over the clips with a label as
@@ -96,6 +105,8 @@ def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     scores, labels : Tensor, (B, L)
     mask : Tensor, (B, L)
         True where valid.
+    rows : Tensor, (B,), bool, optional
+        Samples that count, all by default.
 
     Returns
     -------
@@ -108,19 +119,25 @@ def rank_loss(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     ranks = torch.arange(1, RANKS, device=labels.device)
     reached = ((labels.unsqueeze(-1) >= ranks) & mask.bool().unsqueeze(-1)).float()  # (B, L, 11)
     mean = torch.einsum("bl,blr->br", log_share, reached) / (reached.sum(1) + 1e-6)
-    return -mean.sum() / (RANKS * max(len(scores), 1))
+    if rows is None:
+        return -mean.sum() / (RANKS * max(len(scores), 1))
+    return -(mean * rows.unsqueeze(1)).sum() / (RANKS * rows.sum().clamp(min=1))
 
 
-def negative_pair_loss(scores: Tensor, mask: Tensor) -> Tensor:
+def negative_pair_loss(scores: Tensor, mask: Tensor, rows: Tensor | None = None) -> Tensor:
     """No clip is salient for the query of another pair: sum over clips of -log(1 - sigmoid(score)).
 
     Parameters
     ----------
     scores, mask : Tensor, (B, M)
+    rows : Tensor, (B,), bool, optional
+        Samples that count, all by default.
 
     Returns
     -------
     Tensor, scalar
         Mean over samples, 0 if there is none.
     """
-    return (F.softplus(scores) * mask).sum() / max(len(scores), 1)
+    if rows is None:
+        return (F.softplus(scores) * mask).sum() / max(len(scores), 1)
+    return (F.softplus(scores) * mask * rows.unsqueeze(1)).sum() / rows.sum().clamp(min=1)

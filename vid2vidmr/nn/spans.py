@@ -21,6 +21,25 @@ def to_centre_width(spans: Tensor) -> Tensor:
     return torch.stack([(start + end) / 2, end - start], dim=-1)
 
 
+def nearest(spans: Tensor, points: Tensor) -> Tensor:
+    """Give every point the (start, end) span that it lies in, or that is nearest.
+
+    Parameters
+    ----------
+    spans : Tensor, (B, W, 2)
+        NaN where there is none.
+    points : Tensor, (M,)
+
+    Returns
+    -------
+    Tensor, (B, M, 2)
+        NaN where a sample has no span.
+    """
+    start, end = spans.unsqueeze(2).unbind(-1)  # (B, W, 1)
+    outside = torch.maximum(start - points, points - end).nan_to_num(torch.inf)  # (B, W, M)
+    return spans.gather(1, outside.argmin(1).unsqueeze(-1).expand(-1, -1, 2))
+
+
 def _intersection_union(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     overlap = torch.minimum(a[..., 1], b[..., 1]) - torch.maximum(a[..., 0], b[..., 0])
     intersection = overlap.clamp(min=0)

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import SPLITS
 from vid2vidmr.data.pairs import PairSet
@@ -28,6 +27,8 @@ from vid2vidmr.files import alone, read_json, replacing, write_json, write_jsonl
 from vid2vidmr.progress import progress
 from vid2vidmr.records import Pair, Window
 
+CLIP_S = 2.0
+"""Length of a clip of QVHighlights, whatever the step of the features is."""
 RECORD = "vid2vidmr.json"
 """What an exported folder was made of; written first, so that nothing else is mixed in."""
 
@@ -111,8 +112,13 @@ def export_layout(
     UserError
         If `out` holds another export.
     FeatureError
-        If no pair of a split has features.
+        If no pair of a split has features, or they are not 2 s apart.
     """
+    if features.contract.step_s != CLIP_S:
+        raise FeatureError(
+            f"Other projects read a feature every {CLIP_S:g} s and these are "
+            f"{features.contract.step_s:g} s apart: export those of {features.contract.encoder}."
+        )
     with alone(out):
         _claim(out, dataset, layout, features, captions)
         return _export(dataset, layout, features, out, splits, captions)
@@ -249,7 +255,7 @@ def _row(pair: Pair, qid: str | int, vid: str, windows: tuple[Window, ...]) -> d
 
 
 def relevant_clips(windows: tuple[Window, ...]) -> list[int]:
-    """Clips of `STEP_S` seconds in windows, from the clip of the start up to that of the end.
+    """Clips of `CLIP_S` seconds in windows, from the clip of the start up to that of the end.
 
     Sorted, each once, at least one a window. The clip in which a window ends is not counted,
     unless the window starts in it too: so 60.3 s to 73.3 s gives 30 to 35, as in the example of
@@ -257,6 +263,6 @@ def relevant_clips(windows: tuple[Window, ...]) -> list[int]:
     """
     clips: set[int] = set()
     for start_s, end_s in windows:
-        first = int(start_s / STEP_S)
-        clips.update(range(first, max(first + 1, int(end_s / STEP_S))))
+        first = int(start_s / CLIP_S)
+        clips.update(range(first, max(first + 1, int(end_s / CLIP_S))))
     return sorted(clips)

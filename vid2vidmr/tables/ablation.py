@@ -23,7 +23,7 @@ METRICS = ("mIoU", "R1@0.5")
 def heading(result: AblationResult) -> str:
     """Name of the table, and what ours was measured on."""
     made = "synthetic" if result.fingerprint.startswith("synthetic-") else "real annotations"
-    features = "simulated features" if result.contract.simulated else result.contract.encoder
+    features = "simulated features" if result.contract.simulated else result.contract.name
     return (
         f"{result.ablation.title}. Ours: {result.dataset} ({made}, {features}), preset "
         f"{result.preset}, test split, {result.pairs:,} pairs, {len(result.seeds)} seeds"

@@ -13,7 +13,6 @@ from typing import Self
 
 import numpy as np
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import recrop_windows
 from vid2vidmr.errors import UnknownNameError
@@ -22,16 +21,27 @@ from vid2vidmr.train.config import AUGMENTATIONS, Augmentation, TrainingConfig
 
 
 def recropped(sample: Sample, rng: np.random.Generator) -> Sample:
-    """Cut the target as the recropped protocol does, with a cut of its own every time."""
-    (start, end), duration = sample.window_s, sample.duration_s
+    """Cut the target as the recropped protocol does, with a cut of its own every time.
+
+    All of several moments stay. Without one it is cut as if one as long as the query were anywhere:
+    lengths do not tell.
+    """
+    duration = sample.duration_s
+    if len(sample.windows_s):
+        start, end = sample.windows_s[:, 0].min(), sample.windows_s[:, 1].max()
+    else:
+        length = min(sample.step_s * len(sample.query), duration)
+        start = rng.random() * (duration - length)
+        end = start + length
     cuts = recrop_windows(
         np.array([start]), np.array([end]), np.array([duration]), rng.random((1, 2))
     )
     cut_start, cut_end = float(cuts[0][0]), float(cuts[1][0])
-    first = round(cut_start / STEP_S)
-    rows = sample.target[first : first + max(1, int(np.ceil((cut_end - cut_start) / STEP_S)))]
-    window = (start - cut_start, end - cut_start)
-    return replace(sample, target=rows, window_s=window, duration_s=cut_end - cut_start)
+    first = round(cut_start / sample.step_s)
+    count = max(1, int(np.ceil((cut_end - cut_start) / sample.step_s)))
+    rows = sample.target[first : first + count]
+    windows_s = sample.windows_s - cut_start
+    return replace(sample, target=rows, windows_s=windows_s, duration_s=cut_end - cut_start)
 
 
 def self_supervised(
@@ -42,15 +52,15 @@ def self_supervised(
     The clip's length is uniform over the rows of `clip_s` (shortest, longest), cut off at a third
     of the target.
     """
-    rows = len(sample.target)
-    shortest, longest = (max(1, round(s / STEP_S)) for s in clip_s)
+    rows, step_s = len(sample.target), sample.step_s
+    shortest, longest = (max(1, round(s / step_s)) for s in clip_s)
     shortest = min(shortest, rows)
     length = int(rng.integers(shortest, max(shortest, min(longest, rows // 3)) + 1))
     start = int(rng.integers(0, rows - length + 1))
     return replace(
         sample,
         query=sample.target[start : start + length],
-        window_s=(STEP_S * start, min(STEP_S * (start + length), sample.duration_s)),
+        windows_s=np.array([[step_s * start, min(step_s * (start + length), sample.duration_s)]]),
         # Each clip is a class of its own: negative numbers never meet those of labels.
         group=-1 - int(rng.integers(2**31)),
     )

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from typing import Self
+from dataclasses import dataclass, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.data.pairs import PairSet
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One pair as arrays: query (N, D), target (M, D), ground truth and length in seconds."""
+    """One pair as arrays: query (N, D), target (M, D); truth (n, 2), length and step in seconds."""
 
     query: np.ndarray
     target: np.ndarray
-    window_s: tuple[float, float]
+    windows_s: np.ndarray
     duration_s: float
     group: int
+    step_s: float = STEP_S
 
 
 @dataclass(frozen=True)
@@ -32,16 +34,18 @@ class Batch:
     Attributes
     ----------
     target : Tensor, (B, M, D), float32
-        Features of the targets, one row a 2 s clip; zeros on padding.
+        Features of the targets, one row a clip; zeros on padding.
     target_mask : Tensor, (B, M), bool
         True where valid.
     query, query_mask : Tensor, (B, N, D) and (B, N)
     durations_s : Tensor, (B,), float32
         Lengths of the targets.
-    windows_s : Tensor, (B, 2), float32
-        Ground truth, seconds from the target's start.
+    windows_s : Tensor, (B, W, 2), float32
+        Ground truth, seconds from the target's start; NaN where a target has fewer; W >= 1.
     group : Tensor, (B,), int64
         Pairs of one group share a class: they are no negatives of each other.
+    step_s : float
+        Seconds a clip.
     """
 
     target: Tensor
@@ -51,6 +55,7 @@ class Batch:
     durations_s: Tensor
     windows_s: Tensor
     group: Tensor
+    step_s: float = STEP_S
 
     def __len__(self) -> int:
         return len(self.durations_s)
@@ -59,17 +64,29 @@ class Batch:
         """Copy to a device; from pinned memory without waiting."""
         return self._each(lambda x: x.to(device, non_blocking=x.is_pinned()))
 
+    @property
+    def present(self) -> Tensor:
+        """Targets that hold the moment at all, (B,), bool."""
+        return ~self.windows_s[:, :, 0].isnan().all(1)
+
+    def take(self, rows: Tensor) -> Self:
+        """Select samples by a mask (B,)."""
+        return self._each(lambda x: x[rows])
+
     def pin_memory(self) -> Self:
         """Copy to memory that a GPU reads by itself; a `DataLoader` calls it."""
         return self._each(Tensor.pin_memory)
 
     def _each(self, function: Callable[[Tensor], Tensor]) -> Self:
-        return type(self)(**{f.name: function(getattr(self, f.name)) for f in fields(self)})
+        tensors = [field.name for field in fields(self) if field.name != "step_s"]
+        moved: Any = {name: function(getattr(self, name)) for name in tensors}
+        return replace(self, **moved)
 
 
 def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(a) for a in arrays])
-    padded = torch.zeros(len(arrays), int(lengths.max()), arrays[0].shape[1])
+    kind = torch.from_numpy(arrays[0][:0]).dtype
+    padded = torch.zeros(len(arrays), int(lengths.max()), arrays[0].shape[1], dtype=kind)
     for row, array in zip(padded.numpy(), arrays, strict=True):
         row[: len(array)] = array
     return padded, torch.arange(padded.shape[1]) < lengths[:, None]
@@ -79,14 +96,19 @@ def collate(samples: Sequence[Sample]) -> Batch:
     """Pad samples into one batch."""
     target, target_mask = _pad([sample.target for sample in samples])
     query, query_mask = _pad([sample.query for sample in samples])
+    most = max(1, *(len(sample.windows_s) for sample in samples))
+    windows_s = torch.full((len(samples), most, 2), torch.nan)
+    for row, sample in zip(windows_s.numpy(), samples, strict=True):
+        row[: len(sample.windows_s)] = sample.windows_s
     return Batch(
         target,
         target_mask,
         query,
         query_mask,
         torch.tensor([sample.duration_s for sample in samples], dtype=torch.float32),
-        torch.tensor([sample.window_s for sample in samples], dtype=torch.float32),
+        windows_s,
         torch.tensor([sample.group for sample in samples]),
+        samples[0].step_s,
     )
 
 
@@ -96,7 +118,7 @@ class PairSamples:
     def __init__(self, pairs: PairSet) -> None:
         self.pairs = pairs
         self.groups = pd.factorize(pairs.table["label"], sort=True)[0]
-        self.windows = pairs.table[["start_s", "end_s"]].to_numpy("float64")
+        self.windows = pairs.truth
         self.durations = pairs.durations_s
 
     def __len__(self) -> int:
@@ -106,7 +128,8 @@ class PairSamples:
         return Sample(
             self.pairs.query_features(i),
             self.pairs.target_features(i),
-            (float(self.windows[i, 0]), float(self.windows[i, 1])),
+            self.windows[i][~np.isnan(self.windows[i, :, 0])],
             float(self.durations[i]),
             int(self.groups[i]),
+            self.pairs.step_s,
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from vid2vidmr.data.pairs import QUERIES, Query
+from vid2vidmr.contract import STEP_S
 from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.records import QUERIES, Query
 
 Augmentation = Literal["reverse", "noise", "slow", "fast"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -71,6 +72,11 @@ class TrainingConfig:
     needs_init : bool
         Training starts from a checkpoint that the user gives, and takes from it all fields of the
         config that are not about training.
+    existence : bool
+        Train on open targets, which hold the moment no times, once or several times, with a head
+        that says whether they do (`vid2vidmr.nn.existence`).
+    weight_existence : float
+        Of that head's loss.
     """
 
     epochs: NonNegativeInt
@@ -98,10 +104,20 @@ class TrainingConfig:
     ema: Annotated[float, Field(ge=0, lt=1)] = 0.0
     query: Query = "video"
     needs_init: bool = False
+    existence: bool = False
+    weight_existence: NonNegativeFloat = 1.0
 
     loose: ClassVar[frozenset[str]] = frozenset({"dropout", "input_dropout", "drop_path", "nms"})
     """Fields of a subclass that the same weights may be trained with in another way, see `wiring`;
     those that begin with ``weight_`` are, too."""
+    of_two_s: ClassVar[frozenset[str]] = frozenset()
+    """Fields of a subclass that are a number of rows of 2 s, see `at_step`."""
+
+    def at_step(self, step_s: float) -> Self:
+        """Give the config with the rows of features of another step: as many seconds."""
+        rows = {name: getattr(self, name) for name in self.of_two_s}
+        more = {k: max(1, round(n * STEP_S / step_s)) for k, n in rows.items() if n is not None}
+        return self if step_s == STEP_S else replace(self, **more)
 
     def __post_init__(self) -> None:
         """Give lists, which is what JSON has for tuples, their type back; refuse nonsense.
@@ -127,7 +143,10 @@ class TrainingConfig:
             )
 
 
-TRAINING_FIELDS = frozenset(field.name for field in fields(TrainingConfig)) - {"components"}
+TRAINING_FIELDS = frozenset(field.name for field in fields(TrainingConfig)) - {
+    "components",
+    "existence",
+}
 """What configs of one and the same trained model may differ in."""
 
 

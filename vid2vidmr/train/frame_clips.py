@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.contract import STEP_S, require_contract, require_encoder
+from vid2vidmr.contract import require_contract, require_encoder
 from vid2vidmr.data.protocols import pair_stream
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.encoder import Encoder
@@ -29,8 +29,8 @@ from vid2vidmr.train.config import Augmentation, TrainingConfig
 from vid2vidmr.train.unlabelled import Videos
 from vid2vidmr.video.sample import sample_frames
 
-GRID_S = 0.5
-"""Clips start, end and are sampled at multiples of this."""
+GRID = 0.25
+"""Clips start, end and are sampled at multiples of so many steps."""
 _NOISY_HEIGHT = 256
 """Frames are made this small before noise comes on: an encoder's resize would average it away."""
 
@@ -47,6 +47,8 @@ class FrameClip:
         None: as it is.
     strength : float
         See `vid2vidmr.train.augment.draw_augmentation`.
+    step_s : float
+        Between two rows.
     """
 
     clip_id: str
@@ -54,10 +56,11 @@ class FrameClip:
     end_s: float
     kind: Augmentation | None
     strength: float
+    step_s: float
 
     def times_s(self) -> list[float]:
         """When its frames are on screen, in the order of the clip's rows."""
-        step_s = STEP_S * (self.strength if self.kind in ("slow", "fast") else 1)
+        step_s = self.step_s * (self.strength if self.kind in ("slow", "fast") else 1)
         count = max(1, int(np.ceil((self.end_s - self.start_s) / step_s - 1e-6)))
         times = [self.start_s + step_s * k for k in range(count)]
         return times[::-1] if self.kind == "reverse" else times
@@ -117,12 +120,12 @@ def encoded_clips(
             "of the videos, or use --level features."
         )
     require_encoder(videos.features.contract, "Pretraining on frames")
-    encoder = load_encoder(videos.features.contract.encoder)
+    encoder = load_encoder(videos.features.contract.name)
     require_contract(encoder.contract, videos.features.contract, "Pretraining on frames")
     tables = []
     clips: dict[str, list[FrameClip]] = defaultdict(list)
     for table, count in targets:
-        rows, drawn = _draw(table, count, config, seed)
+        rows, drawn = _draw(table, count, config, seed, encoder.step_s)
         tables.append(rows)
         for video, clip in zip(rows["target_video"], drawn, strict=True):
             clips[video].append(clip)
@@ -143,12 +146,14 @@ def _rule(config: TrainingConfig, seed: int) -> str:
 
 
 def _draw(
-    targets: pd.DataFrame, count: int, config: TrainingConfig, seed: int
+    targets: pd.DataFrame, count: int, config: TrainingConfig, seed: int, step_s: float
 ) -> tuple[pd.DataFrame, list[FrameClip]]:
     table = targets.loc[targets.index.repeat(count)].reset_index(drop=True)
     ids = [f"{pair_id} clip {i % count}" for i, pair_id in enumerate(table["pair_id"])]
     spans = zip(ids, table["clip_start_s"], table["clip_end_s"], strict=True)
-    clips = [_draw_one(clip_id, start, end, config, seed) for clip_id, start, end in spans]
+    clips = [
+        _draw_one(clip_id, (start, end), config, seed, step_s) for clip_id, start, end in spans
+    ]
     table["pair_id"] = table["query_id"] = table["query_video"] = ids
     table["query_start_s"] = table["query_end_s"] = np.nan
     table["start_s"] = [clip.start_s for clip in clips] - table["clip_start_s"]
@@ -157,17 +162,17 @@ def _draw(
 
 
 def _draw_one(
-    clip_id: str, target_start_s: float, target_end_s: float, config: TrainingConfig, seed: int
+    clip_id: str, target_s: tuple[float, float], config: TrainingConfig, seed: int, step_s: float
 ) -> FrameClip:
-    rng = pair_stream(seed, clip_id)
-    steps = int((target_end_s - target_start_s) / GRID_S)
-    shortest, longest = (round(s / GRID_S) for s in config.clip_s)
+    rng, grid_s = pair_stream(seed, clip_id), GRID * step_s
+    steps = int((target_s[1] - target_s[0]) / grid_s)
+    shortest, longest = (round(s / grid_s) for s in config.clip_s)
     length = int(rng.integers(shortest, max(shortest, min(longest, steps // 3)) + 1))
-    start_s = target_start_s + GRID_S * int(rng.integers(0, steps - length + 1))
+    start_s = target_s[0] + grid_s * int(rng.integers(0, steps - length + 1))
     kind, strength = None, 0.0
     if rng.random() < config.augmented:
         kind, strength = draw_augmentation(rng, config)
-    return FrameClip(clip_id, start_s, start_s + GRID_S * length, kind, strength)
+    return FrameClip(clip_id, start_s, start_s + grid_s * length, kind, strength, step_s)
 
 
 def _encode(
@@ -217,16 +222,16 @@ def encode_clips(
     VideoError
         If the file cannot be read to its end.
     """
-    times = [clip.times_s() for clip in clips]
+    times, grid_s = [clip.times_s() for clip in clips], GRID * encoder.step_s
     wanted: dict[int, list[tuple[int, int]]] = defaultdict(list)  # grid point to (clip, row)
     for c, of_clip in enumerate(times):
         for row, time_s in enumerate(of_clip):
-            wanted[round(time_s / GRID_S)].append((c, row))
+            wanted[round(time_s / grid_s)].append((c, row))
 
     def prepared() -> Iterator[tuple[int, int, np.ndarray]]:
         frame = None
-        for time_s, frame in sample_frames(path, GRID_S, threads=1):
-            for c, row in wanted.pop(round(time_s / GRID_S), ()):
+        for time_s, frame in sample_frames(path, grid_s, threads=1):
+            for c, row in wanted.pop(round(time_s / grid_s), ()):
                 yield c, row, encoder.prepare(clips[c].changed(frame, row))
         for c, row in [place for places in wanted.values() for place in places]:
             assert frame is not None  # the last one stays on screen

@@ -12,6 +12,9 @@ from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.train.batch import Batch
 
+EXISTENCE = "existence"
+"""Output of a network that says whether the target holds the moment, (B, 1): a logit."""
+
 
 class Learner(Protocol):
     """A method that learns by gradient descent: see `vid2vidmr.methods.neural.NeuralMethod`."""

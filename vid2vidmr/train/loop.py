@@ -22,9 +22,11 @@ from vid2vidmr.progress import Bar
 from vid2vidmr.train.augment import TrainingSamples
 from vid2vidmr.train.batch import Batch, collate
 from vid2vidmr.train.config import TrainingConfig
-from vid2vidmr.train.infer import ious
+from vid2vidmr.train.existence import open_losses
+from vid2vidmr.train.infer import answers, ious, open_score
 from vid2vidmr.train.learner import Learner
 from vid2vidmr.train.log import TrainingLog
+from vid2vidmr.train.resident import looked_up, only_chosen, resident
 from vid2vidmr.train.sampling import epoch_batches, shares
 from vid2vidmr.train.state import TrainingState
 
@@ -51,16 +53,22 @@ class Loop:
         config: TrainingConfig = method.config
         self.method, self.config, self.accelerator = method, config, accelerator
         self.model, self.workers = method.model, workers
+        self.table: Tensor | None = None
+        if accelerator.device.type == "cuda" and only_chosen(config):
+            train, self.table = resident(train, accelerator.device) or (train, None)
         self.samples = TrainingSamples(train, config, method.seed, epoch=0)
         self.pairs_per_epoch = min(len(train), config.pairs_per_epoch or len(train))
         self.steps_per_epoch = math.ceil(self.pairs_per_epoch / config.batch_size)
         mine = slice(accelerator.process_index, None, accelerator.num_processes)
         self.vals = {
             pairs.protocol.cut: (len(pairs), pairs.take(np.arange(len(pairs))[mine]))
-            for pairs in (val, val.under("recropped"))
+            for pairs in ([val] if config.existence else [val, val.under("recropped")])
         }
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
+            self.model.parameters(),
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=accelerator.device.type == "cuda",  # on a CPU it would change the last bits
         )
         steps = config.epochs * self.steps_per_epoch
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, _factor(config, steps))
@@ -98,10 +106,15 @@ class Loop:
             self.state.finish_epoch(score, self.chosen)
             if self.accelerator.is_main_process:
                 self.save()
-            bar.advance(0, f"loss {loss:.3f}, val mIoU {100 * score:.1f}")
+            bar.advance(0, f"loss {loss:.3f}, val {self.scored} {100 * score:.1f}")
         self.model.load_state_dict(self.state.best)
         if self.log is not None:
             self.log.close()
+
+    @property
+    def scored(self) -> str:
+        """Name of the val score."""
+        return "score" if self.config.existence else "mIoU"
 
     @property
     def chosen(self) -> nn.Module:
@@ -135,7 +148,7 @@ class Loop:
             stream = np.random.SeedSequence([seed, epoch, self.state.step, process])
             torch.manual_seed(int(stream.generate_state(1, np.uint64)[0]))
             rate = float(self.schedule.get_last_lr()[0])
-            losses = self.optimize((next(loader).to(device), weight) for _, weight in parts)
+            losses = self.optimize((self.here(next(loader)), weight) for _, weight in parts)
             self.unread.append((pairs, rate, losses))
             self.state.step += 1
             if self.accelerator.is_main_process and time.monotonic() - self.saved_s > SAVE_EVERY_S:
@@ -145,6 +158,11 @@ class Loop:
             bar.advance()
         self.read()
 
+    def here(self, batch: Batch) -> Batch:
+        """Bring a batch to the device, or look it up there."""
+        batch = batch.to(self.accelerator.device)
+        return batch if self.table is None else looked_up(batch, self.table)
+
     def optimize(self, batches: Iterable[tuple[Batch, float]]) -> dict[str, Tensor]:
         """One step on the sum of weight times loss; losses of the joint batch, and gradient norm.
 
@@ -153,11 +171,7 @@ class Loop:
         self.optimizer.zero_grad()
         sums: dict[str, Tensor] = {}
         for batch, weight in batches:
-            with torch.autocast(
-                batch.target.device.type, torch.bfloat16, enabled=self.config.precision == "bf16"
-            ):
-                outputs = self.model(batch)
-            losses = self.method.losses(convert_to_fp32(outputs), batch)
+            losses = self.losses(batch)
             (weight * losses["loss"]).backward()  # type: ignore[no-untyped-call]
             for name, value in losses.items():
                 part = weight * value.detach()
@@ -172,6 +186,21 @@ class Loop:
         if self.average is not None:
             self.average.update_parameters(self.model)
         return sums
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Scalar losses, ``"loss"`` the total."""
+        if self.config.existence:
+            weight = self.config.weight_existence
+            return open_losses(self.outputs, self.method.losses, batch, weight)
+        return self.method.losses(self.outputs(batch), batch)
+
+    def outputs(self, batch: Batch) -> dict[str, Tensor]:
+        """Give the outputs of the model, float32."""
+        bf16 = self.config.precision == "bf16"
+        with torch.autocast(batch.target.device.type, torch.bfloat16, enabled=bf16):
+            outputs = self.model(batch)
+        found: dict[str, Tensor] = convert_to_fp32(outputs)
+        return found
 
     def add_up(self, losses: dict[str, Tensor]) -> None:
         """Replace losses and gradients by their sums over all processes.
@@ -205,9 +234,15 @@ class Loop:
             )
 
     def validate(self) -> float:
-        """Val mIoU, mean over the protocols; each process scores its share of the pairs."""
+        """Val mIoU, mean over the protocols, or `open_score`; each process scores its share."""
         scores = {}
         for protocol, (count, pairs) in self.vals.items():
+            if self.config.existence:
+                found = answers(self.method, self.chosen, pairs)
+                present = ~np.isnan(pairs.truth[:, 0, 0])
+                rows = np.array(gather_object(np.column_stack([found, present]).tolist()))
+                scores[f"score_{protocol}"] = open_score(rows[:, :2], rows[:, 2] > 0)
+                continue
             sums = gather_object([float(ious(self.method, self.chosen, pairs).sum())])
             scores[f"mIoU_{protocol}"] = sum(sums) / count
         if self.log is not None:

@@ -17,7 +17,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.contract import STEP_S, FeatureContract, FeatureSource
+from vid2vidmr.contract import FeatureContract, FeatureSource
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import MemoryFeatures
@@ -199,11 +199,12 @@ def split_videos(videos: Videos, shortest_s: float, seed: int) -> tuple[list[str
 def target_table(videos: Videos, ids: Sequence[str]) -> pd.DataFrame:
     """Targets as pairs without a label (see `PairSet`): query and ground truth are all of it.
 
-    A video is one target; one longer than `LONGEST_S` is cut into equal ones, on the 2 s grid.
+    A video is one target; one longer than `LONGEST_S` is cut into equal ones, on the grid.
     """
     durations = np.array([videos.durations_s[video] for video in ids])
     parts = np.ceil(durations / LONGEST_S).astype(int)
-    length = STEP_S * np.ceil(durations / parts / STEP_S)
+    step_s = videos.features.contract.step_s
+    length = step_s * np.ceil(durations / parts / step_s)
     video = np.repeat(np.arange(len(ids)), parts)
     part = np.arange(len(video)) - np.repeat(parts.cumsum() - parts, parts)
     start = part * length[video]
@@ -225,7 +226,7 @@ def fixed_clips(targets: PairSet, config: TrainingConfig, seed: int) -> PairSet:
     for i, clip_id in enumerate(table["pair_id"]):
         sample = samples[i]
         queries[clip_id] = sample.query
-        table.loc[i, ["start_s", "end_s"]] = sample.window_s
+        table.loc[i, ["start_s", "end_s"]] = sample.windows_s[0]
     table["query_id"] = table["query_video"] = table["pair_id"]
     table["query_start_s"] = table["query_end_s"] = np.nan
     clips = MemoryFeatures(targets.features.contract, queries)

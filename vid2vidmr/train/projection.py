@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from vid2vidmr.contract import FeatureSource, grid_rows
-from vid2vidmr.data.pairs import PairSet
+
+if TYPE_CHECKING:
+    from vid2vidmr.data.pairs import PairSet
 
 PCA_TARGETS = 20_000
 """So many targets at most decide the principal components."""
@@ -46,7 +48,8 @@ class ProjectedFeatures:
     def rows(self, video_id: str, start_s: float = 0.0, end_s: float | None = None) -> np.ndarray:
         """Rows of the source, projected; read only."""
         video = self._video(video_id)
-        rows: np.ndarray = video[grid_rows(len(video), video_id, start_s, end_s)]
+        wanted = grid_rows(len(video), video_id, start_s, end_s, self.contract.step_s)
+        rows: np.ndarray = video[wanted]
         return rows
 
     def query_rows(self, video_id: str, start_s: float, end_s: float) -> np.ndarray:

@@ -10,6 +10,7 @@ from accelerate.utils import broadcast_object_list
 
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.devices import pick_device
+from vid2vidmr.errors import UserError
 from vid2vidmr.progress import progress
 from vid2vidmr.train.config import TrainingConfig
 from vid2vidmr.train.learner import Learner
@@ -27,12 +28,13 @@ def fit(
     workers: int = 0,
     log: bool = False,
 ) -> None:
-    """Train `method` and leave its best checkpoint by val mIoU in `folder`.
+    """Train `method` and leave its best checkpoint by val in `folder`.
 
-    Val mIoU is the mean over the official and the recropped protocol. All random draws depend on
-    the seed and the position (epoch, step, process), and the state is kept: a run that was killed
-    and continued ends with the weights of one that was not, on a CPU to the last bit as long as the
-    number of threads and of processes is the same.
+    Val mIoU is the mean over the official and the recropped protocol; a method with ``existence``
+    learns from open pairs, and its score is `vid2vidmr.train.infer.open_score`. All random draws
+    depend on the seed and the position (epoch, step, process), and the state is kept: a run that
+    was killed and continued ends with the weights of one that was not, on a CPU to the last bit as
+    long as the number of threads and of processes is the same.
 
     Started in several processes (``torchrun``, ``accelerate launch``), each takes its share of
     every batch; `folder` must be one that all of them see. The gradient is that of the whole batch
@@ -45,8 +47,8 @@ def fit(
     Raises
     ------
     UserError
-        If the loss is not finite, `init` has another config or is missing, or `folder` holds the
-        state of another training.
+        If the loss is not finite, `init` has another config or is missing, `folder` holds the state
+        of another training, or existence is to be learned from pairs that are not open.
     """
     config: TrainingConfig = method.config
     # The config says what is computed in bfloat16, not the launcher.
@@ -59,7 +61,7 @@ def fit(
     if accelerator.is_main_process:
         method.provenance["pairs_seen"] = loop.state.epoch * loop.pairs_per_epoch
         if loop.state.epoch:  # zero-shot has none
-            method.provenance["val_mIoU"] = 100 * loop.state.best_score
+            method.provenance[f"val_{loop.scored}"] = 100 * loop.state.best_score
         method.save(folder)
         loop.state.path.unlink(missing_ok=True)
     accelerator.wait_for_everyone()  # the others may read the checkpoint now
@@ -70,6 +72,11 @@ def _prepared(
 ) -> tuple[PairSet, PairSet]:
     """Build the model, the same in all processes; give the pairs as it sees them."""
     config: TrainingConfig = method.config
+    if config.existence and not (train.protocol.is_open and val.protocol.is_open):
+        raise UserError(
+            "Existence is learned from open pairs, these are "
+            f"{train.protocol}: pass pairs.under('open')."
+        )
     torch.manual_seed(method.seed)
     assert train.features is not None
     if init is None:

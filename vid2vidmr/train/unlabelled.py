@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from vid2vidmr.contract import FeatureSource
+from vid2vidmr.contract import DEFAULT_ENCODER, FeatureSource, named_features
 from vid2vidmr.data.dataset import Dataset, data_home, load_dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.features.store import FeatureStore, open_features
@@ -99,7 +99,8 @@ def open_videos(where: str, out: Path, encoder: str | None, split: str | None) -
     out : Path
         Where features of a folder of videos go.
     encoder : str, optional
-        By default the data set's own, or ``clip-vit-b32`` for a folder of videos.
+        By default the data set's own, or ``clip-vit-b32`` for a folder of videos; with the step
+        behind it, where that is not 2 s (``@0.5``: of the default).
     split : str, optional
         Of a data set; by default train.
 
@@ -111,21 +112,21 @@ def open_videos(where: str, out: Path, encoder: str | None, split: str | None) -
     path = Path(where)
     if (path / "contract.json").exists():
         store = FeatureStore(path)
-        if encoder not in (None, store.contract.encoder):
+        if encoder is not None and (
+            named_features(encoder, store.contract.encoder) != store.contract.name
+        ):
             raise UserError(
-                f"{path} holds features of {store.contract.encoder}, not of {encoder}: leave "
-                "--encoder away."
+                f"{path} holds features of {store.contract.name}, not of {encoder}: leave "
+                "--encoder and --step away."
             )
         _require_no_split(split, path, "a feature store")
         return Videos.of_store(store)
     is_dataset = any((folder / "dataset.json").exists() for folder in (path, data_home() / where))
     if path.is_dir() and not is_dataset:
-        from vid2vidmr.contract import DEFAULT_ENCODER
-
         _require_no_split(split, path, "a folder of videos")
-        return Videos.of_folder(path, encoder or DEFAULT_ENCODER, out)
+        return Videos.of_folder(path, named_features(encoder, DEFAULT_ENCODER), out)
     dataset = load_dataset(where)
-    features = open_features(dataset, encoder or dataset.info.default_encoder)
+    features = open_features(dataset, encoder)
     return Videos.of_dataset(dataset, features, split or "train")
 
 

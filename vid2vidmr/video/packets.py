@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, dropwhile, islice, pairwise
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ def film_packets(source: Source) -> Iterator[Any]:
     else:
         stored = (by for by in ("dts", "pts") if all(getattr(p, by) is not None for p in head))
         packets = _counted(source, packets, next(stored, None))
-    frame, most = source.frame_ticks, LONGEST_S / source.base
+    frame, most = source.frame_ticks, floor(LONGEST_S / source.base)  # no fraction for each packet
     first: int | None = None
     for packet in packets:
         if not packet.is_discard:
@@ -110,7 +111,7 @@ def _tells_times(source: Source, head: list[Any]) -> bool:
 
 def _on_one_clock(source: Source, packets: Iterable[Any]) -> Iterator[Any]:
     """Let the clock go on where it restarts or leaps; a fall that cannot be joined is an error."""
-    back, ahead = _BACK_S / source.base, _AHEAD_S / source.base
+    back, ahead = floor(_BACK_S / source.base), floor(_AHEAD_S / source.base)
     restarts, frame = source.restarts, round(source.frame_ticks)
     offset = decoded = follows = 0  # when the last packet is decoded, and when the next one
     first = 0

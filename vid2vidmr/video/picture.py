@@ -73,11 +73,11 @@ def picture(source: Source, frame: av.VideoFrame, size: Size | None) -> np.ndarr
     require_bounded(source.path, width, height)
     if turn.swapped:
         width, height = height, width
-    if size is None and (width, height) == (frame.width, frame.height):
-        return turn(frame.to_ndarray(format="rgb24"))
-    return turn(
-        frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="BICUBIC")
+    scaled = size is not None or (width, height) != (frame.width, frame.height)
+    converted = source.reformatter.reformat(
+        frame, width, height, "rgb24", interpolation="BICUBIC" if scaled else None, threads=1
     )
+    return turn(converted.to_ndarray())
 
 
 def _square(width: int, height: int, aspect: Fraction | None) -> tuple[int, int]:

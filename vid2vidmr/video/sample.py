@@ -1,4 +1,4 @@
-"""Reading video files: the frame on screen at t = 0, 2, 4, ... s, and how long a video lasts.
+"""Reading video files: the frame on screen at every step, and how long a video lasts.
 
 Time starts at the first frame that is shown, whatever its timestamp in the file. **The frame on
 screen at t** is the last one whose presentation time is not after t; it stays until the next one
@@ -13,7 +13,6 @@ and with square pixels (`vid2vidmr.video.picture`), on one clock (`vid2vidmr.vid
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +27,16 @@ from vid2vidmr.video.source import open_video
 if TYPE_CHECKING:
     import av
 
-SAMPLING = (
-    "the last frame with time <= t, for t = 0, 2, 4, ... s after the first frame; "
-    "of a query, after its own start"
-)
 DECODER = "PyAV, frames to rgb24 by swscale"
+
+
+def sampling(step_s: float) -> str:
+    """Say which frames are those of a contract's features."""
+    times = ", ".join(f"{step_s * k:g}" for k in range(3))
+    return (
+        f"the last frame with time <= t, for t = {times}, ... s after the first frame; "
+        "of a query, after its own start"
+    )
 
 
 def sample_frames(
@@ -76,7 +80,7 @@ def sample_frames(
         gets there: what was yielded before is right, but it is not the whole video. (MPEG-TS
         announces no length: one that was cut is a shorter video.)
     """
-    samples = Samples(Fraction(step_s), sorted(microseconds(time) for time in at_s))
+    samples = Samples(microseconds(step_s), sorted(microseconds(time) for time in at_s))
     times = iter(samples)
     time = next(times)
     shown: av.VideoFrame | None = None
@@ -99,7 +103,7 @@ def sample_frames(
 def sample_times(count: int, step_s: float = 2.0, at_s: Iterable[float] = ()) -> list[float]:
     """List the times of the first `count` samples that `sample_frames` yields."""
     others = sorted(microseconds(time) for time in at_s)
-    return [float(time) for time in islice(Samples(Fraction(step_s), others), count)]
+    return [float(time) for time in islice(Samples(microseconds(step_s), others), count)]
 
 
 def video_duration(path: str | Path) -> float:

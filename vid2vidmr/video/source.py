@@ -20,6 +20,7 @@ from uuid import UUID
 import av
 from av.format import ContainerFormat
 from av.stream import Disposition
+from av.video.reformatter import VideoReformatter
 
 from vid2vidmr.errors import UserError, VideoError
 
@@ -71,6 +72,8 @@ class Source:
         Stream to the end of what was read of it, in its ticks.
     gap : int
         The longest time in which no frame of the film is said to stay, ticks.
+    reformatter : VideoReformatter
+        Converts colours; one for all frames, as making one takes longer than a small frame.
     """
 
     path: str | Path
@@ -84,6 +87,7 @@ class Source:
     joined: bool = False
     ends: dict[int, int] = field(default_factory=dict)
     gap: int = 0
+    reformatter: VideoReformatter = field(default_factory=VideoReformatter)
 
     @property
     def base(self) -> Fraction:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from coded_video import constant_rate, numbered_frame, read_number, write_video
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_archive import made_archive, moment
 from second_encoder import TABLE, second_encoder
@@ -45,6 +45,7 @@ def test_a_file_of_such_a_name_is_a_file(tmp_path, monkeypatch) -> None:
     assert Query.parse("m.mp4@3-9") == Query("m.mp4@3-9")
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**8), st.integers(1, 10**6))
 def test_what_is_written_is_read_again(start_ms: int, length_ms: int) -> None:
     query = Query("m.mp4", start_ms / 1000, (start_ms + length_ms) / 1000)
@@ -94,7 +95,7 @@ def test_nothing_here_is_an_answer() -> None:
     archive = made_archive(seed=3)
     found = Searcher(archive, SCAN).candidates([moment(np.random.default_rng(9))])
     said = Searcher(archive, SCAN).found(found, ("goal.mp4",))
-    assert said.windows == () and 0 <= said.best < 0.5
+    assert said.windows == () and 0 <= said.best < 0.2
     assert str(said).startswith("Nothing in 0.9 hours of 8 videos is like the query")
 
 

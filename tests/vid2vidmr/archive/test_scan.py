@@ -137,9 +137,18 @@ def test_of_chance_alone_nothing_is_found() -> None:
 
 def test_probabilities_fall_and_do_not_depend_on_the_scale_of_scores() -> None:
     scores = np.random.default_rng(1).gumbel(size=2000)
-    best = np.sort(np.concatenate([scores, [12.0, 11.0]]))[::-1][:50]
+    best = np.sort(np.concatenate([scores, [13.0, 12.0]]))[::-1][:50]
     found = probabilities(best, Background.of(scores))
-    assert found[:2].min() > 0.9 and (np.diff(found) <= 0).all() and 0 <= found.min()
+    assert found[:2].min() > 0.9 and (np.diff(found) <= 0).all() and found.min() >= 0
+    one, other = (
+        probabilities(a * best - b, Background.of(a * scores - b))
+        for a, b in ((0.1, 0.3), (0.2, 0.2))
+    )
+    assert np.allclose(one, other, atol=0.05)
+    read = np.random.default_rng(2).normal(size=50)
+    both = probabilities(best, Background.of(scores), read)
+    assert np.allclose(both, probabilities(best, Background.of(scores), 10 * read + 7))
+    assert (np.diff(both) <= 0).all() and both[0] > 0.5
     background = Background.of(scores)
     assert background.location == pytest.approx(0, abs=0.1)
     assert background.scale == pytest.approx(1, abs=0.1)

@@ -55,8 +55,8 @@ def test_index_search_and_out(archive: str, cli: Cli) -> None:
     assert len(scores) <= 3 and scores == sorted(scores, reverse=True)
     assert found["method"] == "align_refine" and found["encoder"] == ENCODER
     ran = cli(
-        *asked, "--method", "scan", "--top", 1, "--clips", "clips", "--lead", 1, "--export", "a.csv",
-        "--export", "a.vtt",
+        *asked, "--method", "scan", "--top", 1, "--clips", "clips", "--lead", 1,
+        "--export", "a.csv", "--export", "a.vtt",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     assert "matches/b.mp4" in ran.out and "0:06" in ran.out and query in ran.out

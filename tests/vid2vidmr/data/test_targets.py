@@ -10,6 +10,7 @@ import pytest
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.data.targets import SHARES, Targets
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import DataError, UserError
@@ -106,8 +107,22 @@ def test_refusals(tmp_path: Path) -> None:
     pairs = _dataset(tmp_path / "b", VIDEOS).pairs("test")
     with pytest.raises(UserError, match="no wrong queries"):
         pairs.under("open").under("official, wrong queries")
+    with pytest.raises(UserError, match="no wrong queries"):
+        Protocol.parse("open, wrong queries")
+    with pytest.raises(UserError, match="exchanged once"):
+        Protocol.parse("official, wrong queries, wrong queries")
     with pytest.raises(UserError, match="already"):
         pairs.under("recropped").under("open")
+
+
+def test_targets_that_differ_have_names_that_differ(tmp_path: Path) -> None:
+    """However little: a name has all digits of its seconds."""
+    moments = _moments(VIDEOS)
+    ends = 99.12345 + 1e-5 * np.arange(len(moments))
+    dataset = _dataset(tmp_path, VIDEOS, clip_end_s=ends[moments.drop_duplicates("video_id").index])
+    names = dataset.pairs("test").under("open").table["target_id"].unique()
+    assert {name.split("-")[-1] for name in names} <= {f"{end:.5f}".rstrip("0") for end in ends}
+    assert all(len(name.split("-")[-1]) > 6 for name in names)
 
 
 def test_targets_of_one_class_are_asked_for_it_alone(tmp_path: Path) -> None:
@@ -126,7 +141,7 @@ def test_an_archive_is_all_targets_on_one_time_line(tmp_path: Path) -> None:
     pairs = _dataset(tmp_path, VIDEOS).pairs("test").under("archive")
     targets = pairs.targets
     assert targets is not None
-    assert (np.diff([*targets.starts_s, targets.length_s]) == 102).all()  # 100 s, and a step
+    assert (np.diff([*targets.starts_s, targets.length_s]) == 102).all()  # 100 s, and room
     asked = [
         (v, k, each) for v, labels in enumerate(VIDEOS.values()) for k, each in enumerate(labels)
     ]

@@ -18,7 +18,7 @@ from vid2vidmr.evaluation.predictions import (
     write_predictions,
 )
 from vid2vidmr.experiments.existence import Existence, certain
-from vid2vidmr.records import Prediction
+from vid2vidmr.records import EvidentPrediction, Prediction
 
 
 def _pairs(present: np.ndarray) -> PairSet:
@@ -71,6 +71,34 @@ def test_a_score_that_says_nothing_rejects_what_is_rare() -> None:
         assert found.exists == pytest.approx(share, abs=0.01)
 
 
+def test_several_numbers_are_weighed() -> None:
+    """Two that say different things tell more than either; a number of no use does no harm."""
+    rng = np.random.default_rng(3)
+
+    def draw(columns: list[int]) -> tuple[PairSet, list[Prediction]]:
+        given: list[Prediction] = [
+            EvidentPrediction(**each.model_dump(), evidence=tuple(row[columns]))
+            for each, row in zip(_predictions(np.ones(n)), numbers, strict=True)
+        ]
+        return _pairs(present), given
+
+    n = 2000
+    areas = {}
+    present = rng.random(n) < 0.4
+    numbers = rng.normal(size=(n, 3)) * [1, 100, 1] + present[:, None] * [1.0, 100.0, 0.0]
+    for columns in ([0], [1], [0, 1], [0, 1, 2]):
+        pairs, given = draw(columns)
+        existence = Existence.fit(given, pairs)
+        found = evaluate(existence.calibrated(given), pairs, threshold=existence.threshold)
+        areas[len(columns)] = found.metrics["AUROC"].value
+        assert found.metrics["ECE"].value < 4
+        assert len(existence.slopes) == len(columns)
+    assert areas[2] > areas[1] + 3
+    assert areas[3] == pytest.approx(areas[2], abs=0.5)
+    with pytest.raises(DataError, match="calibration for 3 numbers was given 1"):
+        next(iter(existence.calibrated(_predictions(np.ones(1)))))
+
+
 def test_nothing_to_calibrate_on() -> None:
     """Targets that all hold their moment say nothing of those that do not."""
     with pytest.raises(DataError, match="All of the val targets"):
@@ -100,6 +128,6 @@ def test_the_threshold_is_chosen_of_what_is_written(tmp_path: Path) -> None:
 
 
 def test_another_file_is_told(tmp_path: Path) -> None:
-    (tmp_path / "existence.json").write_text('{"slope": 1, "offset": "much", "threshold": 0.5}')
+    (tmp_path / "existence.json").write_text('{"slopes": [1], "offset": "much", "threshold": 0.5}')
     with pytest.raises(DataError, match=r"no calibration \(offset"):
         Existence.load(tmp_path)

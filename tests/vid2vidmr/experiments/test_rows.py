@@ -129,6 +129,7 @@ def test_a_list_of_rows_imports_nothing(tmp_path: Path) -> None:
         ({"seeds": []}, "neither a count of seeds"),
         ({"seeds": [0, 0]}, "neither a count of seeds"),
         ({"seeds": [-1]}, "neither a count of seeds"),
+        ({"seeds": [2**32]}, "neither a count of seeds"),
         ({"seeds": "2"}, "'2' is neither a count of seeds"),
         ({"protocols": "offical"}, "Unknown protocol 'offical': did you mean 'official'"),
         ({"protocols": ["Recropped"]}, "did you mean 'recropped'"),

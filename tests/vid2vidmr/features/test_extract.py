@@ -237,19 +237,19 @@ def test_processes_that_decode_change_no_byte(tmp_path, monkeypatch, encoder):
 def test_a_decoder_forgets_a_video_that_nobody_took_to_its_end(tmp_path):
     files = videos_in(tmp_path, [400, 20])
     with Decoder(number_of, None, 4) as decoder:
-        assert next(decoder.batches(Sampled(tmp_path / files["v0"])))[:, 0].tolist() == [
+        assert next(decoder.batches(Sampled(tmp_path / files["v0"], 2.0)))[:, 0].tolist() == [
             0,
             16,
             32,
             48,
         ]
-        second = np.concatenate(list(decoder.batches(Sampled(tmp_path / files["v1"]))))
+        second = np.concatenate(list(decoder.batches(Sampled(tmp_path / files["v1"], 2.0))))
         assert second[:, 0].tolist() == [16 * k for k in range(10)]
         with pytest.raises(VideoError, match="does not exist"):
             next(decoder.batches(Sampled(tmp_path / "gone.mp4")))
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         with pytest.raises(UserError, match="ended with status -9"):
-            list(decoder.batches(Sampled(tmp_path / files["v0"])))
+            list(decoder.batches(Sampled(tmp_path / files["v0"], 2.0)))
 
 
 def test_an_encoder_that_fails_stops_the_processes_that_decode(tmp_path):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import pickle
 import re
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import h5py
 import numpy as np
 import pytest
 import torch
 from conftest import Ran
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from mini_dataset import mini_dataset
 
@@ -136,6 +138,28 @@ def test_rows_are_where_their_time_says(
     assert np.allclose(store.query_rows("a", 4.5, 10)[:, 0], [4.5, 6.5, 8.5], atol=2e-2)
 
 
+@given(st.sampled_from([0.25, 0.5, 1.0, 2.0]), st.sampled_from([0.25, 0.64, 2.0, "even"]))
+@settings(
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_any_step_of_any_rows(tmp_path: Path, step: float, every: float | str) -> None:
+    """The grid and the queries of the store have its step, whatever that of the files is."""
+    with TemporaryDirectory(dir=tmp_path) as folder:
+        built = mini_dataset(Path(folder) / "mini", {"a": None, "b": None}, start_s=4.9)
+        between = 20 / 50 if every == "even" else float(every)
+        rows = ramp(round(20 / between), between, between / 2 if every == "even" else 0)
+        path = write_npy(Path(folder) / "theirs", {"a": rows})
+        import_features(built, path, "theirs", step_s=step, every_s=every)
+        store = open_features(built, "theirs" if step == 2 else f"theirs@{step}")
+        assert store.contract.step_s == step
+        last = rows[-1, 0]
+        wanted = np.clip(np.arange(len(store.rows("a"))) * step, rows[0, 0], last)
+        assert len(wanted) == math.ceil(len(rows) * between / step - 1e-6)
+        assert np.allclose(store.rows("a")[:, 0], wanted, atol=2e-2)
+        query = np.clip(np.arange(4.9, 10, step), rows[0, 0], last)
+        assert np.allclose(store.query_rows("a", 4.9, 10)[:, 0], query, atol=2e-2)
+
+
 def test_soccernet_halves_have_their_own_file(tmp_path: Path) -> None:
     """A pattern with the id of a video, which is a path, without the ending of a file."""
     halves = ["epl/2015/A - B/1.mkv", "epl/2015/A - B/2.mkv"]
@@ -211,6 +235,8 @@ def test_a_bad_file_fails_alone(
         (("--as", "clip-vit-b32"), "name of an encoder"),
         ((), "add --as NAME"),
         (("--as", "x", "--every", "0"), "--every 0"),
+        (("--as", "x", "--step", "0"), "step of 0 s"),
+        (("--as", "x", "--shard", "1/2"), "--shard is not of imported features"),
         (("--as", "x", "--names", "no_{video}"), "it has a, expected no_a"),
     ],
 )

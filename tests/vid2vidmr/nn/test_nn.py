@@ -164,7 +164,7 @@ def test_the_pooled_query_is_a_mean_of_valid_rows_and_finite_without_any():
 def test_clips_of_a_moment_end_in_it():
     mask = torch.arange(6) < torch.tensor([6, 6, 4])[:, None]
     windows = torch.tensor([[2.0, 8.0], [3.9, 4.1], [6.5, 20.0]])
-    inside = [row.nonzero().flatten().tolist() for row in clips_ending_in(windows, mask)]
+    inside = [row.nonzero()[:, 1].tolist() for row in clips_ending_in(windows[:, None], mask, 2.0)]
     assert inside == [[0, 1, 2, 3], [1], [3]]
 
 
@@ -269,17 +269,17 @@ def test_set_losses_without_any_window_only_push_to_background():
 def test_clips_inside_follow_the_published_rule():
     mask = torch.arange(6) < torch.tensor([6, 6, 6, 4])[:, None]
     windows = torch.tensor([[2.0, 8.0], [3.9, 4.1], [11.0, 12.0], [5.0, 100.0]])
-    inside = [row.nonzero().flatten().tolist() for row in clips_inside(windows, mask)]
+    inside = [row.nonzero()[:, 1].tolist() for row in clips_inside(windows[:, None], mask, 2.0)]
     assert inside == [[1, 2, 3], [1], [5], [2, 3]]
 
 
 def test_clips_are_drawn_inside_and_outside_without_repetition_where_possible():
     mask = torch.arange(8) < torch.tensor([8, 5, 2, 1])[:, None]
-    windows = torch.tensor([[4.0, 10.0], [2.0, 4.0], [0.0, 4.0], [0.0, 2.0]])
-    inside = clips_inside(windows, mask)
+    windows = torch.tensor([[4.0, 10.0], [2.0, 4.0], [0.0, 4.0], [0.0, 2.0]])[:, None]
+    inside = clips_inside(windows, mask, 2.0)[:, 0]
     seen = set()
     for _ in range(50):
-        clips = draw_clips(windows, mask)
+        clips = draw_clips(windows, mask, 2.0)
         assert clips.valid.tolist() == [True, True, False, False]
         assert inside.gather(1, clips.positive).all()
         outside = ~inside & mask
@@ -292,7 +292,7 @@ def test_clips_are_drawn_inside_and_outside_without_repetition_where_possible():
 
 
 def test_clips_can_be_drawn_from_a_single_clip():
-    clips = draw_clips(torch.tensor([[0.0, 2.0]]), torch.ones(1, 1, dtype=torch.bool))
+    clips = draw_clips(torch.tensor([[[0.0, 2.0]]]), torch.ones(1, 1, dtype=torch.bool), 2.0)
     assert clips.positive.tolist() == [[0, 0]]
     assert not clips.valid.any()
 

@@ -47,18 +47,18 @@ def test_each_way_changes_which_frames_are_seen(tmp_path: Path) -> None:
     def at(*times_s: float) -> list[float]:
         return [t * RATE for t in times_s]
 
-    plain = FrameClip("c", 3.5, 11.5, None, 0.0)
+    plain = FrameClip("c", 3.5, 11.5, None, 0.0, 2.0)
     assert numbers(path, plain) == at(3.5, 5.5, 7.5, 9.5)
     assert numbers(path, replace(plain, kind="reverse")) == at(9.5, 7.5, 5.5, 3.5)
     assert numbers(path, replace(plain, kind="fast", strength=2.0)) == at(3.5, 7.5)
     assert numbers(path, replace(plain, kind="slow", strength=0.5)) == at(*np.arange(3.5, 11.5))
-    past_the_end = FrameClip("c", 27.0, 31.5, None, 0.0)
+    past_the_end = FrameClip("c", 27.0, 31.5, None, 0.0, 2.0)
     assert numbers(path, past_the_end) == at(27, 29, 29.5)  # the last frame sampled stays
 
 
 def test_noise_is_on_the_pixels_and_its_own_for_each_row() -> None:
     frame = np.full((64, 128, 3), 100, np.uint8)
-    clip = FrameClip("c", 0.0, 8.0, "noise", 0.2)
+    clip = FrameClip("c", 0.0, 8.0, "noise", 0.2, 2.0)
     first, second = clip.changed(frame, 0), clip.changed(frame, 1)
     assert first.dtype == np.uint8
     assert 18 < first.astype(float).std() < 22

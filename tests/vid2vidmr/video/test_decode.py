@@ -14,6 +14,9 @@ from vid2vidmr.video.packets import microseconds
 from vid2vidmr.video.sample import sample_frames
 from vid2vidmr.video.source import open_video
 
+BY_LAYERS = "log-level=none:temporal-layers=3:bframes=3:b-adapt=0"
+"""Frames that no frame of their own layer refers to; those of higher layers may."""
+FORWARD = "irefresh-type=1:scm=2:film-grain=8"
 X264 = {"preset": "medium", "threads": "1"}
 
 
@@ -94,9 +97,16 @@ def decoded(monkeypatch):
             "mkv",
             {"preset": "fast", "g": "40", "x265-params": "log-level=none:open-gop=0:pools=1"},
         ),
+        ("libx265", "ts", {"preset": "fast", "g": "40", "x265-params": "log-level=none:pools=1"}),
+        (
+            "libx265",
+            "mp4",
+            {"preset": "ultrafast", "g": "50", "x265-params": f"{BY_LAYERS}:pools=1"},
+        ),
         ("libvpx-vp9", "webm", {"g": "40", "deadline": "realtime", "lag-in-frames": "16"}),
         ("libvpx", "webm", {"g": "40", "auto-alt-ref": "1", "lag-in-frames": "16"}),
         ("libsvtav1", "mp4", {"g": "40", "preset": "12", "svtav1-params": "lp=1"}),
+        ("libsvtav1", "mkv", {"g": "65", "preset": "8", "svtav1-params": f"{FORWARD}:lp=1"}),
         ("mpeg2video", "ts", {"g": "15", "bf": "2"}),
         ("mpeg4", "avi", {"g": "40"}),
     ],
@@ -160,6 +170,37 @@ def test_frames_that_none_refers_to_are_left_out(tmp_path, decoded):
     assert out < 200  # of 500
     assert passed == 10  # the others are not held until their group ends
     check(path)
+
+
+def test_frames_sent_behind_a_key_frame_and_shown_before_it(tmp_path, decoded):
+    # x264 and x265 need the group before only for a sample that is shown among these.
+    times = constant_rate(25, 12)
+    for codec, params in (("libx264", "x264-params"), ("libx265", "x265-params")):
+        of_codec = {"g": "50", params: "open-gop=1:keyint=50:min-keyint=50:scenecut=0:log-level=0"}
+        path = write_video(
+            tmp_path / f"{codec}.mp4", times, codec=codec, frames=moving(len(times)),
+            options=X264 | of_codec | {"preset": "ultrafast", "bf": "3"},
+        )  # fmt: skip
+        check(path)
+        check(path, at_s=(3.96,))
+        assert decoded(path) == (6, 6), codec
+        out, passed = decoded(path, 0.04)
+        assert 300 <= out <= 305 and passed == 300, codec  # key frames twice
+
+
+def test_frames_of_hevc_and_av1_that_none_refers_to_are_left_out(tmp_path, decoded):
+    times = constant_rate(25, 10)
+    quiet = {"g": "250", "x265-params": "log-level=none:pools=1:b-adapt=0:bframes=3:scenecut=0"}
+    for codec, options in (
+        ("libx265", {"preset": "ultrafast"} | quiet),
+        ("libsvtav1", {"preset": "12", "g": "250", "svtav1-params": "lp=1"}),
+    ):
+        path = write_video(
+            tmp_path / f"{codec}.mp4", times, codec=codec, frames=moving(250), options=options
+        )
+        check(path)
+        out, passed = decoded(path)
+        assert out <= 160 and passed == 5, codec  # of 201 up to the last
 
 
 def test_groups_that_are_too_long_to_wait_for(tmp_path, monkeypatch, decoded):

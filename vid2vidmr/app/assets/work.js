@@ -168,6 +168,7 @@ if (start.live) {
     });
   }
   addEventListener("drop", (event) => drop(event.dataTransfer.files[0]));
+  at("least").value = start.min_score;
   list();
   open();
   count();

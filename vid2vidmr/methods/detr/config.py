@@ -36,11 +36,11 @@ class DetrConfig(TrainingConfig):
     dropout, input_dropout : float
         In the transformer, and before each linear map of the projections.
     max_target, max_query : int
-        Rows (2 s each) after which target and query are cut off.
+        Rows of 2 s after which target and query are cut off; at another step as many seconds.
     query_positions : bool
         Learned positions for the query; without them its order cannot be seen.
     position_table : int
-        Rows of the table of those positions (in the state dict even when unused).
+        Rows of 2 s of the table of those positions (in the state dict even when unused).
     weight_span, weight_giou, weight_label : float
         Of the set losses, and of the costs of matching.
     background : float
@@ -70,4 +70,5 @@ class DetrConfig(TrainingConfig):
     background: Share = 0.1
     nms: Share = 1.0
 
+    of_two_s: ClassVar[frozenset[str]] = frozenset({"max_target", "max_query", "position_table"})
     loose: ClassVar[frozenset[str]] = TrainingConfig.loose | {"background", "same_class_negatives"}

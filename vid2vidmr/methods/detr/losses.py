@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vid2vidmr.contract import STEP_S
 from vid2vidmr.methods.detr.config import DetrConfig
 from vid2vidmr.nn.matcher import Matches, match, set_losses
 from vid2vidmr.nn.saliency import ClipDraw, clips_inside, draw_clips
@@ -41,25 +40,27 @@ class Targets:
 
 def covered_s(batch: Batch, max_target: int) -> Tensor:
     """Seconds of each target that the network sees, (B,): all, or `max_target` clips."""
-    return batch.durations_s.clamp(max=STEP_S * max_target)
+    return batch.durations_s.clamp(max=batch.step_s * max_target)
 
 
 def moment_clips(batch: Batch, max_target: int) -> Tensor:
-    """Clips of the moments that the network sees, (B, M), bool; none where it is cut off."""
-    seen = batch.windows_s[:, :1] < covered_s(batch, max_target).unsqueeze(1)
-    return clips_inside(batch.windows_s, batch.target_mask[:, :max_target]) & seen
+    """Clips of the moments that the network sees, (B, M), bool; none where they are cut off."""
+    seen = batch.windows_s[..., 0] < covered_s(batch, max_target).unsqueeze(1)  # (B, W)
+    inside = clips_inside(batch.windows_s, batch.target_mask[:, :max_target], batch.step_s)
+    return (inside & seen.unsqueeze(-1)).any(1)
 
 
 def targets(batch: Batch, max_target: int) -> Targets:
     """Targets of a batch; moments wholly behind the first `max_target` clips give no window."""
-    covered = covered_s(batch, max_target).unsqueeze(1)  # (B, 1)
-    shares = batch.windows_s.minimum(covered) / covered  # (B, 2)
-    seen = shares[:, 1] > shares[:, 0]
-    clips = draw_clips(batch.windows_s, batch.target_mask[:, :max_target])
+    covered = covered_s(batch, max_target)[:, None, None]
+    shares = batch.windows_s.minimum(covered) / covered  # (B, W, 2)
+    seen = shares[..., 1] > shares[..., 0]  # (B, W)
+    windows_s = batch.windows_s.masked_fill(~seen.unsqueeze(-1), torch.nan)
+    clips = draw_clips(windows_s, batch.target_mask[:, :max_target], batch.step_s)
     return Targets(
-        to_centre_width(shares).unsqueeze(1),
-        seen.unsqueeze(1),
-        clips._replace(valid=clips.valid & seen),
+        to_centre_width(shares),
+        seen,
+        clips._replace(valid=clips.valid & seen.any(1)),
         moment_clips(batch, max_target).float(),
     )
 

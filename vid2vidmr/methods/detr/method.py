@@ -30,7 +30,7 @@ class DetrMethod(NeuralMethod):
         from vid2vidmr.nn.spans import to_start_end
         from vid2vidmr.windows import ranked
 
-        covered = covered_s(batch, self.config.max_target)[:, None, None]
+        covered = covered_s(batch, self.sized.max_target)[:, None, None]
         spans_s = to_start_end(outputs["pred_spans"]) * covered  # (B, Q, 2)
         windows = spans_s.clamp(min=0).minimum(batch.durations_s[:, None, None]).cpu().numpy()
         scores = outputs["pred_logits"].softmax(-1)[..., FOREGROUND].cpu().numpy()

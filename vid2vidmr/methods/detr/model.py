@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.detr.config import DetrConfig
 from vid2vidmr.nn.dab import DabDecoder, inverse_sigmoid
+from vid2vidmr.nn.existence import WithExistence
 from vid2vidmr.nn.heads import MLP
 from vid2vidmr.nn.positions import LearnedPosition
 from vid2vidmr.nn.projection import Projection, normalise, with_endpoints
@@ -39,7 +40,7 @@ class Inputs(NamedTuple):
     query_mask: Tensor
 
 
-class DetrModel(nn.Module):
+class DetrModel(WithExistence):
     """Inputs of a set-prediction network: cut off, normalised, with endpoints, projected.
 
     Parameters

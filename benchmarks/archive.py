@@ -1,0 +1,185 @@
+"""Searching simulated archives of 10 to 10,000 hours: time, memory and disk of a query.
+
+::
+
+    OMP_NUM_THREADS=1 python benchmarks/archive.py data/archives --hours 10,100,1000
+
+A row every 2 s, 512 numbers, matches of two hours; a query has 10 rows. The rows of a match are
+shots about a common mean, and the store is made once. Each size runs in a process of its own:
+``scan`` is the exact scan, ``approximate`` looks through an index first. Own memory is what the
+process has more than before it opened the archive, without pages of files that are mapped.
+
+``--long`` measures methods on single targets of half an hour to six hours instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from measure import cpu_s, in_process, peak_mb, print_table, reset_peak
+
+from vid2vidmr.archive.scan import scan
+from vid2vidmr.archive.sketch import write_sketch
+from vid2vidmr.archive.store import open_archive
+from vid2vidmr.archive.videos import ArchivedVideo, write_videos
+from vid2vidmr.contract import FeatureContract
+from vid2vidmr.features.store import FeatureStore
+
+DIM, ROWS, QUERY, QUERIES = 512, 3600, 10, 8
+CONTRACT = FeatureContract(
+    encoder="clip-vit-b32", weights_sha256="0" * 64, dim=DIM, sampling="t = 0, 2, 4, ... s",
+    preprocessing="none", decoder="none", dtype="float16", simulated=True,
+)  # fmt: skip
+
+
+def match(number: int) -> np.ndarray:
+    """Rows of a match, (ROWS, DIM) float16: shots of ten seconds in a space of 60 directions."""
+    rng = np.random.default_rng(number)
+    world = np.random.default_rng(0)
+    axes = world.normal(size=(60, DIM)) * np.linspace(1, 0.1, 60)[:, None]
+    shots = np.repeat(rng.normal(size=(ROWS // 5, 60)), 5, axis=0)
+    rows = shots + 0.5 * rng.normal(size=shots.shape)
+    return (world.normal(size=DIM) + 0.1 * rows @ axes).astype(np.float16)
+
+
+def make(folder: Path, hours: int) -> None:
+    """Write the archive of so many hours, if it is not there."""
+    if (folder / "scan" / "sketch.json").exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "contract.json").write_text(CONTRACT.model_dump_json())
+    matches = max(1, hours // 2)
+    with (folder / "features.bin").open("wb") as data, (folder / "index.jsonl").open("w") as index:
+        for number in range(matches):
+            data.write(match(number).tobytes())
+            index.write(json.dumps({"video_id": f"{number:064x}", "rows": ROWS}) + "\n")
+    keys = {f"match{number:05}.mp4": f"{number:064x}" for number in range(matches)}
+    write_videos(
+        folder,
+        [
+            ArchivedVideo(
+                video_id=name, path=f"/nowhere/{name}", sha256=key, size=0, mtime_us=0,
+                duration_s=2.0 * ROWS, status="vanished",
+            )
+            for name, key in keys.items()
+        ],
+    )  # fmt: skip
+    store = FeatureStore(folder)
+    write_sketch(folder, keys, lambda v: store.stored(keys[v]), dict.fromkeys(keys, ROWS), 2.0)
+
+
+def own_mb() -> float:
+    """Memory of this process without pages of files, MB (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("RssAnon:")[1].split()[0]) / 1024
+
+
+def measure(folder: Path, approximate: bool) -> dict[str, Any]:
+    """Ask an archive: parts of its own matches, a little changed."""
+    from vid2vidmr.archive.approximate import near_rows
+
+    before = own_mb()
+    start = time.perf_counter()
+    archive = open_archive(folder)
+    opened = time.perf_counter() - start
+    names, rng = list(archive.durations_s), np.random.default_rng(1)
+    sketch = archive.sketch
+    queries = []
+    for _ in range(QUERIES):
+        rows = archive.features.rows(names[rng.integers(len(names))], 2000.0, 2000.0 + 2 * QUERY)
+        queries.append(sketch.seen(rows + 0.3 * rows.std(0) * rng.normal(size=rows.shape)))
+    scan(sketch, queries[:1], places=[(names[0], 0, ROWS)])  # compiled
+    if approximate:
+        near_rows(archive, queries[:1])  # made, or read
+    wall, cpu, tops, memory = [], [], [], 0.0
+
+    def ask(query: np.ndarray) -> None:
+        places = near_rows(archive, [query]) if approximate else None
+        found = scan(sketch, [query], places=places)
+        tops.append(list(zip(found.videos[:20], found.windows[:20, 0].tolist(), strict=True)))
+
+    for query in queries:
+        reset_peak()
+        start = time.perf_counter()
+        cpu.append(cpu_s(lambda query=query: ask(query)))
+        wall.append(time.perf_counter() - start)
+        memory = max(memory, own_mb() - before)
+    disk = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    scanned = sum(path.stat().st_size for path in (folder / "scan").glob("rows-*"))
+    return {
+        "cpu_s": median(cpu), "wall_s": median(wall), "own_mb": memory, "peak_mb": peak_mb(),
+        "disk_gb": disk / 1e9, "scanned_mb": scanned / 1e6, "open_s": opened, "tops": tops,
+    }  # fmt: skip
+
+
+def recall(exact: list[Any], found: list[Any]) -> float:
+    """Part of the exact first 20 windows that the other search has among its own."""
+    shares = [len(set(a) & set(b)) / max(1, len(a)) for a, b in zip(exact, found, strict=True)]
+    return float(np.mean(shares))
+
+
+def long_target(name: str, hours: float) -> tuple[float, float]:
+    """CPU seconds and MB of a method on one target."""
+    from vid2vidmr.data.pairs import PairSet, pair_table
+    from vid2vidmr.features.store import MemoryFeatures
+    from vid2vidmr.methods.load import method_class
+
+    rows = np.concatenate([match(i) for i in range(4)])[: round(1800 * hours)].astype(np.float32)
+    features = MemoryFeatures(CONTRACT, {"q": rows[100:110], "t": rows})
+    table = pair_table(
+        ["p"], "q", "t", query_s=(np.nan, np.nan), clip_s=(0.0, 2.0 * len(rows)),
+        truth_s=(np.nan, np.nan),
+    )  # fmt: skip
+    method: Any = method_class(name)()
+    if method.info.needs_training:
+        method.prepare(CONTRACT, None)
+    list(method.predict(PairSet(table, "test", features=features)))
+    before = own_mb()
+    reset_peak()
+    used = cpu_s(lambda: list(method.predict(PairSet(table, "test", features=features))))
+    return used, peak_mb() - before
+
+
+def main() -> None:
+    """Run what was asked for, and print it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--hours", default="10,100,1000")
+    parser.add_argument("--long", default="", help="methods, separated by commas")
+    options = parser.parse_args()
+    if options.long:
+        rows = []
+        for name in options.long.split(","):
+            found = [in_process(long_target, name, hours) for hours in (0.5, 2, 6)]
+            rows.append([name, *(f"{cpu:.2f} s, {mb:.0f} MB" for cpu, mb in found)])
+        print_table(["method", "0.5 h", "2 h", "6 h"], rows, "One target, CPU time and own memory")
+        return
+    table, measured = [], []
+    for hours in map(int, options.hours.split(",")):
+        folder = options.folder / str(hours)
+        in_process(make, folder, hours)
+        exact = in_process(measure, folder, False)
+        near = in_process(measure, folder, True)
+        measured.append((hours, exact["cpu_s"]))
+        for name, run in (("scan", exact), ("approximate", near)):
+            table.append([
+                f"{hours:,} h, {name}", f"{run['cpu_s']:.3f}", f"{run['wall_s']:.3f}",
+                f"{run['own_mb']:.0f}", f"{run['scanned_mb']:.0f}", f"{run['disk_gb']:.2f}",
+                f"{run['open_s']:.2f}", f"{recall(exact['tops'], run['tops']):.3f}",
+            ])  # fmt: skip
+    heads = ["archive", "CPU s", "wall s", "own MB", "scanned MB", "disk GB", "open s", "of top 20"]
+    print_table(heads, table, f"A query of {QUERY} rows, median of {QUERIES}")
+    if len(measured) > 1:
+        hours, cpu = np.log(np.array(measured)).T
+        slope = np.polyfit(hours, cpu, 1)[0]
+        print(f"\nSlope of CPU time over hours, both as logarithms: {slope:.2f}")
+
+
+if __name__ == "__main__":
+    main()
