@@ -86,8 +86,9 @@ class Desk:
             )
 
         return {
-            "live": True, "hours": round(self.archive.hours, 2), "found": None, "min_score": MIN_SCORE,
-            "method": self.searcher.method_name, "videos": video_views(self.archive, address),
+            "live": True, "hours": round(self.archive.hours, 2), "found": None,
+            "method": self.searcher.method_name, "min_score": MIN_SCORE,
+            "videos": video_views(self.archive, address),
         }  # fmt: skip
 
     def video(self, number: int) -> Path | None:
