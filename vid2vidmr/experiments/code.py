@@ -63,7 +63,7 @@ def _own_files(cls: type) -> list[Path]:
 
 
 @cache
-def _read(path: Path, changed_ns: int, rooms: tuple[str, ...]) -> tuple[str, list[Path]]:
+def _read(path: Path, changed_ns: int, rooms: tuple[str, ...] = ROOMS) -> tuple[str, list[Path]]:
     """Code of a file, and the files that it imports anywhere: of `rooms`, or lying beside it."""
     tree = ast.parse(path.read_bytes())
     names = []
