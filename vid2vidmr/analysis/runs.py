@@ -60,7 +60,7 @@ def open_run(path: Path, dataset: str | Path | None = None) -> Run:
     """
     run = _scored(_read(path), dataset)
     right, beside = run.header.protocol, path.absolute().parent
-    if right.is_wrong:
+    if right.is_wrong or right.is_open:
         return run
     asked = right.then(WRONG_QUERIES)
     other = beside.with_name(beside.name + asked.slug.removeprefix(right.slug)) / path.name
@@ -80,7 +80,7 @@ def open_two(first: Path, second: Path, dataset: str | Path | None = None) -> tu
     Raises
     ------
     DataError
-        If they were made for different pairs, too: says what differs.
+        If they were made for different pairs, too: says what differs; or if they are open.
     """
     one, two = _read(first), _read(second)
     a, b = (read[0].model_dump() for read in (one, two))
@@ -90,6 +90,11 @@ def open_two(first: Path, second: Path, dataset: str | Path | None = None) -> tu
                 f"{first} and {second} cannot be compared: their {field.replace('_', ' ')} "
                 f"differs, {a[field]!r} and {b[field]!r}; expected two runs on the same pairs."
             )
+    if one[0].protocol.is_open:
+        raise DataError(
+            f"{first} and {second} are open: their targets hold no moment, one or several, and "
+            "what is compared are targets of one; `vid2vidmr analyze` shows each."
+        )
     run = _scored(one, dataset)
     return run, _scored(two, str(run.dataset.path))
 
@@ -108,11 +113,10 @@ def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
 
 def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | Path | None) -> Run:
     header, predictions = read
-    if header.protocol.has_targets:
+    if header.protocol.is_archive:
         raise DataError(
-            f"These predictions of {header.method} are of the protocol {header.protocol}: their "
-            "targets hold no moment, one or several, and what is analysed are targets of one; see "
-            "their result.json."
+            f"These predictions of {header.method} are of the protocol archive: what is analysed "
+            "are targets of a query's own; see their result.json."
         )
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)

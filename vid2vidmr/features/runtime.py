@@ -1,6 +1,6 @@
 """Networks of encoders in onnxruntime: a convolutional one takes half the time (extra `onnx`).
 
-Not for CLIP: there it takes 92 % of torch's time, and a copy of the weights; ``+fast`` takes 34 %.
+Not for CLIP: there it takes 92 % of torch's time, and a copy of the weights; ``+fast`` takes 33 %.
 """
 
 from __future__ import annotations

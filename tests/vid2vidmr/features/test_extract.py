@@ -246,7 +246,7 @@ def test_a_decoder_forgets_a_video_that_nobody_took_to_its_end(tmp_path):
         second = np.concatenate(list(decoder.batches(Sampled(tmp_path / files["v1"], 2.0))))
         assert second[:, 0].tolist() == [16 * k for k in range(10)]
         with pytest.raises(VideoError, match="does not exist"):
-            next(decoder.batches(Sampled(tmp_path / "gone.mp4")))
+            next(decoder.batches(Sampled(tmp_path / "gone.mp4", 2.0)))
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         with pytest.raises(UserError, match="ended with status -9"):
             list(decoder.batches(Sampled(tmp_path / files["v0"], 2.0)))

@@ -231,7 +231,7 @@ def test_matching_is_the_cheapest_of_all_assignments():
     for b in range(4):
         chosen = {
             int(w): int(q)
-            for s, q, w in zip(*matches, strict=True)
+            for s, q, w, _ in zip(*matches, strict=True)
             if s == b
         }  # fmt: skip
         columns = present[b].nonzero().flatten().tolist()
