@@ -1,15 +1,19 @@
 """Settings and fixtures of all tests."""
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from filelock import FileLock
 from local_hub import LocalHub
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Small tensors gain nothing from more threads, and lose much when the cores are shared: this must
 # come before the first import of torch.
@@ -86,12 +90,44 @@ def data_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+@pytest.fixture(scope="session")
+def archive_folder(data_home: Path) -> Path:
+    """An archive of the videos of `data_home`; not to be changed."""
+    from vid2vidmr.archive.index import index
+
+    with FileLock(data_home.parent / "archive.lock"), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VID2VIDMR_DATA", str(data_home))
+        index(["minimatch"], data_home.parent / "archive", ENCODER)
+    return data_home.parent / "archive"
+
+
 @pytest.fixture
 def tiny(data_home: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty working folder in which ``minimatch`` is the tiny built data set; its folder."""
     monkeypatch.setenv("VID2VIDMR_DATA", str(data_home))
     monkeypatch.chdir(tmp_path)
     return data_home / "minimatch"
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Chromium without a window."""
+    from playwright.sync_api import sync_playwright
+
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+    if path is None:
+        reason = (
+            "The pages are tested in chromium, which is not on the PATH: run "
+            "`apt-get install -y --no-install-recommends chromium`."
+        )
+        if os.environ.get("CI"):
+            pytest.fail(reason, pytrace=False)
+        pytest.skip(reason)
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox"] if os.geteuid() == 0 else []
+        running = playwright.chromium.launch(executable_path=path, args=options)
+        yield running
+        running.close()
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from leaderboard.site.pages import TITLE, write_pages
 from leaderboard.site.videos import place_videos
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
+from vid2vidmr.app.view import BASE_CSS
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import LOCK, MAX_RECORD_BYTES, TEMPORARY, alone, read_json, write_text
 from vid2vidmr.tables import write_tables
@@ -116,6 +117,7 @@ def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
             place_predictions(root, beside, entry.submission)
     write_pages(beside, boards, not_shown)
     shutil.copytree(HERE / "assets", beside / "assets")
+    shutil.copy(BASE_CSS, beside / "assets")
     shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
     write_text(beside / "README.md", SPACE)
     _move(beside, out)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from made_submissions import add_submission, made_dataset
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from leaderboard.site import build_site
 from vid2vidmr.data.dataset import load_dataset
@@ -19,24 +17,6 @@ PAGES = (
     "index.html", "pairs.html", "reported.html", "submissions/minimatch/good.html",
     "methods/good.html",
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-    if path is None:
-        reason = (
-            "The pages are tested in chromium, which is not on the PATH: run "
-            "`apt-get install -y --no-install-recommends chromium`."
-        )
-        if os.environ.get("CI"):
-            pytest.fail(reason, pytrace=False)
-        pytest.skip(reason)
-    with sync_playwright() as playwright:
-        options = ["--no-sandbox"] if os.geteuid() == 0 else []
-        running = playwright.chromium.launch(executable_path=path, args=options)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -113,6 +113,11 @@ def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
 
 def _scored(read: tuple[PredictionHeader, list[Prediction]], dataset: str | Path | None) -> Run:
     header, predictions = read
+    if header.protocol.is_archive:
+        raise DataError(
+            f"These predictions of {header.method} are of the protocol archive: what is analysed "
+            "are targets of a query's own; see their result.json."
+        )
     built = load_dataset(header.dataset if dataset is None else dataset)
     pairs = predicted_pairs(header, built)
     return Run(header, built, pairs, evaluate(predictions, pairs, threshold=header.threshold))

@@ -70,6 +70,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         archive.search: (
             "vid2vidmr search matches/cup.mp4@12:03-12:15 --archive archive --export goals.edl"
         ),
+        archive.app: "vid2vidmr app --archive archive",
     },
     "Scores": {
         scores.bench: "vid2vidmr bench --dataset minimatch --methods matr,dtw-match --seeds 0,1,2",

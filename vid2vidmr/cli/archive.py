@@ -1,4 +1,4 @@
-"""Commands about archives: index, search."""
+"""Commands about archives: index, search, app."""
 
 from __future__ import annotations
 
@@ -109,6 +109,10 @@ def search(
             ".otio; repeatable."
         ),
     ] = None,
+    page: Annotated[
+        Path | None,
+        typer.Option(help="New folder: a page of what was found that works offline."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find moments like these in an archive.
@@ -127,6 +131,32 @@ def search(
     else:
         print_found(found)
     _take_out(found, archive, clips, export or [], lead, lag)
+    if page is not None:
+        from vid2vidmr.app.static import write_page
+
+        _tell_failed(write_page(found, archive, page))
+        typer.echo(f"Open {page / 'index.html'}.", err=True)
+
+
+def app(
+    archive: Annotated[Path, typer.Option(help="Folder that `vid2vidmr index` wrote.")],
+    method: Annotated[
+        str,
+        typer.Option(help="What reads the candidates again, or scan for none; see `methods`."),
+    ] = "align_refine",
+    checkpoint: Annotated[
+        str | None, typer.Option(help="Of a method that must be trained: folder or Hub.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+) -> None:
+    """Search an archive in the browser, on this machine only.
+
+    Mark a moment or drop a file, see the hits on a time line, play, accept and reject them, search
+    again, export. Needs the extra app.
+    """
+    from vid2vidmr.app.server import serve
+
+    serve(archive, method, checkpoint, port, typer.echo)
 
 
 def _take_out(
@@ -138,10 +168,14 @@ def _take_out(
 
         cut, failed = cut_clips(found, archive, clips, lead_s=lead, lag_s=lag)
         typer.echo(f"{len(cut)} clips are in {clips}.", err=True)
-        for name, reason in failed.items():
-            typer.echo(f"  failed {name}: {reason}", err=True)
+        _tell_failed(failed)
     for file in files:
         from vid2vidmr.archive.export import export
 
         for written in export(found, archive, file):
             typer.echo(f"{written} is written.", err=True)
+
+
+def _tell_failed(failed: dict[str, str]) -> None:
+    for name, reason in failed.items():
+        typer.echo(f"  failed {name}: {reason}", err=True)

@@ -236,7 +236,7 @@ def predict(
         str,
         typer.Option(
             help="official; recropped or balanced (position says nothing); open (none, one or "
-            "several moments; calibrated on val)."
+            "several moments; calibrated on val); archive (all targets at once)."
         ),
     ] = "official",
     checkpoint: CheckpointOption = None,

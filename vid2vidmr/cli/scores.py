@@ -32,6 +32,7 @@ class Protocols(StrEnum):
     recropped = "recropped"
     balanced = "balanced"
     open = "open"
+    archive = "archive"
 
 
 TrainOnVal = Annotated[

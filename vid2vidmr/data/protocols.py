@@ -24,6 +24,11 @@ CUTS = (*PROTOCOLS, "balanced")
 """The same, and `balanced`, which cuts no more than makes position say nothing."""
 OPEN = "open"
 """Targets that hold the moment no times, once or several times."""
+ARCHIVE = "archive"
+"""All targets of the split at once, one after the other on one time line."""
+ALONE = (OPEN, ARCHIVE)
+"""Protocols with any number of moments and with metrics of their own: no table has them beside
+others."""
 _CUT_GRID_S = 2.0
 """Cuts start at its multiples whatever the step of features is: all methods have the same pairs."""
 _WRONG, _ONLY = "wrong queries", "only "
@@ -35,7 +40,7 @@ class Protocol:
 
     Attributes
     ----------
-    cut : {"official", "recropped", "balanced", "open"}
+    cut : {"official", "recropped", "balanced", "open", "archive"}
     seed : int
         Of all draws. The text does not have it: files say it in a field of its own.
     changes : tuple of str
@@ -66,11 +71,11 @@ class Protocol:
             If it is not the text of a protocol.
         """
         cut, *changes = text.split(", ")
-        if cut not in (*CUTS, OPEN) or not all(
+        if cut not in (*CUTS, *ALONE) or not all(
             change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
         ):
             raise UserError(
-                f"Unknown protocol {text!r}: expected one of {', '.join((*CUTS, OPEN))}."
+                f"Unknown protocol {text!r}: expected one of {', '.join((*CUTS, *ALONE))}."
             )
         return cls(cut, seed, tuple(changes))
 
@@ -102,6 +107,10 @@ class Protocol:
         """Give both as one. The seed is that of the first, if it draws anything."""
         if "official" not in (self.cut, later.cut):
             raise UserError(f"These pairs are {self.cut} already: expected others to cut.")
+        if ARCHIVE in (self.cut, later.cut) and (self.changes or later.changes):
+            raise UserError(
+                "An archive has all targets and right queries: ask for no change of it."
+            )
         cut = self.cut if later.cut == "official" else later.cut
         seed = later.seed if self.cut == "official" and not self.is_wrong else self.seed
         return Protocol(cut, seed, (*self.changes, *later.changes))
@@ -112,9 +121,19 @@ class Protocol:
         return self.cut == OPEN
 
     @property
+    def is_archive(self) -> bool:
+        """Whether a query is asked of all targets at once."""
+        return self.cut == ARCHIVE
+
+    @property
+    def has_targets(self) -> bool:
+        """Whether targets are those of `vid2vidmr.data.targets.Targets`."""
+        return self.cut in ALONE
+
+    @property
     def metric(self) -> str:
         """The metric that ranks."""
-        return "G-mIoU@1" if self.is_open else "mIoU"
+        return {OPEN: "G-mIoU@1", ARCHIVE: "mAP"}.get(self.cut, "mIoU")
 
     def apply(
         self, table: pd.DataFrame, only: Manifest | None = None, targets: Targets | None = None
@@ -128,8 +147,9 @@ class Protocol:
         UserError
             If queries cannot be exchanged: one class has more than half of the pairs.
         """
-        if self.is_open:
-            table = _open(table, self.seed, targets)
+        if self.has_targets:
+            known = _known(targets)
+            table = _open(table, self.seed, known) if self.is_open else _archive(table, known)
         elif self.cut != "official":
             table = _cut(table, self.seed, balanced=self.cut == "balanced")
         for change in self.changes:
@@ -191,16 +211,20 @@ def _cut(table: pd.DataFrame, seed: int, *, balanced: bool) -> pd.DataFrame:
     return table
 
 
-def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFrame:
-    """Give every query an open target, with all moments of its class that are there.
-
-    Queries of a class without targets are left out.
-    """
+def _known(targets: Targets | None) -> Targets:
     if targets is None:
         raise DataError(
             "These pairs have no open targets: their data set does not say in which clips every "
             "moment is annotated; build it again if its annotation is exhaustive."
         )
+    return targets
+
+
+def _open(table: pd.DataFrame, seed: int, targets: Targets) -> pd.DataFrame:
+    """Give every query an open target, with all moments of its class that are there.
+
+    Queries of a class without targets are left out.
+    """
     drawn = [
         targets.draw(label, source, pair_stream(seed, f"open {pair_id}").random(2))
         for pair_id, label, source in zip(
@@ -221,6 +245,30 @@ def _open(table: pd.DataFrame, seed: int, targets: Targets | None) -> pd.DataFra
         clip_end_s=clips["clip_end_s"],
     )
     return with_truth(table, [*map(targets.windows, rows, table["label"])])
+
+
+def _archive(table: pd.DataFrame, targets: Targets) -> pd.DataFrame:
+    """Ask every query once, of all targets: the truth is every moment of its class but its own.
+
+    A query is named by its first pair. Queries whose class has no other moment there are left out.
+    """
+    table = table.drop_duplicates("query_id", ignore_index=True)
+    spans = zip(*(table[f"query_{name}"] for name in ("video", "start_s", "end_s")), strict=True)
+    windows = [
+        targets.everywhere(label, span) for label, span in zip(table["label"], spans, strict=True)
+    ]
+    asked = [len(own) > 0 for own in windows]
+    if not any(asked):
+        raise DataError("None of the classes of these pairs has two moments in the open targets.")
+    table = table[asked].reset_index(drop=True)
+    table = table.assign(
+        target_id=ARCHIVE,
+        target_video=ARCHIVE,
+        target_source=ARCHIVE,
+        clip_start_s=0.0,
+        clip_end_s=targets.length_s,
+    )
+    return with_truth(table, [own for own in windows if len(own)])
 
 
 def with_truth(table: pd.DataFrame, windows: Sequence[np.ndarray]) -> pd.DataFrame:

@@ -17,10 +17,15 @@ import pandas as pd
 
 from vid2vidmr.data.fingerprint import update
 from vid2vidmr.errors import DataError
+from vid2vidmr.windows import temporal_iou
 
 SHARES: Mapping[str, float] = {"none": 0.4, "one": 0.35, "several": 0.25}
 """Of the targets that a class has with so many of its moments; where there are none of a kind, the
 others have its share in the same proportion."""
+ROOM_S = 2.0
+"""On the time line of an archive clips begin at its multiples, and at least so far apart."""
+OWN = 0.1
+"""IoU with a query from which a moment, or an answer, is the query's own."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +116,75 @@ class Targets:
     def windows(self, clip: int, label: str) -> np.ndarray:
         """Windows of a class in a clip, (n, 2), seconds from its start."""
         return self._windows.get((clip, label), np.empty((0, 2)))
+
+    @cached_property
+    def starts_s(self) -> np.ndarray:
+        """Where each clip begins on the time line of the archive, (clips,).
+
+        One after the other in their order.
+        """
+        return np.concatenate([[0.0], np.cumsum(self._room_s)[:-1]])
+
+    @property
+    def length_s(self) -> float:
+        """Length of the archive's time line."""
+        return float(self._room_s.sum())
+
+    @property
+    def _room_s(self) -> np.ndarray:
+        lengths_s = (self.clips["clip_end_s"] - self.clips["clip_start_s"]).to_numpy("float64")
+        room: np.ndarray = ROOM_S * (np.ceil(lengths_s / ROOM_S) + 1)
+        return room
+
+    def own(self, query: tuple[str, float, float]) -> list[tuple[int, float, float]]:
+        """Where a query lies in the clips: clip, start and end in seconds from the clip's start."""
+        video, start_s, end_s = query
+        clips = self.clips[self.clips["video"] == video]
+        return [
+            (clip, start_s - first, end_s - first)
+            for clip, first, last in zip(
+                clips.index, clips["clip_start_s"], clips["clip_end_s"], strict=True
+            )
+            if start_s < last and end_s > first
+        ]
+
+    def everywhere(self, label: str, query: tuple[str, float, float]) -> np.ndarray:
+        """Windows of a class in all clips, without the query's own.
+
+        Parameters
+        ----------
+        query : (video, start_s, end_s)
+            Seconds in the file; NaN where it is a file of its own.
+
+        Returns
+        -------
+        ndarray, (n, 2)
+            Seconds on the time line of the archive.
+
+        Raises
+        ------
+        DataError
+            If other classes than those of a clip may be in it, unknown.
+        """
+        if (self.clips["label"] != "").any():
+            raise DataError(
+                "Some of the open targets are annotated for one class only: the protocol archive "
+                "needs targets in which every moment of every class is known."
+            )
+        found = self._of_label.get(label, np.empty((0, 3)))
+        other = np.ones(len(found), bool)
+        for clip, *place in self.own(query):
+            other &= (found[:, 0] != clip) | (temporal_iou(found[:, 1:], np.array(place)) <= OWN)
+        found = found[other]
+        windows: np.ndarray = found[:, 1:] + self.starts_s[found[:, 0].astype(int), None]
+        return windows
+
+    @cached_property
+    def _of_label(self) -> dict[str, np.ndarray]:
+        """Clip, start and end of every moment of a class, (n, 3)."""
+        columns = ["clip", "start_s", "end_s"]
+        groups = self.moments.groupby("label", observed=True)
+        return {str(label): part[columns].to_numpy("float64") for label, part in groups}
 
     @cached_property
     def _kinds(self) -> dict[str, dict[str, list[int]]]:

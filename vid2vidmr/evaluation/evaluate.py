@@ -10,6 +10,7 @@ import pandas as pd
 
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.evaluation.archive_retrieval import archive_metrics
 from vid2vidmr.evaluation.bootstrap import intervals
 from vid2vidmr.evaluation.metrics import per_pair_metrics
 from vid2vidmr.evaluation.open_retrieval import calibration, open_metrics
@@ -28,7 +29,8 @@ class Evaluation:
         Percent, with 95 % intervals: ``mIoU``, ``R1@0.3``, ``R1@0.5``, ``R1@0.7``, ``R5@0.3``,
         ``R5@0.5``, ``R5@0.7``, ``R1@avg``, ``mAP@0.5``, ``mAP@0.75``, ``mAP``; under ``open`` those
         of `vid2vidmr.evaluation.open_retrieval.open_metrics`, and ``ECE``, the expected calibration
-        error of `exists`, without an interval.
+        error of `exists`, without an interval; under ``archive`` those of
+        `vid2vidmr.evaluation.archive_retrieval.archive_metrics`.
     coverage : float
         Share of the pairs with at least one valid window, in [0, 1].
     invalid : dict of str to int
@@ -37,7 +39,7 @@ class Evaluation:
         Metrics of every pair in percent, index ``pair_id``; `metrics` are the means.
     iou : ndarray, (P,)
         Overlap of the first window of every pair, in [0, 1].
-    windows : ndarray, (P, 10, 2)
+    windows : ndarray, (P, 10, 2), under ``archive`` (P, 100, 2)
         The windows that were scored: ranked, clamped, seconds; NaN where none or invalid.
     exists : ndarray, (P,)
         How sure it is that each target holds the moment, see `Ranked`.
@@ -132,11 +134,15 @@ def evaluate(
     table, truth = pairs.table, pairs.truth
     if pairs.protocol.is_open:
         found = open_metrics(ranked.windows, truth, ranked.exists, threshold)
+    elif pairs.protocol.is_archive:
+        found = archive_metrics(ranked.windows, truth)
     else:
         found = per_pair_metrics(ranked.windows, truth, strict=strict)
     values = np.stack(list(found.values()), axis=1)
     videos = pd.concat([table["query_video"], table["target_video"]])
     query, target = pd.factorize(videos, sort=True)[0].reshape(2, len(table))
+    if pairs.protocol.is_archive:
+        target = query  # all queries have the one target, which is not drawn
     metrics = _at_least_zero(intervals(list(found), values, query, target, resamples, seed))
     if pairs.protocol.is_open:
         bins = calibration(ranked.exists.clip(0, 1), ~np.isnan(truth[:, 0, 0]))

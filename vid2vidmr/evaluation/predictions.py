@@ -95,7 +95,9 @@ class PredictionHeader(Record):
     def _write_protocol(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written = {}
         for name, value in handler(self).items():
-            if name in ("targets", "threshold") and not self.protocol.is_open:
+            if name == "targets" and not self.protocol.has_targets:
+                continue
+            if name == "threshold" and not self.protocol.is_open:
                 continue
             written[name] = value
             if name == "protocol":

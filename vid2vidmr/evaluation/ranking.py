@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.archive_retrieval import ARCHIVE_WINDOWS
 from vid2vidmr.evaluation.metrics import AP_WINDOWS
 from vid2vidmr.records import Prediction
 
@@ -27,7 +28,7 @@ class Ranked:
 
     Attributes
     ----------
-    windows : ndarray, (P, 10, 2)
+    windows : ndarray, (P, 10, 2), under the protocol ``archive`` (P, 100, 2)
         Start and end in seconds, clamped to the target; NaN where there is none or it is invalid.
     coverage : float
         Share of the pairs with at least one valid window.
@@ -126,9 +127,10 @@ def rank_windows(predictions: Iterable[Prediction], pairs: PairSet) -> Ranked:
     given = np.arange(counts.max(initial=0)) < counts[:, None]
     falling = np.full(given.shape, np.inf)
     falling[given] = -scores
-    best = np.argsort(falling, axis=1, kind="stable")[:, :AP_WINDOWS]
+    kept = ARCHIVE_WINDOWS if pairs.protocol.is_archive else AP_WINDOWS
+    best = np.argsort(falling, axis=1, kind="stable")[:, :kept]
     row, rank = np.nonzero(best < counts[:, None])  # the rest is padding
-    ranked = np.full((len(pairs), AP_WINDOWS, 2), np.nan)
+    ranked = np.full((len(pairs), kept, 2), np.nan)
     first = counts.cumsum() - counts
     ranked[rows[row], rank] = windows[first[row] + best[row, rank]]
     exists = np.zeros(len(pairs))

@@ -256,7 +256,7 @@ def predicted_pairs(
             )
     pairs = dataset.pairs(header.split).under(header.protocol, only=only)
     here = pairs.targets and pairs.targets.key
-    if pairs.protocol.is_open and header.targets != here:
+    if pairs.protocol.has_targets and header.targets != here:
         raise DataError(
             f"These predictions of {header.method} were made for the open targets "
             f"{header.targets!r}, {dataset.name} has {here!r} now: predict again."

@@ -30,12 +30,21 @@ def code_hash(method: type) -> str:
     UserError
         If its code is in no file.
     """
-    todo = [path for cls in method.__mro__ for path in _own_files(cls)]
+    return _hash([path for cls in method.__mro__ for path in _own_files(cls)], ROOMS)
+
+
+@cache
+def search_hash() -> str:
+    """Hash the code that decides which windows of an archive a method reads."""
+    return _hash([CORE / "archive" / "search.py"], (*ROOMS, "archive"))
+
+
+def _hash(todo: list[Path], rooms: tuple[str, ...]) -> str:
     code: dict[Path, str] = {}
     while todo:
         path = todo.pop()
         if path not in code:
-            code[path], imported = _read(path, path.stat().st_mtime_ns)
+            code[path], imported = _read(path, path.stat().st_mtime_ns, rooms)
             todo += imported
     parts = sorted((path.parent.name, path.name, text) for path, text in code.items())
     return hashlib.sha256("\x1f".join(map("\x1e".join, parts)).encode()).hexdigest()
@@ -54,8 +63,8 @@ def _own_files(cls: type) -> list[Path]:
 
 
 @cache
-def _read(path: Path, changed_ns: int) -> tuple[str, list[Path]]:
-    """Code of a file, and the files that it imports anywhere: of `ROOMS`, or lying beside it."""
+def _read(path: Path, changed_ns: int, rooms: tuple[str, ...] = ROOMS) -> tuple[str, list[Path]]:
+    """Code of a file, and the files that it imports anywhere: of `rooms`, or lying beside it."""
     tree = ast.parse(path.read_bytes())
     names = []
     for node in ast.walk(tree):
@@ -70,7 +79,7 @@ def _read(path: Path, changed_ns: int) -> tuple[str, list[Path]]:
         top, *rest = name.split(".")
         if top != CORE.name:
             modules.append(path.parent / top)
-        elif rest and rest[0] in ROOMS:
+        elif rest and rest[0] in rooms:
             modules.append(CORE.joinpath(*rest))
     files = [file for each in modules for file in (each.with_suffix(".py"), each / "__init__.py")]
     return ast.unparse(tree), [file for file in files if file.is_file()]

@@ -18,6 +18,7 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.evaluation.results import Result, Training, write_result
+from vid2vidmr.experiments.archive import search_archive
 from vid2vidmr.experiments.existence import Existence, certain
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
@@ -62,7 +63,7 @@ def prediction_header(
         protocol=pairs.protocol,
         encoder=None if pairs.features is None else pairs.features.contract.name,
         simulated=pairs.features is not None and pairs.features.contract.simulated,
-        targets=pairs.targets.key if pairs.protocol.is_open and pairs.targets else None,
+        targets=pairs.targets.key if pairs.protocol.has_targets and pairs.targets else None,
         trained_on_val=bool(method.provenance.get("trained_on_val")),
     )
 
@@ -87,7 +88,8 @@ def write_run(
     method.begin(dataset, out.with_suffix(".work"))
 
     def counted() -> Iterator[Prediction]:
-        for prediction in method.predict(pairs):
+        asked = pairs.protocol.is_archive
+        for prediction in search_archive(method, pairs) if asked else method.predict(pairs):
             if not isinstance(prediction, Prediction):
                 raise DataError(
                     f"{method.info.name}.predict gave {prediction!r:.60}: expected a "

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import NonNegativeInt
 
-from vid2vidmr.data.protocols import CUTS, OPEN
+from vid2vidmr.data.protocols import ALONE, CUTS
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.files import alone, write_json
 from vid2vidmr.methods.info import MethodName
@@ -82,14 +82,14 @@ def checked_protocols(protocols: str | Sequence[str]) -> Sequence[str]:
     UnknownNameError
         If one is unknown.
     UserError
-        If there is none, or ``open``, which has other metrics, is not alone.
+        If there is none, or ``open`` or ``archive``, which have other metrics, is not alone.
     """
     given = [protocols] if isinstance(protocols, str) else protocols
     for name in given:
-        if name not in (*CUTS, OPEN):
-            raise UnknownNameError("protocol", str(name), (*CUTS, OPEN))
+        if name not in (*CUTS, *ALONE):
+            raise UnknownNameError("protocol", str(name), (*CUTS, *ALONE))
     if not given:
-        raise UserError(f"No protocol is asked for: expected some of {', '.join((*CUTS, OPEN))}.")
-    if OPEN in given and len(set(given)) > 1:
-        raise UserError("The protocol open has metrics of its own: ask for it alone.")
+        raise UserError(f"No protocol is asked for: expected some of {', '.join((*CUTS, *ALONE))}.")
+    if (alone := {*ALONE} & {*given}) and len(set(given)) > 1:
+        raise UserError(f"The protocol {min(alone)} has metrics of its own: ask for it alone.")
     return given

@@ -7,9 +7,11 @@
     RUNS/METHOD/KEY-seed0/official-wrong-queries/    the same method, every query of another class
     RUNS/METHOD/KEY-seed0/recropped/ ...             of the test split; val-official/ ... of val
     RUNS/METHOD/KEY-seed0/open-TARGETS/ ...          val-open-TARGETS/ has existence.json, too
+    RUNS/METHOD/KEY-seed0/archive-TARGETS-SEARCH/    every query asked of all targets at once
 
 KEY hashes all that decides a checkpoint but for the seed: data set, features, config, code; TARGETS
-the open targets. Below KEY-seed0 lie folders of the same for what is changed after training.
+the open targets, SEARCH the code that searches an archive. Below KEY-seed0 lie folders of the same
+for what is changed after training.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.evaluation.results import Result, read_result
-from vid2vidmr.experiments.code import code_hash
+from vid2vidmr.experiments.code import code_hash, search_hash
 from vid2vidmr.experiments.existence import Existence, calibrate
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
@@ -379,8 +381,10 @@ def _is_complete(folder: Path) -> bool:
 def _part(folder: Path, pairs: PairSet) -> Path:
     """Where the predictions of pairs lie in the folder of a run."""
     slug = pairs.protocol.slug
-    if pairs.protocol.is_open and pairs.targets is not None:
+    if pairs.protocol.has_targets and pairs.targets is not None:
         slug = f"{slug}-{pairs.targets.key}"
+    if pairs.protocol.is_archive:
+        slug = f"{slug}-{search_hash()[:8]}"
     return folder / (slug if pairs.split == "test" else f"{pairs.split}-{slug}")
 
 

@@ -134,3 +134,30 @@ def test_targets_of_one_class_are_asked_for_it_alone(tmp_path: Path) -> None:
     assert {len(pair.windows) for pair in pairs} >= {0, 1}
     with pytest.raises(DataError, match="None of the classes"):
         _dataset(tmp_path / "z", VIDEOS, label="z").pairs("test").under("open")
+
+
+def test_an_archive_is_all_targets_on_one_time_line(tmp_path: Path) -> None:
+    """Truth: every moment of the class in every video but the query's own place."""
+    pairs = _dataset(tmp_path, VIDEOS).pairs("test").under("archive")
+    targets = pairs.targets
+    assert targets is not None
+    assert (np.diff([*targets.starts_s, targets.length_s]) == 102).all()  # 100 s, and room
+    asked = [
+        (v, k, each) for v, labels in enumerate(VIDEOS.values()) for k, each in enumerate(labels)
+    ]
+    assert pairs.table["query_id"].tolist() == [f"v{v}_{k}" for v, k, _ in asked]
+    for (v, k, label), pair in zip(asked, pairs, strict=True):
+        places = [(w, j) for w, j, each in asked if each == label and (w, j) != (v, k)]
+        expected = [(102.0 * w + 10 * j + 4, 102.0 * w + 10 * j + 6) for w, j in places]
+        assert list(pair.windows) == expected
+        assert pair.target_window == (0, targets.length_s)
+
+
+def test_an_archive_needs_all_classes_annotated(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="annotated for one class only"):
+        _dataset(tmp_path, VIDEOS, label="a").pairs("test").under("archive")
+    pairs = _dataset(tmp_path / "all", VIDEOS).pairs("test")
+    with pytest.raises(UserError, match="are archive already"):
+        pairs.under("archive").under("recropped")
+    with pytest.raises(DataError, match="two moments"):
+        _dataset(tmp_path / "one", {"v0": "a", "v1": "b"}).pairs("test").under("archive")

@@ -63,13 +63,26 @@ def test_what_it_imports_counts(tmp_path, monkeypatch):
     assert hashed(tmp_path, helper="FACTOR = 2") != before
     read = code._read
 
-    def changed(path: Path, time: int) -> tuple[str, list[Path]]:
-        text, imported = read(path, time)
+    def changed(path: Path, *other: object) -> tuple[str, list[Path]]:
+        text, imported = read(path, *other)
         return text + "changed" * (path.name == "windows.py"), imported
 
     monkeypatch.setattr(code, "_read", changed)
     changed.cache_clear = read.cache_clear
     assert hashed(tmp_path) != before
+
+
+def test_the_search_of_an_archive_counts_for_archives_alone(monkeypatch):
+    method, read = method_class("dtw-match"), code._read
+    before = code.code_hash(method), code.search_hash()
+
+    def changed(path: Path, *other: object) -> tuple[str, list[Path]]:
+        text, imported = read(path, *other)
+        return text + "changed" * (path.name == "scan.py"), imported
+
+    monkeypatch.setattr(code, "_read", changed)
+    hashes = code.code_hash.__wrapped__(method), code.search_hash.__wrapped__()
+    assert hashes[0] == before[0] and hashes[1] != before[1]
 
 
 def test_methods_of_one_room_do_not_share_what_only_one_uses():
