@@ -34,6 +34,12 @@ EPILOG = """
 [bold]One video in another:[/]
 
   vid2vidmr retrieve goal.mp4 match.mp4 --encoder efficientnet-lite0
+
+[bold]Hours of video:[/]
+
+  vid2vidmr index matches --out archive --encoder efficientnet-lite0
+
+  vid2vidmr search goal.mp4 --archive archive
 """
 
 COMMANDS: dict[str, dict[Callable[..., None], str]] = {
