@@ -47,7 +47,7 @@ def commands(page: Path) -> Iterator[list[str]]:
     ]
     inline = re.findall(r"`(vid2vidmr [^`]+)`", page.read_text("utf-8"))
     for line in (*lines, *inline):
-        words = shlex.split(line, comments=True)
+        words = shlex.split(re.sub(r"\[--[^]]*\]", "", line), comments=True)
         if words[:1] == ["vid2vidmr"]:
             yield list(itertools.takewhile(lambda word: word != ">", words[1:]))
 
