@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 USE := $(VENV)/.installed-offline
 DEV := $(VENV)/.installed-dev
 
-.PHONY: bench results test lint install
+.PHONY: bench results guide test lint install
 
 bench: $(USE)
 	$(BIN)/vid2vidmr build minimatch
@@ -17,6 +17,10 @@ bench: $(USE)
 results: $(USE)
 	$(BIN)/vid2vidmr leaderboard build --out site
 	$(BIN)/python -m leaderboard.results site docs/results.md
+
+# The guide, into site-guide/; a broken link stops it.
+guide: $(VENV)/.installed-guide
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
 test: $(DEV)
 	$(BIN)/python -m pytest

@@ -54,8 +54,13 @@ def submit(
     typer.echo(f"Submitted: {folder}")
 
 
-@app.command(epilog="Example: [bold]vid2vidmr leaderboard verify[/]")
-def verify(submissions: Root = None) -> None:
+@app.command(epilog="Example: [bold]vid2vidmr leaderboard verify minimatch/matr[/]")
+def verify(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[DATASET/ID]", help="One submission (default: all).")
+    ] = None,
+    submissions: Root = None,
+) -> None:
     """Derive every number of the board again from its predictions.
 
     Exit status 1 with a line a difference.
@@ -63,7 +68,7 @@ def verify(submissions: Root = None) -> None:
     from leaderboard.store import SUBMISSIONS
     from leaderboard.verify import verify as check
 
-    checked, differences = check(submissions or SUBMISSIONS)
+    checked, differences = check(submissions or SUBMISSIONS, name)
     for line in differences:
         typer.echo(line, err=True)
     typer.echo(f"{checked} predictions files scored, {len(differences)} differences.")

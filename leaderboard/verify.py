@@ -14,10 +14,17 @@ TOLERANCE = 1e-6
 """Percent: what another processor's arithmetic may change."""
 
 
-def verify(root: Path = SUBMISSIONS) -> tuple[int, list[str]]:
+def verify(root: Path = SUBMISSIONS, only: str | None = None) -> tuple[int, list[str]]:
     """Compare all that submissions say with what their predictions give.
 
     It reads and scores as a build does: what that refuses is a difference.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of submissions.
+    only : str, optional
+        ``DATASET/ID`` of one of them.
 
     Returns
     -------
@@ -25,8 +32,13 @@ def verify(root: Path = SUBMISSIONS) -> tuple[int, list[str]]:
         Predictions files that were scored.
     differences : list of str
         One line each; none if the board is what its predictions say.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no submission `only`.
     """
-    boards, refused = read_boards(root, lambda *_: None)
+    boards, refused = read_boards(root, lambda *_: None, only)
     differences = [f"{name}: {reason}" for name, reason in refused.items()]
     entries = [entry for board in boards for entry in board.entries.values()]
     for entry in entries:

@@ -1,9 +1,11 @@
 """The benchmark for video-to-video moment retrieval.
 
+Names are imported when first used: ``import vid2vidmr`` loads neither torch nor pandas.
+
+Examples
+--------
 >>> import vid2vidmr as v
 >>> v.load_method("matr", "checkpoint").retrieve("query.mp4", "target.mp4")  # doctest: +SKIP
-
-Names are imported when first used: ``import vid2vidmr`` loads neither torch nor pandas.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ from baselines.align_refine.worlds import (
 )
 from vid2vidmr.alignment import Components
 from vid2vidmr.data.dataset import Dataset, load_dataset
-from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.load import load_stills
 from vid2vidmr.features.store import open_features
 from vid2vidmr.progress import progress
 from vid2vidmr.video.sample import sample_frames
@@ -143,7 +143,7 @@ def train(videos: Videos, training: Training) -> Network:
 
 def dense_videos(dataset: Dataset, count: int = 128) -> Videos:
     """Encode the videos of the train moments, a frame every `TICK_S`."""
-    encoder = load_encoder(dataset.info.default_encoder)
+    encoder = load_stills(dataset.info.default_encoder)
     moments = dataset.moments[dataset.moments["split"] == "train"]
     moments = moments[moments.groupby("label")["label"].transform("size") > 1]
     ids = sorted(moments["video_id"].unique())

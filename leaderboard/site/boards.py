@@ -15,7 +15,7 @@ from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import PROTOCOLS
-from vid2vidmr.errors import UserError
+from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import Evaluation
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.evaluation.results import Result, predicted_pairs
@@ -23,6 +23,7 @@ from vid2vidmr.experiments.run import Scored
 from vid2vidmr.progress import progress
 from vid2vidmr.tables import Row, Table, summarise_method, tabulate
 from vid2vidmr.tables.table import HEADLINE
+from vid2vidmr.text import plain
 
 THRESHOLDS = tuple(t / 100 for t in range(5, 100, 5))
 """IoU thresholds of curves."""
@@ -80,12 +81,19 @@ class Board:
     entries: dict[str, Entry] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
 
+    @property
+    def has_methods(self) -> bool:
+        """Whether a row looks at the query."""
+        return any(table.method_rows for table in self.tables.values())
+
 
 Found = Callable[[Board, Entry, str, np.ndarray, np.ndarray], None]
 """Takes board, entry, protocol, the windows of the first seed (P, 10, 2) and IoU (P,)."""
 
 
-def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
+def read_boards(
+    root: Path, found: Found, only: str | None = None
+) -> tuple[list[Board], dict[str, str]]:
     """Score all submissions and rank them.
 
     Predictions are held of one submission at a time: `found` is called with them.
@@ -94,15 +102,30 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
     ----------
     root : Path
         Folder of submissions.
+    only : str, optional
+        ``DATASET/ID`` of one of them.
 
     Returns
     -------
     boards : list of Board
-        Real data first.
+        Those with methods first, then real data.
     not_shown : dict of str to str
         Submissions that cannot be scored here, and why.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no submission `only`.
     """
     submissions, not_shown = read_submissions(root)
+    if only is not None:
+        names = {f"{folder.parent.name}/{folder.name}": folder for folder in submissions}
+        if only not in names and only not in not_shown:
+            raise UnknownNameError("submission", plain(only), {*names, *not_shown})
+        submissions = {
+            folder: submissions[folder] for name, folder in names.items() if name == only
+        }
+        not_shown = {name: why for name, why in not_shown.items() if name == only}
     boards: dict[tuple[str, str, str], Board] = {}
     means: dict[str, list[tuple[Row, dict[str, Evaluation]]]] = {}
     missing: dict[tuple[str, str], UserError] = {}
@@ -129,7 +152,9 @@ def read_boards(root: Path, found: Found) -> tuple[list[Board], dict[str, str]]:
     shown = [board for board in boards.values() if board.entries]
     for board in shown:
         _rank(board, means[board.slug])
-    return sorted(shown, key=lambda b: (b.dataset.info.synthetic, b.slug)), not_shown
+    return sorted(
+        shown, key=lambda b: (not b.has_methods, b.dataset.info.synthetic, b.slug)
+    ), not_shown
 
 
 def _slug(dataset: str, fingerprint: str, split: str, taken: set[str]) -> str:

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from leaderboard.site.boards import Board, Entry, read_boards
-from leaderboard.site.data import write_pairs, write_predictions
+from leaderboard.site.data import place_predictions, write_pairs, write_predictions
 from leaderboard.site.pages import TITLE, write_pages
 from leaderboard.site.videos import place_videos
 from leaderboard.store import SUBMISSIONS
@@ -28,7 +28,7 @@ MARK = "site.json"
 WRITTEN = frozenset(
     {
         MARK, "README.md", "assets", "boards", "data", "index.html", "methods", "pairs.html",
-        "reported.html", "submissions", "videos",
+        "predictions", "reported.html", "submissions", "videos",
     }
 )  # fmt: skip
 """All that a build can write into a folder, and so all that it may delete there."""
@@ -113,6 +113,8 @@ def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
         for protocol, table in board.tables.items():
             write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
             write_tables(table, beside / "boards" / board.slug / protocol)
+        for entry in board.entries.values():
+            place_predictions(root, beside, entry.submission)
     write_pages(beside, boards, not_shown)
     shutil.copytree(HERE / "assets", beside / "assets")
     shutil.copy(BASE_CSS, beside / "assets")

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 from leaderboard.site.boards import THRESHOLDS, Board, Entry
 from vid2vidmr.analysis.charts import svg
 from vid2vidmr.tables.table import HEADLINE
+from vid2vidmr.text import plain
 
 COLORS = tuple(f"var(--row-{i})" for i in range(1, 6))
 BIAS_COLOR = "var(--row-bias)"
@@ -54,7 +56,13 @@ def by_length(board: Board, protocol: str) -> str:
     """MIoU by moment length, a line a row; none for one group."""
     rows = pd.DataFrame(
         [
-            {"row": name, "x": group.name, "y": group.metrics[HEADLINE].value}
+            {
+                "row": name,
+                "x": group.name,
+                "y": group.metrics[HEADLINE].value,
+                "low": group.metrics[HEADLINE].low,
+                "high": group.metrics[HEADLINE].high,
+            }
             for name, entry in _drawn(board, protocol).items()
             for group in entry.lengths[protocol].groups
         ]
@@ -82,19 +90,34 @@ def by_cost(board: Board, protocol: str) -> str:
     )
     if len(rows) < 2:
         return ""
-    chart = (
-        alt.Chart(rows)
-        .mark_point(filled=True, size=70, opacity=1)
-        .encode(
-            x=alt.X("x:Q", title="fit and predict, seconds")
-            .scale(type="log", nice=True)
-            .axis(tickCount=5, format="~r", grid=False),
-            y=alt.Y("y:Q", title=f"{HEADLINE}, %").scale(domain=[0, 100]),
-            color=alt.Color("color:N", scale=None),
-        )
-        .properties(width=WIDTH, height=HEIGHT)
+    rows["label"] = _labels(rows)
+    chart = alt.Chart(rows).encode(
+        x=alt.X("x:Q", title="fit and predict, seconds")
+        .scale(type="log", nice=True)
+        .axis(tickCount=5, format="~r", grid=False),
+        y=alt.Y("y:Q", title=f"{HEADLINE}, %").scale(domain=[0, 100]),
+        color=alt.Color("color:N", scale=None),
     )
-    return svg(chart)
+    points = chart.mark_point(filled=True, size=70, opacity=1)
+    # Names of points at the right edge stand to their left.
+    right = alt.datum.x > rows["x"].max() ** 0.7 * rows["x"].min() ** 0.3
+    names = [
+        chart.transform_filter(of).mark_text(align=align, dx=dx, fontSize=10).encode(text="label:N")
+        for of, align, dx in ((right, "right", -8), (~right, "left", 8))
+    ]
+    return svg(alt.layer(points, *names).properties(width=WIDTH, height=HEIGHT))
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    """Give the names of points; of those so near each other that names would overlap, the first."""
+    x = np.log(rows["x"].to_numpy())
+    x = WIDTH * (x - x.min()) / max(np.ptp(x), 1e-9)
+    y = HEIGHT * rows["y"].to_numpy() / 100
+    labels: list[str] = []
+    for i, name in enumerate(rows["row"]):
+        near = [j for j in range(i) if labels[j] and abs(y[j] - y[i]) < 11]
+        labels.append("" if any(abs(x[j] - x[i]) < 70 for j in near) else plain(name))
+    return labels
 
 
 def _lines(board: Board, rows: pd.DataFrame, x: alt.X, title: str, *, points: bool) -> str:
@@ -113,4 +136,11 @@ def _lines(board: Board, rows: pd.DataFrame, x: alt.X, title: str, *, points: bo
         .legend(None),
     )
     line = chart.mark_line(strokeWidth=2, point={"size": 36} if points else False)
-    return svg(line.properties(width=WIDTH, height=HEIGHT))
+    if not points:
+        return svg(line.properties(width=WIDTH, height=HEIGHT))
+    intervals = (
+        chart.transform_filter("isValid(datum.low)")
+        .mark_rule(strokeWidth=1, opacity=0.6)
+        .encode(y="low:Q", y2="high:Q", strokeDash=alt.value([1, 0]))
+    )
+    return svg(alt.layer(line, intervals).properties(width=WIDTH, height=HEIGHT))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leaderboard.site.boards import Entry
+from leaderboard.submission import Submission
 from vid2vidmr.records import Interval
 from vid2vidmr.tables import Row, Table
 from vid2vidmr.tables.table import HEADLINE
@@ -50,6 +51,8 @@ class Cell:
         Is drawn.
     marks : tuple of str
         Stand behind the text.
+    links : tuple of (str, str)
+        Texts and addresses that stand in its place.
     """
 
     text: str
@@ -58,6 +61,7 @@ class Cell:
     interval: Interval | None = None
     href: str | None = None
     marks: tuple[str, ...] = ()
+    links: tuple[tuple[str, str], ...] = ()
 
 
 COLUMNS = (
@@ -68,6 +72,7 @@ COLUMNS = (
     Column("95 % interval", shown=True),
     *(Column(m, shown=m in _FIRST, phone=m == "R1@0.5") for m in METRICS[1:]),
     Column("sens.", shown=True),
+    Column("evidence", shown=True, text=True),
     Column("sd"),
     Column("seeds"),
     Column("seconds"),
@@ -115,6 +120,7 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
         Cell("", -LAST)
         if lost is None
         else Cell(f"{lost.value:z.1f}".replace("-", "−"), lost.value),
+        Cell("", "", links=_evidence(submission)),
         _number(headline.seed_sd, "{:.1f}"),
         _number(len(row.seeds), "{}"),
         _number(entry.cost_s, "{:,.1f}"),
@@ -124,6 +130,13 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
         _number(100 * row.coverage[protocol], "{:.1f} %"),
         Cell(submission.submitted, submission.submitted),
     ]
+
+
+def _evidence(submission: Submission) -> tuple[tuple[str, str], ...]:
+    card = submission.card
+    links = [(name, link) for name in ("paper", "code") if (link := getattr(card, name))]
+    page = f"submissions/{submission.dataset}/{submission.id}.html"
+    return (*links, ("predictions", f"{page}#evidence"))
 
 
 def _number(value: float | None, form: str) -> Cell:

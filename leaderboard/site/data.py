@@ -7,18 +7,23 @@ Pages opened from ``file://`` may not fetch, but may load scripts; each calls ``
     data/BOARD/PROTOCOL/pairs.js       columns of all pairs: ids, classes, videos, truth
     data/BOARD/PROTOCOL/ID/iou.js      IoU of the first window of every pair, percent
     data/BOARD/PROTOCOL/ID/3.js        the first windows of pairs 3 * CHUNK and on
+
+The predictions themselves lie in ``predictions/DATASET/ID``.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from leaderboard.submission import Submission
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.files import write_text
 
 CHUNK = 500
@@ -36,6 +41,20 @@ def script_json(value: Any) -> str:
 def write_script(out: Path, key: str, value: Any) -> None:
     """Write ``data/KEY.js``."""
     write_text(out / "data" / f"{key}.js", f"vmr.put({script_json(key)},{script_json(value)});\n")
+
+
+def predictions_name(header: PredictionHeader) -> str:
+    """Name of a predictions file in the site, whatever it is called in its submission."""
+    return f"{header.protocol.slug}-seed{header.seed}.jsonl.gz"
+
+
+def place_predictions(root: Path, out: Path, submission: Submission) -> None:
+    """Copy what a submission was scored by to ``predictions/DATASET/ID``."""
+    folder = out / "predictions" / submission.dataset / submission.id
+    folder.mkdir(parents=True)
+    for run in reversed(submission.runs):  # the first of a seed is the one that was scored
+        source = root / submission.dataset / submission.id / run.predictions
+        shutil.copyfile(source, folder / predictions_name(run.header))
 
 
 def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) -> None:

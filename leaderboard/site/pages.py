@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from leaderboard.reported import CONTRADICTIONS, flags, reported_rows
 from leaderboard.site import charts
 from leaderboard.site.boards import Board, Entry
 from leaderboard.site.columns import COLUMNS, METRICS, cells
-from leaderboard.site.data import CHUNK, script_json
+from leaderboard.site.data import CHUNK, predictions_name, script_json
+from leaderboard.submission import Submission
 from vid2vidmr.analysis.page import template as template_of
 from vid2vidmr.files import write_text
-from vid2vidmr.tables.table import HEADLINE
+from vid2vidmr.methods.load import method_class
+from vid2vidmr.registry import registered_names
+from vid2vidmr.tables import Row, Table
+from vid2vidmr.tables.table import HEADLINE, best_row
 
 TITLE = "Video-to-video moment retrieval"
 
@@ -23,7 +28,8 @@ TITLE = "Video-to-video moment retrieval"
 def write_pages(out: Path, boards: Sequence[Board], not_shown: Mapping[str, str]) -> None:
     """Write all pages of a site into `out`."""
     _write(out, "index.html", boards=[_board_view(b) for b in boards], not_shown=not_shown)
-    _write(out, "reported.html", reported=_reported(), contradictions=CONTRADICTIONS)
+    titles = {board.dataset.name: board.dataset.info.title for board in boards}
+    _write(out, "reported.html", reported=_reported(), titles=titles, contradictions=CONTRADICTIONS)
     _write(out, "pairs.html", boards=[_viewer(board) for board in boards], chunk=CHUNK)
     methods: dict[str, list[tuple[Board, Entry]]] = defaultdict(list)
     for board in boards:
@@ -69,6 +75,8 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
             for key, value in submission.header.config.items()
         ],
         environment=_environment_of(entry),
+        made_by=_made_by(submission),
+        predictions_name=predictions_name,
         details=[
             (
                 f"{run.header.protocol}, seed {run.header.seed}",
@@ -78,6 +86,28 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
             if run.details
         ],
     )
+
+
+def _made_by(submission: Submission) -> dict[str, str | None]:
+    """Say where the code of a method of vid2vidmr lies, and what runs it again as it was."""
+    header = submission.header
+    if header.method not in registered_names("method"):
+        return {}
+    cls = method_class(header.method)
+    made: dict[str, str | None] = {"code": cls.__module__.replace(".", "/"), "command": None}
+    preset = cls.presets.get(header.preset or "")
+    if preset is not None and _stored(preset) == header.config:
+        seeds = len({run.header.seed for run in submission.runs})
+        made["command"] = (
+            f"vid2vidmr bench --dataset {submission.dataset} "
+            f"--methods {header.method}@{header.preset} --seeds {seeds}"
+        )
+    return made
+
+
+def _stored(preset: Any) -> Any:
+    """Give a config as records have it: lists for tuples."""
+    return json.loads(json.dumps(asdict(preset)))
 
 
 def _environment_of(entry: Entry) -> list[tuple[str, str]]:
@@ -97,9 +127,6 @@ def _environment_of(entry: Entry) -> list[tuple[str, str]]:
 
 
 def _board_view(board: Board) -> dict[str, Any]:
-    from markupsafe import Markup
-
-    colors = charts.colors(board)
     return {
         "board": board,
         "info": board.dataset.info,
@@ -109,25 +136,63 @@ def _board_view(board: Board) -> dict[str, Any]:
                 "table": table,
                 "rows": [(row, cells(table, row, board.entries[row.name])) for row in table.rows],
                 "columns": COLUMNS,
-                "drawn": colors,
-                "curves": {
-                    name: board.entries[name]
-                    for name in colors
-                    if protocol in board.entries[name].row.metrics
-                },
-                # Charts are our own SVG: what comes from data was escaped when it was written.
-                "threshold": Markup(charts.by_threshold(board, protocol)),
-                "length": Markup(charts.by_length(board, protocol)),
-                "cost": Markup(charts.by_cost(board, protocol)),
-                "costs": [
-                    (row.name, cost, row.metrics[protocol][HEADLINE].mean.value)
-                    for row in table.rows
-                    if (cost := board.entries[row.name].cost_s)
-                ],
+                "first_below": _first_below(table),
+                "best": _best(board, protocol),
+                **(_charts(board, protocol) if board.has_methods else {}),
             }
             for protocol, table in board.tables.items()
         ],
     }
+
+
+def _charts(board: Board, protocol: str) -> dict[str, Any]:
+    """Charts are our own SVG: what comes from data was escaped when it was written."""
+    from markupsafe import Markup
+
+    colors = charts.colors(board)
+    return {
+        "drawn": colors,
+        "curves": {
+            name: board.entries[name]
+            for name in colors
+            if protocol in board.entries[name].row.metrics
+        },
+        "threshold": Markup(charts.by_threshold(board, protocol)),
+        "length": Markup(charts.by_length(board, protocol)),
+        "cost": Markup(charts.by_cost(board, protocol)),
+        "costs": [
+            (row.name, cost, row.metrics[protocol][HEADLINE].mean.value)
+            for row in board.tables[protocol].rows
+            if (cost := board.entries[row.name].cost_s)
+        ],
+    }
+
+
+def _best(board: Board, protocol: str) -> dict[str, Any]:
+    """Give the best method, and what it gains over the best bias row if there is one."""
+    table = board.tables[protocol]
+    method = best_row(table.over_bias or table.method_rows, protocol, table.headline)
+    bias = best_row(table.bias_rows, protocol, table.headline)
+    if method is None:
+        return {"method": None}
+
+    def score(row: Row) -> float:
+        return row.metrics[protocol][table.headline].mean.value
+
+    submission = board.entries[method.name].submission
+    return {
+        "method": method,
+        "href": f"submissions/{submission.dataset}/{submission.id}.html",
+        "value": score(method),
+        "margin": score(method) - score(bias) if bias else None,
+        "over": method.over_bias[protocol],
+    }
+
+
+def _first_below(table: Table) -> str | None:
+    """Name the row that a line is drawn above; none where there is nothing to tell apart."""
+    over = len(table.over_bias)
+    return table.rows[over].name if table.bias_rows and 0 < over < len(table.rows) else None
 
 
 def _viewer(board: Board) -> dict[str, Any]:
@@ -142,6 +207,8 @@ def _viewer(board: Board) -> dict[str, Any]:
                     "id": board.entries[row.name].submission.id,
                     "name": row.name,
                     "kind": row.kind,
+                    "seed": row.seeds[0],
+                    "seeds": len(row.seeds),
                     "value": round(row.metrics[protocol][HEADLINE].mean.value, 1),
                 }
                 for row in table.rows

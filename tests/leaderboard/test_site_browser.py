@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from made_submissions import add_submission
+from made_submissions import add_submission, made_dataset
 from playwright.sync_api import Browser, expect
 
 from leaderboard.site import build_site
 from vid2vidmr.data.dataset import load_dataset
 
+ONE = ("official",)
 PAGES = (
     "index.html", "pairs.html", "reported.html", "submissions/minimatch/good.html",
     "methods/good.html",
@@ -29,6 +30,11 @@ def site(data_home, tmp_path_factory) -> Path:
         add_submission(folder / "root", dataset, "middling", shift=0.5, kind="untrained")
         add_submission(folder / "root", dataset, "bad", shift=1.5)
         add_submission(folder / "root", dataset, "blind", method="whole-video", kind="bias")
+        alone = made_dataset(folder / "data", name="alone")
+        patch.setattr("leaderboard.store.SNAPSHOTS", folder / "data")
+        add_submission(
+            folder / "root", alone, "nothing", method="whole-video", kind="bias", protocols=ONE
+        )
         build_site(folder / "root", folder / "site", videos=True)
     return folder / "site"
 
@@ -53,12 +59,35 @@ def _page(browser: Browser, **options):
     assert wrong == []
 
 
+def test_a_phone_sees_a_result_on_its_first_screen(browser, site):
+    for page in _page(browser, viewport={"width": 390, "height": 700}):
+        page.goto((site / "index.html").as_uri())
+        row = page.locator(".best tbody tr").first
+        expect(row).to_contain_text("minimatch official")
+        expect(row).to_contain_text("good")
+        box = row.bounding_box()
+        assert box["y"] + box["height"] < 700 and box["x"] + box["width"] <= 390
+        row.get_by_role("link", name="minimatch").click()
+        assert page.url.endswith("#minimatch-official")
+
+
+def test_a_board_of_bias_rows_alone_is_folded_and_has_no_charts(page, site):
+    page.goto((site / "index.html").as_uri())
+    alone = page.locator("section", has=page.locator("#alone"))
+    expect(alone.locator("table").first).to_be_hidden()
+    expect(alone.locator(".charts")).to_have_count(0)
+    expect(page.locator("section").last.locator("#alone")).to_have_count(1)
+    alone.locator("summary").first.click()
+    expect(alone.locator("table").first).to_be_visible()
+
+
 def test_boards_sort_search_filter_and_choose_columns(page, site):
     page.goto((site / "index.html").as_uri())
     table = page.locator("#table-minimatch-official")
     tools = page.locator(".tools[data-for=table-minimatch-official]")
-    methods = table.locator("tbody tr td:nth-child(2)")
+    methods = table.locator("tbody tr td:nth-child(2) > a")
     expect(methods).to_have_text(["good", "middling", "bad", "blind"])
+    expect(table.locator("tbody")).to_contain_text("middling ≤ bias")  # six videos tell little
     table.locator("thead").get_by_text("mIoU", exact=True).click()
     expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
     expect(methods.first).to_have_text("good")
@@ -76,6 +105,10 @@ def test_boards_sort_search_filter_and_choose_columns(page, site):
     tools.get_by_text("Columns").click()
     tools.get_by_label("mAP@0.5").check()
     expect(table.locator("thead")).to_contain_text("mAP@0.5")
+    page.reload()
+    expect(methods).to_have_text(["bad", "good"])
+    expect(table.locator("thead")).to_contain_text("mAP@0.5")
+    expect(tools.locator("select")).to_have_value("trained")
 
 
 def test_a_pair_opens_and_its_moment_plays(page, site):
@@ -92,7 +125,7 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
     lanes = page.locator("#lanes tbody tr")
     expect(lanes).to_have_count(5)
     assert page.locator("#lanes tbody th").all_inner_texts() == [
-        "truth", "good", "middling", "bad", "blind",
+        "truth", *(f"{name} seed 0" for name in ("good", "middling", "bad", "blind")),
     ]  # fmt: skip
     start, end = (
         float(part) for part in lanes.first.locator("button").inner_text().rstrip(" s").split("–")

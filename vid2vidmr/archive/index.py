@@ -18,7 +18,7 @@ from vid2vidmr.archive.videos import (
 )
 from vid2vidmr.contract import DEFAULT_ENCODER
 from vid2vidmr.errors import FeatureError, UserError
-from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.encoder import VideoEncoder
 from vid2vidmr.features.extract import extract_files, shard_files
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.local import Engine, encode_here
@@ -34,7 +34,7 @@ MOST_SHOWN = 10
 def index(
     videos: str | Path | Iterable[str | Path],
     out: str | Path,
-    encoder: str | Encoder | None = None,
+    encoder: str | VideoEncoder | None = None,
     device: str | None = None,
     engine: Engine = encode_here,
     shard: Shard | None = None,
@@ -51,7 +51,7 @@ def index(
         Files, folders, and built data sets.
     out : str or Path
         Folder of the archive.
-    encoder : str or Encoder, optional
+    encoder : str or VideoEncoder, optional
         By default the archive's own, else ``clip-vit-b32``.
     device : str, optional
         See `vid2vidmr.devices.pick_device`.
@@ -98,8 +98,8 @@ def index(
         return _finished(folder)
 
 
-def _encoder(folder: Path, encoder: str | Encoder | None, device: str | None) -> Encoder:
-    if isinstance(encoder, Encoder):
+def _encoder(folder: Path, encoder: str | VideoEncoder | None, device: str | None) -> VideoEncoder:
+    if encoder is not None and not isinstance(encoder, str):
         return encoder
     if (folder / "contract.json").exists():
         own = read_contract(folder).name

@@ -16,7 +16,7 @@ from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.video.sample import video_duration
 
 if TYPE_CHECKING:
-    from vid2vidmr.features.encoder import Encoder
+    from vid2vidmr.features.encoder import VideoEncoder
     from vid2vidmr.methods.base import Method
 
 
@@ -24,7 +24,7 @@ def retrieve_among(
     method: Method,
     query: str | Path,
     targets: Iterable[str | Path],
-    encoder: str | Encoder | None = None,
+    encoder: str | VideoEncoder | None = None,
     top: int = 10,
 ) -> Found:
     """Find the moment that the whole file `query` shows in several files.
@@ -34,7 +34,7 @@ def retrieve_among(
     method : Method
     targets : iterable of str or Path
         Files, folders, and built data sets.
-    encoder : str or Encoder, optional
+    encoder : str or VideoEncoder, optional
         By default the one the method was trained with, else ``clip-vit-b32``.
     top : int
         At most so many windows, however improbable.

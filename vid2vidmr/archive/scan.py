@@ -27,6 +27,8 @@ OVERLAP = 0.5
 """IoU above which the worse of two windows of one video is left out."""
 POOL = 400
 """Candidates that are kept of a scan, at least."""
+_ONE_THREAD = 2**18
+"""Multiplications of a product up to which OpenBLAS keeps to one thread."""
 _BLOCK = 20_000
 """Rows that a thread takes at once."""
 
@@ -180,7 +182,10 @@ def _scan_place(
 
 def _aligned(rows: np.ndarray, query: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray]:
     """Score and first row of the best window that ends with each row, (M,) both."""
-    cosines = rows @ query.T
+    # In products that are too small for BLAS to wake threads: places run side by side anyway.
+    step = max(1, _ONE_THREAD // query.size)
+    parts = [rows[i : i + step] @ query.T for i in range(0, len(rows), step)]
+    cosines = np.concatenate(parts)
     scores, starts = local_alignment(cosines, THRESHOLD, gap, WAITING)
     scores /= len(query)
     laid = laid_cosines(cosines)

@@ -22,7 +22,7 @@ from vid2vidmr.records import Record
 from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:
-    from vid2vidmr.features.encoder import Encoder
+    from vid2vidmr.features.encoder import VideoEncoder
     from vid2vidmr.methods.base import Method
 
 DEFAULT_METHOD = "align_refine"
@@ -102,7 +102,7 @@ class Searcher:
         archive: str | Path | Archive,
         method: str | Method = DEFAULT_METHOD,
         checkpoint: str | None = None,
-        load_encoder: Callable[[str], Encoder] | None = None,
+        load_encoder: Callable[[str], VideoEncoder] | None = None,
     ) -> None:
         self.archive = open_archive(archive)
         self.method = _method(method, checkpoint)
@@ -294,7 +294,7 @@ def _method(method: str | Method, checkpoint: str | None) -> Method | None:
     return found
 
 
-def _load(name: str) -> Encoder:
+def _load(name: str) -> VideoEncoder:
     from vid2vidmr.features.load import load_encoder
 
     return load_encoder(name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -147,10 +148,10 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def rank_bands(
+def rows_beaten(
     evaluations: Mapping[str, Evaluation], metric: str = "mIoU", *, level: float = LEVEL
-) -> dict[str, tuple[int, int]]:
-    """Best and worst rank of every row that the tests do not exclude.
+) -> dict[str, set[str]]:
+    """Rows that every row is significantly better than.
 
     Every row is tested against every other, with Holm's correction over all of these tests.
 
@@ -158,12 +159,6 @@ def rank_bands(
     ----------
     evaluations : mapping of str to Evaluation
         Rows of a table, scored on the same pairs; seeds averaged (`mean_evaluation`).
-
-    Returns
-    -------
-    dict of str to (int, int)
-        1-based. Best: one more than there are rows significantly better; worst: the number of
-        rows less those significantly worse.
 
     Raises
     ------
@@ -178,8 +173,33 @@ def rank_bands(
     ahead = np.zeros((rows, rows), dtype=bool)  # [i, j]: i is significantly better than j
     ahead[found.first, found.second] = apart & (found.difference > 0)
     ahead[found.second, found.first] = apart & (found.difference < 0)
-    best, worst = 1 + ahead.sum(axis=0), rows - ahead.sum(axis=1)
-    return {name: (int(best[i]), int(worst[i])) for i, name in enumerate(evaluations)}
+    names = list(evaluations)
+    return {name: {names[j] for j in np.flatnonzero(ahead[i])} for i, name in enumerate(names)}
+
+
+def bands_of(beaten: Mapping[str, Collection[str]]) -> dict[str, tuple[int, int]]:
+    """Best and worst rank of every row, given what `rows_beaten` gives; see `rank_bands`."""
+    better = Counter(name for names in beaten.values() for name in names)
+    return {name: (1 + better[name], len(beaten) - len(of)) for name, of in beaten.items()}
+
+
+def rank_bands(
+    evaluations: Mapping[str, Evaluation], metric: str = "mIoU", *, level: float = LEVEL
+) -> dict[str, tuple[int, int]]:
+    """Best and worst rank of every row that the tests of `rows_beaten` do not exclude.
+
+    Returns
+    -------
+    dict of str to (int, int)
+        1-based. Best: one more than there are rows significantly better; worst: the number of
+        rows less those significantly worse.
+
+    Raises
+    ------
+    DataError
+        If they were not scored on the same pairs.
+    """
+    return bands_of(rows_beaten(evaluations, metric, level=level))
 
 
 def detectable_difference(

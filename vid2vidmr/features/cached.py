@@ -24,7 +24,7 @@ from vid2vidmr.files import file_name, file_sha256
 from vid2vidmr.progress import progress
 
 if TYPE_CHECKING:
-    from vid2vidmr.features.encoder import Encoder
+    from vid2vidmr.features.encoder import VideoEncoder
 
 NEVER_S = 1e6
 """A step beyond the end of every video that is read."""
@@ -57,13 +57,13 @@ class CachedEncoder:
         Gives the encoder; one with another contract is refused.
     """
 
-    def __init__(self, contract: FeatureContract, load: Callable[[], Encoder]) -> None:
+    def __init__(self, contract: FeatureContract, load: Callable[[], VideoEncoder]) -> None:
         self.contract, self._load = contract, load
         made = hashlib.sha256(contract.model_dump_json().encode()).hexdigest()[:16]
         self.folder = cache_home() / f"{file_name(contract.encoder)}-{made}"
 
     @cached_property
-    def encoder(self) -> Encoder:
+    def encoder(self) -> VideoEncoder:
         """The encoder."""
         found = self._load()
         require_contract(found.contract, self.contract, "What is searched")
@@ -102,26 +102,39 @@ class CachedEncoder:
         return rows.astype(np.float32)
 
     def _encoded(self, path: Path, start_s: float | None, end_s: float | None) -> np.ndarray:
-        from vid2vidmr.features.decoding import Sampled, prepared_batches
-        from vid2vidmr.video.sample import sample_frames, video_duration
+        if start_s is not None and end_s is not None:
+            return _part(self.encoder, path, start_s, end_s)
+        from vid2vidmr.features.encoder import Joined
+        from vid2vidmr.features.local import encode_video
+        from vid2vidmr.video.sample import video_duration
 
-        encoder, step_s = self.encoder, self.contract.step_s
-        if start_s is None or end_s is None:
-            parts = [np.empty((0, encoder.dim), np.float32)]
-            sampled = Sampled(path, step_s), encoder.prepare, encoder.size, encoder.batch
-            with progress(
-                f"Encode {path.name}", clips_of(0.0, video_duration(path), step_s)
-            ) as bar:
-                for batch in prepared_batches(*sampled):
-                    parts.append(encoder.encode_prepared(batch))
-                    bar.advance(len(batch))
-            return np.concatenate(parts)
-        times = [start_s + step_s * k for k in range(clips_of(start_s, end_s, step_s))]
-        # A step that no video reaches: beside the first frame only these are decoded.
-        shown = sample_frames(path, NEVER_S, at_s=times, size=encoder.size)
-        frames = [frame for at_s, frame in shown if at_s >= start_s - 1e-6]
-        if not frames:
-            raise UserError(f"{path} ends before {start_s:g} s: there is no such part to ask with.")
-        rows = encoder.encode(frames)
-        # Where the video ends early its last frame stays on screen.
-        return np.concatenate([rows, np.repeat(rows[-1:], len(times) - len(rows), axis=0)])
+        passes = len(self.encoder.parts) if isinstance(self.encoder, Joined) else 1
+        rows = clips_of(0.0, video_duration(path), self.contract.step_s)
+        with progress(f"Encode {path.name}", passes * rows) as bar:
+            return encode_video(path, self.encoder, bar.advance)
+
+
+def _part(encoder: VideoEncoder, path: Path, start_s: float, end_s: float) -> np.ndarray:
+    """Features of a part of a file, (n, dim), from its own start on."""
+    from vid2vidmr.features.encoder import Joined, unit
+    from vid2vidmr.features.local import encode_rows
+    from vid2vidmr.features.readers import Sampled, Stills
+    from vid2vidmr.video.sample import sample_frames
+
+    if isinstance(encoder, Joined):
+        each = [unit(_part(part, path, start_s, end_s)) for part in encoder.parts]
+        return np.concatenate([rows[: min(map(len, each))] for rows in each], axis=1)
+    step_s = encoder.step_s
+    clips = clips_of(start_s, end_s, step_s)
+    if not isinstance(encoder.reads, Stills):  # the file is read once, from its start on
+        rows = encode_rows(Sampled(path, step_s, ((start_s, end_s),)), encoder)
+        return rows[len(rows) - clips :]
+    # A step that no video reaches: beside the first frame only these are decoded.
+    at_s = [start_s + step_s * k for k in range(clips)]
+    shown = sample_frames(path, NEVER_S, at_s=at_s, size=encoder.size)
+    frames = [frame for time_s, frame in shown if time_s >= start_s - 1e-6]
+    if not frames:
+        raise UserError(f"{path} ends before {start_s:g} s: there is no such part to ask with.")
+    rows = encoder.encode(frames)
+    # Where the video ends early its last frame stays on screen.
+    return np.concatenate([rows, np.repeat(rows[-1:], clips - len(rows), axis=0)])

@@ -16,12 +16,12 @@ from rich.console import Console
 from vid2vidmr.contract import MAX_MISSING_S, named_features
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.features.decoding import Sampled
-from vid2vidmr.features.encoder import Encoder, VideolessEncoder
+from vid2vidmr.features.encoder import Encoder, VideoEncoder, VideolessEncoder
 from vid2vidmr.features.fast import Fidelity, fidelity
-from vid2vidmr.features.load import find_encoder, load_encoder
+from vid2vidmr.features.load import find_encoder, load_stills
 from vid2vidmr.features.local import Engine, encode_here
-from vid2vidmr.features.queries import Queries, query_times, split_samples, stored_keys
+from vid2vidmr.features.queries import Queries, dealt, keys_of, own_queries
+from vid2vidmr.features.readers import Sampled
 from vid2vidmr.features.shards import Encoded, Shard, missing_in, shards_folder, taken_shards
 from vid2vidmr.features.store import (
     FeatureStore,
@@ -37,7 +37,7 @@ from vid2vidmr.records import read_record
 
 def extract_features(
     dataset: Dataset | str | Path,
-    encoder: str | Encoder | VideolessEncoder | None = None,
+    encoder: str | VideoEncoder | VideolessEncoder | None = None,
     out: Path | None = None,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -52,7 +52,7 @@ def extract_features(
     ----------
     dataset : Dataset, str or Path
         See `vid2vidmr.load_dataset`.
-    encoder : str or Encoder or VideolessEncoder, optional
+    encoder : str or VideoEncoder or VideolessEncoder, optional
         See `vid2vidmr.features.load`, by default that of the data set; one that needs no video
         looks at no file.
     out : Path, optional
@@ -97,7 +97,7 @@ def extract_features(
 
 def extract_shard(
     dataset: Dataset,
-    encoder: str | Encoder | VideolessEncoder,
+    encoder: str | VideoEncoder | VideolessEncoder,
     shard: Shard,
     device: str | torch.device | None = None,
     engine: Engine = encode_here,
@@ -131,7 +131,7 @@ def extract_shard(
 
 def shard_files(
     files: Mapping[str, Path | None],
-    encoder: Encoder,
+    encoder: VideoEncoder,
     folder: Path,
     of: str,
     shard: Shard,
@@ -140,26 +140,22 @@ def shard_files(
     queries: Queries | None = None,
 ) -> FeatureStore | None:
     """Encode a shard's share of files as `extract_shard` does, see `extract_files`."""
-    queries = queries or {}
-    present = {video: path for video, path in files.items() if path is not None}
+    present = _sampled(files, queries or {}, encoder)
+    keys = {video: keys_of(video, sampled.queries) for video, sampled in present.items()}
     share = shard.share({video: durations_s[video] for video in present})
     own = shard.folder(folder)
     with FeatureWriter(own, encoder.contract) as writer:
         before = _videos(writer.keys)
         store = FeatureStore(folder) if (folder / "contract.json").exists() else ()
-        whole = {
-            v
-            for v in present
-            if all(key in store for key in stored_keys(v, queries, encoder.step_s))
-        }
+        whole = {video for video, own_keys in keys.items() if all(key in store for key in own_keys)}
         lacking = share - whole
-        todo = {video: path for video, path in present.items() if video in lacking}
-        failed = _encode_missing(writer, todo, queries, durations_s, encoder, engine, Encoded())
+        todo = {video: sampled for video, sampled in present.items() if video in lacking}
+        failed = _encode_missing(writer, todo, durations_s, encoder, engine, Encoded())
         done = _videos(writer.keys)
         report(own, done, done - before, failed, 0)
     # One after another: of two that end at the same time, the second sees what the first did.
     with FileLock(folder.with_name(f".{folder.name}.shards.lock")):
-        missing = missing_in(present, queries, folder, encoder.step_s)
+        missing = missing_in(keys, folder)
         if not missing:
             with suppress(StoreBusyError):  # that process will come here when it ends
                 return extract_files(files, encoder, folder, of, durations_s, engine, queries)
@@ -185,7 +181,7 @@ def _durations_s(dataset: Dataset) -> dict[str, float]:
 
 def extract_files(
     files: Mapping[str, Path | None],
-    encoder: Encoder,
+    encoder: VideoEncoder,
     folder: Path,
     of: str,
     durations_s: Mapping[str, float] | None = None,
@@ -219,10 +215,9 @@ def extract_files(
     FeatureError
         If no video could be encoded, or the store there was made differently.
     """
-    queries = queries or {}
-    present = {video: path for video, path in files.items() if path is not None}
+    present = _sampled(files, queries or {}, encoder)
     failed: dict[str, str] = {}
-    keys = [key for video in present for key in stored_keys(video, queries, encoder.step_s)]
+    keys = [key for video, sampled in present.items() for key in keys_of(video, sampled.queries)]
     with ExitStack() as held:  # the lock, until all is written
         if is_complete(folder, encoder.contract, keys) and not shards_folder(folder).exists():
             before = done = len(FeatureStore(folder))
@@ -230,12 +225,10 @@ def extract_files(
             writer = held.enter_context(FeatureWriter(folder, encoder.contract))
             shards = held.enter_context(taken_shards(folder, encoder.contract))
             before = _videos(writer.keys)
-            failed = _encode_missing(
-                writer, present, queries, durations_s or {}, encoder, engine, shards
-            )
+            failed = _encode_missing(writer, present, durations_s or {}, encoder, engine, shards)
             done = _videos(writer.keys)
-        if done and encoder.reference is not None:
-            read = [path for video, path in present.items() if video not in failed]
+        if done and isinstance(encoder, Encoder) and encoder.reference is not None:
+            read = [sampled.path for video, sampled in present.items() if video not in failed]
             _measure_fidelity(folder, encoder, encoder.reference, read)
         report(folder, done, done - before, failed, len(files) - len(present), names or {})
     if done == 0:
@@ -244,24 +237,36 @@ def extract_files(
     return FeatureStore(folder)
 
 
+def _sampled(
+    files: Mapping[str, Path | None], queries: Queries, encoder: VideoEncoder
+) -> dict[str, Sampled]:
+    """Say of the files that are there how they are sampled."""
+    every = encoder.own_queries
+    return {
+        video: Sampled(
+            path, encoder.step_s, own_queries(queries.get(video, {}), encoder.step_s, every)
+        )
+        for video, path in files.items()
+        if path is not None
+    }
+
+
 def _encode_missing(
     writer: FeatureWriter,
-    files: Mapping[str, Path],
-    queries: Queries,
+    files: Mapping[str, Sampled],
     durations_s: Mapping[str, float],
-    encoder: Encoder,
+    encoder: VideoEncoder,
     engine: Engine,
     shards: Encoded,
 ) -> dict[str, str]:
     """Append what a store lacks of the files, in order; give what failed and why."""
     failed: dict[str, str] = {}
-    frames, start = 0, time.monotonic()
-    step_s = encoder.step_s
-    keys = {video: stored_keys(video, queries, step_s) for video in files}
-    todo = {video: path for video, path in files.items() if not writer.keys.issuperset(keys[video])}
+    frames, start, step_s = 0, time.monotonic(), encoder.step_s
+    keys = {video: keys_of(video, sampled.queries) for video, sampled in files.items()}
+    todo = {video: of for video, of in files.items() if not writer.keys.issuperset(keys[video])}
     work = [
-        (video, Sampled(path, step_s, query_times(queries.get(video, {}), step_s)))
-        for video, path in todo.items()
+        (video, sampled)
+        for video, sampled in todo.items()
         if not all(key in shards for key in keys[video])
     ]
     encoding = {video for video, _ in work}
@@ -269,14 +274,16 @@ def _encode_missing(
         progress(f"Features {encoder.name}", len(todo)) as bar,
         closing(engine(work, encoder)) as encoded,
     ):
-        for video, path in todo.items():
+        for video, sampled in todo.items():
             try:
                 if video in encoding:
                     rows = next(encoded)[1].result()
-                    parts = split_samples(video, queries.get(video, {}), rows, step_s)
+                    parts = dealt(video, sampled.queries, rows, step_s)
                 else:
                     parts = {key: shards.rows(key) for key in keys[video]}
-                _require_length(path, step_s * len(parts[video]), step_s, durations_s.get(video))
+                _require_length(
+                    sampled.path, step_s * len(parts[video]), step_s, durations_s.get(video)
+                )
                 for key in keys[video]:
                     if key not in writer.keys:
                         writer.append(key, parts[key])
@@ -292,7 +299,7 @@ def _measure_fidelity(folder: Path, encoder: Encoder, reference: str, files: lis
     """Leave how close features are to those of `reference` in ``fidelity.json``, once."""
     path = folder / "fidelity.json"
     if not path.exists() and files:
-        slow = load_encoder(reference, encoder.device)
+        slow = load_stills(reference, encoder.device)
         write_json(path, fidelity(encoder, slow, files[0]).model_dump())
     if path.exists():
         found = read_record(path, Fidelity, "measure of features", "delete it")

@@ -33,7 +33,7 @@ from vid2vidmr.errors import FeatureError, UserError
 from vid2vidmr.features.arrays import READERS, Arrays
 from vid2vidmr.features.captions import csv_rows
 from vid2vidmr.features.extract import report
-from vid2vidmr.features.queries import stored_keys
+from vid2vidmr.features.queries import keys_of, own_queries
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import write_json
@@ -288,12 +288,16 @@ def _write(
     queries, step_s = dataset.queries(), contract.step_s
     with FeatureWriter(folder, contract) as writer:
         todo = [
-            v for v in times if not writer.keys.issuperset(stored_keys(v, queries, contract.step_s))
+            v
+            for v in times
+            if not writer.keys.issuperset(
+                keys_of(v, own_queries(queries.get(v, {}), contract.step_s))
+            )
         ]
         with progress(f"Features {contract.encoder}", len(todo)) as bar:
             for video in todo:
                 rows, (at_s, covered_s) = arrays.read(files[video].name), times[video]
-                for key in stored_keys(video, queries, step_s):
+                for key in keys_of(video, own_queries(queries.get(video, {}), step_s)):
                     if key not in writer.keys:
                         start_s = 0.0 if isinstance(key, str) else key[1]
                         end_s = covered_s if isinstance(key, str) else queries[video][start_s]

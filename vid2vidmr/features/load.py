@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,7 +17,8 @@ import torch
 from vid2vidmr.contract import encoder_and_step
 from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import UnknownNameError, UserError
-from vid2vidmr.features.encoder import Encoder, VideolessEncoder
+from vid2vidmr.features.encoder import Encoder, Joined, VideoEncoder, VideolessEncoder
+from vid2vidmr.features.readers import Stills
 from vid2vidmr.registry import registered, registered_names
 
 Loader = Callable[[str, torch.device], Encoder | VideolessEncoder]
@@ -34,13 +36,15 @@ def encoder_loader(name: str) -> Loader:
     return loader
 
 
-def find_encoder(name: str, device: str | torch.device | None = None) -> Encoder | VideolessEncoder:
+def find_encoder(
+    name: str, device: str | torch.device | None = None
+) -> VideoEncoder | VideolessEncoder:
     """Load an encoder by name, also one that looks at no video.
 
     Parameters
     ----------
     name : str
-        With the step behind it, where that is not 2 s: ``clip-vit-b32@0.5``.
+        With the step behind it, where that is not 2 s: ``clip-vit-b32@0.5``. ``A+B`` joins two.
     device : str or torch.device, optional
         See `pick_device`.
 
@@ -54,6 +58,9 @@ def find_encoder(name: str, device: str | torch.device | None = None) -> Encoder
         If the package of an encoder is not installed.
     """
     name, step_s = encoder_and_step(name)
+    names = _joined(name)
+    if len(names) > 1:
+        return Joined(tuple(map(partial(_of_frames, device=device), names)), step_s)
     found: Any = encoder_loader(name)(name, pick_device(device))
     if found.name != name:  # a loader that does not look at what stands behind the colon
         raise UnknownNameError("encoder", name, registered_names("encoder"))
@@ -61,7 +68,34 @@ def find_encoder(name: str, device: str | torch.device | None = None) -> Encoder
     return at_step
 
 
-def load_encoder(name: str, device: str | torch.device | None = None) -> Encoder:
+def _joined(name: str) -> list[str]:
+    """Take ``A+B`` apart; a + that no name of an encoder follows (``+fast``) is part of a name."""
+    known = registered_names("encoder")
+    parts: list[str] = []
+    for part in name.split("+"):
+        if parts and part.partition(":")[0] not in known:
+            parts[-1] += f"+{part}"
+        else:
+            parts.append(part)
+    return parts
+
+
+def _of_frames(name: str, device: str | torch.device | None) -> Encoder:
+    found = find_encoder(name, device)
+    if not isinstance(found, Encoder):
+        raise UserError(f"{name} looks at no video: choose an encoder of frames.")
+    return found
+
+
+def load_stills(name: str, device: str | torch.device | None = None) -> Encoder:
+    """Load an encoder that is given single frames, see `find_encoder`."""
+    found = find_encoder(name, device)
+    if not isinstance(found, Encoder) or not isinstance(found.reads, Stills):
+        raise UserError(f"{name} takes no single frames: choose an encoder of pictures.")
+    return found
+
+
+def load_encoder(name: str, device: str | torch.device | None = None) -> VideoEncoder:
     """Load an encoder of frames by name, see `find_encoder`."""
     found = find_encoder(name, device)
     if found.needs_video is False:

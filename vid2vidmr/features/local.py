@@ -15,8 +15,9 @@ from typing import Protocol, TypeVar
 import numpy as np
 import torch
 
-from vid2vidmr.features.decoding import Decoder, Sampled, prepared_batches
-from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.decoding import Decoder, batches_of
+from vid2vidmr.features.encoder import Joined, VideoEncoder, unit
+from vid2vidmr.features.readers import Reader, Sampled
 from vid2vidmr.workers import cores
 
 Work = TypeVar("Work")
@@ -27,14 +28,14 @@ class Engine(Protocol):
     """Where videos are encoded."""
 
     def __call__(
-        self, todo: list[tuple[str, Sampled]], encoder: Encoder, /
+        self, todo: list[tuple[str, Sampled]], encoder: VideoEncoder, /
     ) -> Generator[tuple[str, Future[np.ndarray]]]:
-        """Yield each video and the features of its samples, (n, dim), in the order of `todo`."""
+        """Yield each video and its features, see `encode_rows`, in the order of `todo`."""
         ...
 
 
 def encode_here(
-    todo: list[tuple[str, Sampled]], encoder: Encoder, decoders: int | None = None
+    todo: list[tuple[str, Sampled]], encoder: VideoEncoder, decoders: int | None = None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
     """Encode files with all of this machine, see `Engine`.
 
@@ -50,77 +51,94 @@ def encode_here(
     if decoders is None:
         decoders = 0 if encoder.device.type == "cpu" or len(todo) == 1 else cores() - 1
     if decoders == 0:
-        yield from side_by_side(todo, lambda video, stop: encode_samples(video, encoder, stop))
+        yield from side_by_side(todo, lambda video, stop: encode_rows(video, encoder, stop))
         return
     free: SimpleQueue[Decoder] = SimpleQueue()
 
     def encode(video: Sampled, stop: Event) -> np.ndarray:
         decoder = free.get()
         try:
-            return _encode(decoder.batches(video), encoder, stop)
+            return encode_rows(video, encoder, stop, decoder.batches)
         finally:
             free.put(decoder)
 
     with ExitStack() as running:
         for _ in range(min(decoders, len(todo))):
-            decoder = Decoder(encoder.prepare, encoder.size, encoder.batch)
-            free.put(running.enter_context(decoder))
+            free.put(running.enter_context(Decoder()))
         yield from side_by_side(todo, encode, decoders)
 
 
-def encode_video(path: Path, encoder: Encoder) -> np.ndarray:
+def encode_video(
+    path: Path, encoder: VideoEncoder, advance: Callable[[int], None] | None = None
+) -> np.ndarray:
     """Features of a video file, (n, dim) float32, one row a step.
 
-    One thread decodes a batch ahead of one that encodes. More do not pay: batches are small, and
-    on two busy cores a network in two threads took 7 times the CPU of one, and 7 times as long.
+    `advance` is told how many rows were read, a batch at a time (of each part, where encoders are
+    joined). One thread decodes a batch ahead of one that encodes. More do not pay: batches are
+    small, and on two busy cores a network in two threads took 7 times the CPU of one, and 7 times
+    as long.
 
     Raises
     ------
     VideoError
         If the file cannot be read to its end.
     """
-    batches = prepared_batches(
-        Sampled(path, encoder.step_s), encoder.prepare, encoder.size, encoder.batch
-    )
+
+    def read(video: Sampled, reader: Reader, batch: int) -> Iterator[np.ndarray]:
+        for rows in _ahead(video, reader, batch):
+            if advance is not None:
+                advance(len(rows))
+            yield rows
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _encode(_ahead(batches), encoder, None)
+        return encode_rows(Sampled(path, encoder.step_s), encoder, read=read)
     finally:
         torch.set_num_threads(before)
 
 
-def _ahead(batches: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
+def _ahead(video: Sampled, reader: Reader, batch: int) -> Iterator[np.ndarray]:
     """Let a thread make each batch while the one before is in use."""
+    batches = batches_of(video, reader, batch)
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(next, batches, None)
-        while (batch := following.result()) is not None:
+        while (found := following.result()) is not None:
             following = pool.submit(next, batches, None)
-            yield batch
+            yield found
 
 
-def encode_samples(video: Sampled, encoder: Encoder, stop: Event | None = None) -> np.ndarray:
-    """Features of a video's samples, (n, dim) float32; when they are says `sample_times`.
+def encode_rows(
+    video: Sampled,
+    encoder: VideoEncoder,
+    stop: Event | None = None,
+    read: Callable[[Sampled, Reader, int], Iterator[np.ndarray]] = batches_of,
+) -> np.ndarray:
+    """Features of a video and its queries, (n, dim) float32, as `vid2vidmr.features.queries` says.
 
     Parameters
     ----------
     stop : Event, optional
         Ends the work early once it is set; the rows are then worthless.
+    read : callable
+        `batches_of`, or that of a process.
 
     Raises
     ------
     VideoError
         If the file cannot be read to its end.
+    FeatureError
+        If a query begins behind the end of its video.
     """
-    batches = prepared_batches(video, encoder.prepare, encoder.size, encoder.batch)
-    return _encode(batches, encoder, stop)
-
-
-def _encode(batches: Iterator[np.ndarray], encoder: Encoder, stop: Event | None) -> np.ndarray:
+    if isinstance(encoder, Joined):
+        each = [unit(encode_rows(video, part, stop, read)) for part in encoder.parts]
+        return np.concatenate([rows[: min(map(len, each))] for rows in each], axis=1)
+    batches = read(video, encoder.reads, encoder.batch)
     parts = [np.empty((0, encoder.dim), np.float32)]
     while not (stop and stop.is_set()) and (batch := next(batches, None)) is not None:
         parts.append(encoder.encode_prepared(batch))
-    return np.concatenate(parts)
+    rows = np.concatenate(parts)
+    return rows if stop and stop.is_set() else encoder.reads.arranged(video, rows)
 
 
 def side_by_side(

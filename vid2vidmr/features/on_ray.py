@@ -18,12 +18,12 @@ import numpy as np
 
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.features.decoding import Sampled
-from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.encoder import VideoEncoder
+from vid2vidmr.features.readers import Sampled
 
 
 def encode_on_ray(
-    todo: list[tuple[str, Sampled]], encoder: Encoder, device: str | None = None
+    todo: list[tuple[str, Sampled]], encoder: VideoEncoder, device: str | None = None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
     """Encode files on a Ray cluster, see `vid2vidmr.features.local.Engine`.
 
@@ -69,7 +69,7 @@ def encode_on_ray(
 
 
 def _encode(
-    ray: Any, todo: list[tuple[str, Sampled]], encoder: Encoder, device: str | None
+    ray: Any, todo: list[tuple[str, Sampled]], encoder: VideoEncoder, device: str | None
 ) -> Generator[tuple[str, Future[np.ndarray]]]:
     has = ray.cluster_resources()
     on_gpus = has.get("GPU", 0) >= 1 and (device is None or device.startswith("cuda"))
@@ -81,7 +81,10 @@ def _encode(
     workers = max(1, min(len(todo), int(has.get("GPU" if on_gpus else "CPU", 1))))
     # A block a video: what is done arrives, and is stored, at once.
     videos = ray.data.from_items(
-        [{"path": str(video.path.resolve()), "at_s": [*video.at_s]} for _, video in todo],
+        [
+            {"path": str(video.path.resolve()), "queries": [*map(list, video.queries)]}
+            for _, video in todo
+        ],
         override_num_blocks=len(todo),
     )
     videos.context.execution_options.preserve_order = True
@@ -137,13 +140,15 @@ class Worker:
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """Encode the video at ``row["path"]``."""
-        from vid2vidmr.features.local import encode_samples
+        from vid2vidmr.features.local import encode_rows
 
         done = row | {"refused": self.refused, "failed": "", "rows": b""}
         if not self.refused:
             try:
-                video = Sampled(Path(row["path"]), self.encoder.step_s, tuple(row["at_s"]))
-                done["rows"] = encode_samples(video, self.encoder).tobytes()
+                video = Sampled(
+                    Path(row["path"]), self.encoder.step_s, tuple(map(tuple, row["queries"]))
+                )
+                done["rows"] = encode_rows(video, self.encoder).tobytes()
             except (VideoError, FeatureError) as error:
                 done["failed"] = str(error)
         return done

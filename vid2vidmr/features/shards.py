@@ -11,7 +11,7 @@ import heapq
 import math
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,6 @@ import numpy as np
 
 from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.features.queries import Queries, stored_keys
 from vid2vidmr.features.store import FeatureStore, Key
 from vid2vidmr.features.writer import lock_store
 from vid2vidmr.files import MAX_TABLE_BYTES
@@ -151,16 +150,14 @@ def taken_shards(store: Path, contract: FeatureContract) -> Iterator[Encoded]:
         shards_folder(store).rmdir()
 
 
-def missing_in(videos: Iterable[str], queries: Queries, store: Path, step_s: float) -> list[str]:
-    """Give the videos that neither a store nor its shards account for."""
+def missing_in(videos: Mapping[str, Sequence[Key]], store: Path) -> list[str]:
+    """Give the videos with a key that neither a store nor its shards account for."""
     shards = read_shards(store)
     whole = FeatureStore(store) if (store / "contract.json").exists() else ()
     return [
         video
-        for video in videos
-        if any(
-            key not in shards and key not in whole for key in stored_keys(video, queries, step_s)
-        )
+        for video, keys in videos.items()
+        if any(key not in shards and key not in whole for key in keys)
     ]
 
 

@@ -41,7 +41,7 @@ import pandas as pd
 
 from vid2vidmr.contract import DTYPE, STEP_S, FeatureContract
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.features.queries import query_times, split_samples, stored_keys
+from vid2vidmr.features.queries import arranged, dealt, keys_of, own_queries, query_times
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter, is_complete
 from vid2vidmr.progress import progress
@@ -180,9 +180,11 @@ class Simulation:
         """
         folder = feature_folder(dataset, self.contract.name) if out is None else out
         queries = dataset.queries()
-        keys = {
-            video: stored_keys(video, queries, self.step_s) for video in dataset.videos["video_id"]
+        own = {
+            video: own_queries(queries.get(video, {}), self.step_s)
+            for video in dataset.videos["video_id"]
         }
+        keys = {video: keys_of(video, own[video]) for video in own}
         if is_complete(folder, self.contract, (key for some in keys.values() for key in some)):
             return FeatureStore(folder)
         moments = dataset.moments.set_index("video_id")
@@ -194,11 +196,10 @@ class Simulation:
                 for video, length in todo:
                     annotated = shown_in.get(video, moments.iloc[:0])
                     duration_s, shown = self._timeline(video, length, annotated)
-                    of_video = queries.get(video, {})
-                    made = self.features(
-                        video, duration_s, shown, query_times(of_video, self.step_s)
-                    )
-                    parts = split_samples(video, of_video, made, self.step_s)
+                    times = query_times(own[video], self.step_s)
+                    made = self.features(video, duration_s, shown, times)
+                    of = arranged(f"video {video!r}", own[video], made, self.step_s)
+                    parts = dealt(video, own[video], of, self.step_s)
                     for key in keys[video]:
                         if key not in writer.keys:
                             writer.append(key, parts[key])

@@ -18,7 +18,7 @@ from vid2vidmr.contract import (
 from vid2vidmr.data.pairs import PairSet, pair_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.cached import CachedEncoder
-from vid2vidmr.features.encoder import Encoder
+from vid2vidmr.features.encoder import VideoEncoder
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.info import MethodInfo
@@ -76,7 +76,7 @@ def retrieve(
     method: Retriever,
     query: str | Path,
     target: str | Path,
-    encoder: str | Encoder | None = None,
+    encoder: str | VideoEncoder | None = None,
     top: int = 10,
 ) -> Retrieval:
     """Find the moment that the whole file `query` shows in the file `target`.
@@ -89,7 +89,7 @@ def retrieve(
         See `vid2vidmr.methods.load.load_method`.
     query, target : str or Path
         Any files FFmpeg reads.
-    encoder : str or Encoder, optional
+    encoder : str or VideoEncoder, optional
         By default the one the method was trained with, else ``clip-vit-b32``; with the step behind
         it, where that is not 2 s (``@0.5``: of the default).
     top : int
@@ -135,7 +135,7 @@ def retrieve(
 
 
 def _encoded(
-    method: Retriever, files: dict[str, Path], encoder: str | Encoder | None
+    method: Retriever, files: dict[str, Path], encoder: str | VideoEncoder | None
 ) -> MemoryFeatures:
     """Encode files as the method expects it."""
     contract = method.encoder_contract

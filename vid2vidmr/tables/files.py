@@ -82,6 +82,9 @@ def to_markdown(table: Table) -> str:
         ]
         for row in table.rows
     ]
+    if table.bias_rows and table.method_rows:
+        line = ["*below: not above bias*", *[""] * (len(header) - 1)]
+        cells.insert(len(table.over_bias), line)
     said = [f"- {markdown_text(text)}" for text in (*table.verdicts, *table.notes)]
     title = f"**{markdown_text(table.title)}**"
     return "\n".join([title, "", *markdown_table(header, cells, texts=2), "", *said, ""])
@@ -107,6 +110,7 @@ def to_latex(table: Table) -> str:
         cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {}".format)
         return " & ".join([tex_text(row.name), *cells]) + r" \\"
 
+    sections = table.over_bias, table.not_over_bias, table.bias_rows
     caption = tex_text(" ".join([f"{table.title}.", *table.verdicts, *table.notes]))
     return "\n".join(
         [
@@ -119,9 +123,7 @@ def to_latex(table: Table) -> str:
             " ".join(rules),
             " & ".join(["method", *heads, "seeds"]) + r" \\",
             r"\midrule",
-            *map(line, table.method_rows),
-            *([r"\midrule"] if table.method_rows else []),
-            *map(line, table.bias_rows),
+            "\n\\midrule\n".join("\n".join(map(line, rows)) for rows in sections if rows),
             r"\bottomrule",
             r"\end{tabular}",
             r"\end{table}",

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import (
+    bands_of,
     combine_seeds,
     detectable_difference,
     mean_evaluation,
     pool_worlds,
     query_sensitivity,
-    rank_bands,
+    rows_beaten,
 )
 from vid2vidmr.methods.load import method_class
-from vid2vidmr.tables.table import Row, Table, metrics_of, worlds_name
+from vid2vidmr.tables.table import Row, Table, best_row, metrics_of, worlds_name
 
 if TYPE_CHECKING:
     from vid2vidmr.evaluation import Evaluation
@@ -177,11 +178,23 @@ def tabulate(
     detectable = {}
     for protocol in protocols:
         means = {row.name: means_of[row.name][protocol] for row in rows}
-        bands = rank_bands(means, headline)
-        rows = [replace(row, ranks={**row.ranks, protocol: bands[row.name]}) for row in rows]
+        beaten = rows_beaten(means, headline)
+        bands = bands_of(beaten)
+        bias = best_row([row for row in rows if row.kind == "bias"], protocol, headline)
+        rows = [
+            replace(
+                row,
+                ranks={**row.ranks, protocol: bands[row.name]},
+                over_bias={
+                    **row.over_bias,
+                    protocol: row.kind != "bias" and (not bias or bias.name in beaten[row.name]),
+                },
+            )
+            for row in rows
+        ]
         if len(means) > 1:
             detectable[protocol] = detectable_difference(means, headline)
-    rows.sort(key=lambda row: (row.kind == "bias", -row.metrics[last][headline].mean.value))
+    rows.sort(key=lambda row: (not row.over_bias[last], -row.metrics[last][headline].mean.value))
     return Table(
         dataset=worlds_name([each.name for each in datasets]),
         fingerprint=", ".join(each.fingerprint for each in datasets),

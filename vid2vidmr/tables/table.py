@@ -52,6 +52,8 @@ class Row:
         Protocol to the share of pairs with a valid window, the lowest of the seeds.
     ranks : dict of str to (int, int)
         Protocol to the best and worst rank among all rows, see `vid2vidmr.evaluation.rank_bands`.
+    over_bias : dict of str to bool
+        Protocol to whether one of these tests puts it above the best bias row, or there is none.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Row:
     sensitivity: dict[str, Interval]
     coverage: dict[str, float]
     ranks: dict[str, tuple[int, int]] = field(default_factory=dict)
+    over_bias: dict[str, bool] = field(default_factory=dict)
 
     def rank(self, protocol: str) -> str:
         """Give the band as text: ``1``, or ``2-4``."""
@@ -81,6 +84,11 @@ class Row:
         return {"name": self.name, "kind": self.kind, "metrics": metrics, "ranks": self.ranks}
 
 
+def best_row(rows: Sequence[Row], protocol: str, metric: str) -> Row | None:
+    """Give the row with the highest number; None of none."""
+    return max(rows, key=lambda row: row.metrics[protocol][metric].mean.value, default=None)
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows with what they have in common.
@@ -92,7 +100,8 @@ class Table:
     simulated : bool
         The features of a row were made without a video.
     rows : tuple of Row
-        Best headline metric first, bias rows last.
+        Best headline metric first: those above the best bias row (under the last protocol), then,
+        below the line, all others.
     detectable : dict of str to float
         Protocol to the smallest difference in the headline metric that these pairs would mostly
         show, points.
@@ -138,6 +147,16 @@ class Table:
         return [row for row in self.rows if row.kind != "bias"]
 
     @property
+    def over_bias(self) -> list[Row]:
+        """Rows that a paired test puts above the best bias row, under the last protocol."""
+        return [row for row in self.rows if row.over_bias[self.protocols[-1]]]
+
+    @property
+    def not_over_bias(self) -> list[Row]:
+        """Rows that look at the query, which no test puts above the best that does not."""
+        return [row for row in self.method_rows if not row.over_bias[self.protocols[-1]]]
+
+    @property
     def title(self) -> str:
         """Data set, split and number of pairs."""
         marks = [f"{self.worlds} worlds"] * (self.worlds > 1) + ["synthetic"] * self.synthetic
@@ -155,36 +174,34 @@ class Table:
     @property
     def verdicts(self) -> list[str]:
         """One sentence a protocol: which row is best, of what kind, and by how much over bias."""
-        sentences = []
-        for protocol in self.protocols:
+        return [f"{protocol}: {self._verdict(protocol)}." for protocol in self.protocols]
 
-            def score(row: Row, protocol: str = protocol) -> float:
-                return row.metrics[protocol][self.headline].mean.value
+    def _verdict(self, protocol: str) -> str:
+        def score(row: Row) -> float:
+            return row.metrics[protocol][self.headline].mean.value
 
-            if not self.bias_rows:
-                best = max(self.rows, key=score)
-                sentences.append(
-                    f"{protocol}: best row {best.name} ({best.kind}, {self.headline} "
-                    f"{score(best):.1f}); no bias row to compare with."
-                )
-                continue
-            bias = max(self.bias_rows, key=score)
-            sentence = f"{protocol}: best bias row {bias.name} ({self.headline} {score(bias):.1f})"
-            if self.method_rows:
-                best = max(self.method_rows, key=score)
-                sentence = (
-                    f"{protocol}: best row {best.name} ({best.kind}), "
-                    f"{score(best) - score(bias):+.1f} {self.headline} over the best bias row "
-                    f"({bias.name}, {score(bias):.1f})"
-                )
-                trained = [row for row in self.method_rows if row.kind == "trained"]
-                if best.kind != "trained" and trained:
-                    first = max(trained, key=score)
-                    sentence += (
-                        f"; best trained row {first.name}, {score(first) - score(bias):+.1f}"
-                    )
-            sentences.append(sentence + ".")
-        return sentences
+        bias = best_row(self.bias_rows, protocol, self.headline)
+        over = [row for row in self.method_rows if row.over_bias[protocol]]
+        best = best_row(over or self.method_rows, protocol, self.headline)
+        if bias is None:
+            assert best is not None
+            what = f"{best.kind}, {self.headline} {score(best):.1f}"
+            return f"best row {best.name} ({what}); no bias row to compare with"
+        if best is None:
+            return f"best bias row {bias.name} ({self.headline} {score(bias):.1f})"
+        of_bias = f"the best bias row ({bias.name}, {score(bias):.1f})"
+        more = f"{score(best) - score(bias):+.1f} {self.headline}"
+        if not over:
+            return f"no row is above {of_bias}; nearest {best.name} ({best.kind}), {more}"
+        sentence = f"best row {best.name} ({best.kind}), {more} over {of_bias}"
+        first = best_row([row for row in over if row.kind == "trained"], protocol, self.headline)
+        if best.kind != "trained" and any(row.kind == "trained" for row in self.method_rows):
+            sentence += (
+                f"; best trained row {first.name}, {score(first) - score(bias):+.1f}"
+                if first
+                else "; no trained row is above it"
+            )
+        return sentence
 
     @property
     def notes(self) -> list[str]:
@@ -226,6 +243,11 @@ class Table:
             f"paired tests leave open (Holm, 5 %). Where there is one column of each: "
             f"{self.protocols[-1]}. Bias rows never look at the query."
         )
+        if self.bias_rows and self.method_rows:
+            notes.append(
+                "Below the line: what none of these tests puts above the best bias row"
+                f"{f' under {self.protocols[-1]}' if len(self.protocols) > 1 else ''}."
+            )
         if self.metrics == OPEN_METRICS:
             notes.append(
                 "Targets hold the moment no times, once or several times. Probabilities are "

@@ -64,13 +64,15 @@ def to_rich(table: Table, width: int) -> Group:
         cells.append(Text(row.rank(last)))
         return cells
 
-    for row in table.method_rows:
+    for row in table.over_bias:
         grid.add_row(*line(row))
-    if table.method_rows:
-        grid.add_row()
-    grid.add_row(Text("bias rows:", style="dim italic"))
-    for row in table.bias_rows:
-        grid.add_row(*line(row))
+    below = ("not above bias:", table.not_over_bias), ("bias rows:", table.bias_rows)
+    for title, rows in below:
+        if rows:
+            grid.add_section()
+            grid.add_row(Text(title, style="dim italic"))
+        for row in rows:
+            grid.add_row(*line(row))
     verdicts = [Text(plain(text)) for text in table.verdicts]
     notes = [Text(plain(text), style="dim") for text in table.notes]
     return Group(grid, *verdicts, Text(""), *notes)

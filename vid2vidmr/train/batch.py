@@ -85,7 +85,7 @@ class Batch:
 
 def _pad(arrays: Sequence[np.ndarray]) -> tuple[Tensor, Tensor]:
     lengths = torch.tensor([len(a) for a in arrays])
-    kind = torch.from_numpy(arrays[0][:0]).dtype
+    kind = torch.from_numpy(np.empty(0, arrays[0].dtype)).dtype
     padded = torch.zeros(len(arrays), int(lengths.max()), arrays[0].shape[1], dtype=kind)
     for row, array in zip(padded.numpy(), arrays, strict=True):
         row[: len(array)] = array

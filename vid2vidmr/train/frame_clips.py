@@ -19,7 +19,7 @@ from vid2vidmr.data.protocols import pair_stream
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.extract import report
-from vid2vidmr.features.load import load_encoder
+from vid2vidmr.features.load import load_stills
 from vid2vidmr.features.local import side_by_side
 from vid2vidmr.features.store import FeatureStore
 from vid2vidmr.features.writer import FeatureWriter
@@ -120,7 +120,7 @@ def encoded_clips(
             "of the videos, or use --level features."
         )
     require_encoder(videos.features.contract, "Pretraining on frames")
-    encoder = load_encoder(videos.features.contract.name)
+    encoder = load_stills(videos.features.contract.name)
     require_contract(encoder.contract, videos.features.contract, "Pretraining on frames")
     tables = []
     clips: dict[str, list[FrameClip]] = defaultdict(list)

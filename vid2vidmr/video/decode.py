@@ -95,12 +95,12 @@ def frames_shown(source: Source, samples: Samples) -> Iterator[Timed]:
     if source.timed:
         shown = _of_groups(source, Access(source.stream.codec_context), packets, samples)
     else:
-        shown = _in_order(source, packets)
+        shown = in_order(source, packets)
     for ticks, frame in shown:
         yield (ticks - (source.start or 0)) * base, frame
 
 
-def _in_order(source: Source, packets: Iterator[Any]) -> Iterator[Ticked]:
+def in_order(source: Source, packets: Iterator[Any]) -> Iterator[Ticked]:
     """Decode everything; frames take the times of their packets in the order of their coming."""
     codec = source.stream.codec_context
     times: deque[int] = deque()
@@ -260,19 +260,20 @@ def _alone(source: Source, access: Access, packets: Packets, wanted: set[int]) -
             continue
         else:
             codec.skip_frame = left_out
-        yield from _timed(source, packet.decode())
+        yield from timed(source, packet.decode())
     codec.skip_frame = "DEFAULT"
-    yield from _timed(source, codec.decode(None))
+    yield from timed(source, codec.decode(None))
     codec.flush_buffers()
 
 
 def _decoded(source: Source, packets: Packets) -> Iterator[Ticked]:
     """Decode everything."""
     for packet in packets:
-        yield from _timed(source, source.stream.codec_context.decode(packet))
+        yield from timed(source, source.stream.codec_context.decode(packet))
 
 
-def _timed(source: Source, frames: list[av.VideoFrame]) -> Iterator[Ticked]:
+def timed(source: Source, frames: list[av.VideoFrame]) -> Iterator[Ticked]:
+    """Give frames their times, ticks."""
     for frame in frames:
         time = frame.pts
         if time is None:  # it follows the one before

@@ -52,7 +52,9 @@ async function openBoard(slug, name) {
   }
   const href = (pair) => vmr.address(board.slug, protocol, pair);
   const tools = at("search").closest(".tools");
-  table = vmr.table(at("pairs"), pairs, found[1], methods[0].name, href, tools);
+  const { name: first, seeds } = methods[0];
+  const of = seeds > 1 ? `${first}, mean of ${seeds} seeds` : first;
+  table = vmr.table(at("pairs"), pairs, found[1], of, href, tools);
 }
 
 async function follow() {
@@ -68,10 +70,11 @@ function iou([s, e], start, end) {
   return inter / (e - s + end - start - inter);
 }
 
-function lane(name, className, windows, note) {
+function lane(name, className, windows, note, seed) {
   const i = current, length = pairs.duration[i];
   const row = element("tr", className);
   const head = element("th", "", name);
+  if (seed) head.append(" ", element("small", "", seed));
   head.scope = "row";
   const when = element("td", "text");
   const score = element("td", "", note);
@@ -124,8 +127,8 @@ async function draw() {
     lane("truth", "truth", [truth], ""),
     ...shown.map((m, k) => {
       const windows = found[k][i % chunk];
-      const value = windows.length ? iou(windows[0], ...truth).toFixed(2) : "0.00";
-      return lane(m.name, m.kind, windows, value);
+      const value = windows.length ? (100 * iou(windows[0], ...truth)).toFixed(1) : "0.0";
+      return lane(m.name, m.kind, windows, value, `seed ${m.seed}`);
     }),
   );
   ruler(pairs.duration[i]);

@@ -19,11 +19,12 @@ from tiny_clip import tiny_clip
 
 from vid2vidmr.data.write import write_dataset
 from vid2vidmr.errors import FeatureError, UserError, VideoError
-from vid2vidmr.features.decoding import Decoder, Sampled
+from vid2vidmr.features.decoding import Decoder
 from vid2vidmr.features.encoder import Encoder
 from vid2vidmr.features.extract import extract_features, extract_files
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.local import encode_here, encode_video
+from vid2vidmr.features.readers import Sampled, Stills
 from vid2vidmr.features.store import open_features
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError
 from vid2vidmr.video.cut import cut_video
@@ -236,20 +237,20 @@ def test_processes_that_decode_change_no_byte(tmp_path, monkeypatch, encoder):
 
 def test_a_decoder_forgets_a_video_that_nobody_took_to_its_end(tmp_path):
     files = videos_in(tmp_path, [400, 20])
-    with Decoder(number_of, None, 4) as decoder:
-        assert next(decoder.batches(Sampled(tmp_path / files["v0"], 2.0)))[:, 0].tolist() == [
-            0,
-            16,
-            32,
-            48,
-        ]
-        second = np.concatenate(list(decoder.batches(Sampled(tmp_path / files["v1"], 2.0))))
+    reader = Stills(number_of)
+
+    def batches(decoder, name):
+        return decoder.batches(Sampled(tmp_path / name, 2.0), reader, 4)
+
+    with Decoder() as decoder:
+        assert next(batches(decoder, files["v0"]))[:, 0].tolist() == [0, 16, 32, 48]
+        second = np.concatenate(list(batches(decoder, files["v1"])))
         assert second[:, 0].tolist() == [16 * k for k in range(10)]
         with pytest.raises(VideoError, match="does not exist"):
-            next(decoder.batches(Sampled(tmp_path / "gone.mp4", 2.0)))
+            next(batches(decoder, "gone.mp4"))
         os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
         with pytest.raises(UserError, match="ended with status -9"):
-            list(decoder.batches(Sampled(tmp_path / files["v0"], 2.0)))
+            list(batches(decoder, files["v0"]))
 
 
 def test_an_encoder_that_fails_stops_the_processes_that_decode(tmp_path):
@@ -281,9 +282,9 @@ def test_a_process_that_dies_ends_the_run(tmp_path):
 PARENT = """
 import multiprocessing
 import sys
-from vid2vidmr.features.decoding import Decoder, Sampled
+from vid2vidmr.features.decoding import Decoder
 if __name__ == "__main__":
-    with Decoder(abs, None, 4):
+    with Decoder():
         print(multiprocessing.active_children()[0].pid, flush=True)
         sys.stdin.read()
 """

@@ -91,9 +91,8 @@ def test_a_shard_that_was_killed_is_run_again(cli: Cli, whole: Path, home: Path)
 
 def test_without_the_option_the_rest_is_encoded(cli: Cli, whole: Path, home: Path) -> None:
     assert cli(*COMMAND, "--shard", "2/3").code == 0
-    assert (
-        len(missing_in([f"v{i}" for i in range(8)], {}, home / "mini" / "features" / ENCODER)) == 5
-    )
+    videos = {f"v{i}": [f"v{i}"] for i in range(8)}
+    assert len(missing_in(videos, home / "mini" / "features" / ENCODER)) == 5
     assert cli(*COMMAND).code == 0
     check_same(contents(home), contents(whole))
 
@@ -172,12 +171,12 @@ def run(*more):
         return stop.code
 
 assert run("--device", "cuda") == 2
-import vid2vidmr.features.encoder
-decoder, vid2vidmr.features.encoder.DECODER = vid2vidmr.features.encoder.DECODER, "another"
+from vid2vidmr.features.readers import Stills
+decoder, Stills.decoder = Stills.decoder, "another"
 shutil.rmtree("mini/features")
 assert run() == 2
 shutil.rmtree("mini/features")
-vid2vidmr.features.encoder.DECODER = decoder
+Stills.decoder = decoder
 assert not run()
 """
 
@@ -197,7 +196,7 @@ def test_a_ray_of_two_workers(whole: Path, home: Path) -> None:
 
 def test_a_worker_with_another_encoder_refuses(whole: Path) -> None:
     contract = load_encoder(ENCODER, "cpu").contract.model_dump()
-    video = {"path": str(whole / "mini" / "videos" / "v0.mp4"), "at_s": []}
+    video = {"path": str(whole / "mini" / "videos" / "v0.mp4"), "queries": []}
     same = Worker(ENCODER, "cpu", contract)(video)
     assert (same["refused"], len(same["rows"])) == ("", 10 * 1280 * 4)
     other = Worker(ENCODER, "cpu", contract | {"decoder": "another"})(video)

@@ -24,7 +24,7 @@ CONFIG = replace(SMALL, augmented=0.5, components=None)
 
 @pytest.fixture(autouse=True)
 def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vid2vidmr.train.frame_clips.load_encoder", lambda name: number_encoder())
+    monkeypatch.setattr("vid2vidmr.train.frame_clips.load_stills", lambda name: number_encoder())
     monkeypatch.setattr(pretraining, "VAL_PAIRS", 4)
 
 
