@@ -281,7 +281,7 @@ def retrieve(
     top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
     as_json: AsJson = False,
 ) -> None:
-    """Find the moment of one video file in one or several others.
+    """Find the moment of one video file in others.
 
     Any files that FFmpeg reads; they are encoded once. Prints windows in seconds, best first: of
     one target with the method's own scores, of several as `search` does with an archive of them.
