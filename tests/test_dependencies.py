@@ -18,7 +18,7 @@ BESIDE = ("tests", "benchmarks")
 NOT_IMPORTED = {
     # Others import them in our place: torch.utils.tensorboard, torch.onnx, SmolVLM's processor.
     "tensorboard", "onnx", "num2words",
-    # OpenTimelineIO finds and imports its adapters.
+    # OpenTimelineIO finds them by their entry points.
     "otio-cmx3600-adapter", "otio-fcpx-xml-adapter",
     # Run as commands; pandas-stubs is read by mypy, setuptools builds CONTRIBUTING's package.
     "import-linter", "mypy", "pandas-stubs", "pre-commit", "ruff", "setuptools",

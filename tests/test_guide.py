@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import nbformat
@@ -25,8 +24,6 @@ PAGES = [
     for place in ("*.md", "docs/*.md", "docs/guide/*.md", "baselines/**/*.md", "leaderboard/*.md")
     for path in sorted(ROOT.glob(place))
 ]
-LATER = re.compile(r"^app\b|--page\b")
-"""What comes with the page of an archive; to be deleted once it is here, here and below."""
 UNSAID = re.compile("^Missing parameter|requires an argument")
 """Text names commands without all that they need."""
 OWN = re.compile(r"^(build (clips|NAME)|COMMAND)\b")
@@ -77,7 +74,7 @@ def test_commands_are_those_of_the_command_line(page: Path) -> None:
     assert {
         command: said
         for command, said in wrong.items()
-        if not (LATER.search(command) or UNSAID.search(said) or OWN.search(command))
+        if not (UNSAID.search(said) or OWN.search(command))
     } == {}
 
 
@@ -161,10 +158,9 @@ def test_search(data_home: Path, tmp_path: Path) -> None:
     video = min((data_home / "minimatch/videos").glob("*.mp4"))
     shutil.copy(video, tmp_path / "matches/cup.mp4")
     shutil.copy(video, tmp_path / "goal.mp4")
-    later = find_spec("vid2vidmr.app") is None
-    follow("search.md", tmp_path, data_home, leave=" --page found" if later else "")
+    follow("search.md", tmp_path, data_home)
     assert list((tmp_path / "clips").glob("*.mp4")) and (tmp_path / "found.csv").exists()
-    assert later or (tmp_path / "found/index.html").exists()
+    assert (tmp_path / "found/index.html").exists()
 
 
 def test_the_notebook_runs_from_top_to_bottom(data_home: Path, tmp_path: Path) -> None:
