@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
@@ -15,7 +15,9 @@ from vid2vidmr.errors import DataError, UserError, VideoError
 from vid2vidmr.files import MAX_TABLE_BYTES, decode, file_sha256, parse_json, read_bytes, write_text
 from vid2vidmr.records import Record, fault
 from vid2vidmr.video.files import files_below, is_video
-from vid2vidmr.video.packets import Frames
+
+if TYPE_CHECKING:
+    from vid2vidmr.video.packets import Frames
 
 TABLE = "videos.jsonl"
 RATES = tuple(
@@ -102,6 +104,8 @@ def named_videos(names: Iterable[str | Path]) -> dict[str, Path]:
 
 def looked_at(video_id: str, path: Path) -> ArchivedVideo:
     """Hash a file and read how long it is; one that cannot be read is damaged."""
+    from vid2vidmr.video.packets import Frames
+
     about = path.stat()
     row = ArchivedVideo(
         video_id=video_id, path=str(path.resolve()), sha256=file_sha256(path),

@@ -36,7 +36,7 @@ def info(as_json: AsJson = False) -> None:
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Check a GPU against the CPU: alignments and a training step of every method.
+    """Check a GPU against the CPU, method by method.
 
     Takes about a minute. Without a GPU the CPU's kernels are checked against their plain form.
     Exits with 1 if something is wrong.
