@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from itertools import combinations
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from leaderboard import site
+from vid2vidmr.app.view import BASE_CSS
 
-STYLE = (Path(site.__file__).parent / "assets/style.css").read_text()
+STYLE = BASE_CSS.read_text()
 APART = 15.0
 """Distance in CIE Lab."""
 SEEN = {  # Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB

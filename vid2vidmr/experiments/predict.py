@@ -18,7 +18,6 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.environment import environment
 from vid2vidmr.evaluation.predictions import PredictionHeader, read_predictions, write_predictions
 from vid2vidmr.evaluation.results import Result, Training, write_result
-from vid2vidmr.experiments.archive import search_archive
 from vid2vidmr.experiments.existence import Existence, certain
 from vid2vidmr.methods.base import Method
 from vid2vidmr.progress import Bar
@@ -82,6 +81,8 @@ def write_run(
     `existence` is what calibrates open pairs, see `vid2vidmr.experiments.existence.calibrate`; bias
     rows have none.
     """
+    from vid2vidmr.experiments.archive import search_archive  # av
+
     header = prediction_header(method, dataset, pairs, preset)
     if existence is not None:
         header = header.model_copy(update={"threshold": existence.threshold})

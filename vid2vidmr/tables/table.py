@@ -18,6 +18,17 @@ METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
 OPEN_METRICS = ("G-mIoU@1", "AUROC", "Rej-F1", "mAP", "mR@5", "mR+@5")
 ARCHIVE_METRICS = ("mAP", "mAP@0.5", "R1@0.5", "R5@0.5", "R10@0.5", "R100@0.5")
 """Metrics of the Markdown and LaTeX tables, that which ranks first; the CSV has all."""
+NOTES = {
+    OPEN_METRICS: (
+        "Targets hold the moment no times, once or several times. Probabilities are calibrated, "
+        "and the threshold of rejecting chosen, on val."
+    ),
+    ARCHIVE_METRICS: (
+        "A pair is a query, asked of all targets of the split at once; the truth is every moment "
+        "of its class but its own. Intervals: other query videos in this archive."
+    ),
+}
+"""What is to be known of tables with these metrics."""
 
 
 def worlds_name(names: Sequence[str]) -> str:
@@ -248,16 +259,7 @@ class Table:
                 "Below the line: what none of these tests puts above the best bias row"
                 f"{f' under {self.protocols[-1]}' if len(self.protocols) > 1 else ''}."
             )
-        if self.metrics == OPEN_METRICS:
-            notes.append(
-                "Targets hold the moment no times, once or several times. Probabilities are "
-                "calibrated, and the threshold of rejecting chosen, on val."
-            )
-        if self.metrics == ARCHIVE_METRICS:
-            notes.append(
-                "A pair is a query, asked of all targets of the split at once; the truth is every "
-                "moment of its class but its own. Intervals: other query videos in this archive."
-            )
+        notes += [note for metrics, note in NOTES.items() if self.metrics == metrics]
         if seen := [
             f"{points:.1f} ({p})" for p, points in self.detectable.items() if math.isfinite(points)
         ]:

@@ -14,8 +14,8 @@ from vid2vidmr.data.dataset import load_dataset
 Cli = Callable[..., Ran]
 COMMANDS = (
     "build", "features", "datasets", "export", "push", "methods", "train", "predict", "retrieve",
-    "import-checkpoint", "index", "search", "bench", "ablate", "tune", "pretrain", "evaluate",
-    "analyze", "compare", "info",
+    "import-checkpoint", "index", "search", "app", "bench", "ablate", "tune", "pretrain",
+    "evaluate", "analyze", "compare", "info",
 )  # fmt: skip
 
 
