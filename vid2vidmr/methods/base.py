@@ -18,7 +18,7 @@ from vid2vidmr.records import Prediction, Query
 from vid2vidmr.registry import registered
 
 if TYPE_CHECKING:
-    from vid2vidmr.alignment import Components
+    from vid2vidmr.alignment.components import Components
     from vid2vidmr.contract import FeatureContract
     from vid2vidmr.data.dataset import Dataset
     from vid2vidmr.data.pairs import PairSet
