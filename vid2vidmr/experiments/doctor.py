@@ -81,7 +81,7 @@ def ragged_batch(size: int, dim: int, rows: int = M, columns: int = N, seed: int
         query=torch.randn(size, columns, dim, generator=rng) * query_mask[..., None],
         query_mask=query_mask,
         durations_s=STEP_S * m.float(),
-        windows_s=torch.stack([start_s, start_s + STEP_S * (rows // 5)], 1),
+        windows_s=torch.stack([start_s, start_s + STEP_S * (rows // 5)], 1)[:, None],
         group=torch.arange(size) % 5,
     )
 
