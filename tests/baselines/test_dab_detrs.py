@@ -66,13 +66,15 @@ def batch_of(lengths: list[int], queries: list[int], group: list[int] | None = N
 def pair(batch: Batch, b: int) -> Batch:
     """One pair of a batch, without padding."""
     rows = {"target": int(batch.target_mask[b].sum()), "query": int(batch.query_mask[b].sum())}
-    return Batch(
+    tensors = {name: value for name, value in vars(batch).items() if name != "step_s"}
+    return replace(
+        batch,
         **{
             name: value[b : b + 1, : rows[name.split("_")[0]]]
             if name.split("_")[0] in rows
             else value[b : b + 1]
-            for name, value in vars(batch).items()
-        }
+            for name, value in tensors.items()
+        },
     )
 
 
