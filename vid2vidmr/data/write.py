@@ -56,7 +56,8 @@ def write_dataset(
     DataError
         If a table is empty, lacks a column, repeats an id, names an id that does not exist, or
         holds text with control characters; or a moment ends before it starts, after its clip, or
-        after its video where the length is known, or crosses the edge of a target, or may; or a target is no clip of a video.
+        after its video where the length is known, or crosses the edge of a target, or may; or a
+        target is no clip of a video.
 
     Examples
     --------
