@@ -144,8 +144,8 @@ def tune_all(
     Raises
     ------
     UserError
-        If a method has nothing to search, before anything is tried; or if no trial of one could be
-        run.
+        If a method has nothing to search or its preset learns existence, before anything is tried;
+        or if no trial of one could be run.
 
     Examples
     --------
@@ -202,7 +202,13 @@ def _bases(
                 f"{', '.join(tunable())}."
             )
         start = preset_name(method, own if at else preset)
-        found[name] = (cls, preset_config(method, start)), start
+        config = preset_config(method, start)
+        if getattr(config, "existence", False):
+            raise UserError(
+                f"{method}@{start} also learns whether the moment is there, and configs are "
+                "compared by mIoU alone: tune another preset, such as small."
+            )
+        found[name] = (cls, config), start
     from vid2vidmr.features.extract import extract_features  # torch, av
 
     features = extract_features(dataset, encoder)

@@ -149,6 +149,9 @@ def test_what_cannot_be_tuned_is_one_line(tiny: Path, cli: Callable[..., Ran]) -
     ran = cli("tune", "centre", "--dataset", "minimatch")
     assert ran.code == 2
     assert ran.err.strip().splitlines()[-1].startswith("error: centre has nothing to tune")
+    ran = cli("tune", "univtg@open", "--dataset", "minimatch")
+    assert ran.code == 2
+    assert "configs are compared by mIoU alone" in ran.err.strip().splitlines()[-1]
 
 
 @pytest.mark.parametrize(
