@@ -28,6 +28,14 @@ from vid2vidmr.archive.timeline import labels, rate_of, timecode_rate, timeline
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_name, replacing, write_json, write_text
 
+ENDINGS = (".csv", ".json", ".vtt", ".xml", ".edl", ".fcpxml", ".otio")
+
+
+def require_ending(file: Path) -> None:
+    """Refuse a file whose ending names no form."""
+    if file.suffix.lower() not in ENDINGS:
+        raise UserError(f"{file} has the ending of no form: expected one of {', '.join(ENDINGS)}.")
+
 
 def export(found: Found, archive: str | Path | Archive, file: str | Path) -> list[Path]:
     """Write what was found in the form that the ending of `file` says.
@@ -48,8 +56,7 @@ def export(found: Found, archive: str | Path | Archive, file: str | Path) -> lis
         ".csv": _csv, ".json": _json, ".vtt": _vtt, ".xml": _sportscode,
         ".edl": _timeline, ".fcpxml": _timeline, ".otio": _timeline,
     }  # fmt: skip
-    if file.suffix.lower() not in writers:
-        raise UserError(f"{file} has the ending of no form: expected one of {', '.join(writers)}.")
+    require_ending(file)
     return writers[file.suffix.lower()](found, archive, file)
 
 

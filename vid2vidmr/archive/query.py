@@ -82,7 +82,7 @@ def query_rows(query: Query, archive: Archive, encoder: CachedEncoder) -> np.nda
     Raises
     ------
     UserError
-        If the part lies behind the end.
+        If the part reaches behind the end.
     VideoError
         If a file cannot be read.
     """
@@ -106,10 +106,9 @@ def query_place(query: Query, archive: Archive) -> tuple[str, float, float] | No
     if video is None:
         return None
     whole = (0.0, archive.durations_s[video])
-    start_s, end_s = (
-        whole if query.start_s is None or query.end_s is None else (query.start_s, query.end_s)
-    )
-    return video, start_s, end_s
+    if query.start_s is None or query.end_s is None:
+        return video, *whole
+    return video, query.start_s, min(query.end_s, whole[1])
 
 
 def _in_archive(query: Query, archive: Archive) -> str | None:
@@ -126,4 +125,9 @@ def _require_inside(query: Query, duration_s: float) -> None:
         raise UserError(
             f"The query {query} begins behind the end of its video, which lasts "
             f"{clock(duration_s)}."
+        )
+    # A second is what people round by.
+    if query.end_s is not None and query.end_s > duration_s + 1:
+        raise UserError(
+            f"The query {query} ends behind the end of its video, which lasts {clock(duration_s)}."
         )

@@ -120,8 +120,11 @@ def search(
     Prints windows in seconds, best first, with the probability that each holds the moment. Where
     none is likely enough it says so.
     """
+    from vid2vidmr.archive.export import require_ending
     from vid2vidmr.archive.search import search
 
+    for file in export or []:
+        require_ending(file)
     found = search(
         queries, archive, method, checkpoint, negatives=negatives or [], top=top,
         min_score=min_score, fuse=fuse.value, approximate=approximate,

@@ -181,6 +181,8 @@ def test_a_part_of_the_archive_as_a_query(matches: Path) -> None:
     assert same.windows == found.windows
     with pytest.raises(UserError, match="begins behind the end of its video, which lasts 1:00"):
         v.search("matches/a.mp4@1:20-1:32", archive, SCAN)
+    with pytest.raises(UserError, match="ends behind the end of its video, which lasts 1:00"):
+        v.search("matches/a.mp4@0:20-1:32", archive, SCAN)
 
 
 @pytest.mark.parametrize(("rate", "name"), [("24000/1001", 24), ("30000/1001", 30), ("25", 25)])
