@@ -22,8 +22,9 @@ results: $(USE)
 guide: $(VENV)/.installed-guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
+# A process for each core; tests of a file share fixtures, and stay together.
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile
 
 lint: $(DEV)
 	$(BIN)/ruff format --check .
