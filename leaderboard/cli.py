@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.options import AsJson
+from vid2vidmr.cli.output import print_json, print_table
 
 app = typer.Typer(
     no_args_is_help=True,

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.methods import DatasetOption, SeedOption
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.options import AsJson, DatasetOption, SeedOption
+from vid2vidmr.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from baselines.vlm.config import VlmConfig

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, print_json
+from vid2vidmr.cli.options import AsJson
+from vid2vidmr.cli.output import print_json
 
 _RUN = "A result.json, or predictions (.jsonl) with a header."
 Of = Annotated[

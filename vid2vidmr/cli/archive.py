@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vid2vidmr.cli.data import Where
-from vid2vidmr.cli.output import AsJson, print_found, print_json
+from vid2vidmr.cli.options import AsJson, DeviceOption, complete_encoders, complete_methods
+from vid2vidmr.cli.output import print_found, print_json
 
 if TYPE_CHECKING:
     from vid2vidmr.archive.search import Found
@@ -33,7 +34,10 @@ def index(
     out: Annotated[Path, typer.Option(help="Folder of the archive; one that is there grows.")],
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder (default: the archive's own, else clip-vit-b32)."),
+        typer.Option(
+            help="Encoder (default: the archive's own, else clip-vit-b32).",
+            autocompletion=complete_encoders,
+        ),
     ] = None,
     device: Annotated[
         str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
@@ -81,7 +85,10 @@ def search(
     ] = None,
     method: Annotated[
         str,
-        typer.Option(help="What reads the candidates again, or scan for none; see `methods`."),
+        typer.Option(
+            help="What reads the candidates again, or scan for none; see `methods`.",
+            autocompletion=complete_methods,
+        ),
     ] = "align_refine",
     checkpoint: Annotated[
         str | None, typer.Option(help="Of a method that must be trained: folder or Hub.")
@@ -113,6 +120,7 @@ def search(
         Path | None,
         typer.Option(help="New folder: a page of what was found that works offline."),
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Find moments like these in an archive.
@@ -145,12 +153,16 @@ def app(
     archive: Annotated[Path, typer.Option(help="Folder that `vid2vidmr index` wrote.")],
     method: Annotated[
         str,
-        typer.Option(help="What reads the candidates again, or scan for none; see `methods`."),
+        typer.Option(
+            help="What reads the candidates again, or scan for none; see `methods`.",
+            autocompletion=complete_methods,
+        ),
     ] = "align_refine",
     checkpoint: Annotated[
         str | None, typer.Option(help="Of a method that must be trained: folder or Hub.")
     ] = None,
     port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+    device: DeviceOption = None,
 ) -> None:
     """Search an archive in the browser, on this machine only.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vid2vidmr.cli.methods import StepOption
-from vid2vidmr.cli.output import AsJson, count, print_json, print_table
+from vid2vidmr.cli.options import AsJson, DatasetOption, StepOption, complete_encoders
+from vid2vidmr.cli.output import count, print_json, print_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered_names
 
@@ -19,20 +19,7 @@ if TYPE_CHECKING:
     from vid2vidmr.features.local import Engine
 
 
-def _registered(kind: str) -> Callable[[str], list[str]]:
-    """Complete names that are registered."""
-    return lambda incomplete: [n for n in registered_names(kind) if n.startswith(incomplete)]
-
-
 OTHERS = "With --import"
-Built = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATASET",
-        help="Name, folder or Hub repository of a data set.",
-        autocompletion=_registered("dataset"),
-    ),
-]
 
 
 class Where(StrEnum):
@@ -43,12 +30,12 @@ class Where(StrEnum):
 
 
 def features(
-    dataset: Built,
+    dataset: DatasetOption,
     encoder: Annotated[
         str | None,
         typer.Option(
             help="Encoder (default: the data set's own, of captions clip-vit-b32).",
-            autocompletion=_registered("encoder"),
+            autocompletion=complete_encoders,
         ),
     ] = None,
     step: StepOption = None,

@@ -1,4 +1,4 @@
-"""Commands that train variants of a config: tune, ablate."""
+"""Commands about runs: tune and ablate, which make variants of a config, and runs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.methods import (
+from vid2vidmr.cli.options import (
+    AsJson,
     DatasetOption,
+    DeviceOption,
     EncoderOption,
     MethodName,
     PresetOption,
     SeedOption,
     StepOption,
+    complete_methods,
 )
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.output import print_json, print_table
 from vid2vidmr.cli.scores import parsed_seeds
 
 
@@ -23,7 +26,9 @@ def tune(
     methods: Annotated[
         str,
         typer.Argument(
-            metavar="METHOD", help="Names with commas between, or all; name@preset for its own."
+            metavar="METHOD",
+            help="Names with commas between, or all; name@preset for its own.",
+            autocompletion=complete_methods,
         ),
     ],
     dataset: DatasetOption,
@@ -37,6 +42,7 @@ def tune(
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs (default: runs/DATASET).")
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Search configs on val: equal trials for all methods.
@@ -50,11 +56,13 @@ def tune(
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.experiments.tune import tune_all
+    from vid2vidmr.methods.load import require_methods
     from vid2vidmr.tables.search import write_search
 
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    require_methods(names)
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
-    names = [name.strip() for name in methods.split(",") if name.strip()]
     done = tune_all(
         built,
         "all" if names == ["all"] else names,
@@ -104,6 +112,7 @@ def ablate(
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a table of a method's paper, ours beside its numbers.
@@ -117,9 +126,11 @@ def ablate(
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.ablate import ablate as run_ablation
     from vid2vidmr.experiments.run import runs_home
+    from vid2vidmr.methods.load import require_methods
     from vid2vidmr.tables.ablation import to_json, to_rich, write_ablation
 
     numbers = parsed_seeds(seeds)
+    require_methods([method])
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
     done = run_ablation(
@@ -138,3 +149,39 @@ def ablate(
     console = Console()
     console.print(to_rich(done))
     typer.echo(f"Tables: {', '.join(str(path) for path in written)}")
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Folder of runs.")] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """List what runs there are, in words.
+
+    Method and preset, data set, split, protocol, seeds, score (mean over seeds), when, and where.
+    Seeds of one run stand in one row; runs with wrong queries are left out.
+    """
+    from vid2vidmr.experiments.listing import list_runs
+
+    found, faults = list_runs(folder)
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in found])
+        return
+    for dataset in dict.fromkeys(each.dataset for each in found):
+        rows = [
+            [
+                each.name,
+                f"{each.split} {each.protocol}" if each.protocol else "trained only",
+                ",".join(map(str, each.seeds)),
+                "" if each.score is None else f"{each.metric} {each.score:.1f}",
+                f"{each.when.astimezone():%Y-%m-%d %H:%M}\n{each.paths[0]}",
+            ]
+            for each in found
+            if each.dataset == dataset
+        ]
+        title = f"{dataset or 'of an unknown data set'}: {len(rows)} rows"
+        print_table(title, ["method", "split, protocol", "seeds", "score", "when, where"], rows)
+        typer.echo()
+    if not found:
+        typer.echo(f"{folder} holds no runs.")

@@ -8,40 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, count, print_found, print_json, print_table
+from vid2vidmr.cli.options import (
+    AsJson,
+    CheckpointOption,
+    DatasetOption,
+    DeviceOption,
+    EncoderOption,
+    MethodName,
+    PresetOption,
+    SeedOption,
+    SplitOption,
+    StepOption,
+    complete_encoders,
+    complete_methods,
+    complete_protocols,
+)
+from vid2vidmr.cli.output import count, print_found, print_json, print_table
 from vid2vidmr.errors import UserError
-
-MethodName = Annotated[
-    str,
-    typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`; or ./FILE.py:CLASS."),
-]
-DatasetOption = Annotated[
-    str, typer.Option(help="Name or folder of a built data set, or Hub repository (user/name).")
-]
-EncoderOption = Annotated[
-    str | None, typer.Option(help="Encoder of the features (default: the data set's own).")
-]
-StepOption = Annotated[
-    float | None,
-    typer.Option(
-        min=0, help="Seconds between two features (default: 2; of retrieve, the checkpoint's)."
-    ),
-]
-PresetOption = Annotated[
-    str,
-    typer.Option(
-        help="Preset of trained methods: small (CPU, minutes), paper, others of `methods show`, or "
-        "a JSON file that `tune` wrote."
-    ),
-]
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random draw.")]
-CheckpointOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Folder written by `vid2vidmr train`, or Hub repository (user/name); methods that "
-        "must be trained need it."
-    ),
-]
 
 
 class Level(StrEnum):
@@ -142,6 +125,7 @@ def train(
         bool,
         typer.Option("--train-on-val", help="Learn from val where there are no train pairs."),
     ] = False,
+    device: DeviceOption = None,
 ) -> None:
     """Train a method and leave a checkpoint.
 
@@ -152,8 +136,10 @@ def train(
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.run import Setting, runs_home
     from vid2vidmr.methods.hub import checkpoint_folder
+    from vid2vidmr.methods.load import preset_config
     from vid2vidmr.progress import is_main_process
 
+    preset_config(method, preset)  # a wrong name is said before anything is read
     built = load_dataset(dataset)
     start = None if init is None else checkpoint_folder(init)
     setting = Setting.of(
@@ -193,6 +179,7 @@ def pretrain(
     ] = None,
     encoder: EncoderOption = None,
     step: StepOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Pretrain a method on videos without labels.
 
@@ -231,17 +218,19 @@ def predict(
     method: MethodName,
     dataset: DatasetOption,
     out: Annotated[Path, typer.Option(help="Predictions file to write, JSON Lines.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: SplitOption = "test",
     protocol: Annotated[
         str,
         typer.Option(
             help="official; recropped or balanced (position says nothing); open (none, one or "
-            "several moments; calibrated on val); archive (all targets at once)."
+            "several moments; calibrated on val); archive (all targets at once).",
+            autocompletion=complete_protocols,
         ),
     ] = "official",
     checkpoint: CheckpointOption = None,
     encoder: EncoderOption = None,
     step: StepOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Predict the windows of every pair of a split."""
     from vid2vidmr.contract import features_at
@@ -252,8 +241,8 @@ def predict(
     from vid2vidmr.methods.load import load_method
     from vid2vidmr.progress import progress
 
-    built = load_dataset(dataset)
     loaded = load_method(method, checkpoint)
+    built = load_dataset(dataset)
     features = Setting.source(built, loaded.info, features_at(encoder, step))
     captions = query_captions(built, loaded, features)
     pairs = built.pairs(split, features, captions).under(protocol)
@@ -271,14 +260,21 @@ def retrieve(
     targets: Annotated[
         list[str], typer.Argument(metavar="TARGET...", help="Files or folders to find it in.")
     ],
-    method: Annotated[str, typer.Option(help="Method, see `vid2vidmr methods`.")] = "video-match",
+    method: Annotated[
+        str,
+        typer.Option(help="Method, see `vid2vidmr methods`.", autocompletion=complete_methods),
+    ] = "video-match",
     checkpoint: CheckpointOption = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder (default: the checkpoint's, else clip-vit-b32)."),
+        typer.Option(
+            help="Encoder (default: the checkpoint's, else clip-vit-b32).",
+            autocompletion=complete_encoders,
+        ),
     ] = None,
     step: StepOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the moment of one video file in others.

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.methods import (
+from vid2vidmr.cli.options import (
+    AsJson,
     DatasetOption,
+    DeviceOption,
     EncoderOption,
     PresetOption,
     StepOption,
+    complete_datasets,
+    complete_methods,
+    complete_protocols,
 )
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
@@ -70,7 +75,8 @@ def bench(
         str,
         typer.Option(
             help="Name or folder of a built data set, or Hub repository (user/name); several with "
-            "commas between are worlds, and one table is made over them."
+            "commas between are worlds, and one table is made over them.",
+            autocompletion=complete_datasets,
         ),
     ],
     methods: Annotated[
@@ -78,7 +84,8 @@ def bench(
         typer.Option(
             help="Names with commas between, or all; name@preset for a preset of its own, "
             "name@tuned (or tuned, for all) for what `tune` found; "
-            "./FILE.py:CLASS for one that is not installed. Bias rows always run."
+            "./FILE.py:CLASS for one that is not installed. Bias rows always run.",
+            autocompletion=complete_methods,
         ),
     ] = "all",
     seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
@@ -107,6 +114,7 @@ def bench(
             "has a folder in it."
         ),
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run methods over seeds and print one table.
@@ -122,9 +130,11 @@ def bench(
     from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.bench import load_worlds
+    from vid2vidmr.methods.load import require_methods
     from vid2vidmr.tables import to_rich
 
     numbers = parsed_seeds(seeds)
+    require_methods(_listed(methods))
     built = load_worlds(_listed(dataset))
     scored, failures = run_bench(
         built,
@@ -214,7 +224,11 @@ def evaluate(
         str | None, typer.Option(help="Of a file without a header (default: test).")
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Of a file without a header (default: official).")
+        str | None,
+        typer.Option(
+            help="Of a file without a header (default: official).",
+            autocompletion=complete_protocols,
+        ),
     ] = None,
     only_available: OnlyOption = None,
     as_json: AsJson = False,

@@ -28,7 +28,13 @@ from vid2vidmr.experiments.tune import tuned_methods, tuned_preset
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.methods.checkpoint import read_checkpoint
 from vid2vidmr.methods.hub import checkpoint_folder
-from vid2vidmr.methods.load import method_class, method_names, preset_config, preset_label
+from vid2vidmr.methods.load import (
+    method_class,
+    method_names,
+    preset_config,
+    preset_label,
+    require_methods,
+)
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
@@ -137,9 +143,10 @@ def bench(
     >>> scored, failures = v.bench("minimatch", "./early.py:Early")
     >>> v.bench(["minimatch-unseen-0", "minimatch-unseen-1"], "local-match").scored
     """
+    methods = [methods] if isinstance(methods, str) else methods
+    require_methods(methods)
     worlds = load_worlds(dataset)
     seeds, protocols = checked_seeds(seeds), checked_protocols(protocols)
-    methods = [methods] if isinstance(methods, str) else methods
     homes = [
         runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
         for world in worlds
@@ -353,9 +360,6 @@ def _checked(
     method, own = _parsed(name, preset)
     cls = method_class(method)
     made = cls(preset_config(method, own))
-    # Without @ the preset is for those that have one of that name.
-    if "@" in name and own not in cls.presets and not str(own).endswith(".json"):
-        raise UnknownNameError(f"preset of {method}", str(own), cls.presets)
     if made.query == "text":
         open_captions(dataset, encoder_and_step(encoder)[0])
     if not made.needs_init:

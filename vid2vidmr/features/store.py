@@ -331,7 +331,7 @@ def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> 
     name = named_features(encoder, dataset.info.default_encoder)
     folder = feature_folder(dataset, name)
     of, step_s = encoder_and_step(name)
-    command = f"vid2vidmr features {dataset.name} --encoder {of}{step_option(step_s)}"
+    command = f"vid2vidmr features --dataset {dataset.name} --encoder {of}{step_option(step_s)}"
     if not (folder / "contract.json").exists():
         raise FeatureError(f"{dataset.name} has no {name} features in {folder}: run `{command}`.")
     store = FeatureStore(folder)
