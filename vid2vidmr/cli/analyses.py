@@ -60,7 +60,9 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help=_RUN)],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another, on the same pairs.")],
     dataset: Of = None,
-    top: Annotated[int, typer.Option(min=0, help="Pairs to name in either direction.")] = 10,
+    top: Annotated[
+        int, typer.Option(metavar="<int>", min=0, help="Pairs to name in either direction.")
+    ] = 10,
     out: Annotated[Path | None, typer.Option(help="Page to write (default: none).")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -34,36 +34,34 @@ def features(
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encoder (default: the data set's own, of captions clip-vit-b32).",
+            help="Encoder (default: the data set's own; for captions clip-vit-b32).",
             autocompletion=complete_encoders,
         ),
     ] = None,
     step: StepOption = None,
     captions: Annotated[
         Path | None,
-        typer.Option(
-            help="Encode captions of moments instead, from JSON Lines or CSV (moment_id, caption)."
-        ),
+        typer.Option(help="Encode captions instead: JSON Lines or CSV (moment_id, caption)."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
+        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
             metavar="I/N",
-            help="Encode the I-th of N shares of the videos, see docs/features.md.",
+            help="Encode the I-th of N shares of the videos.",
         ),
     ] = None,
     engine: Annotated[
-        Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
+        Where, typer.Option(help="On this machine, or on a Ray cluster.")
     ] = Where.local,
     imported: Annotated[
         Path | None,
         typer.Option(
             "--import",
             metavar="PATH",
-            help="Take features of others instead: a folder of .npz, .npy or .pt, or an .h5.",
+            help="Take those of others: a folder of .npz, .npy or .pt, or an .h5.",
         ),
     ] = None,
     named: Annotated[
@@ -73,8 +71,7 @@ def features(
     every: Annotated[
         str | None,
         typer.Option(
-            help="Seconds from a row of the files to the next (default: the step); even: rows are "
-            "spread over each video's length.",
+            help="Seconds between two rows (default: the step); even: spread over the video.",
             rich_help_panel=OTHERS,
         ),
     ] = None,
@@ -87,7 +84,7 @@ def features(
     names: Annotated[
         str,
         typer.Option(
-            help="How files are called, as v_{video}; or a CSV file (video_id, file, every).",
+            help="As v_{video}; or a CSV file (video_id, file, every).",
             rich_help_panel=OTHERS,
         ),
     ] = "{video}",

@@ -27,13 +27,13 @@ def tune(
         str,
         typer.Argument(
             metavar="METHOD",
-            help="Names with commas between, or all; name@preset for its own.",
+            help="Names with commas between, or all; NAME@PRESET.",
             autocompletion=complete_methods,
         ),
     ],
     dataset: DatasetOption,
     trials: Annotated[
-        int, typer.Option(min=1, help="Configs to try of each, that of the preset among them.")
+        int, typer.Option(metavar="<int>", min=1, help="Configs to try of each method.")
     ] = 16,
     preset: PresetOption = "small",
     seed: SeedOption = 0,
@@ -101,11 +101,11 @@ def tune(
 
 def ablate(
     method: MethodName,
-    table: Annotated[str, typer.Option(help="Number of the table in the method's paper.")],
+    table: Annotated[str, typer.Option(help="Number of a table of its paper.")],
     dataset: DatasetOption,
     seeds: Annotated[str, typer.Option(help="A count (3) or a list (0,1).")] = "3",
     preset: Annotated[
-        str | None, typer.Option(help="Preset that the variants change (default: the table's own).")
+        str | None, typer.Option(help="Preset that the variants change (default: the table's).")
     ] = None,
     encoder: EncoderOption = None,
     step: StepOption = None,
@@ -169,19 +169,20 @@ def runs(
         print_json([each.model_dump(mode="json") for each in found])
         return
     for dataset in dict.fromkeys(each.dataset for each in found):
-        rows = [
-            [
-                each.name,
-                f"{each.split} {each.protocol}" if each.protocol else "trained only",
-                ",".join(map(str, each.seeds)),
-                "" if each.score is None else f"{each.metric} {each.score:.1f}",
-                f"{each.when.astimezone():%Y-%m-%d %H:%M}\n{each.paths[0]}",
-            ]
-            for each in found
-            if each.dataset == dataset
-        ]
-        title = f"{dataset or 'of an unknown data set'}: {len(rows)} rows"
-        print_table(title, ["method", "split, protocol", "seeds", "score", "when, where"], rows)
+        rows: dict[tuple[str, ...], list[str]] = {}
+        for each in (each for each in found if each.dataset == dataset):
+            place = Path(each.paths[0]).parent
+            key = (each.name, str(each.split), str(place))
+            row = rows.setdefault(key, [each.name, each.split or "", "", "", "", ""])
+            score = "" if each.score is None else f"{each.metric} {each.score:.1f}"
+            row[2] += f"{each.protocol or 'only trained'}\n"
+            row[3] += f"{score}\n"
+            row[4] = ",".join(map(str, each.seeds))
+            row[5] = f"{each.when.astimezone():%Y-%m-%d %H:%M}\n{place.relative_to(folder)}"
+        columns = ["method", "split", "protocol", "score", "seeds", "when, where"]
+        print_table(
+            f"{dataset or 'of an unknown data set'}, in {folder}", columns, [*rows.values()]
+        )
         typer.echo()
     if not found:
         typer.echo(f"{folder} holds no runs.")

@@ -58,7 +58,10 @@ def methods(context: typer.Context, as_json: AsJson = False) -> None:
 def show(
     name: MethodName,
     dim: Annotated[
-        int, typer.Option(min=1, help="Length of a feature for which parameters are counted.")
+        int,
+        typer.Option(
+            metavar="<int>", min=1, help="Length of a feature for which parameters are counted."
+        ),
     ] = 512,
     as_json: AsJson = False,
 ) -> None:
@@ -106,20 +109,20 @@ def train(
     step: StepOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint folder (default: where `vid2vidmr bench` looks for it)."),
+        typer.Option(help="Checkpoint folder (default: where `bench` looks for it)."),
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(
-            help="Checkpoint to start from (folder or Hub), see `vid2vidmr pretrain` and "
-            "`import-checkpoint`."
-        ),
+        typer.Option(help="Checkpoint to start from: folder, or USER/NAME on the Hub."),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes that prepare batches beside this one.")
+        int,
+        typer.Option(
+            metavar="<int>", min=0, help="Processes that prepare batches beside this one."
+        ),
     ] = 0,
     log: Annotated[
-        bool, typer.Option("--log", help="Write curves for TensorBoard to logs in the folder.")
+        bool, typer.Option("--log", help="Write curves for TensorBoard to OUT/logs.")
     ] = False,
     train_on_val: Annotated[
         bool,
@@ -155,10 +158,10 @@ def pretrain(
     method: MethodName,
     videos: Annotated[
         str,
-        typer.Option(help="Folder of video files, built data set (folder or name), or store."),
+        typer.Option(help="Folder of video files, built data set, or store of features."),
     ],
     out: Annotated[
-        Path, typer.Option(help="Checkpoint folder; features of a folder of videos go into it.")
+        Path, typer.Option(help="Checkpoint folder; features of video files go into it.")
     ],
     preset: PresetOption = "small",
     seed: SeedOption = 0,
@@ -169,12 +172,12 @@ def pretrain(
         Level, typer.Option(help="Augment features, or frames before the encoder.")
     ] = Level.features,
     augmentations: Annotated[
-        str, typer.Option(help='Ways of augmentation, separated by commas; "" for none.')
+        str, typer.Option(help='With commas between; "" for none.')
     ] = "reverse,noise,slow,fast",
     noise: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Noise on all features, beside the augmentations (default: the preset's)."
+            metavar="<float>", min=0, help="Noise on all features besides (default: the preset's)."
         ),
     ] = None,
     encoder: EncoderOption = None,
@@ -222,8 +225,7 @@ def predict(
     protocol: Annotated[
         str,
         typer.Option(
-            help="official; recropped or balanced (position says nothing); open (none, one or "
-            "several moments; calibrated on val); archive (all targets at once).",
+            help="official, recropped, balanced, open or archive, see docs/evaluation.md.",
             autocompletion=complete_protocols,
         ),
     ] = "official",
@@ -272,8 +274,15 @@ def retrieve(
             autocompletion=complete_encoders,
         ),
     ] = None,
-    step: StepOption = None,
-    top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
+    step: Annotated[
+        float | None,
+        typer.Option(
+            metavar="<float>",
+            min=0,
+            help="Seconds between two features (default: the checkpoint's).",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="<int>", min=1, help="How many windows.")] = 5,
     device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:

@@ -11,6 +11,9 @@ from typer.core import TyperCommand
 
 from vid2vidmr.registry import registered_names
 
+LONGEST = 20
+"""Letters of choices that are shown as the type of an option; of more, its help tells."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -65,6 +68,13 @@ def _presets_of_method(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def _seed(seed: int) -> int:
+    """Refuse what a generator does not take; the bounds would widen the page of help."""
+    if not 0 <= seed < 2**32:
+        raise typer.BadParameter(f"{seed} is out of bounds: expected 0 to {2**32 - 1}.")
+    return seed
+
+
 def _choose_device(ctx: typer.Context, device: str | None) -> str | None:
     """Have networks run on a device, as long as the command does."""
     if device is not None and not ctx.resilient_parsing:
@@ -90,7 +100,7 @@ MethodName = Annotated[
 DatasetOption = Annotated[
     str,
     typer.Option(
-        help="Name or folder of a built data set, or Hub repository (user/name).",
+        help="A built data set: name, folder, or USER/NAME on the Hub.",
         autocompletion=complete_datasets,
     ),
 ]
@@ -103,30 +113,24 @@ EncoderOption = Annotated[
 ]
 StepOption = Annotated[
     float | None,
-    typer.Option(
-        min=0, help="Seconds between two features (default: 2; of retrieve, the checkpoint's)."
-    ),
+    typer.Option(metavar="<float>", min=0, help="Seconds between two features (default: 2)."),
 ]
 PresetOption = Annotated[
     str,
     typer.Option(
-        help="Preset of trained methods: small (CPU, minutes), paper, others of `methods show`, or "
-        "a JSON file that `tune` wrote.",
+        help="small, paper, more in `methods show`, or a file of `tune`.",
         autocompletion=_presets_of_method,
     ),
 ]
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random draw.")]
+SeedOption = Annotated[int, typer.Option(callback=_seed, help="Seed of every random draw.")]
 CheckpointOption = Annotated[
     str | None,
-    typer.Option(
-        help="Folder written by `vid2vidmr train`, or Hub repository (user/name); methods that "
-        "must be trained need it."
-    ),
+    typer.Option(help="Folder that `train` wrote, or USER/NAME on the Hub."),
 ]
 DeviceOption = Annotated[
     str | None,
     typer.Option(
-        help="Where to compute: cpu, cuda, cuda:1, mps (default: the best).",
+        help="cpu, cuda, cuda:1 or mps (default: the best).",
         callback=_choose_device,
     ),
 ]

@@ -25,16 +25,16 @@ def export(
     out: Annotated[Path, typer.Option(help="File to write; with --layout, the folder.")],
     split: Annotated[
         str | None,
-        typer.Option(help="train, val or test (default: test; with --layout, all)."),
+        typer.Option(help="train, val or test (default: test; of --layout all)."),
     ] = None,
     layout: Annotated[
         LayoutName | None,
-        typer.Option(help="Write features too, in the folders that another project reads."),
+        typer.Option(metavar="<name>", help="With features: moment-detr, univtg or lighthouse."),
     ] = None,
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="With --layout: of the features (default: the data set's own).",
+            help="With --layout (default: the data set's own).",
             autocompletion=complete_encoders,
         ),
     ] = None,
@@ -86,9 +86,7 @@ def push(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder to write (default: DATASET/published); without --to nothing is sent."
-        ),
+        typer.Option(help="Folder to write (default: DATASET/published)."),
     ] = None,
     encoder: Annotated[
         str | None,
