@@ -29,7 +29,7 @@ def main() -> None:
     try:
         from vid2vidmr.cli.app import app
 
-        code = app(standalone_mode=False)
+        code = app(standalone_mode=False, prog_name="vid2vidmr")
     except KeyboardInterrupt:
         code = 130
     except Exception as error:
