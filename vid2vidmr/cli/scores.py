@@ -143,10 +143,8 @@ def bench(
         only=only_available,
         train_on_val=train_on_val,
         earlier=True,
-        say=lambda line: typer.echo(line, err=True),
+        on_failure=_report,
     )
-    for failure in failures:
-        _report(failure)
     lost = bool(failures) and all(run.result.kind == "bias" for run in scored)
     table, written = (None, []) if lost else _tables(built, scored, out, split)
     if as_json:

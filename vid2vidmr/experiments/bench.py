@@ -91,7 +91,7 @@ def bench(
     only: Manifest | str | Path | None = None,
     train_on_val: bool = False,
     earlier: bool = False,
-    say: Callable[[str], None] = lambda line: None,
+    on_failure: Callable[[Failure], None] = lambda failure: None,
 ) -> Benched:
     """Run methods on a split, and the bias rows with them.
 
@@ -128,8 +128,8 @@ def bench(
     earlier : bool
         Give the rows of earlier benches in `runs`, too, that hold (`vid2vidmr.experiments.rows`),
         unless all methods fail.
-    say : callable
-        Is told what goes on, a line at a time.
+    on_failure : callable
+        Is told of each run that fails when it does, not only at the end.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def bench(
         of = named_features(encoder, world.info.default_encoder)
         asked = _asked(world, methods, bias_rows(protocols), preset, of, init)
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
-    done = [world.run(seeds, protocols, split, say, earlier) for world in todo]
+    done = [world.run(seeds, protocols, split, on_failure, earlier) for world in todo]
     return Benched(
         [run for each in done for run in each.scored],
         [failure for each in done for failure in each.failures],
@@ -202,7 +202,7 @@ class _World:
         seeds: Sequence[int],
         protocols: Sequence[str],
         split: str,
-        say: Callable[[str], None],
+        on_failure: Callable[[Failure], None],
         earlier: bool,
     ) -> Benched:
         wanted = []
@@ -228,7 +228,7 @@ class _World:
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise  # a full disk fails every method: stop, and say it once
                 failures.append(Failure(name, seed, error, self.dataset.name))
-                say(f"{name}, seed {seed}: failed: {error}")
+                on_failure(failures[-1])
         if earlier and not (failures and all(run.result.kind == "bias" for run in scored)):
             scored += self._earlier(protocols, split, ended)
         return Benched(scored, failures)
