@@ -62,7 +62,8 @@ def _methods(incomplete: str) -> list[str]:
 
 def _presets_of_method(ctx: typer.Context, incomplete: str) -> list[str]:
     """Complete a preset of the methods that were named before."""
-    named = ctx.params.get("method") or ctx.params.get("methods") or ""
+    # An option that still lacks its value leaves arguments where they were.
+    named = ctx.params.get("method") or ctx.params.get("methods") or " ".join(ctx.args[:1])
     found = [preset for method in named.split(",") for preset in _presets(method)]
     names = dict.fromkeys(found) if found else ("small", "paper")
     return [name for name in names if name.startswith(incomplete)]

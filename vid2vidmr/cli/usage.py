@@ -7,7 +7,7 @@ from typing import Any
 
 from vid2vidmr.errors import UnknownNameError
 
-CHOICE = re.compile(r"Invalid value for (\S+): '(.*)' is not one of (.*)")
+CHOICE = re.compile(r"Invalid value for '?([^\s']+)'?: '(.*)' is not one of (.*)")
 
 
 def usage_message(error: Any) -> str:
@@ -17,7 +17,7 @@ def usage_message(error: Any) -> str:
     """
     if type(error).__name__ == "NoArgsIsHelpError":
         return ""
-    message: str = error.format_message().strip()
+    message: str = error.format_message().replace("Value error, ", "").strip()
     if choice := CHOICE.match(message):
         flag, given, known = choice.groups()
         message = str(UnknownNameError(f"value of {flag}", given, re.findall("'([^']*)'", known)))
