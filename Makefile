@@ -10,7 +10,7 @@ DEV := $(VENV)/.installed-dev
 
 bench: $(USE)
 	$(BIN)/vid2vidmr build minimatch
-	$(BIN)/vid2vidmr features minimatch
+	$(BIN)/vid2vidmr features --dataset minimatch
 	$(BIN)/vid2vidmr bench --dataset minimatch --methods align_refine,matr,moment_detr,local-match,dtw-match,align_learned --seeds 2
 
 # The boards of docs/results.md, from the stored predictions.
