@@ -155,10 +155,17 @@ def test_probabilities_fall_and_do_not_depend_on_the_scale_of_scores() -> None:
     assert len(probabilities(np.empty(0), Background.of(np.empty(0)))) == 0
 
 
-def test_approximate_candidates_are_the_exact_ones() -> None:
+@pytest.mark.parametrize("videos", [8, 24])  # rows as they are, and codes in lists
+def test_approximate_candidates_are_the_exact_ones(videos: int) -> None:
     pytest.importorskip("faiss")
-    exact = Searcher(ARCHIVE, SCAN).candidates([GOAL])
-    near = Searcher(ARCHIVE, SCAN).candidates([GOAL], approximate=True)
+    archive = made_archive(videos=videos, planted=PLANTED)
+    exact = Searcher(archive, SCAN).candidates([GOAL])
+    near = Searcher(archive, SCAN).candidates([GOAL], approximate=True)
     assert near.videos[:3] == exact.videos[:3]
     assert np.allclose(near.windows[:3], exact.windows[:3])
     assert np.allclose(near.scores[:3], exact.scores[:3], atol=1e-6)
+    several = Searcher(archive, SCAN).candidates([GOAL, FOUL], fuse="best", approximate=True)
+    assert {("v1", 20), ("v4", 77), ("v6", 5), ("v1", 120), ("v6", 150)} <= {
+        (video, round(start_s / 2))
+        for video, start_s in zip(several.videos, several.windows[:, 0], strict=True)
+    }
