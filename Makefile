@@ -22,8 +22,9 @@ results: $(USE)
 guide: $(VENV)/.installed-guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
+# A process for each core; tests of a file share fixtures, and stay together, slow files are early.
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: $(DEV)
 	$(BIN)/ruff format --check .

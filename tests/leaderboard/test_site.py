@@ -275,18 +275,18 @@ def test_pairs_lie_in_pieces_that_add_up(home, tmp_path):
         add_submission(root, dataset, f"m{i}", shift=i / 4, protocols=("official",))
     build_site(root, tmp_path / "out")
     folder = tmp_path / "out/data/made/official"
-    assert sorted(p.name for p in (folder / "m1").iterdir()) == ["0.js", "1.js", "2.js", "iou.js"]
+    assert sorted(p.name for p in (folder / "m1").iterdir()) == ["0.js", "1.js", "2.js", "score.js"]
 
     def value(path: Path):
         key, text = re.fullmatch(r"vmr\.put\((\"[^\"]*\"),(.*)\);\n", path.read_text()).groups()
         assert json.loads(key) == path.relative_to(tmp_path / "out/data").with_suffix("").as_posix()
         return json.loads(text)
 
-    columns, iou = value(folder / "pairs.js"), value(folder / "m1/iou.js")
+    columns, iou = value(folder / "pairs.js"), value(folder / "m1/score.js")
     windows = [w for part in range(3) for w in value(folder / f"m1/{part}.js")]
     assert len(iou) == len(windows) == len(columns["id"]) == pairs
     for i in (0, CHUNK, pairs - 1):
-        start, end, (s, e) = columns["start"][i], columns["end"][i], windows[i][0]
+        [(start, end)], (s, e) = columns["truth"][i], windows[i][0]
         inter = max(0, min(e, end) - max(s, start))
         assert iou[i] == pytest.approx(100 * inter / (e - s + end - start - inter), abs=0.2)
     assert len((tmp_path / "out/index.html").read_bytes()) < 100_000

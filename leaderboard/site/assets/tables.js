@@ -32,8 +32,8 @@ for (const tools of document.querySelectorAll(".tools[data-for]")) {
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
     columnDefs: heads.map((head, i) => ({
       targets: i, visible: visible[i],
-      // The highest number first, but the first rank and the first letter.
-      orderSequence: head.matches(".text") || head.textContent === "rank" ? ["asc", "desc"] : ["desc", "asc"],
+      // The highest number first, but the first rank, the least error and the first letter.
+      orderSequence: head.matches(".text") || "low" in head.dataset ? ["asc", "desc"] : ["desc", "asc"],
     })),
   });
   // The state stands in the address, under the name of the table: what is as at first does not.
