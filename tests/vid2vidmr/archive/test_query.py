@@ -37,7 +37,7 @@ def test_parts_of_files(text: str, expected: Query) -> None:
 def test_a_part_that_ends_before_it_begins() -> None:
     with pytest.raises(UserError, match="ends before it begins"):
         Query.parse("m.mp4@0:09-0:03")
-    with pytest.raises(UserError, match="'m.mp4@5-5' is empty: expected FILE@START-END"):
+    with pytest.raises(UserError, match=r"'m.mp4@5-5' is empty: expected FILE@START-END"):
         Query.parse("m.mp4@5-5")
 
 
