@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from pydantic import PositiveInt
@@ -83,11 +85,16 @@ class FeatureMatch(Method):
         if self.encoder_contract is not None and pairs.features is not None:
             checkpoint = f"This fitted {self.info.name}"
             require_contract(pairs.features.contract, self.encoder_contract, checkpoint)
-        step_s = pairs.step_s
-        lengths = (pairs.table["query_end_s"] - pairs.table["query_start_s"]).to_numpy("float64")
-        columns = zip(pairs.table["pair_id"], lengths, pairs.durations_s, strict=True)
-        for i, (pair_id, query_s, target_s) in enumerate(columns):
-            query, target = pairs.query_features(i), pairs.target_features(i)
+        step_s, table = pairs.step_s, pairs.table
+        lengths = (table["query_end_s"] - table["query_start_s"]).to_numpy("float64")
+        start_s, end_s = (table[f"query_{end}_s"].fillna(-1.0) for end in ("start", "end"))
+        places = zip(table["query_video"], start_s, end_s, strict=True)
+        columns = zip(table["pair_id"], places, lengths, pairs.durations_s, strict=True)
+        last: tuple[Any, np.ndarray] = None, np.empty(0)
+        for i, (pair_id, place, query_s, target_s) in enumerate(columns):
+            if place != last[0]:
+                last = place, pairs.query_features(i)
+            query, target = last[1], pairs.target_features(i)
             length = len(query) if np.isnan(query_s) else query_s / step_s
             windows, scores = self.windows(query, target, length, target_s / step_s)
             windows = np.clip(step_s * windows, 0, target_s)
@@ -143,6 +150,27 @@ class FeatureMatch(Method):
             self.encoder_contract = FeatureContract.model_validate(state["contract"])
 
 
+R = TypeVar("R")
+
+
+def once(method: Callable[..., R]) -> Callable[..., R]:
+    """Keep what a method of a `ComponentMatch` gave last, for arguments that are the same objects.
+
+    One query is asked of many targets, and a pair is read for its windows and for its evidence.
+    """
+    name = f"_{method.__name__}_last"
+
+    @wraps(method)
+    def kept(self: ComponentMatch, *arguments: Any) -> R:
+        key = self.components, *arguments
+        last: tuple[tuple[Any, ...], R] | None = vars(self).get(name)
+        if last is None or any(map(operator.is_not, key, last[0])):
+            last = vars(self)[name] = key, method(self, *arguments)
+        return last[1]
+
+    return kept
+
+
 class ComponentMatch(FeatureMatch):
     """Sees features through principal components."""
 
@@ -166,6 +194,11 @@ class ComponentMatch(FeatureMatch):
     def components_for(self, target: np.ndarray) -> Components:
         """Give the components of train, or of a target (M, dim) where there was none."""
         return self.components or Components.of(target, self.count)
+
+    @once
+    def asked(self, query: np.ndarray, components: Components, whitening: float) -> np.ndarray:
+        """Project a query (N, dim), once for all the targets that it is asked of."""
+        return components.unit(query, whitening)
 
     def save(self, folder: Path) -> None:
         """Write the components beside ``method.json``."""
@@ -284,7 +317,7 @@ class FrameMatch(ComponentMatch):
         """Give the candidates among the cosines of frames."""
         if self.count:
             components, power = self.components_for(target), self.config.whitening
-            query, target = components.unit(query, power), components.unit(target, power)
+            query, target = self.asked(query, components, power), components.unit(target, power)
         else:
             mean = target.mean(axis=0) if self._mean is None else self._mean
             query, target = query - mean, target - mean

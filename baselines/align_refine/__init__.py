@@ -10,14 +10,14 @@ import numpy as np
 
 from baselines.align_refine.config import PRESETS, AlignRefineConfig
 from baselines.background import against_background
-from baselines.matching import SEARCH, ComponentMatch, copies_first
-from vid2vidmr.alignment.components import cosines, staticness
+from baselines.matching import SEARCH, ComponentMatch, copies_first, once
 from vid2vidmr.errors import DataError
 from vid2vidmr.files import file_sha256
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:
+    from baselines.align_refine.inputs import Inputs
     from baselines.align_refine.model import Network
 
 CHECKPOINT = Path(__file__).with_name("checkpoint.safetensors")
@@ -88,9 +88,7 @@ class AlignRefine(ComponentMatch):
         self, query: np.ndarray, target: np.ndarray, length: float, total: float
     ) -> tuple[np.ndarray, np.ndarray]:
         """Windows of every clip and setting, and copies; scores are probabilities of IoU >= 0.5."""
-        from baselines.align_refine.inputs import pair_inputs
-
-        inputs = pair_inputs(query, target, self.components_for(target), self.config.components)
+        inputs = self.inputs(query, target)
         probabilities, windows = self.network.answer(inputs)
         least = min(0.5, total)  # an end is never before its start, nor outside the target
         windows = windows.clip(0, total)
@@ -101,15 +99,19 @@ class AlignRefine(ComponentMatch):
         )
         return windows, probabilities
 
+    @once
+    def inputs(self, query: np.ndarray, target: np.ndarray) -> Inputs:
+        """Give what the network sees of a pair."""
+        from baselines.align_refine.inputs import pair_inputs
+
+        return pair_inputs(query, target, self.components_for(target), self.config.components)
+
     def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:
         """Log odds of the best window, and its alignment against the target's background."""
-        from baselines.align_refine.inputs import SETTINGS, WHITENING
+        from baselines.align_refine.inputs import SETTINGS
 
-        components = self.components_for(target).first(self.config.components)
-        rows, asked = (components.unit(part, WHITENING) for part in (target, query))
+        inputs = self.inputs(query, target)
         threshold, gap, static_gap = SETTINGS[0]
-        gap += static_gap * staticness(rows) ** 2
+        gap += static_gap * inputs.calm**2
         sure = float(np.clip(score, 1e-6, 1 - 1e-6))
-        return float(np.log(sure / (1 - sure))), *against_background(
-            cosines(rows, asked), threshold, gap
-        )
+        return float(np.log(sure / (1 - sure))), *against_background(inputs.base, threshold, gap)

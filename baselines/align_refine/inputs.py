@@ -51,14 +51,20 @@ class Inputs:
         These windows, first clip and end.
     scores : ndarray, (M, len(SETTINGS))
         Their gain per query row.
+    base : ndarray, (M, N)
+        Cosines at the base number; not for the network, nor is what follows.
+    calm : float
+        `staticness` of the target.
     laid : ndarray
-        See `laid_cosines`; not for the network.
+        See `laid_cosines`.
     """
 
     maps: np.ndarray
     clips: np.ndarray
     windows: np.ndarray
     scores: np.ndarray
+    base: np.ndarray
+    calm: float
     laid: np.ndarray
 
 
@@ -124,6 +130,8 @@ def inputs(cosines: np.ndarray, static: np.ndarray, query_static: float, calm: f
         clips=np.column_stack([query, static, aligned]).astype(np.float32),
         windows=windows,
         scores=scores,
+        base=base,
+        calm=calm,
         laid=laid_cosines(base),
     )
 
@@ -156,11 +164,8 @@ def pair_inputs(
     whitening : float
         See `Components.unit`.
     """
-    cosines = []
-    for fold in FOLDS:
-        part = components.first(max(2, round(fold * count)))
-        seen, asked = part.unit(target, whitening), part.unit(query, whitening)
-        cosines.append(cosines_of(seen, asked))
-        if fold == 1:
-            static = lagged_cosines(seen), staticness(asked), staticness(seen)
-    return inputs(np.stack(cosines), *static)
+    counts = [max(2, round(fold * count)) for fold in FOLDS]
+    seen, asked = (components.units(rows, counts, whitening) for rows in (target, query))
+    base = FOLDS.index(1.0)
+    static = lagged_cosines(seen[base]), staticness(asked[base]), staticness(seen[base])
+    return inputs(np.stack([*map(cosines_of, seen, asked)]), *static)

@@ -115,8 +115,7 @@ class Model(DabDetrModel):
         text = Rows(t, query_mask, self.query_position(t))
         v = self.input_vid_proj(target) + kind[TARGET]  # (B, M, d)
         video = Rows(v, target_mask, sine_position(target_mask, self.config.d))
-        guarded = text.after(self.dummy_rep_token, self.dummy_rep_pos)
-        dummies = self.txtproj_encoder(*guarded)[:, : self.config.dummies]  # (B, D, d)
+        dummies = self.dummies(text)  # (B, D, d)
         keys = text.after(dummies, self.dummy_rep_pos)  # (B, D + N, d)
         memory, token, weights = self.read(video, keys)
         found = {
@@ -142,6 +141,14 @@ class Model(DabDetrModel):
         if relevant is not None:
             found |= self.summaries(video, text, dummies, relevant.bool())
         return found
+
+    def dummies(self, text: Rows) -> Tensor:
+        """Let the dummies read the query, (B, D, d); one that is asked of all targets, once."""
+        rows = text.after(self.dummy_rep_token, self.dummy_rep_pos)
+        if not self.training and all(torch.equal(x, x[:1].expand_as(x)) for x in rows):
+            rows = Rows(*(x[:1] for x in rows))
+        found: Tensor = self.txtproj_encoder(*rows)[:, : self.config.dummies]
+        return found.expand(len(text.x), -1, -1)
 
     def read(self, video: Rows, keys: Rows) -> tuple[Tensor, Tensor, Tensor]:
         """Let the clips read dummies and query, then a token and the clips each other.

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import PositiveInt
 
 from baselines.background import against_background
-from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first
+from baselines.matching import SEARCH, ComponentMatch, MatchConfig, copies_first, once
 from vid2vidmr import alignment
 from vid2vidmr.alignment.components import cosines, laid_cosines, staticness
 from vid2vidmr.methods.info import MethodInfo
@@ -81,10 +81,11 @@ class LocalMatch(ComponentMatch):
         )
         return windows, scores
 
+    @once
     def similarity(self, query: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, float]:
         """Cosines (M, N) of components, and the price of a gap."""
-        components = self.components_for(target)
-        rows, asked = (components.unit(part, self.config.whitening) for part in (target, query))
+        components, power = self.components_for(target), self.config.whitening
+        rows, asked = components.unit(target, power), self.asked(query, components, power)
         return cosines(rows, asked), self.config.static_gap * staticness(rows) ** 2
 
     def evidence(self, query: np.ndarray, target: np.ndarray, score: float) -> tuple[float, ...]:

@@ -59,7 +59,9 @@ def place_predictions(root: Path, out: Path, submission: Submission) -> None:
         shutil.copyfile(source, folder / predictions_name(run.header))
 
 
-def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) -> None:
+def write_pairs(
+    out: Path, key: str, pairs: PairSet, videos: Mapping[str, str], youtube: Mapping[str, str]
+) -> None:
     """Write the pairs of a board under a protocol.
 
     Parameters
@@ -70,6 +72,8 @@ def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) 
         ``BOARD/PROTOCOL``.
     videos : mapping of str to str
         Video ids to addresses below `out`, of those that are here.
+    youtube : mapping of str to str
+        Video ids to those on YouTube, of videos that are whole there.
     """
     table = pairs.table
     names = sorted({*table["query_video"], *table["target_video"]})
@@ -84,7 +88,7 @@ def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) 
         out,
         f"{key}/pairs",
         {
-            "videos": [[name, videos.get(name)] for name in names],
+            "videos": [[name, videos.get(name), youtube.get(name)] for name in names],
             "labels": labels,
             "id": table["pair_id"].astype(str).tolist(),
             "label": [label_of[str(label)] for label in table["label"]],

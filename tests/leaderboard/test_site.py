@@ -19,7 +19,9 @@ from leaderboard.results import with_boards
 from leaderboard.site import build_site
 from leaderboard.site.build import MARK
 from leaderboard.site.data import CHUNK, script_json
-from leaderboard.store import SUBMISSIONS, read_submission, submission_folders
+from leaderboard.site.videos import on_youtube
+from leaderboard.store import SNAPSHOTS, SUBMISSIONS, read_submission, submission_folders
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.errors import DataError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -329,3 +331,10 @@ def test_the_workflow_runs_commands_that_exist():
         command = group.get_command(None, line.split()[2])
         command.make_context(line, line.split()[3:])
     assert steps[-1]["with"]["path"] == "site"
+
+
+def test_ids_of_youtube_are_those_that_a_builder_vouches_for() -> None:
+    whole = on_youtube(load_dataset(SNAPSHOTS / "activitynet-vrl"))
+    assert whole["JDg--pjY5gg"] == "JDg--pjY5gg"
+    assert on_youtube(load_dataset(SNAPSHOTS / "sportsmoments")) == {}  # clips of matches
+    assert on_youtube(load_dataset(SNAPSHOTS / "minimatch")) == {}

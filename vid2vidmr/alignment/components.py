@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,16 +71,25 @@ class Components:
         `whitening` is the power of the deviation that an axis is divided by: 0 leaves the variance,
         1 takes it all off. A row that equals the mean points nowhere and becomes zeros.
         """
+        [found] = self.units(rows, (len(self.axes),), whitening)
+        return found
+
+    def units(
+        self, rows: np.ndarray, counts: Sequence[int], whitening: float = 0.5
+    ) -> list[np.ndarray]:
+        """Give `unit` of the first so many components, for several counts: rows are read once."""
         least = 1e-9 * max(1.0, float(np.abs(self.mean).max(initial=0.0)))
-        parts = [np.empty((0, len(self.axes)), np.float32)]
+        parts = [[np.empty((0, min(count, len(self.axes))), np.float32)] for count in counts]
         for block in _blocks(rows):
             projected = (block - self.mean) @ self.axes.T
             projected /= self.deviations**whitening
-            norms = np.linalg.norm(projected, axis=1, keepdims=True)
-            small = norms <= least
-            unit = np.where(small, 0.0, projected / np.where(small, 1.0, norms))
-            parts.append(unit.astype(np.float32))
-        return np.concatenate(parts)
+            for part, count in zip(parts, counts, strict=True):
+                first = projected[:, :count]
+                norms = np.linalg.norm(first, axis=1, keepdims=True)
+                small = norms <= least
+                unit = np.where(small, 0.0, first / np.where(small, 1.0, norms))
+                part.append(unit.astype(np.float32))
+        return [np.concatenate(part) for part in parts]
 
 
 def _blocks(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -61,6 +61,7 @@ class CachedEncoder:
         self.contract, self._load = contract, load
         made = hashlib.sha256(contract.model_dump_json().encode()).hexdigest()[:16]
         self.folder = cache_home() / f"{file_name(contract.encoder)}-{made}"
+        self._store: FeatureStore | None = None
 
     @cached_property
     def encoder(self) -> VideoEncoder:
@@ -87,9 +88,10 @@ class CachedEncoder:
         if start_s is not None:
             key = f"{key}@{start_s:.6f}-{end_s:.6f}"
         with suppress(FeatureError):  # none yet, or damaged: made again
-            store = FeatureStore(self.folder)
-            if key in store:
-                return store.stored(key).astype(np.float32)
+            if self._store is None or key not in self._store:  # it may have been added since
+                self._store = FeatureStore(self.folder)
+            if key in self._store:
+                return self._store.stored(key).astype(np.float32)
         rows = self._encoded(path, start_s, end_s)
         # As they will be found the next time: half precision.
         rows = rows.astype(self.contract.dtype)

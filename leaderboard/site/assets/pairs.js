@@ -144,7 +144,7 @@ async function draw() {
   const [query, target] = [pairs.videos[pairs.query[i]], pairs.videos[pairs.target[i]]];
   at("pair-title").textContent = pairs.labels[pairs.label[i]];
   at("pair-facts").textContent =
-    `${pairs.id[i]} · query from ${query[0]} · target ${target[0]}, ${pairs.duration[i].toFixed(1)} s · ` +
+    `${pairs.id[i]} · target of ${pairs.duration[i].toFixed(1)} s · ` +
     (isOpen() ? `${["no moment", "one moment"][pairs.truth[i].length] ?? `${pairs.truth[i].length} moments`} of the class · ` : "") +
     `pair ${(i + 1).toLocaleString("en")} of ${pairs.id.length.toLocaleString("en")}`;
   at("players").hidden = !(query[1] && target[1]);
@@ -162,9 +162,33 @@ async function draw() {
     load(at("query"), query[1], pairs.query_start[i] ?? 0);
     load(at("target"), target[1], pairs.clip_start[i] + (truth[0]?.[0] ?? 0));
   }
-  at("previous").disabled = i === 0;
-  at("next").disabled = i === pairs.id.length - 1;
+  source(at("query-facts"), "Query", query, pairs.query_start[i], pairs.query_end[i]);
+  source(at("target-facts"), "Target", target, pairs.clip_start[i], pairs.clip_start[i] + pairs.duration[i]);
+  ends();
   at("pair").hidden = false;
+}
+
+// Where a clip lies in its video, and that second on YouTube where the video is from there.
+function source(place, what, [name, , youtube], start, end) {
+  const part = start === null ? "the whole of" : `${start.toFixed(1)}–${end.toFixed(1)} s of`;
+  place.replaceChildren(`${what}: ${part} ${name}`);
+  if (!youtube) return;
+  const link = element("a", "", "on YouTube");
+  link.href = `https://www.youtube.com/watch?v=${encodeURIComponent(youtube)}&t=${Math.floor(start ?? 0)}s`;
+  link.rel = "noopener noreferrer nofollow";
+  place.append(" · ", link);
+}
+
+// The neighbour of the pair in the table below, as that is sorted and searched.
+function neighbour(by) {
+  const rows = table.rows({ order: "applied", search: "applied" }).indexes().toArray();
+  const place = rows.indexOf(current);
+  return place < 0 ? rows[0] : rows[place + by];
+}
+
+function ends() {
+  at("previous").disabled = neighbour(-1) === undefined;
+  at("next").disabled = neighbour(1) === undefined;
 }
 
 function ruler(length) {
@@ -213,8 +237,9 @@ at("play-query").addEventListener("click", () => {
 });
 at("board").addEventListener("change", (event) => { location.hash = `#${event.target.value}`; });
 const go = (i) => { location.hash = vmr.address(board.slug, protocol, pairs.id[i]); };
-at("previous").addEventListener("click", () => go(current - 1));
-at("next").addEventListener("click", () => go(current + 1));
+at("previous").addEventListener("click", () => go(neighbour(-1)));
+at("next").addEventListener("click", () => go(neighbour(1)));
+at("pairs").addEventListener("draw.dt", () => table && ends());
 at("choose").addEventListener("submit", (event) => event.preventDefault());
 at("find-method").addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();
