@@ -200,6 +200,11 @@ def compare_runs(
         "losses": int((ahead <= -TIE).sum()),
     }
     if protocol.is_open:
+        common["difference"] |= {  # of what is no mean over pairs, without an interval
+            name: Interval(value=own.value - second.metrics[name].value)
+            for name, own in first.metrics.items()
+            if name not in common["difference"]
+        }
         return OpenComparison(
             **common,
             p={name: paired_test(first, second, metric=name).p for name in TESTED},

@@ -250,7 +250,7 @@ def predict(
     pairs = built.pairs(split, features, captions).under(protocol)
     existence = None
     if pairs.protocol.is_open and loaded.info.kind != "bias":
-        val = built.pairs("val", features, captions).under(protocol)
+        val = built.pairs("val", features, captions)
         existence = calibrate(loaded, built, val, out.with_suffix(".existence.work"))
     with progress(f"predict {method}", len(pairs)) as bar:
         write_run(loaded, built, pairs, out, bar, existence=existence)

@@ -144,7 +144,7 @@ async function draw() {
   const [query, target] = [pairs.videos[pairs.query[i]], pairs.videos[pairs.target[i]]];
   at("pair-title").textContent = pairs.labels[pairs.label[i]];
   at("pair-facts").textContent =
-    `${pairs.id[i]} · query from ${query[0]} · target ${target[0]}, ${pairs.duration[i].toFixed(1)} s · ` +
+    `${pairs.id[i]} · target of ${pairs.duration[i].toFixed(1)} s · ` +
     (isOpen() ? `${["no moment", "one moment"][pairs.truth[i].length] ?? `${pairs.truth[i].length} moments`} of the class · ` : "") +
     `pair ${(i + 1).toLocaleString("en")} of ${pairs.id.length.toLocaleString("en")}`;
   at("players").hidden = !(query[1] && target[1]);
