@@ -10,7 +10,7 @@ DEV := $(VENV)/.installed-dev
 
 bench: $(USE)
 	$(BIN)/vid2vidmr build minimatch
-	$(BIN)/vid2vidmr features minimatch
+	$(BIN)/vid2vidmr features --dataset minimatch
 	$(BIN)/vid2vidmr bench --dataset minimatch --methods align_refine,matr,moment_detr,local-match,dtw-match,align_learned --seeds 2
 
 # The boards of docs/results.md, from the stored predictions.
@@ -22,8 +22,9 @@ results: $(USE)
 guide: $(VENV)/.installed-guide
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build
 
+# A process for each core; tests of a file share fixtures, and stay together, slow files are early.
 test: $(DEV)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
 lint: $(DEV)
 	$(BIN)/ruff format --check .

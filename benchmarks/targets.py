@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from archive import CONTRACT, match
+from archive import DIM, contract, match
 from measure import cpu_s, peak_mb, print_table, reset_peak, settled_mb
 
 from vid2vidmr.alignment import Components
@@ -23,6 +23,7 @@ from vid2vidmr.features.store import MemoryFeatures
 from vid2vidmr.methods.load import method_class
 from vid2vidmr.registry import registered_names
 
+CONTRACT = contract(DIM)
 TARGETS, ROWS, QUERY, ROUNDS = 1000, 75, 8, 2
 LENGTHS = 75, 450, 1800, 3600, 7200, 10_800
 LONG = 1800

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.options import AsJson
+from vid2vidmr.cli.output import print_json, print_table
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,12 +31,10 @@ def submit(
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            "--out", "--submissions", help="Folder of submissions (default: that of a checkout)."
-        ),
+        typer.Option("--out", "--submissions", help="Folder of them (default: the checkout's)."),
     ] = None,
-    replace: Annotated[bool, typer.Option(help="Overwrite a submission of this name.")] = False,
-    template: Annotated[bool, typer.Option(help="Print a card to fill in.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Overwrite one of this name.")] = False,
+    template: Annotated[bool, typer.Option("--template", help="Print a card to fill in.")] = False,
 ) -> None:
     """Check predictions and add them to the leaderboard.
 
@@ -144,7 +143,9 @@ def build(
 @app.command(epilog="Example: [bold]vid2vidmr leaderboard serve --out site[/]")
 def serve(
     out: Annotated[Path, typer.Option(help="Folder of the site.")] = Path("site"),
-    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="0 for any that is free.", metavar="<int>", min=0, max=65535)
+    ] = 8000,
 ) -> None:
     """Serve a site that was built, to this machine only."""
     from leaderboard.serve import HOST, server

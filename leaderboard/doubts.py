@@ -17,6 +17,7 @@ from vid2vidmr.evaluation import Evaluation
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.evaluation.ranking import rank_windows
 from vid2vidmr.evaluation.results import Result
+from vid2vidmr.experiments.existence import certain
 from vid2vidmr.experiments.run import Scored
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.load import method_class
@@ -150,11 +151,13 @@ def kind_of(
         method = _fitted(cls, submission.header, seed, dataset)
         for run in (run for run in scored if run.result.header.seed == seed):
             here = pairs[str(run.result.header.protocol)]
-            windows = rank_windows(method.predict(here), here).windows
-            if not _same(windows, run.evaluation.windows):
+            found = rank_windows(certain(method.predict(here)), here)
+            sure = np.array_equal(found.exists, run.evaluation.exists)
+            sure &= run.result.header.threshold < 1
+            if not sure or not _same(found.windows, run.evaluation.windows):
                 raise DataError(
                     f"its card says bias, and its windows ({run.result.header.protocol}, seed "
-                    f"{seed}) are not those that {cls.info.name} gives here."
+                    f"{seed}), or what it rejects, are not those that {cls.info.name} gives here."
                 )
     return "bias", []
 

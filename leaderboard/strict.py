@@ -146,6 +146,8 @@ def parse_predictions(data: bytes, where: Path, known: Collection[str]) -> list[
                     f"{here}: {[start_s, end_s, score]} is no window: expected at most {MAX_S:,.0f}"
                     " s and a finite score."
                 )
+        if not 0 <= (prediction.exists or 0) <= 1:
+            raise DataError(f"{here}: exists is {prediction.exists:g}, expected 0 to 1.")
         kept = sorted(windows, key=lambda window: -window[2])[:AP_WINDOWS]
         found[pair_id] = prediction.model_copy(update={"windows": tuple(kept)})
     return list(found.values())

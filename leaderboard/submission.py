@@ -18,7 +18,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.data.protocols import OPEN, PROTOCOLS
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.evaluation.results import Result
@@ -28,6 +28,8 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,59}")
 LINK = re.compile(r"https?://[^\s\"'\\]{3,300}")
 MADE_WITH = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+:/-]{0,79}")
 """Names of methods, presets and encoders."""
+BOARDS = (*PROTOCOLS, OPEN)
+"""Protocols that have boards."""
 MAX_RUNS = 100
 MAX_VALUE = 1e9
 """Of what a submitter says in numbers: 30 years in seconds."""
@@ -162,8 +164,13 @@ def require_board(header: PredictionHeader, where: Path) -> None:
         raise DataError(f"{where}: boards have the cuts of protocol seed 0.")
     if header.protocol.subset:
         raise DataError(f"{where}: boards have all pairs of a split, these are of a subset.")
-    if header.protocol.right.changes or len(header.protocol.changes) > 1:
-        raise DataError(f"{where}: boards have {', '.join(PROTOCOLS)}, and wrong queries of each.")
+    if str(header.protocol.right) not in BOARDS or len(header.protocol.changes) > 1:
+        raise DataError(
+            f"{where}: these are {header.protocol}; boards have {', '.join(BOARDS)}, and wrong "
+            "queries of the first two."
+        )
+    if not 0 <= header.threshold <= 1:
+        raise DataError(f"{where}: the threshold is {header.threshold:g}, expected 0 to 1.")
     if header.seed < 0:
         raise DataError(f"{where}: the seed is {header.seed}, expected 0 or more.")
     for what in ("method", "preset", "encoder"):

@@ -26,6 +26,7 @@ from leaderboard.strict import (
     require_plain,
 )
 from leaderboard.submission import (
+    BOARDS,
     MAX_RUNS,
     Card,
     Submission,
@@ -117,7 +118,8 @@ def submit(
     ----------
     predictions : sequence of Path
         Predictions files, one a protocol and seed, or folders of runs that `vid2vidmr bench`
-        wrote, of which test predictions are taken, right and wrong queries.
+        wrote, of which test predictions are taken, of the protocols that have boards, right and
+        wrong queries.
     card : Path
         See `read_card`.
     root : Path
@@ -213,7 +215,7 @@ def _files(path: Path) -> list[Path]:
     found = [
         file
         for file in sorted(path.glob("*/predictions.jsonl"))
-        if not file.parent.name.startswith(("val-", "train-"))
+        if file.parent.name.startswith(BOARDS)
     ]
     if not found:
         raise DataError(f"{path} is no folder of a run: it has no */predictions.jsonl.")

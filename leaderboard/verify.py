@@ -76,5 +76,7 @@ def _numbers(run: Result, found: Result) -> Iterator[str]:
     for metric, interval in found.metrics.items():
         for part in ("value", "low", "high"):
             right, stated = getattr(interval, part), getattr(run.metrics[metric], part)
-            if stated is None or not abs(right - stated) <= TOLERANCE:
-                yield f"{metric} ({part}) is {right:.6f}, {stated} is stated."
+            if right == stated:  # both may be None: there are metrics without an interval
+                continue
+            if right is None or stated is None or not abs(right - stated) <= TOLERANCE:
+                yield f"{metric} ({part}) is {right}, {stated} is stated."

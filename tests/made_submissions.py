@@ -12,7 +12,7 @@ import pandas as pd
 
 from leaderboard.submit import submit
 from vid2vidmr.data.dataset import Dataset
-from vid2vidmr.data.info import DatasetInfo
+from vid2vidmr.data.info import TARGET_COLUMNS, DatasetInfo
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import WRONG_QUERIES
 from vid2vidmr.data.write import write_dataset
@@ -21,9 +21,17 @@ from vid2vidmr.methods.load import load_method
 
 
 def made_dataset(
-    home: Path, pairs: int = 40, *, name: str = "made", label: str = "a class"
+    home: Path,
+    pairs: int = 40,
+    *,
+    name: str = "made",
+    label: str = "a class",
+    exhaustive: bool = False,
 ) -> Dataset:
-    """Write a data set of `pairs` pairs, a target video each, without files."""
+    """Write a data set of `pairs` pairs, a target video each, without files.
+
+    If it is exhaustive, it has open targets, of which every third holds two moments.
+    """
     ids = [f"v{i}" for i in range(pairs)]
     moments = pd.DataFrame(
         {
@@ -51,18 +59,31 @@ def made_dataset(
         name=name, title=f"{label} & co", version="1", source="a test", licence="MIT",
         citation="none", synthetic=True, default_encoder="none",
     )  # fmt: skip
-    return write_dataset(home / name, info, moments, {"test": table}, videos)
+    if not exhaustive:
+        return write_dataset(home / name, info, moments, {"test": table}, videos)
+    more = moments[::3].assign(start_s=40.0, end_s=52.0)
+    more["moment_id"] += "-again"
+    targets = moments.assign(label="")[list(TARGET_COLUMNS)]
+    moments = pd.concat([moments, more], ignore_index=True)
+    return write_dataset(home / name, info, moments, {"test": table}, videos, targets=targets)
 
 
 def windows_of(pairs: PairSet, shift: float, seed: int) -> list[list[list[float]]]:
     """The truth, moved at random by up to `shift` of its length, and a second window."""
     moved = np.random.default_rng(seed).uniform(-shift, shift, len(pairs))
-    start, end = (pairs.table[name].to_numpy("float64") for name in ("start_s", "end_s"))
+    start, end = np.nan_to_num(pairs.truth[:, 0], nan=20.0).T  # somewhere, where there is none
     start, end = start + moved * (end - start), end + moved * (end - start)
     last = pairs.durations_s
     return [
         [[max(s, 0), min(e, d), 0.9], [0, d, 0.1]] for s, e, d in zip(start, end, last, strict=True)
     ]
+
+
+def exists_of(pairs: PairSet, shift: float, seed: int) -> list[float]:
+    """How sure a made up method is of each target: rightly, but for up to `shift`."""
+    wrong = np.random.default_rng(seed).uniform(0, shift, len(pairs))
+    present = ~np.isnan(pairs.truth[:, 0, 0])
+    return np.round(np.clip(np.where(present, 0.9 - wrong, 0.1 + wrong), 0, 1), 6).tolist()
 
 
 def add_submission(
@@ -98,6 +119,10 @@ def add_submission(
                     row = load_method(method)
                     row.seed, config = seed, asdict(row.config)
                     found = [list(map(list, p.windows)) for p in row.predict(pairs)]
+                lines: list[dict[str, object]] = [
+                    {"pair_id": pair_id, "windows": windows}
+                    for pair_id, windows in zip(pairs.table["pair_id"], found, strict=True)
+                ]
                 files.append(work / f"{protocol}-{seed}-{number}.jsonl")
                 said: dict[str, object] = {
                     "method": method or name,
@@ -108,10 +133,14 @@ def add_submission(
                     "protocol": str(pairs.protocol),
                     "config": config,
                 }
-                lines = [{"header": said | (header or {})}] + [
-                    {"pair_id": pair_id, "windows": windows}
-                    for pair_id, windows in zip(pairs.table["pair_id"], found, strict=True)
-                ]
+                if pairs.protocol.is_open:
+                    assert pairs.targets is not None
+                    said["targets"] = pairs.targets.key
+                    sure = [float(bool(windows)) for windows in found]
+                    if method is None:
+                        sure = exists_of(pairs, shift, seed)
+                    lines = [line | {"exists": s} for line, s in zip(lines, sure, strict=True)]
+                lines.insert(0, {"header": said | (header or {})})
                 files[-1].write_text("".join(json.dumps(line) + "\n" for line in lines))
     path = work / "card.yaml"
     path.write_text(json.dumps({"name": name, "title": f"The {name} method", "kind": kind} | card))

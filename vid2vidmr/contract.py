@@ -167,8 +167,8 @@ def require_contract(found: FeatureContract, expected: FeatureContract, what: st
     if found.step_s != expected.step_s:
         raise FeatureError(
             f"{what} needs a feature every {expected.step_s:g} s and these are {found.step_s:g} s "
-            f"apart: use those of `vid2vidmr features DATASET --encoder {expected.encoder} --step "
-            f"{expected.step_s:g}`."
+            f"apart: use those of `vid2vidmr features --dataset DATASET --encoder "
+            f"{expected.encoder} --step {expected.step_s:g}`."
         )
     if differing := differences(found, expected):
         step = step_option(expected.step_s)
@@ -177,7 +177,7 @@ def require_contract(found: FeatureContract, expected: FeatureContract, what: st
             todo = f"--import PATH --as {expected.encoder}{step}` with the files it learned on"
         raise FeatureError(
             f"{what} needs other features than these, which have {differing}: run "
-            f"`vid2vidmr features DATASET {todo}."
+            f"`vid2vidmr features --dataset DATASET {todo}."
         )
 
 

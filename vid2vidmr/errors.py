@@ -6,6 +6,13 @@ import difflib
 from collections.abc import Iterable
 
 
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """Give the known name that was probably meant, None if no one is like it."""
+    of_lower = {each.lower(): each for each in known}
+    close = difflib.get_close_matches(name.lower(), of_lower, n=1)
+    return of_lower[close[0]] if close else None
+
+
 class UserError(Exception):
     """Base of all errors a user can cause.
 
@@ -44,10 +51,8 @@ class UnknownNameError(UserError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
         known = sorted(known)
-        of_lower = {each.lower(): each for each in known}
-        close = difflib.get_close_matches(name.lower(), of_lower, n=1)
-        names = ", ".join(known) or "none"
-        hint = f"did you mean {of_lower[close[0]]!r}?" if close else f"known: {names}."
+        close = nearest(name, known)
+        hint = f"did you mean {close!r}?" if close else f"known: {', '.join(known) or 'none'}."
         super().__init__(f"Unknown {kind} {name!r}: {hint}")
 
     def __reduce__(self) -> tuple[type[UserError], tuple[str]]:

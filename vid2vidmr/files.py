@@ -76,10 +76,11 @@ def alone(folder: Path) -> Iterator[None]:
 
     The lock is a file in the folder that goes when the block ends. One that a killed process left
     locks nobody out (the lock itself ends with its process) and tells the next one to take away
-    what was left half-written. A folder that this made, and that stays empty, goes, too. Who works
+    what was left half-written. Folders that this made, and that stay empty, go, too. Who works
     alone in a folder may ask for it again.
     """
-    path, made = folder.absolute() / LOCK, not folder.exists()
+    path = folder.absolute() / LOCK
+    made = [each for each in (folder, *folder.parents) if not each.exists()]
     lock = FileLock(path, is_singleton=True)  # of this thread, too: it is known to be held
     if lock.is_locked:
         yield
@@ -95,9 +96,9 @@ def alone(folder: Path) -> Iterator[None]:
             path.unlink()  # while it is held: whoever waits for this file sees that it is gone
         _unfinished.discard(path)
         lock.release()
-        if made:
-            with suppress(OSError):
-                folder.rmdir()
+        with suppress(OSError):
+            for each in made:
+                each.rmdir()
 
 
 def _acquire(lock: FileLock, folder: Path) -> bool:

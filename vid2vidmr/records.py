@@ -32,7 +32,8 @@ class Record(BaseModel):
 def fault(error: ValidationError, whole: str = "the file") -> str:
     """Say in a line what is wrong with a record: the field, or `whole`, and why."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return plain(f"{'.'.join(map(str, first['loc'])) or whole}: {first['msg']}")
+    said = first["msg"].removeprefix("Value error, ")
+    return plain(f"{'.'.join(map(str, first['loc'])) or whole}: {said}")
 
 
 def read_record(path: Path, kind: Any, what: str, then: str, limit: int = MAX_BYTES) -> Any:

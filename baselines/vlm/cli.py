@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.methods import DatasetOption, SeedOption
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.options import AsJson, DatasetOption, SeedOption
+from vid2vidmr.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from baselines.vlm.config import VlmConfig
@@ -26,14 +26,13 @@ FolderArgument = Annotated[
 ]
 MethodOption = Annotated[
     str,
-    typer.Option(help="vlm:MODEL or vlm:MODEL@PRESET, see `vid2vidmr methods`; or vlm:USER/NAME."),
+    typer.Option(help="vlm:MODEL, vlm:MODEL@PRESET or vlm:USER/NAME, see `methods`."),
 ]
 UrlOption = Annotated[
     str | None,
     typer.Option(
         envvar="VID2VIDMR_VLM_URL",
-        help="OpenAI-compatible server, such as http://127.0.0.1:8000/v1; without it the model is "
-        "loaded here.",
+        help="OpenAI-compatible server (default: the model is loaded here).",
     ),
 ]
 SplitOption = Annotated[str, typer.Option(help="train, val or test.")]
@@ -95,7 +94,7 @@ def generate(
     folder: FolderArgument,
     url: UrlOption = None,
     concurrency: Annotated[
-        int, typer.Option(min=1, help="Requests under way at a time, of a server.")
+        int, typer.Option(metavar="<int>", min=1, help="Requests under way at a time, of a server.")
     ] = 8,
     timeout_s: Annotated[float, typer.Option("--timeout", help="Of a request, seconds.")] = 600.0,
 ) -> None:

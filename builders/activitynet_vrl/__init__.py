@@ -25,6 +25,7 @@ class ActivityNetVRL(DatasetBuilder):
     target a query, drawn from the same candidates with a seed (default 0).
     """
 
+    whole_on_youtube = True
     info = DatasetInfo(
         name="activitynet-vrl",
         title="ActivityNet-VRL: video re-localization on ActivityNet 1.3, classes disjoint",

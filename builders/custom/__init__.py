@@ -59,7 +59,8 @@ class Custom(DatasetBuilder):
             The CSV file, or annotations in a form of others (a file, or a folder of one a video or
             match), see docs/custom.md.
         format : str
-            The form of the annotations.
+            The form of the annotations: csv, activitynet, soccernet, spot, qvhighlights,
+            sportscode or vtt.
         lead, lag : str, optional
             Seconds before and behind a point (soccernet, spot) that are its moment (default: 2); a
             class may have its own: 2,Goal=10.

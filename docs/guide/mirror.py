@@ -19,7 +19,7 @@ PLACES = (
     "builders/**/*.md",
     "leaderboard/*.md",
 )
-SUFFIXES = (".md", ".png", ".ipynb", ".js", ".txt")
+SUFFIXES = (".md", ".png", ".ipynb", ".css", ".js", ".txt")
 LINK = re.compile(r"\[((?:[^][]|!\[[^]]*\]\([^)]*\))*)\]\((?!\w+:|#)([^)#\s]+)[^)]*\)")
 
 

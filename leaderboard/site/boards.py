@@ -10,11 +10,11 @@ import numpy as np
 
 from leaderboard.doubts import Doubt, copies, kind_of, runs_once, with_wrong_queries
 from leaderboard.store import board_dataset, read_submissions, refusing, rescore
-from leaderboard.submission import Submission
+from leaderboard.submission import BOARDS, Submission
 from vid2vidmr.analysis.groups import Breakdown, breakdowns
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
-from vid2vidmr.data.protocols import PROTOCOLS
+from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.evaluation import Evaluation
 from vid2vidmr.evaluation.predictions import PredictionHeader
@@ -22,7 +22,7 @@ from vid2vidmr.evaluation.results import Result, predicted_pairs
 from vid2vidmr.experiments.run import Scored
 from vid2vidmr.progress import progress
 from vid2vidmr.tables import Row, Table, summarise_method, tabulate
-from vid2vidmr.tables.table import HEADLINE
+from vid2vidmr.tables.table import metrics_of
 from vid2vidmr.text import plain
 
 THRESHOLDS = tuple(t / 100 for t in range(5, 100, 5))
@@ -40,9 +40,12 @@ class Entry:
     runs : tuple of Result
         One a predictions file, wrong queries too, with the scores that the evaluator gives.
     curves : dict of str to list of float
-        Protocol to R@1 at `THRESHOLDS`, percent, mean over seeds.
+        Protocol to R@1 at `THRESHOLDS`, percent, mean over seeds; not ``open``, nor in `lengths`:
+        its targets have no moment, one or several.
     lengths : dict of str to Breakdown
         Protocol to the score by moment length.
+    threshold : float
+        Of the first seed, under ``open``.
     cost_s : float or None
         Seconds to fit and predict, mean over seeds, as its submitter says.
     doubts : tuple of Doubt
@@ -54,6 +57,7 @@ class Entry:
     runs: tuple[Result, ...]
     curves: dict[str, list[float]]
     lengths: dict[str, Breakdown]
+    threshold: float
     cost_s: float | None
     doubts: tuple[Doubt, ...]
 
@@ -87,8 +91,11 @@ class Board:
         return any(table.method_rows for table in self.tables.values())
 
 
-Found = Callable[[Board, Entry, str, np.ndarray, np.ndarray], None]
-"""Takes board, entry, protocol, the windows of the first seed (P, 10, 2) and IoU (P,)."""
+Found = Callable[[Board, Entry, str, Evaluation, np.ndarray], None]
+"""Takes board, entry, protocol, the evaluation of the first seed and every pair's score, (P,).
+
+Scores are means over seeds, in [0, 1]: the IoU of the first window, under ``open`` ``G-mIoU@1``.
+"""
 
 
 def read_boards(
@@ -164,7 +171,7 @@ def _slug(dataset: str, fingerprint: str, split: str, taken: set[str]) -> str:
 
 
 def _rank(board: Board, means: list[tuple[Row, dict[str, Evaluation]]]) -> None:
-    for protocol in PROTOCOLS:
+    for protocol in BOARDS:
         has = [(row, mean) for row, mean in means if protocol in mean]
         if has:
             table = tabulate(
@@ -186,8 +193,9 @@ def _score(
     submission: Submission, folder: Path, board: Board, found: Found
 ) -> tuple[Entry, dict[str, Evaluation]]:
     def pairs_of(header: PredictionHeader) -> PairSet:
-        name = str(header.protocol)
-        if name not in board.pairs:
+        name, known = str(header.protocol), board.pairs.get(str(header.protocol))
+        other = known is not None and header.targets != (known.targets and known.targets.key)
+        if known is None or (header.protocol.is_open and other):
             board.pairs[name] = predicted_pairs(header, board.dataset)
         return board.pairs[name]
 
@@ -196,6 +204,8 @@ def _score(
     kind, unseen = kind_of(submission, board.dataset, board.pairs, scored)
     row, means = summarise_method(submission.card.name, scored)
     row = replace(row, method=row.name, kind=kind)
+    closed = [protocol for protocol in means if not Protocol.parse(protocol).is_open]
+    of_open = [run for run in scored if run.result.header.protocol.is_open]
     costs = [sum(run.time_s.values()) for run, _ in runs if run.time_s]
     entry = Entry(
         submission=submission,
@@ -206,25 +216,30 @@ def _score(
                 float(100 * np.mean([s.evaluation.iou >= t for s in scored if _is(s, protocol)]))
                 for t in THRESHOLDS
             ]
-            for protocol in means
+            for protocol in closed
         },
         lengths={
-            protocol: breakdowns(board.pairs[protocol], mean, board.dataset.videos, 0)[0]
-            for protocol, mean in means.items()
+            protocol: breakdowns(board.pairs[protocol], means[protocol], board.dataset.videos, 0)[0]
+            for protocol in closed
         },
+        threshold=of_open[0].result.header.threshold if of_open else 0.5,
         cost_s=sum(costs) / len(costs) if costs else None,
         doubts=(*doubts, *unseen, *copies(scored)),
     )
     for protocol in means:
         of = [s.evaluation for s in scored if _is(s, protocol)]
-        found(board, entry, protocol, of[0].windows, np.mean([e.iou for e in of], axis=0))
-    return entry, {protocol: _headline(mean) for protocol, mean in means.items()}
+        scores = [
+            e.iou if protocol in closed else e.per_pair[metrics_of([protocol])[0]] / 100 for e in of
+        ]
+        found(board, entry, protocol, of[0], np.mean(scores, axis=0))
+    return entry, {protocol: _headline(mean, protocol) for protocol, mean in means.items()}
 
 
 def _is(scored: Scored, protocol: str) -> bool:
     return str(scored.result.header.protocol) == protocol
 
 
-def _headline(mean: Evaluation) -> Evaluation:
+def _headline(mean: Evaluation, protocol: str) -> Evaluation:
     """Keep what ranking needs: all metrics of ten thousand pairs take a megabyte."""
-    return replace(mean, per_pair=mean.per_pair[[HEADLINE]].copy(), windows=np.empty((0, 0, 2)))
+    per_pair = mean.per_pair[[metrics_of([protocol])[0]]].copy()
+    return replace(mean, per_pair=per_pair, windows=np.empty((0, 0, 2)))

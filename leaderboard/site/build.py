@@ -14,11 +14,12 @@ import numpy as np
 from leaderboard.site.boards import Board, Entry, read_boards
 from leaderboard.site.data import place_predictions, write_pairs, write_predictions
 from leaderboard.site.pages import TITLE, write_pages
-from leaderboard.site.videos import place_videos
+from leaderboard.site.videos import on_youtube, place_videos
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
 from vid2vidmr.app.view import BASE_CSS
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation import Evaluation
 from vid2vidmr.files import LOCK, MAX_RECORD_BYTES, TEMPORARY, alone, read_json, write_text
 from vid2vidmr.tables import write_tables
 
@@ -100,10 +101,11 @@ def build_site(
 
 def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
     def keep(
-        board: Board, entry: Entry, protocol: str, windows: np.ndarray, iou: np.ndarray
+        board: Board, entry: Entry, protocol: str, first: Evaluation, scores: np.ndarray
     ) -> None:
         key = f"{board.slug}/{protocol}/{entry.submission.id}"
-        write_predictions(beside, key, windows, iou)
+        exists = first.exists if board.pairs[protocol].protocol.is_open else None
+        write_predictions(beside, key, first.windows, scores, exists)
 
     boards, not_shown = read_boards(root, keep)
     placed = 0
@@ -111,7 +113,8 @@ def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
         here = place_videos(board, beside) if videos else {}
         placed += len(here)
         for protocol, table in board.tables.items():
-            write_pairs(beside, f"{board.slug}/{protocol}", board.pairs[protocol], here)
+            key = f"{board.slug}/{protocol}"
+            write_pairs(beside, key, board.pairs[protocol], here, on_youtube(board.dataset))
             write_tables(table, beside / "boards" / board.slug / protocol)
         for entry in board.entries.values():
             place_predictions(root, beside, entry.submission)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from leaderboard.site.boards import THRESHOLDS, Board, Entry
 from vid2vidmr.analysis.charts import svg
-from vid2vidmr.tables.table import HEADLINE
+from vid2vidmr.tables.table import HEADLINE, metrics_of
 from vid2vidmr.text import plain
 
 COLORS = tuple(f"var(--row-{i})" for i in range(1, 6))
@@ -20,12 +20,14 @@ _DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [4, 4])
 _BIAS_DASH = [1, 3]
 
 
-def colors(board: Board) -> dict[str, str]:
-    """Rows that lines are drawn of, to their colour: the same in all charts of a board.
+def colors(board: Board, protocol: str) -> dict[str, str]:
+    """Rows that lines are drawn of, to their colour.
 
-    They are the best of the last protocol, and its best bias row last.
+    They are the best of the last protocol that ranks by the same metric, and its best bias row
+    last: the same in all its charts.
     """
-    table = list(board.tables.values())[-1]
+    of, metrics = board.tables, metrics_of([protocol])
+    table = [table for name, table in of.items() if metrics_of([name]) == metrics][-1]
     best = [row.name for row in table.method_rows[: len(COLORS)]]
     bias = [row.name for row in table.bias_rows[:1]]
     return dict(zip(best, COLORS, strict=False)) | dict.fromkeys(bias, BIAS_COLOR)
@@ -34,7 +36,7 @@ def colors(board: Board) -> dict[str, str]:
 def _drawn(board: Board, protocol: str) -> dict[str, Entry]:
     return {
         name: board.entries[name]
-        for name in colors(board)
+        for name in colors(board, protocol)
         if protocol in board.entries[name].row.metrics
     }
 
@@ -49,7 +51,8 @@ def by_threshold(board: Board, protocol: str) -> str:
         ]
     )
     x = alt.X("x:Q", title="IoU asked for").scale(domain=[0, 1])
-    return _lines(board, rows, x.axis(values=[0, 0.3, 0.5, 0.7, 1]), "R@1, %", points=False)
+    x = x.axis(values=[0, 0.3, 0.5, 0.7, 1])
+    return _lines(colors(board, protocol), rows, x, "R@1, %", points=False)
 
 
 def by_length(board: Board, protocol: str) -> str:
@@ -70,18 +73,18 @@ def by_length(board: Board, protocol: str) -> str:
     if rows["x"].nunique() < 2:
         return ""
     x = alt.X("x:N", sort=None, title="moment length").axis(labelAngle=0)
-    return _lines(board, rows, x, f"{HEADLINE}, %", points=True)
+    return _lines(colors(board, protocol), rows, x, f"{HEADLINE}, %", points=True)
 
 
 def by_cost(board: Board, protocol: str) -> str:
-    """MIoU by seconds to fit and predict, a point a row; none where fewer than two are known."""
-    named = colors(board)
+    """Score by seconds to fit and predict, a point a row; none where fewer than two are known."""
+    named, headline = colors(board, protocol), board.tables[protocol].headline
     rows = pd.DataFrame(
         [
             {
                 "row": row.name,
                 "x": max(cost, 0.01),
-                "y": row.metrics[protocol][HEADLINE].mean.value,
+                "y": row.metrics[protocol][headline].mean.value,
                 "color": named.get(row.name, "var(--dim)"),
             }
             for row in board.tables[protocol].rows
@@ -95,7 +98,7 @@ def by_cost(board: Board, protocol: str) -> str:
         x=alt.X("x:Q", title="fit and predict, seconds")
         .scale(type="log", nice=True)
         .axis(tickCount=5, format="~r", grid=False),
-        y=alt.Y("y:Q", title=f"{HEADLINE}, %").scale(domain=[0, 100]),
+        y=alt.Y("y:Q", title=f"{headline}, %").scale(domain=[0, 100]),
         color=alt.Color("color:N", scale=None),
     )
     points = chart.mark_point(filled=True, size=70, opacity=1)
@@ -120,8 +123,7 @@ def _labels(rows: pd.DataFrame) -> list[str]:
     return labels
 
 
-def _lines(board: Board, rows: pd.DataFrame, x: alt.X, title: str, *, points: bool) -> str:
-    named = colors(board)
+def _lines(named: dict[str, str], rows: pd.DataFrame, x: alt.X, title: str, *, points: bool) -> str:
     dashes: list[Sequence[int]] = [
         _BIAS_DASH if color == BIAS_COLOR else _DASHES[i] for i, color in enumerate(named.values())
     ]

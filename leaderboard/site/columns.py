@@ -8,13 +8,23 @@ from leaderboard.site.boards import Entry
 from leaderboard.submission import Submission
 from vid2vidmr.records import Interval
 from vid2vidmr.tables import Row, Table
-from vid2vidmr.tables.table import HEADLINE
+from vid2vidmr.tables.table import ERRORS, OPEN_METRICS, metrics_of
 
 METRICS = (
     "mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R1@avg", "R5@0.3", "R5@0.5", "R5@0.7",
     "mAP@0.5", "mAP@0.75", "mAP",
 )  # fmt: skip
-_FIRST = {"mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "mAP"}
+OF_OPEN = (
+    *OPEN_METRICS, "Acc", "mR@1", "mR@3", "mR@5", "mR+@1", "mR+@3", "mR+@5", "mIoU@3", "mIoU@5",
+    "mIoU+@1", "mIoU+@3", "mIoU+@5", "G-mIoU@3", "G-mIoU@5",
+)  # fmt: skip
+_FIRST = {"mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "mAP", *OPEN_METRICS}
+_PHONE = ("R1@0.5", "AUROC")
+
+
+def all_metrics(protocol: str) -> tuple[str, ...]:
+    """Every metric of a protocol; the first ranks."""
+    return OF_OPEN if metrics_of([protocol]) == OPEN_METRICS else METRICS
 
 
 @dataclass(frozen=True)
@@ -29,12 +39,15 @@ class Column:
         On a narrow screen, too.
     text : bool
         Not a number.
+    low : bool
+        The lowest comes first.
     """
 
     name: str
     shown: bool = False
     phone: bool = False
     text: bool = False
+    low: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,43 +77,54 @@ class Cell:
     links: tuple[tuple[str, str], ...] = ()
 
 
-COLUMNS = (
-    Column("rank", shown=True),
-    Column("method", shown=True, phone=True, text=True),
-    Column("kind", shown=True, text=True),
-    Column(HEADLINE, shown=True, phone=True),
-    Column("95 % interval", shown=True),
-    *(Column(m, shown=m in _FIRST, phone=m == "R1@0.5") for m in METRICS[1:]),
-    Column("sens.", shown=True),
-    Column("evidence", shown=True, text=True),
-    Column("sd"),
-    Column("seeds"),
-    Column("seconds"),
-    Column("encoder", text=True),
-    Column("parameters"),
-    Column("test seen", text=True),
-    Column("coverage"),
-    Column("submitted", text=True),
-)
 LAST = 1e9
 """Sorts what is not known behind all numbers."""
 
 
+def columns(protocol: str) -> tuple[Column, ...]:
+    """Columns of the board of a protocol; of open targets none for ``sens.``, which they lack."""
+    headline, *others = all_metrics(protocol)
+    is_open = headline == OPEN_METRICS[0]
+    return (
+        Column("rank", shown=True, low=True),
+        Column("method", shown=True, phone=True, text=True),
+        Column("kind", shown=True, text=True),
+        Column(headline, shown=True, phone=True),
+        Column("95 % interval", shown=True),
+        *(Column(m, shown=m in _FIRST, phone=m in _PHONE, low=m in ERRORS) for m in others),
+        *[Column("sens.", shown=True)] * (not is_open),
+        Column("evidence", shown=True, text=True),
+        Column("sd"),
+        Column("seeds", shown=is_open),
+        Column("seconds"),
+        Column("encoder", text=True),
+        Column("parameters"),
+        Column("test seen", text=True),
+        Column("coverage"),
+        Column("submitted", text=True),
+    )
+
+
 def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
-    """Cells of a row, in the order of `COLUMNS`."""
+    """Cells of a row, in the order of `columns`."""
     (protocol,) = table.protocols
     submission, card = entry.submission, entry.submission.card
+    ranking, *others = all_metrics(protocol)
     numbers = {
         metric: Cell(
             f"{(value := row.metrics[protocol][metric].mean.value):.1f}",
             value,
             best=table.is_best(row, protocol, metric),
         )
-        for metric in METRICS
+        for metric in (ranking, *others)
     }
-    headline = row.metrics[protocol][HEADLINE]
+    headline = row.metrics[protocol][ranking]
     best, worst = row.ranks[protocol]
     lost = row.sensitivity.get(protocol)
+    known = "" if lost is None else f"{lost.value:z.1f}".replace("-", "−")
+    sensitivity = [Cell(known, -LAST if lost is None else lost.value)]
+    if ranking == OPEN_METRICS[0]:
+        sensitivity = []
     return [
         Cell(row.rank(protocol).replace("-", "–"), best + worst / 1000),
         Cell(
@@ -110,16 +134,14 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
             marks=tuple(dict.fromkeys(doubt.mark for doubt in entry.doubts)),
         ),
         Cell(row.kind, row.kind),
-        numbers[HEADLINE],
+        numbers[ranking],
         Cell(
             f"{headline.mean.low:.1f}–{headline.mean.high:.1f}",
             headline.mean.low or 0.0,
             interval=headline.mean,
         ),
-        *(numbers[metric] for metric in METRICS[1:]),
-        Cell("", -LAST)
-        if lost is None
-        else Cell(f"{lost.value:z.1f}".replace("-", "−"), lost.value),
+        *(numbers[metric] for metric in others),
+        *sensitivity,
         Cell("", "", links=_evidence(submission)),
         _number(headline.seed_sd, "{:.1f}"),
         _number(len(row.seeds), "{}"),

@@ -4,8 +4,10 @@ Pages opened from ``file://`` may not fetch, but may load scripts; each calls ``
 
 ::
 
-    data/BOARD/PROTOCOL/pairs.js       columns of all pairs: ids, classes, videos, truth
-    data/BOARD/PROTOCOL/ID/iou.js      IoU of the first window of every pair, percent
+    data/BOARD/PROTOCOL/pairs.js       columns of all pairs: ids, classes, videos, true windows
+    data/BOARD/PROTOCOL/ID/score.js    score of every pair, percent: IoU of the first window,
+                                       under ``open`` G-mIoU@1
+    data/BOARD/open/ID/exists.js       how sure it is that the moment is there, percent
     data/BOARD/PROTOCOL/ID/3.js        the first windows of pairs 3 * CHUNK and on
 
 The predictions themselves lie in ``predictions/DATASET/ID``.
@@ -57,7 +59,9 @@ def place_predictions(root: Path, out: Path, submission: Submission) -> None:
         shutil.copyfile(source, folder / predictions_name(run.header))
 
 
-def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) -> None:
+def write_pairs(
+    out: Path, key: str, pairs: PairSet, videos: Mapping[str, str], youtube: Mapping[str, str]
+) -> None:
     """Write the pairs of a board under a protocol.
 
     Parameters
@@ -68,6 +72,8 @@ def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) 
         ``BOARD/PROTOCOL``.
     videos : mapping of str to str
         Video ids to addresses below `out`, of those that are here.
+    youtube : mapping of str to str
+        Video ids to those on YouTube, of videos that are whole there.
     """
     table = pairs.table
     names = sorted({*table["query_video"], *table["target_video"]})
@@ -82,7 +88,7 @@ def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) 
         out,
         f"{key}/pairs",
         {
-            "videos": [[name, videos.get(name)] for name in names],
+            "videos": [[name, videos.get(name), youtube.get(name)] for name in names],
             "labels": labels,
             "id": table["pair_id"].astype(str).tolist(),
             "label": [label_of[str(label)] for label in table["label"]],
@@ -92,13 +98,20 @@ def write_pairs(out: Path, key: str, pairs: PairSet, videos: Mapping[str, str]) 
             "target": [video_of[name] for name in table["target_video"]],
             "clip_start": seconds(table["clip_start_s"]),
             "duration": seconds(pairs.durations_s),
-            "start": seconds(table["start_s"]),
-            "end": seconds(table["end_s"]),
+            "truth": [_windows(own) for own in np.round(pairs.truth, 3)],
         },
     )
 
 
-def write_predictions(out: Path, key: str, windows: np.ndarray, iou: np.ndarray) -> None:
+def _windows(windows: np.ndarray) -> list[list[float]]:
+    """Windows (K, 2) without those that are NaN."""
+    found: list[list[float]] = windows[~np.isnan(windows[:, 0])].tolist()
+    return found
+
+
+def write_predictions(
+    out: Path, key: str, windows: np.ndarray, scores: np.ndarray, exists: np.ndarray | None = None
+) -> None:
     """Write what a submission found.
 
     Parameters
@@ -109,17 +122,16 @@ def write_predictions(out: Path, key: str, windows: np.ndarray, iou: np.ndarray)
         ``BOARD/PROTOCOL/ID``.
     windows : ndarray, (P, K, 2)
         Ranked, seconds, NaN where there is none.
-    iou : ndarray, (P,)
-        Of the first window, in [0, 1].
+    scores, exists : ndarray, (P,)
+        In [0, 1]; `exists` under ``open``.
     """
-    write_script(out, f"{key}/iou", np.round(100 * iou, 1).tolist())
+    write_script(out, f"{key}/score", np.round(100 * scores, 1).tolist())
+    if exists is not None:
+        write_script(out, f"{key}/exists", np.round(100 * exists, 4).tolist())
     shown = np.round(windows[:, :WINDOWS], 2)
     for first in range(0, len(shown), CHUNK):
         write_script(
             out,
             f"{key}/{first // CHUNK}",
-            [
-                [start_end.tolist() for start_end in pair if not np.isnan(start_end[0])]
-                for pair in shown[first : first + CHUNK]
-            ],
+            [_windows(pair) for pair in shown[first : first + CHUNK]],
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,16 @@ from typing import Any
 from leaderboard.reported import CONTRADICTIONS, flags, reported_rows
 from leaderboard.site import charts
 from leaderboard.site.boards import Board, Entry
-from leaderboard.site.columns import COLUMNS, METRICS, cells
+from leaderboard.site.columns import all_metrics, cells, columns
 from leaderboard.site.data import CHUNK, predictions_name, script_json
 from leaderboard.submission import Submission
 from vid2vidmr.analysis.page import template as template_of
+from vid2vidmr.data.protocols import OPEN, PROTOCOLS
 from vid2vidmr.files import write_text
 from vid2vidmr.methods.load import method_class
 from vid2vidmr.registry import registered_names
 from vid2vidmr.tables import Row, Table
-from vid2vidmr.tables.table import HEADLINE, best_row
+from vid2vidmr.tables.table import best_row
 
 TITLE = "Video-to-video moment retrieval"
 
@@ -41,14 +42,21 @@ def write_pages(out: Path, boards: Sequence[Board], not_shown: Mapping[str, str]
             out,
             f"methods/{name}.html",
             card=places[0][1].submission.card,
-            places=[
-                (board, entry, protocol, table, _row(table, entry))
+            places=_by_metrics(
+                (protocol, (board, entry, protocol, table, _row(table, entry)))
                 for board, entry in places
                 for protocol, table in board.tables.items()
                 if protocol in entry.row.metrics
-            ],
-            metrics=METRICS,
+            ),
         )
+
+
+def _by_metrics(found: Iterable[tuple[str, Any]]) -> dict[tuple[str, ...], list[Any]]:
+    """Group what is of protocols by the metrics of theirs, for a table each."""
+    groups: dict[tuple[str, ...], list[Any]] = defaultdict(list)
+    for protocol, value in found:
+        groups[all_metrics(protocol)].append(value)
+    return dict(groups)
 
 
 def _row(table: Any, entry: Entry) -> Any:
@@ -57,6 +65,11 @@ def _row(table: Any, entry: Entry) -> Any:
 
 def _write_submission(out: Path, board: Board, entry: Entry) -> None:
     submission = entry.submission
+    tables = {
+        protocol: (table, _row(table, entry))
+        for protocol, table in board.tables.items()
+        if protocol in entry.row.metrics
+    }
     _write(
         out,
         f"submissions/{submission.dataset}/{submission.id}.html",
@@ -64,12 +77,9 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
         entry=entry,
         submission=submission,
         card=submission.card,
-        tables={
-            protocol: (table, _row(table, entry))
-            for protocol, table in board.tables.items()
-            if protocol in entry.row.metrics
-        },
-        metrics=METRICS,
+        tables=tables,
+        means=_by_metrics((protocol, (protocol, row)) for protocol, (_, row) in tables.items()),
+        runs=_by_metrics((str(run.header.protocol), run) for run in entry.runs),
         config=[
             (key, json.dumps(value, ensure_ascii=False))
             for key, value in submission.header.config.items()
@@ -98,10 +108,14 @@ def _made_by(submission: Submission) -> dict[str, str | None]:
     preset = cls.presets.get(header.preset or "")
     if preset is not None and _stored(preset) == header.config:
         seeds = len({run.header.seed for run in submission.runs})
-        made["command"] = (
+        command = (
             f"vid2vidmr bench --dataset {submission.dataset} "
             f"--methods {header.method}@{header.preset} --seeds {seeds}"
         )
+        asked = {str(run.header.protocol.right) for run in submission.runs}
+        lines = [command] * bool(asked & {*PROTOCOLS})
+        lines += [f"{command} --protocol {OPEN}"] * (OPEN in asked)
+        made["command"] = "\n".join(lines)
     return made
 
 
@@ -135,7 +149,7 @@ def _board_view(board: Board) -> dict[str, Any]:
                 "protocol": protocol,
                 "table": table,
                 "rows": [(row, cells(table, row, board.entries[row.name])) for row in table.rows],
-                "columns": COLUMNS,
+                "columns": columns(protocol),
                 "first_below": _first_below(table),
                 "best": _best(board, protocol),
                 **(_charts(board, protocol) if board.has_methods else {}),
@@ -149,20 +163,19 @@ def _charts(board: Board, protocol: str) -> dict[str, Any]:
     """Charts are our own SVG: what comes from data was escaped when it was written."""
     from markupsafe import Markup
 
-    colors = charts.colors(board)
+    colors, table = charts.colors(board, protocol), board.tables[protocol]
+    curves = {
+        name: board.entries[name] for name in colors if protocol in board.entries[name].curves
+    }
     return {
         "drawn": colors,
-        "curves": {
-            name: board.entries[name]
-            for name in colors
-            if protocol in board.entries[name].row.metrics
-        },
-        "threshold": Markup(charts.by_threshold(board, protocol)),
-        "length": Markup(charts.by_length(board, protocol)),
+        "curves": curves,
+        "threshold": Markup(charts.by_threshold(board, protocol) if curves else ""),
+        "length": Markup(charts.by_length(board, protocol) if curves else ""),
         "cost": Markup(charts.by_cost(board, protocol)),
         "costs": [
-            (row.name, cost, row.metrics[protocol][HEADLINE].mean.value)
-            for row in board.tables[protocol].rows
+            (row.name, cost, row.metrics[protocol][table.headline].mean.value)
+            for row in table.rows
             if (cost := board.entries[row.name].cost_s)
         ],
     }
@@ -209,7 +222,10 @@ def _viewer(board: Board) -> dict[str, Any]:
                     "kind": row.kind,
                     "seed": row.seeds[0],
                     "seeds": len(row.seeds),
-                    "value": round(row.metrics[protocol][HEADLINE].mean.value, 1),
+                    "value": round(row.metrics[protocol][table.headline].mean.value, 1),
+                    **(
+                        {"threshold": board.entries[row.name].threshold} if protocol == OPEN else {}
+                    ),
                 }
                 for row in table.rows
             ]
@@ -233,5 +249,5 @@ def _write(out: Path, name: str, **values: Any) -> None:
     template = name if "/" not in name else f"{name.split('/')[0].removesuffix('s')}.html"
     root = "../" * name.count("/")
     page = template_of("leaderboard.site", template, data=script_json)
-    text = page.render(root=root, page=name, site_title=TITLE, HEADLINE=HEADLINE, **values)
+    text = page.render(root=root, page=name, site_title=TITLE, **values)
     write_text(out / name, text)

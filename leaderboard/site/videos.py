@@ -10,6 +10,7 @@ from leaderboard.site.boards import Board
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.progress import progress
+from vid2vidmr.registry import registered
 from vid2vidmr.video.files import is_video
 
 
@@ -40,6 +41,17 @@ def place_videos(board: Board, out: Path) -> dict[str, str]:
                 found[name] = placed.relative_to(out).as_posix()
             bar.advance()
     return found
+
+
+def on_youtube(dataset: Dataset) -> dict[str, str]:
+    """Give the ids on YouTube of videos that are whole there; none where the builder says none."""
+    try:
+        builder = registered("dataset", dataset.name)
+    except UserError:
+        return {}
+    if not builder.whole_on_youtube:
+        return {}
+    return dict(zip(dataset.videos["video_id"], dataset.videos["source_id"], strict=True))
 
 
 def _with_videos(board: Board) -> Dataset | None:

@@ -19,7 +19,9 @@ from leaderboard.results import with_boards
 from leaderboard.site import build_site
 from leaderboard.site.build import MARK
 from leaderboard.site.data import CHUNK, script_json
-from leaderboard.store import SUBMISSIONS, read_submission, submission_folders
+from leaderboard.site.videos import on_youtube
+from leaderboard.store import SNAPSHOTS, SUBMISSIONS, read_submission, submission_folders
+from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.errors import DataError
 
 REPOSITORY = Path(__file__).parents[2]
@@ -273,18 +275,18 @@ def test_pairs_lie_in_pieces_that_add_up(home, tmp_path):
         add_submission(root, dataset, f"m{i}", shift=i / 4, protocols=("official",))
     build_site(root, tmp_path / "out")
     folder = tmp_path / "out/data/made/official"
-    assert sorted(p.name for p in (folder / "m1").iterdir()) == ["0.js", "1.js", "2.js", "iou.js"]
+    assert sorted(p.name for p in (folder / "m1").iterdir()) == ["0.js", "1.js", "2.js", "score.js"]
 
     def value(path: Path):
         key, text = re.fullmatch(r"vmr\.put\((\"[^\"]*\"),(.*)\);\n", path.read_text()).groups()
         assert json.loads(key) == path.relative_to(tmp_path / "out/data").with_suffix("").as_posix()
         return json.loads(text)
 
-    columns, iou = value(folder / "pairs.js"), value(folder / "m1/iou.js")
+    columns, iou = value(folder / "pairs.js"), value(folder / "m1/score.js")
     windows = [w for part in range(3) for w in value(folder / f"m1/{part}.js")]
     assert len(iou) == len(windows) == len(columns["id"]) == pairs
     for i in (0, CHUNK, pairs - 1):
-        start, end, (s, e) = columns["start"][i], columns["end"][i], windows[i][0]
+        [(start, end)], (s, e) = columns["truth"][i], windows[i][0]
         inter = max(0, min(e, end) - max(s, start))
         assert iou[i] == pytest.approx(100 * inter / (e - s + end - start - inter), abs=0.2)
     assert len((tmp_path / "out/index.html").read_bytes()) < 100_000
@@ -329,3 +331,10 @@ def test_the_workflow_runs_commands_that_exist():
         command = group.get_command(None, line.split()[2])
         command.make_context(line, line.split()[3:])
     assert steps[-1]["with"]["path"] == "site"
+
+
+def test_ids_of_youtube_are_those_that_a_builder_vouches_for() -> None:
+    whole = on_youtube(load_dataset(SNAPSHOTS / "activitynet-vrl"))
+    assert whole["JDg--pjY5gg"] == "JDg--pjY5gg"
+    assert on_youtube(load_dataset(SNAPSHOTS / "sportsmoments")) == {}  # clips of matches
+    assert on_youtube(load_dataset(SNAPSHOTS / "minimatch")) == {}

@@ -88,6 +88,7 @@ def test_boards_sort_search_filter_and_choose_columns(page, site):
     methods = table.locator("tbody tr td:nth-child(2) > a")
     expect(methods).to_have_text(["good", "middling", "bad", "blind"])
     expect(table.locator("tbody")).to_contain_text("middling ≤ bias")  # six videos tell little
+    expect(table.get_by_title("Mean overlap of the first window")).to_have_count(1)
     table.locator("thead").get_by_text("mIoU", exact=True).click()
     expect(table.locator("th[aria-sort]")).to_have_attribute("aria-sort", "descending")
     expect(methods.first).to_have_text("good")
@@ -150,6 +151,16 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
     page.get_by_label("Board").select_option("minimatch/recropped")
     page.wait_for_url("**/pairs.html#minimatch/recropped")
     expect(lanes).to_have_count(5)
+    expect(page.locator("#query-facts")).to_contain_text(" s of ")
+    page.locator("#pairs thead").get_by_text("class", exact=True).click()
+    walked = page.locator("#pairs tbody a").all_inner_texts()
+    assert sorted(walked) != walked  # by class, another order than by name
+    page.locator("#pairs tbody a").first.click()
+    expect(page.get_by_role("button", name="Previous")).to_be_disabled()
+    for name in walked[1:]:
+        page.get_by_role("button", name="Next").click()
+        expect(page.locator("#pair-facts")).to_contain_text(name)
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
 
 
 def test_the_viewer_is_used_by_keyboard(page, site):

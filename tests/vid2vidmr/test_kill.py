@@ -57,7 +57,7 @@ def kill_when_it_writes(home: Path, folder: Path, *arguments: str, grows: str = 
 
     before = state()
     process = start(home, *arguments)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while process.poll() is None and state() == before and time.monotonic() < deadline:
         time.sleep(0.001)
     assert process.poll() is None, f"it ended before it was killed: {process.communicate()[1]!r}"

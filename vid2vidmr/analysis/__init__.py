@@ -4,7 +4,7 @@
 """
 
 from vid2vidmr.analysis.analyse import Analysis, analyse, analyse_run
-from vid2vidmr.analysis.compare import Comparison, compare, compare_runs
+from vid2vidmr.analysis.compare import Comparison, OpenComparison, compare, compare_runs
 from vid2vidmr.analysis.existence import OpenAnalysis, analyse_open
 from vid2vidmr.analysis.runs import Run, open_run, open_two
 
@@ -12,6 +12,7 @@ __all__ = [
     "Analysis",
     "Comparison",
     "OpenAnalysis",
+    "OpenComparison",
     "Run",
     "analyse",
     "analyse_open",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from vid2vidmr import __version__
 from vid2vidmr.analysis.analyse import Analysis
-from vid2vidmr.analysis.compare import Comparison
+from vid2vidmr.analysis.compare import Comparison, OpenComparison
 from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
 from vid2vidmr.analysis.existence import OpenAnalysis, bin_name
 from vid2vidmr.analysis.groups import METRICS
@@ -16,6 +16,7 @@ from vid2vidmr.analysis.wording import (
     FIX_TEXTS,
     HISTOGRAM_TEXTS,
     TYPE_TEXTS,
+    answer,
     findings,
     seconds,
     verdict,
@@ -69,10 +70,14 @@ def open_page(analysis: OpenAnalysis) -> str:
     )
 
 
-def comparison_page(comparison: Comparison) -> str:
+def comparison_page(comparison: Comparison | OpenComparison) -> str:
     """HTML of a comparison."""
-    page = template("vid2vidmr.analysis", "comparison.html", seconds=seconds)
-    return page.render(comparison=comparison, verdict=verdict(comparison))
+    page = template("vid2vidmr.analysis", "comparison.html", seconds=seconds, answer=answer)
+    return page.render(
+        comparison=comparison,
+        is_open=isinstance(comparison, OpenComparison),
+        verdict=verdict(comparison),
+    )
 
 
 def template(package: str, name: str, **filters: Any) -> Template:

@@ -80,7 +80,7 @@ def open_two(first: Path, second: Path, dataset: str | Path | None = None) -> tu
     Raises
     ------
     DataError
-        If they were made for different pairs, too: says what differs; or if they are open.
+        If they were made for different pairs, too: says what differs.
     """
     one, two = _read(first), _read(second)
     a, b = (read[0].model_dump() for read in (one, two))
@@ -90,11 +90,6 @@ def open_two(first: Path, second: Path, dataset: str | Path | None = None) -> tu
                 f"{first} and {second} cannot be compared: their {field.replace('_', ' ')} "
                 f"differs, {a[field]!r} and {b[field]!r}; expected two runs on the same pairs."
             )
-    if one[0].protocol.is_open:
-        raise DataError(
-            f"{first} and {second} are open: their targets hold no moment, one or several, and "
-            "what is compared are targets of one; `vid2vidmr analyze` shows each."
-        )
     run = _scored(one, dataset)
     return run, _scored(two, str(run.dataset.path))
 

@@ -11,13 +11,19 @@ from rich.table import Table
 from rich.text import Text
 
 from vid2vidmr.analysis.analyse import Analysis
-from vid2vidmr.analysis.compare import Comparison, Disagreement
+from vid2vidmr.analysis.compare import (
+    Comparison,
+    Disagreement,
+    OpenComparison,
+    OpenDisagreement,
+)
 from vid2vidmr.analysis.error_types import FIXES, GAIN_METRICS, TYPES
 from vid2vidmr.analysis.existence import OpenAnalysis, bin_name
 from vid2vidmr.analysis.groups import METRICS, Group
 from vid2vidmr.analysis.wording import (
     FIX_TEXTS,
     TYPE_TEXTS,
+    answer,
     findings,
     seconds,
     verdict,
@@ -28,8 +34,8 @@ MANY = 12
 """Groups from which on only the best and the worst are shown."""
 SHOWN_RANKS = (1, 2, 3, 5, 10)
 NAME_WIDTH = 25
-TIMELINE = 48
-"""Signs of a row that stands for a target."""
+SCORE_AND_TIMELINE = 54
+"""Signs for the score of an answer, and the row behind it that stands for the target."""
 
 
 def _grid(*columns: str, left: Sequence[str] = (), gap: int = 2) -> Table:
@@ -177,7 +183,7 @@ def _histograms(analysis: Analysis) -> Lines:
     return _titled("Where first windows lie, %", grid)
 
 
-def comparison_lines(comparison: Comparison) -> Lines:
+def comparison_lines(comparison: Comparison | OpenComparison) -> Lines:
     """Everything of a comparison, top to bottom."""
     a, b = comparison.names
     grid = _grid("metric", "A", "B", "A - B")
@@ -202,34 +208,48 @@ def comparison_lines(comparison: Comparison) -> Lines:
         if pairs:
             shown = [line for pair in pairs for line in _disagreement(pair)]
             parts.append(_titled(f"{title}, by most", *shown))
+    score = "IoU with the truth"
+    if isinstance(comparison, OpenComparison):
+        score = "G-mIoU@1, behind how sure it is"
     parts += [
         Text(""),
         Text(
             "In brackets: 95 % interval, of the difference pair by pair; bold where it leaves out "
-            "0. The number before a bar is its IoU with the truth; the dots are the target.",
+            f"0. The number before a bar is its {score}; the dots are the target.",
             style="dim",
         ),
     ]
     return Lines(*parts)
 
 
-def _disagreement(pair: Disagreement) -> list[Text]:
-    rows = [("truth", pair.truth, ""), *zip("AB", pair.windows, pair.iou, strict=True)]
+def _disagreement(pair: Disagreement | OpenDisagreement) -> list[Text]:
     lines = [
         Text(f"{pair.pair_id}  {pair.label}, in {pair.target_video} ({pair.duration_s:.1f} s)")
     ]
-    for name, window, iou in rows:
-        line = Text(f"  {name:5} {seconds(window):>15}  ")
-        line.append(f"{iou:.2f}  " if isinstance(iou, float) else 6 * " ")
-        line.append(_timeline(window, pair.duration_s), "green" if name == "truth" else "cyan")
-        lines.append(line)
+
+    def line(name: str, said: str, score: str, window: Window | None) -> None:
+        row = Text(f"  {name:5} {said:>15}  {score}")
+        drawn = _timeline(window, pair.duration_s, SCORE_AND_TIMELINE - len(score))
+        row.append(drawn, "green" if name == "truth" else "cyan")
+        lines.append(row)
+
+    if isinstance(pair, Disagreement):
+        line("truth", seconds(pair.truth), 6 * " ", pair.truth)
+        for name, window, iou in zip("AB", pair.windows, pair.iou, strict=True):
+            line(name, seconds(window), f"{iou:.2f}  ", window)
+        return lines
+    for truth in pair.truth or [None]:
+        line("truth", seconds(truth), 12 * " ", truth)
+    for k, name in enumerate("AB"):
+        score = f"{pair.exists[k]:.2f}  {pair.score[k]:.2f}  "
+        line(name, answer(pair, k), score, pair.windows[k])
     return lines
 
 
-def _timeline(window: Window | None, duration_s: float) -> str:
+def _timeline(window: Window | None, duration_s: float, signs: int) -> str:
     """Draw the target as a row of dots, with the window as a bar of at least one sign."""
     if window is None:
-        return TIMELINE * "·"
-    first = min(int(window[0] / duration_s * TIMELINE), TIMELINE - 1)
-    last = max(first + 1, round(window[1] / duration_s * TIMELINE))
-    return first * "·" + (last - first) * "█" + (TIMELINE - last) * "·"
+        return signs * "·"
+    first = min(int(window[0] / duration_s * signs), signs - 1)
+    last = max(first + 1, round(window[1] / duration_s * signs))
+    return first * "·" + (last - first) * "█" + (signs - last) * "·"

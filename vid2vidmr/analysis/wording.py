@@ -8,7 +8,7 @@ from vid2vidmr.records import Window
 
 if TYPE_CHECKING:
     from vid2vidmr.analysis.analyse import Analysis
-    from vid2vidmr.analysis.compare import Comparison
+    from vid2vidmr.analysis.compare import Comparison, OpenComparison, OpenDisagreement
 
 TYPE_TEXTS = {
     "correct": "IoU with the truth is 0.5 or more",
@@ -82,14 +82,30 @@ def findings(analysis: Analysis) -> list[str]:
     return said
 
 
-def verdict(comparison: Comparison) -> str:
+def p_text(p: float) -> str:
+    """``p = 0.012``, or ``p < 0.001``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def verdict(comparison: Comparison | OpenComparison) -> str:
     """Say what a comparison counts and tests, in sentences."""
-    p = "p < 0.001" if comparison.p < 0.001 else f"p = {comparison.p:.3f}"
+    if isinstance(comparison.p, dict):
+        what = "G-mIoU@1"
+        each = ", ".join(f"{name} {p_text(p)}" for name, p in comparison.p.items())
+        tested = f"The differences: {each}"
+    else:
+        what = "the IoU of the first window"
+        tested = f"The difference in mIoU: {p_text(comparison.p)}"
     said = (
-        f"By the IoU of the first window, A is better on {comparison.wins} pairs, worse on "
-        f"{comparison.losses}, within 0.01 on {comparison.ties}. The difference in mIoU: {p} "
-        "(two-sided, paired, over query and target videos)."
+        f"By {what}, A is better on {comparison.wins} pairs, worse on {comparison.losses}, within "
+        f"0.01 on {comparison.ties}. {tested} (two-sided, paired, over query and target videos)."
     )
     if comparison.detectable:  # 0: they differ nowhere
-        said += f" Below {comparison.detectable:.1f} points these pairs would mostly show none."
+        of = " of G-mIoU@1" if isinstance(comparison.p, dict) else ""
+        said += f" Below {comparison.detectable:.1f} points{of} these pairs would mostly show none."
     return said
+
+
+def answer(pair: OpenDisagreement, run: int) -> str:
+    """``7.2–16.4 s``, or ``rejected``, of the first (0) or second run (1)."""
+    return seconds(pair.windows[run]) if pair.answered[run] else "rejected"

@@ -1,8 +1,9 @@
 """An approximate index of rows for archives that are too long to be scanned at once.
 
-It gives the rows of the archive that are nearest to the rows of a query; only what lies about them
-is aligned, exactly. The index (faiss: inverted lists of 8-bit rows) is made when it is first asked,
-and lies in ``scan/``.
+It gives the rows of the archive that are nearest to the rows of a query. They vote for where it
+may begin; there it is laid beside the archive, row by row, and about the best places it is aligned,
+exactly. The index (faiss: all rows, as 8 bytes each) is made when it is first asked, and lies in
+``scan/``.
 """
 
 from __future__ import annotations
@@ -10,26 +11,33 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from vid2vidmr.archive.fusion import Fuse
-from vid2vidmr.archive.scan import THRESHOLD, Candidates, Place, scan, whole
-from vid2vidmr.archive.sketch import FOLDER, SCALE, Sketch
+from vid2vidmr.archive.scan import Candidates, Place, scan, whole
+from vid2vidmr.archive.sketch import COMPONENTS, FOLDER, Sketch
 from vid2vidmr.archive.store import Archive
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import replacing
 from vid2vidmr.progress import progress
 
-NEAREST = 2000
+NEAREST = 20_000
 """Rows of the archive for each row of a query."""
-PLACES = 500
-"""Places that are aligned: those for which most rows of a query vote."""
-PROBES = 32
-"""Lists that are looked through for each row of a query."""
+LAID = 4000
+"""Places beside which the query is laid row by row: those for which most of its rows vote."""
+PLACES = 300
+"""Places that are aligned: those beside which it fits best."""
+LISTS, PROBES = 2048, 32
+"""Lists of like rows, at most; of these are looked through for each row of a query."""
 LEARNED = 100_000
-"""Rows by which lists are made."""
+"""Rows by which lists and codes are made."""
+FEW = 4000
+"""Rows of an archive whose index holds them as they are."""
+CODES = "PQ16x4fs"
+"""Of faiss: each pair of a row's numbers as one of 16, 8 bytes a row."""
 SAMPLE_ROWS = 200_000
 """Rows of videos at even distances, whose exact scan gives the background."""
 _STEP = 500_000
@@ -49,20 +57,29 @@ def near_rows(archive: Archive, queries: Sequence[np.ndarray]) -> list[Place]:
         If faiss is not installed.
     """
     sketch, index = archive.sketch, _index(archive)
-    bin_rows = max(1, min(len(query) for query in queries) // 2)
-    bins, votes = [], []
+    starts, fits = [], []
     for query in queries:
-        asked = np.ascontiguousarray(query * SCALE, np.float32)
-        cosines, found = index.search(asked, NEAREST)
+        cosines, found = index.search(query, min(NEAREST, len(sketch.rows)))
+        # What is not among the nearest rows of a query's row is no nearer than the last of them.
+        votes = cosines - cosines.min(axis=1, where=found >= 0, initial=1.0, keepdims=True)
         # Where the query would begin, if this row were its row j.
-        starts = found - np.arange(len(query))[:, None]
-        hit = (found >= 0) & (cosines > THRESHOLD) & (starts >= 0)
-        bins.append(starts[hit] // bin_rows)
-        votes.append(cosines[hit] - THRESHOLD)
-    places, which = np.unique(np.concatenate(bins), return_inverse=True)
-    weights = np.bincount(which, np.concatenate(votes), len(places))
-    best = np.sort(places[np.argsort(-weights, kind="stable")[:PLACES]]) * bin_rows
-    return _merged(sketch, best, max(len(query) for query in queries))
+        first = found - np.arange(len(query))[:, None]
+        hit = (found >= 0) & (first >= 0)
+        at, which = np.unique(first[hit], return_inverse=True)
+        voted = np.bincount(which, votes[hit], len(at))
+        starts.append(at[np.argsort(-voted, kind="stable")[:LAID]])
+        fits.append(_laid(sketch.rows, query, starts[-1]))
+    best = np.argsort(-np.concatenate(fits), kind="stable")[:PLACES]
+    rows = np.unique(np.concatenate(starts)[best])
+    return _merged(sketch, rows, max(len(query) for query in queries))
+
+
+def _laid(rows: np.ndarray, query: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Mean cosine of a query that is laid beside the archive from each of the rows on, (n,)."""
+    total = np.zeros(len(starts), np.float32)
+    for j, row in enumerate(query):
+        total += rows[np.minimum(starts + j, len(rows) - 1)].astype(np.float32) @ row
+    return total / len(query)
 
 
 def _merged(sketch: Sketch, starts: np.ndarray, length: int) -> list[Place]:
@@ -104,24 +121,33 @@ def _index(archive: Archive) -> Any:
             'An approximate index needs faiss: run `pip install "vid2vidmr[ann]"`.'
         ) from None
     sketch = archive.sketch
+    total, width = sketch.rows.shape
+    form = f"IVF{min(LISTS, math.isqrt(total))},{CODES}"
+    if width != COMPONENTS or total < FEW:
+        form = "Flat"
     path = None
     if archive.path is not None:
-        path = archive.path / FOLDER / f"index-{sketch.name}.faiss"
+        path = archive.path / FOLDER / f"index-{sketch.name}.{form.lower()}"
         if path.exists():
-            index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP)
-            faiss.extract_index_ivf(index).nprobe = PROBES
-            return index
-    total, width = sketch.rows.shape
-    lists = max(1, min(round(math.sqrt(total)), total // 40))
-    index = faiss.index_factory(width, f"IVF{lists},SQ8", faiss.METRIC_INNER_PRODUCT)
+            return _read(str(path))
+    index = faiss.index_factory(width, form, faiss.METRIC_INNER_PRODUCT)
     index.train(sketch.rows[:: max(1, total // LEARNED)].astype(np.float32))
     with progress("Approximate index", total) as bar:
         for first in range(0, total, _STEP):
             rows = sketch.rows[first : first + _STEP].astype(np.float32)
             index.add(rows)
             bar.advance(len(rows))
+    if form != "Flat":
+        index.nprobe = PROBES  # is written, too
     if path is not None:
         with replacing(path) as temporary:
             faiss.write_index(index, str(temporary))
-    faiss.extract_index_ivf(index).nprobe = PROBES
     return index
+
+
+@lru_cache(maxsize=1)
+def _read(path: str) -> Any:
+    """Read an index; who asks again finds it in memory."""
+    import faiss
+
+    return faiss.read_index(path)

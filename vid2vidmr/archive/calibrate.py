@@ -5,9 +5,13 @@ upper tail is that of an extreme-value distribution (Gumbel): how many windows o
 archive has at or above a score is then known, without a label. The odds of a window fall with that
 number. A method that reads the candidates again adds how far it puts a window above the others.
 
+A short archive has few windows, and tells little of what chance can do: the tail is then that of
+the scores to be expected after so few (a Pareto tail, which ends as Gumbel's where there are many),
+and what lies above a few other candidates counts less.
+
 Three numbers weigh the two. They were fitted once, on minimatch val, each query asked where its
-class is and where it is not (docs/search.md has what came of it on test); they hold for all methods
-and encoders, since nothing in them depends on the scale of scores.
+class is and where it is not, in 2, 5 and all videos (docs/search.md has what came of it); they hold
+for all methods and encoders, since nothing in them depends on the scale of scores.
 """
 
 from __future__ import annotations
@@ -16,10 +20,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vid2vidmr.archive.scan import COPY, THRESHOLD
+
 BULK = (0.25, 0.75)
 """Quantiles by which the background is fitted: moments that are there lie above."""
 PRIOR_MEDIAN, PRIOR_SCALE, PRIOR_WEIGHT = -0.3, 0.1, 5
 """A background of minimatch train, which counts as so many windows: a short target has few."""
+FEW = 30
+"""So many candidates tell half of how far one lies above the others."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +39,14 @@ class Background:
     location, scale : float
     count : int
         Windows of chance in the archive.
+    known : int
+        Windows that location and scale are from.
     """
 
     location: float
     scale: float
     count: int
+    known: int
 
     @classmethod
     def of(cls, scores: np.ndarray, share: float = 1.0) -> Background:
@@ -55,22 +66,31 @@ class Background:
         own = n / (n + PRIOR_WEIGHT)
         return cls(
             float(own * location + (1 - own) * prior_location),
-            # What few windows tell is less sure: the tail is taken to be longer.
-            float(max(own * scale + (1 - own) * PRIOR_SCALE, 1e-4)) * (1 + (n + 1) ** -0.5),
+            float(max(own * scale + (1 - own) * PRIOR_SCALE, 1e-4)),
             round(n / share),
+            n + PRIOR_WEIGHT,
         )
 
     def expected(self, scores: np.ndarray) -> np.ndarray:
         """How many windows of chance the archive has at or above each score, (n,)."""
         z = (np.asarray(scores, np.float64) - self.location) / self.scale
-        found: np.ndarray = self.count * -np.expm1(-np.exp(-z))
+        # exp(-z), of a scale that is known from so many windows: its predictive distribution.
+        tail = np.where(
+            z > 0, (1 + z.clip(0) / self.known) ** -self.known, np.exp(-z.clip(None, 0))
+        )
+        found: np.ndarray = self.count * -np.expm1(-tail)
         return found
 
 
-SCAN = (1.15, -0.2)
+SCAN = (0.95, -1.15)
 """Weight of minus the log of the expected windows of chance, and log odds where one is expected."""
-READ = (0.7, 0.9, -1.4)
+READ = (0.8, 1.0, -1.55)
 """The same where a method has read the candidates; in the middle the weight of its scores."""
+
+
+SURE = float(np.log(0.99 / 0.01))
+"""Log odds, at least, of a copy: rows that are equal one by one are no chance, however short the
+archive is."""
 
 
 def probabilities(
@@ -91,15 +111,17 @@ def probabilities(
         odds = SCAN[0] * evidence + SCAN[1]
     else:
         odds = READ[0] * evidence + READ[1] * _above_others(read) + READ[2]
+    odds = np.where(scores >= COPY - THRESHOLD, np.maximum(odds, SURE), odds)
     found: np.ndarray = np.sort(1 / (1 + np.exp(-odds)))[::-1]
     return found
 
 
 def _above_others(scores: np.ndarray) -> np.ndarray:
-    """How many interquartile ranges each score lies above the median, (n,)."""
+    """How many interquartile ranges each score lies above the median, (n,); less of a few."""
     if len(scores) and scores.min() >= 0 and scores.max() <= 1:  # probabilities
         odds = scores.clip(1e-6, 1 - 1e-6)
         scores = np.log(odds / (1 - odds))
     first, middle, third = np.quantile(scores, (0.25, 0.5, 0.75)) if len(scores) else (0, 0, 0)
-    found: np.ndarray = ((scores - middle) / max(third - first, 1e-9)).clip(-5, 5)
+    ranges = ((scores - middle) / max(third - first, 1e-9)).clip(-5, 5)
+    found: np.ndarray = ranges * len(scores) / (len(scores) + FEW)
     return found

@@ -109,6 +109,7 @@ def _ranked_again(
     evidence = np.column_stack(
         [_best(lines[:, :q]), _best(lines[:, q : q + a]), _best(lines[:, q + a :])]
     )
+    evidence[:, np.isnan(evidence).all(axis=0)] = 0.0  # nothing was accepted, or rejected
     evidence = np.nan_to_num((evidence - np.nanmean(evidence, 0)) / (np.nanstd(evidence, 0) + 1e-6))
     order = np.argsort(-evidence[:n, 0], kind="stable")
     weak = order[-max(1, n // 4) :] if not rejected else order[:0]

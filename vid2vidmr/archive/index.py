@@ -70,7 +70,7 @@ def index(
     UserError
         If nothing is there to index, or the archive was made with another encoder.
     FeatureError
-        If no video could be encoded.
+        If no video could be encoded; where none can be read, nothing is written.
 
     Examples
     --------
@@ -86,8 +86,6 @@ def index(
     present: Mapping[str, Path] = {key: Path(row.path) for key, row in readable.items()}
     durations_s = {key: row.duration_s for key, row in readable.items()}
     named = {key: row.video_id for key, row in readable.items()}
-    if not present and not (folder / "contract.json").exists():
-        raise FeatureError(f"None of the {len(rows)} videos can be read: {rows[0].reason}")
     if shard is not None:
         done = shard_files(present, made, folder, str(folder), shard, durations_s, engine)
         if done is None:
@@ -146,6 +144,12 @@ def _brought_up_to_date(folder: Path, files: Mapping[str, Path]) -> list[Archive
         if not there:
             news.setdefault("vanished, still searched", []).append(video)
     rows = list(known.values())
+    new = not (folder / "contract.json").exists()
+    if new and not any(row.status == "ok" for row in rows):
+        if len(rows) > 1:
+            _tell(news, len(rows))
+        why = f": {rows[0].reason}" if len(rows) == 1 else ", as said above."
+        raise FeatureError(f"None of the {len(rows)} videos can be read{why}")
     write_videos(folder, rows)
     _tell(news, len(rows))
     return rows

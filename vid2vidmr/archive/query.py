@@ -14,6 +14,7 @@ from vid2vidmr.errors import UserError
 from vid2vidmr.features.cached import CachedEncoder
 
 _CLOCK = r"(?:\d+:){0,2}\d+(?:\.\d+)?"
+EXAMPLE = "match.mp4@12:03-12:15"
 _PART = re.compile(rf"(.+)@({_CLOCK})-({_CLOCK})")
 
 
@@ -40,14 +41,15 @@ class Query:
         Raises
         ------
         UserError
-            If the part ends before it begins.
+            If the part is empty, or ends before it begins.
         """
         found = _PART.fullmatch(text)
         if found is None or Path(text).exists():
             return cls(text)
         start_s, end_s = seconds(found[2]), seconds(found[3])
         if start_s >= end_s:
-            raise UserError(f"The query {text!r} ends before it begins: expected FILE@START-END.")
+            wrong = "is empty" if start_s == end_s else "ends before it begins"
+            raise UserError(f"The query {text!r} {wrong}: expected FILE@START-END.")
         return cls(found[1], start_s, end_s)
 
     def __str__(self) -> str:
@@ -82,12 +84,13 @@ def query_rows(query: Query, archive: Archive, encoder: CachedEncoder) -> np.nda
     Raises
     ------
     UserError
-        If the part reaches behind the end.
+        If the part reaches behind the end, or what is named is a folder or no part.
     VideoError
         If a file cannot be read.
     """
     path, video = Path(query.name), _in_archive(query, archive)
     if video is None:
+        _require_file(query, archive)
         return encoder.rows(path, query.start_s, query.end_s)
     _require_inside(query, archive.durations_s[video])
     if query.start_s is None or query.end_s is None:
@@ -118,6 +121,17 @@ def _in_archive(query: Query, archive: Archive) -> str | None:
     full = str(Path(query.name).resolve())
     found = (v for v, row in archive.videos.items() if row.path == full)
     return next((video for video in found if video in archive.durations_s), None)
+
+
+def _require_file(query: Query, archive: Archive) -> None:
+    """Say what is wrong with a name that is neither a file nor one that may be missing."""
+    expected = f"expected a video file or a part of one, such as {EXAMPLE}"
+    if Path(query.name).is_dir():
+        raise UserError(f"The query {query.name} is a folder: {expected}.")
+    of, _, part = query.name.rpartition("@")
+    there = Path(of).is_file() or of in archive.durations_s
+    if of and there and not Path(query.name).exists():
+        raise UserError(f"{part!r} is no part of {of}: {expected}.")
 
 
 def _require_inside(query: Query, duration_s: float) -> None:

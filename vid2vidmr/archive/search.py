@@ -77,6 +77,8 @@ class Found(Record):
         where = f"{self.hours:.1f} hours of {self.videos} videos"
         if self.windows:
             return f"{len(self.windows)} windows in {where}."
+        if not self.best:  # there is no other window, and no --min-score would show one
+            return f"Nothing in {where} is like the query."
         return (
             f"Nothing in {where} is like the query: the best window has a probability of "
             f"{self.best:.2f} (--min-score 0 shows it)."

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ class Sketch:
 def write_sketch(
     archive: Path, keys: Mapping[str, str], read: Reader, counts: Mapping[str, int], step_s: float
 ) -> None:
-    """Write the sketch of an archive, if that of these features is not there.
+    """Write the sketch of an archive, if that of these features, in this form, is not there whole.
 
     Parameters
     ----------
@@ -103,11 +104,12 @@ def write_sketch(
         Video to the key of its features, which stands for their content.
     """
     folder = archive / FOLDER
-    name = hashlib.sha256(json.dumps([list(keys.items()), dict(counts)]).encode()).hexdigest()[:16]
-    if (folder / "sketch.json").exists() and read_json(folder / "sketch.json", MAX_TABLE_BYTES).get(
-        "name"
-    ) == name:
-        return
+    form = [COMPONENTS, MOST_COMPONENTS, WHITENING, SAMPLE, SCALE]
+    made_of = json.dumps([form, list(keys.items()), dict(counts)])
+    name = hashlib.sha256(made_of.encode()).hexdigest()[:16]
+    with suppress(DataError):
+        if read_sketch(archive).name == name:
+            return
     components = _components(counts, read)
     width, path = _width(components), folder / f"rows-{name}.i8"
     with replacing(path) as temporary:
@@ -157,7 +159,7 @@ def read_sketch(archive: Path) -> Sketch:
         step_s = float(about["step_s"])
         loss = {str(k): float(v) for k, v in about["loss"].items()}
     except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
-        raise DataError(f"{folder} is damaged ({error}): delete it and {redo}.") from None
+        raise DataError(f"{folder} is damaged ({error}): {redo}.") from None
     return Sketch(components, _spans(counts), rows, static, loss, step_s, str(about["name"]))
 
 

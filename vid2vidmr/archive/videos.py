@@ -106,14 +106,13 @@ def looked_at(video_id: str, path: Path) -> ArchivedVideo:
     """Hash a file and read how long it is; one that cannot be read is damaged."""
     from vid2vidmr.video.packets import Frames
 
-    about = path.stat()
-    row = ArchivedVideo(
-        video_id=video_id, path=str(path.resolve()), sha256=file_sha256(path),
-        size=about.st_size, mtime_us=about.st_mtime_ns // 1000,
-    )  # fmt: skip
+    row = ArchivedVideo(video_id=video_id, path=str(path.resolve()), sha256="", size=0, mtime_us=0)
     try:
+        about = path.stat()
+        seen = {"size": about.st_size, "mtime_us": about.st_mtime_ns // 1000}
+        row = row.model_copy(update={"sha256": file_sha256(path), **seen})
         frames = Frames.of(path)
-    except VideoError as error:
+    except (OSError, VideoError) as error:
         return row.model_copy(update={"status": "damaged", "reason": str(error)})
     return row.model_copy(
         update={"duration_s": float(frames.end), "rate": str(nominal_rate(frames))}

@@ -29,19 +29,32 @@ def main() -> None:
     try:
         from vid2vidmr.cli.app import app
 
-        app()
+        code = app(standalone_mode=False, prog_name="vid2vidmr")
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
     except Exception as error:
-        from vid2vidmr.errors import UserError
         from vid2vidmr.text import plain, redacted
 
-        if isinstance(error, UserError):
-            message = str(error)
-        elif isinstance(error, OSError) and error.errno in ADVICE:
-            where = f"{error.filename}: " if error.filename else ""
-            message = f"{where}{error.strerror}: {ADVICE[error.errno]}."
-        else:
+        message = _message(error)
+        if message is None:
             raise
-        print("error:", plain(redacted(message)), file=sys.stderr)
-        sys.exit(2)
+        if message:
+            print("error:", plain(redacted(message)), file=sys.stderr)
+        code = 2
+    sys.exit(code)
+
+
+def _message(error: Exception) -> str | None:
+    """Say what a user can mend; nothing where help was shown instead, None of other errors."""
+    from vid2vidmr.errors import UserError
+
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in ADVICE:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}: {ADVICE[error.errno]}."
+    if not hasattr(error, "format_message"):  # typer's class has no public name
+        return None
+    from vid2vidmr.cli.usage import usage_message
+
+    return usage_message(error)

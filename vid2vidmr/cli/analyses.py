@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, print_json
+from vid2vidmr.cli.options import AsJson
+from vid2vidmr.cli.output import print_json
 
 _RUN = "A result.json, or predictions (.jsonl) with a header."
 Of = Annotated[
@@ -59,7 +60,9 @@ def compare(
     first: Annotated[Path, typer.Argument(metavar="A", help=_RUN)],
     second: Annotated[Path, typer.Argument(metavar="B", help="Another, on the same pairs.")],
     dataset: Of = None,
-    top: Annotated[int, typer.Option(min=0, help="Pairs to name in either direction.")] = 10,
+    top: Annotated[
+        int, typer.Option(metavar="<int>", min=0, help="Pairs to name in either direction.")
+    ] = 10,
     out: Annotated[Path | None, typer.Option(help="Page to write (default: none).")] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -20,6 +20,7 @@ from vid2vidmr.cli import (
     publishing,
     scores,
 )
+from vid2vidmr.cli.options import TakesDataset
 from vid2vidmr.registry import registered, registered_names
 
 EPILOG = """
@@ -27,7 +28,7 @@ EPILOG = """
 
   vid2vidmr build minimatch               [dim]render videos and annotations[/]
 
-  vid2vidmr features minimatch            [dim]encode one frame every 2 s[/]
+  vid2vidmr features --dataset minimatch  [dim]encode one frame every 2 s[/]
 
   vid2vidmr bench --dataset minimatch     [dim]train, predict, evaluate[/]
 
@@ -45,10 +46,12 @@ EPILOG = """
 COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     "Data": {
         building.build: "vid2vidmr build minimatch --videos 30 --out data/small",
-        data.features: "vid2vidmr features minimatch --encoder efficientnet-lite0",
+        data.features: "vid2vidmr features --dataset minimatch --encoder efficientnet-lite0",
         data.datasets: "vid2vidmr datasets --json",
-        publishing.export: "vid2vidmr export minimatch --layout lighthouse --out lighthouse-data",
-        publishing.push: "vid2vidmr push minimatch --to user/minimatch",
+        publishing.export: (
+            "vid2vidmr export --dataset minimatch --layout lighthouse --out lighthouse-data"
+        ),
+        publishing.push: "vid2vidmr push --dataset minimatch --to user/minimatch",
     },
     "Methods": {
         methods.methods: "vid2vidmr methods --json",
@@ -77,6 +80,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
         experiments.ablate: "vid2vidmr ablate matr --table 2 --dataset minimatch --seeds 3",
         scores.evaluate: "vid2vidmr evaluate matr.jsonl --dataset minimatch",
         analyses.analyze: "vid2vidmr analyze runs/minimatch/matr/KEY-seed0/official/result.json",
+        experiments.runs: "vid2vidmr runs",
         analyses.compare: "vid2vidmr compare matr.jsonl dtw.jsonl --top 5 --out compared.html",
     },
     "This machine": {
@@ -85,6 +89,7 @@ COMMANDS: dict[str, dict[Callable[..., None], str]] = {
     },
 }
 """Panel of the help page to its commands, each with an example."""
+TAKES_DATASET = (data.features, publishing.export, publishing.push)
 SUBCOMMANDS: dict[Callable[..., None], dict[Callable[..., None], str]] = {
     methods.methods: {methods.show: "vid2vidmr methods show univtg"}
 }
@@ -112,7 +117,7 @@ class _InOrder(TyperGroup):
         single = found = registered("command", cmd_name)
         panel = getattr(getattr(found, "info", None), "rich_help_panel", None)
         if not isinstance(found, typer.Typer):
-            single = typer.Typer(context_settings=SETTINGS)
+            single = typer.Typer(context_settings=SETTINGS, add_completion=False)
             single.command()(found)
         made: Any = typer.main.get_command(single)
         made.name = cmd_name
@@ -139,7 +144,7 @@ for _panel, _commands in COMMANDS.items():
             _shown |= {"subcommand_metavar": "NAME [OPTIONS]", "options_metavar": ""}
             _group = typer.Typer(cls=building.Builders, callback=_command, no_args_is_help=True)
         elif _command not in SUBCOMMANDS:
-            app.command(**_shown)(_command)
+            app.command(cls=TakesDataset if _command in TAKES_DATASET else None, **_shown)(_command)
             continue
         else:
             _group = typer.Typer(callback=_command, invoke_without_command=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vid2vidmr.cli.data import Where
-from vid2vidmr.cli.output import AsJson, print_found, print_json
+from vid2vidmr.cli.options import AsJson, DeviceOption, complete_encoders, complete_methods
+from vid2vidmr.cli.output import print_found, print_json
 
 if TYPE_CHECKING:
     from vid2vidmr.archive.search import Found
@@ -33,17 +34,20 @@ def index(
     out: Annotated[Path, typer.Option(help="Folder of the archive; one that is there grows.")],
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder (default: the archive's own, else clip-vit-b32)."),
+        typer.Option(
+            help="Encoder (default: the archive's, else clip-vit-b32).",
+            autocompletion=complete_encoders,
+        ),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
+        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
     ] = None,
     shard: Annotated[
         str | None,
-        typer.Option(metavar="I/N", help="Encode the I-th of N shares, see docs/features.md."),
+        typer.Option(metavar="I/N", help="Encode the I-th of N shares of the videos."),
     ] = None,
     engine: Annotated[
-        Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
+        Where, typer.Option(help="On this machine, or on a Ray cluster.")
     ] = Where.local,
 ) -> None:
     """Make an archive of videos that `search` looks through.
@@ -81,17 +85,22 @@ def search(
     ] = None,
     method: Annotated[
         str,
-        typer.Option(help="What reads the candidates again, or scan for none; see `methods`."),
+        typer.Option(
+            help="What reads candidates again; scan: nothing does.",
+            autocompletion=complete_methods,
+        ),
     ] = "align_refine",
     checkpoint: Annotated[
         str | None, typer.Option(help="Of a method that must be trained: folder or Hub.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many windows at most.")] = 10,
+    top: Annotated[
+        int, typer.Option(metavar="<int>", min=1, help="How many windows at most.")
+    ] = 10,
     min_score: Annotated[
-        float, typer.Option(min=0, max=1, help="Least probability of a window.")
+        float, typer.Option(metavar="<float>", min=0, max=1, help="Least probability of a window.")
     ] = 0.2,
     fuse: Annotated[
-        Fusion, typer.Option(help="Of several queries: mean of scores, best, or barycentre.")
+        Fusion, typer.Option(metavar="<name>", help="Of several queries: mean, best or barycentre.")
     ] = Fusion.mean,
     approximate: Annotated[
         bool,
@@ -100,25 +109,29 @@ def search(
     clips: Annotated[
         Path | None, typer.Option(help="Folder to which the windows are cut, as MP4 files.")
     ] = None,
-    lead: Annotated[float, typer.Option(min=0, help="Seconds before a window, in clips.")] = 0.0,
-    lag: Annotated[float, typer.Option(min=0, help="Seconds behind a window, in clips.")] = 0.0,
+    lead: Annotated[
+        float, typer.Option(metavar="<float>", min=0, help="Seconds before a window, in clips.")
+    ] = 0.0,
+    lag: Annotated[
+        float, typer.Option(metavar="<float>", min=0, help="Seconds behind a window, in clips.")
+    ] = 0.0,
     export: Annotated[
         list[Path] | None,
         typer.Option(
-            help="File to write: .csv, .json, .vtt, .xml (Sportscode), .edl (CMX 3600), .fcpxml, "
-            ".otio; repeatable."
+            help="File to write: .csv, .json, .vtt, .xml, .edl, .fcpxml or .otio; repeatable."
         ),
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option(help="New folder: a page of what was found that works offline."),
+        typer.Option(help="New folder for a page of it that works offline."),
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Find moments like these in an archive.
 
     Prints windows in seconds, best first, with the probability that each holds the moment. Where
-    none is likely enough it says so.
+    none is likely enough it says so. Of --export, .xml is of Sportscode and .edl CMX 3600.
     """
     from vid2vidmr.archive.export import require_ending
     from vid2vidmr.archive.search import search
@@ -145,12 +158,18 @@ def app(
     archive: Annotated[Path, typer.Option(help="Folder that `vid2vidmr index` wrote.")],
     method: Annotated[
         str,
-        typer.Option(help="What reads the candidates again, or scan for none; see `methods`."),
+        typer.Option(
+            help="What reads candidates again; scan: nothing does.",
+            autocompletion=complete_methods,
+        ),
     ] = "align_refine",
     checkpoint: Annotated[
         str | None, typer.Option(help="Of a method that must be trained: folder or Hub.")
     ] = None,
-    port: Annotated[int, typer.Option(help="0 for any that is free.", min=0, max=65535)] = 8000,
+    port: Annotated[
+        int, typer.Option(help="0 for any that is free.", metavar="<int>", min=0, max=65535)
+    ] = 8000,
+    device: DeviceOption = None,
 ) -> None:
     """Search an archive in the browser, on this machine only.
 

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from vid2vidmr.cli.options import LONGEST
 from vid2vidmr.cli.output import count, print_json, print_table
 from vid2vidmr.data.options import Option, not_taken
 from vid2vidmr.errors import UnknownNameError, UserError
@@ -140,7 +141,8 @@ def _keyword(name: str, kind: Any, default: Any = None) -> inspect.Parameter:
 def _metavar(kind: Any) -> str:
     """Say what is expected: of a union or an annotated type, its first."""
     if get_origin(kind) is Literal:
-        return f"[{'|'.join(map(str, get_args(kind)))}]"
+        choices = "|".join(map(str, get_args(kind)))
+        return f"<{choices}>" if len(choices) <= LONGEST else "<name>"
     if kind in METAVARS or not get_args(kind):
         return METAVARS.get(kind, "<str>")
     return _metavar(get_args(kind)[0])

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.methods import MethodName
+from vid2vidmr.cli.options import MethodName, complete_encoders
 
 
 def import_checkpoint(
@@ -15,7 +15,10 @@ def import_checkpoint(
     file: Annotated[Path, typer.Argument(help="Checkpoint file of the published code.")],
     out: Annotated[Path, typer.Option(help="Checkpoint folder to write.")],
     encoder: Annotated[
-        str, typer.Option(help="Encoder of the features it was trained on.")
+        str,
+        typer.Option(
+            help="Encoder of the features it was trained on.", autocompletion=complete_encoders
+        ),
     ] = "clip-vit-b32",
 ) -> None:
     """Make a checkpoint of the published code one of ours.

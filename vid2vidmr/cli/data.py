@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vid2vidmr.cli.methods import StepOption
-from vid2vidmr.cli.output import AsJson, count, print_json, print_table
+from vid2vidmr.cli.options import AsJson, DatasetOption, StepOption, complete_encoders
+from vid2vidmr.cli.output import count, print_json, print_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered_names
 
@@ -19,20 +19,7 @@ if TYPE_CHECKING:
     from vid2vidmr.features.local import Engine
 
 
-def _registered(kind: str) -> Callable[[str], list[str]]:
-    """Complete names that are registered."""
-    return lambda incomplete: [n for n in registered_names(kind) if n.startswith(incomplete)]
-
-
 OTHERS = "With --import"
-Built = Annotated[
-    str,
-    typer.Argument(
-        metavar="DATASET",
-        help="Name, folder or Hub repository of a data set.",
-        autocompletion=_registered("dataset"),
-    ),
-]
 
 
 class Where(StrEnum):
@@ -43,40 +30,38 @@ class Where(StrEnum):
 
 
 def features(
-    dataset: Built,
+    dataset: DatasetOption,
     encoder: Annotated[
         str | None,
         typer.Option(
-            help="Encoder (default: the data set's own, of captions clip-vit-b32).",
-            autocompletion=_registered("encoder"),
+            help="Encoder (default: the data set's own; for captions clip-vit-b32).",
+            autocompletion=complete_encoders,
         ),
     ] = None,
     step: StepOption = None,
     captions: Annotated[
         Path | None,
-        typer.Option(
-            help="Encode captions of moments instead, from JSON Lines or CSV (moment_id, caption)."
-        ),
+        typer.Option(help="Encode captions instead: JSON Lines or CSV (moment_id, caption)."),
     ] = None,
     device: Annotated[
-        str | None, typer.Option(help="Where to compute: cpu, cuda, ... (default: the best).")
+        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
     ] = None,
     shard: Annotated[
         str | None,
         typer.Option(
             metavar="I/N",
-            help="Encode the I-th of N shares of the videos, see docs/features.md.",
+            help="Encode the I-th of N shares of the videos.",
         ),
     ] = None,
     engine: Annotated[
-        Where, typer.Option(help="Encode on this machine, or on a Ray cluster.")
+        Where, typer.Option(help="On this machine, or on a Ray cluster.")
     ] = Where.local,
     imported: Annotated[
         Path | None,
         typer.Option(
             "--import",
             metavar="PATH",
-            help="Take features of others instead: a folder of .npz, .npy or .pt, or an .h5.",
+            help="Take those of others: a folder of .npz, .npy or .pt, or an .h5.",
         ),
     ] = None,
     named: Annotated[
@@ -86,8 +71,7 @@ def features(
     every: Annotated[
         str | None,
         typer.Option(
-            help="Seconds from a row of the files to the next (default: the step); even: rows are "
-            "spread over each video's length.",
+            help="Seconds between two rows (default: the step); even: spread over the video.",
             rich_help_panel=OTHERS,
         ),
     ] = None,
@@ -100,7 +84,7 @@ def features(
     names: Annotated[
         str,
         typer.Option(
-            help="How files are called, as v_{video}; or a CSV file (video_id, file, every).",
+            help="As v_{video}; or a CSV file (video_id, file, every).",
             rich_help_panel=OTHERS,
         ),
     ] = "{video}",

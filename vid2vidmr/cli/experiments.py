@@ -1,4 +1,4 @@
-"""Commands that train variants of a config: tune, ablate."""
+"""Commands about runs: tune and ablate, which make variants of a config, and runs."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.methods import (
+from vid2vidmr.cli.options import (
+    AsJson,
     DatasetOption,
+    DeviceOption,
     EncoderOption,
     MethodName,
     PresetOption,
     SeedOption,
     StepOption,
+    complete_methods,
 )
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.output import print_json, print_table
 from vid2vidmr.cli.scores import parsed_seeds
 
 
@@ -23,12 +26,14 @@ def tune(
     methods: Annotated[
         str,
         typer.Argument(
-            metavar="METHOD", help="Names with commas between, or all; name@preset for its own."
+            metavar="METHOD",
+            help="Names with commas between, or all; NAME@PRESET.",
+            autocompletion=complete_methods,
         ),
     ],
     dataset: DatasetOption,
     trials: Annotated[
-        int, typer.Option(min=1, help="Configs to try of each, that of the preset among them.")
+        int, typer.Option(metavar="<int>", min=1, help="Configs to try of each method.")
     ] = 16,
     preset: PresetOption = "small",
     seed: SeedOption = 0,
@@ -37,6 +42,7 @@ def tune(
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs (default: runs/DATASET).")
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Search configs on val: equal trials for all methods.
@@ -50,11 +56,13 @@ def tune(
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.experiments.tune import tune_all
+    from vid2vidmr.methods.load import require_methods
     from vid2vidmr.tables.search import write_search
 
+    names = [name.strip() for name in methods.split(",") if name.strip()]
+    require_methods(names)
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
-    names = [name.strip() for name in methods.split(",") if name.strip()]
     done = tune_all(
         built,
         "all" if names == ["all"] else names,
@@ -93,17 +101,18 @@ def tune(
 
 def ablate(
     method: MethodName,
-    table: Annotated[str, typer.Option(help="Number of the table in the method's paper.")],
+    table: Annotated[str, typer.Option(help="Number of a table of its paper.")],
     dataset: DatasetOption,
     seeds: Annotated[str, typer.Option(help="A count (3) or a list (0,1).")] = "3",
     preset: Annotated[
-        str | None, typer.Option(help="Preset that the variants change (default: the table's own).")
+        str | None, typer.Option(help="Preset that the variants change (default: the table's).")
     ] = None,
     encoder: EncoderOption = None,
     step: StepOption = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder of runs and tables (default: runs/DATASET).")
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run a table of a method's paper, ours beside its numbers.
@@ -117,9 +126,11 @@ def ablate(
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.ablate import ablate as run_ablation
     from vid2vidmr.experiments.run import runs_home
+    from vid2vidmr.methods.load import require_methods
     from vid2vidmr.tables.ablation import to_json, to_rich, write_ablation
 
     numbers = parsed_seeds(seeds)
+    require_methods([method])
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
     done = run_ablation(
@@ -138,3 +149,40 @@ def ablate(
     console = Console()
     console.print(to_rich(done))
     typer.echo(f"Tables: {', '.join(str(path) for path in written)}")
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Folder of runs.")] = Path("runs"),
+    as_json: AsJson = False,
+) -> None:
+    """List what runs there are, in words.
+
+    Method and preset, data set, split, protocol, seeds, score (mean over seeds), when, and where.
+    Seeds of one run stand in one row; runs with wrong queries are left out.
+    """
+    from vid2vidmr.experiments.listing import list_runs
+
+    found, faults = list_runs(folder)
+    for fault in faults:
+        typer.echo(fault, err=True)
+    if as_json:
+        print_json([each.model_dump(mode="json") for each in found])
+        return
+    for dataset in dict.fromkeys(each.dataset for each in found):
+        rows: dict[tuple[str, ...], list[str]] = {}
+        for each in (each for each in found if each.dataset == dataset):
+            place = Path(each.paths[0]).parent
+            key = (each.name, str(each.split), str(place))
+            row = rows.setdefault(key, [each.name, each.split or "", "", "", "", ""])
+            score = "" if each.score is None else f"{each.metric} {each.score:.1f}"
+            row[2] += f"{each.protocol or 'only trained'}\n"
+            row[3] += f"{score}\n"
+            row[4] = ",".join(map(str, each.seeds))
+            row[5] = f"{each.when.astimezone():%Y-%m-%d %H:%M}\n{place.relative_to(folder)}"
+        columns = ["method", "split", "protocol", "score", "seeds", "when, where"]
+        print_table(
+            f"{dataset or 'of an unknown data set'}, in {folder}", columns, [*rows.values()]
+        )
+        typer.echo()
+    if not found:
+        typer.echo(f"{folder} holds no runs.")

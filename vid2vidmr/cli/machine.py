@@ -8,7 +8,8 @@ from typing import Any
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.options import AsJson
+from vid2vidmr.cli.output import print_json, print_table
 
 
 def info(as_json: AsJson = False) -> None:

@@ -8,40 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.output import AsJson, count, print_found, print_json, print_table
+from vid2vidmr.cli.options import (
+    AsJson,
+    CheckpointOption,
+    DatasetOption,
+    DeviceOption,
+    EncoderOption,
+    MethodName,
+    PresetOption,
+    SeedOption,
+    SplitOption,
+    StepOption,
+    complete_encoders,
+    complete_methods,
+    complete_protocols,
+)
+from vid2vidmr.cli.output import count, print_found, print_json, print_table
 from vid2vidmr.errors import UserError
-
-MethodName = Annotated[
-    str,
-    typer.Argument(metavar="METHOD", help="Method, see `vid2vidmr methods`; or ./FILE.py:CLASS."),
-]
-DatasetOption = Annotated[
-    str, typer.Option(help="Name or folder of a built data set, or Hub repository (user/name).")
-]
-EncoderOption = Annotated[
-    str | None, typer.Option(help="Encoder of the features (default: the data set's own).")
-]
-StepOption = Annotated[
-    float | None,
-    typer.Option(
-        min=0, help="Seconds between two features (default: 2; of retrieve, the checkpoint's)."
-    ),
-]
-PresetOption = Annotated[
-    str,
-    typer.Option(
-        help="Preset of trained methods: small (CPU, minutes), paper, others of `methods show`, or "
-        "a JSON file that `tune` wrote."
-    ),
-]
-SeedOption = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of every random draw.")]
-CheckpointOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Folder written by `vid2vidmr train`, or Hub repository (user/name); methods that "
-        "must be trained need it."
-    ),
-]
 
 
 class Level(StrEnum):
@@ -75,7 +58,10 @@ def methods(context: typer.Context, as_json: AsJson = False) -> None:
 def show(
     name: MethodName,
     dim: Annotated[
-        int, typer.Option(min=1, help="Length of a feature for which parameters are counted.")
+        int,
+        typer.Option(
+            metavar="<int>", min=1, help="Length of a feature for which parameters are counted."
+        ),
     ] = 512,
     as_json: AsJson = False,
 ) -> None:
@@ -123,25 +109,26 @@ def train(
     step: StepOption = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Checkpoint folder (default: where `vid2vidmr bench` looks for it)."),
+        typer.Option(help="Checkpoint folder (default: where `bench` looks for it)."),
     ] = None,
     init: Annotated[
         str | None,
-        typer.Option(
-            help="Checkpoint to start from (folder or Hub), see `vid2vidmr pretrain` and "
-            "`import-checkpoint`."
-        ),
+        typer.Option(help="Checkpoint to start from: folder, or USER/NAME on the Hub."),
     ] = None,
     workers: Annotated[
-        int, typer.Option(min=0, help="Processes that prepare batches beside this one.")
+        int,
+        typer.Option(
+            metavar="<int>", min=0, help="Processes that prepare batches beside this one."
+        ),
     ] = 0,
     log: Annotated[
-        bool, typer.Option("--log", help="Write curves for TensorBoard to logs in the folder.")
+        bool, typer.Option("--log", help="Write curves for TensorBoard to OUT/logs.")
     ] = False,
     train_on_val: Annotated[
         bool,
         typer.Option("--train-on-val", help="Learn from val where there are no train pairs."),
     ] = False,
+    device: DeviceOption = None,
 ) -> None:
     """Train a method and leave a checkpoint.
 
@@ -152,8 +139,10 @@ def train(
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.experiments.run import Setting, runs_home
     from vid2vidmr.methods.hub import checkpoint_folder
+    from vid2vidmr.methods.load import preset_config
     from vid2vidmr.progress import is_main_process
 
+    preset_config(method, preset)  # a wrong name is said before anything is read
     built = load_dataset(dataset)
     start = None if init is None else checkpoint_folder(init)
     setting = Setting.of(
@@ -169,10 +158,10 @@ def pretrain(
     method: MethodName,
     videos: Annotated[
         str,
-        typer.Option(help="Folder of video files, built data set (folder or name), or store."),
+        typer.Option(help="Folder of video files, built data set, or store of features."),
     ],
     out: Annotated[
-        Path, typer.Option(help="Checkpoint folder; features of a folder of videos go into it.")
+        Path, typer.Option(help="Checkpoint folder; features of video files go into it.")
     ],
     preset: PresetOption = "small",
     seed: SeedOption = 0,
@@ -183,16 +172,17 @@ def pretrain(
         Level, typer.Option(help="Augment features, or frames before the encoder.")
     ] = Level.features,
     augmentations: Annotated[
-        str, typer.Option(help='Ways of augmentation, separated by commas; "" for none.')
+        str, typer.Option(help='With commas between; "" for none.')
     ] = "reverse,noise,slow,fast",
     noise: Annotated[
         float | None,
         typer.Option(
-            min=0, help="Noise on all features, beside the augmentations (default: the preset's)."
+            metavar="<float>", min=0, help="Noise on all features besides (default: the preset's)."
         ),
     ] = None,
     encoder: EncoderOption = None,
     step: StepOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Pretrain a method on videos without labels.
 
@@ -231,17 +221,18 @@ def predict(
     method: MethodName,
     dataset: DatasetOption,
     out: Annotated[Path, typer.Option(help="Predictions file to write, JSON Lines.")],
-    split: Annotated[str, typer.Option(help="train, val or test.")] = "test",
+    split: SplitOption = "test",
     protocol: Annotated[
         str,
         typer.Option(
-            help="official; recropped or balanced (position says nothing); open (none, one or "
-            "several moments; calibrated on val); archive (all targets at once)."
+            help="official, recropped, balanced, open or archive, see docs/evaluation.md.",
+            autocompletion=complete_protocols,
         ),
     ] = "official",
     checkpoint: CheckpointOption = None,
     encoder: EncoderOption = None,
     step: StepOption = None,
+    device: DeviceOption = None,
 ) -> None:
     """Predict the windows of every pair of a split."""
     from vid2vidmr.contract import features_at
@@ -252,14 +243,14 @@ def predict(
     from vid2vidmr.methods.load import load_method
     from vid2vidmr.progress import progress
 
-    built = load_dataset(dataset)
     loaded = load_method(method, checkpoint)
+    built = load_dataset(dataset)
     features = Setting.source(built, loaded.info, features_at(encoder, step))
     captions = query_captions(built, loaded, features)
     pairs = built.pairs(split, features, captions).under(protocol)
     existence = None
     if pairs.protocol.is_open and loaded.info.kind != "bias":
-        val = built.pairs("val", features, captions).under(protocol)
+        val = built.pairs("val", features, captions)
         existence = calibrate(loaded, built, val, out.with_suffix(".existence.work"))
     with progress(f"predict {method}", len(pairs)) as bar:
         write_run(loaded, built, pairs, out, bar, existence=existence)
@@ -271,14 +262,28 @@ def retrieve(
     targets: Annotated[
         list[str], typer.Argument(metavar="TARGET...", help="Files or folders to find it in.")
     ],
-    method: Annotated[str, typer.Option(help="Method, see `vid2vidmr methods`.")] = "video-match",
+    method: Annotated[
+        str,
+        typer.Option(help="Method, see `vid2vidmr methods`.", autocompletion=complete_methods),
+    ] = "video-match",
     checkpoint: CheckpointOption = None,
     encoder: Annotated[
         str | None,
-        typer.Option(help="Encoder (default: the checkpoint's, else clip-vit-b32)."),
+        typer.Option(
+            help="Encoder (default: the checkpoint's, else clip-vit-b32).",
+            autocompletion=complete_encoders,
+        ),
     ] = None,
-    step: StepOption = None,
-    top: Annotated[int, typer.Option(min=1, help="How many windows.")] = 5,
+    step: Annotated[
+        float | None,
+        typer.Option(
+            metavar="<float>",
+            min=0,
+            help="Seconds between two features (default: the checkpoint's).",
+        ),
+    ] = None,
+    top: Annotated[int, typer.Option(metavar="<int>", min=1, help="How many windows.")] = 5,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the moment of one video file in others.

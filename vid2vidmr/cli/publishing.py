@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from vid2vidmr.cli.data import Built
-from vid2vidmr.cli.output import AsJson, count, print_json
+from vid2vidmr.cli.options import AsJson, DatasetOption, complete_encoders
+from vid2vidmr.cli.output import count, print_json
 
 
 class LayoutName(StrEnum):
@@ -21,18 +21,22 @@ class LayoutName(StrEnum):
 
 
 def export(
-    dataset: Built,
+    dataset: DatasetOption,
     out: Annotated[Path, typer.Option(help="File to write; with --layout, the folder.")],
     split: Annotated[
         str | None,
-        typer.Option(help="train, val or test (default: test; with --layout, all)."),
+        typer.Option(help="train, val or test (default: test; of --layout all)."),
     ] = None,
     layout: Annotated[
         LayoutName | None,
-        typer.Option(help="Write features too, in the folders that another project reads."),
+        typer.Option(metavar="<name>", help="With features: moment-detr, univtg or lighthouse."),
     ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="With --layout: encoder (default: the data set's own).")
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="With --layout (default: the data set's own).",
+            autocompletion=complete_encoders,
+        ),
     ] = None,
     captions: Annotated[
         bool, typer.Option("--captions", help="With --layout: queries are captions, not videos.")
@@ -51,8 +55,8 @@ def export(
 
     built = load_dataset(dataset)
     if layout is None:
-        if features is not None or captions:
-            raise UserError("--features and --captions are of --layout: add it, or leave them out.")
+        if encoder is not None or captions:
+            raise UserError("--encoder and --captions are of --layout: add it, or leave them out.")
         pairs = built.pairs(split or "test")
         export_annotations(pairs, out)
         if as_json:
@@ -60,13 +64,13 @@ def export(
         else:
             typer.echo(f"{count(len(pairs))} {pairs.split} pairs written to {out}.")
         return
-    store = open_features(built, features)
-    encoder = store.contract.encoder
-    texts = open_captions(built, encoder) if captions else None
+    store = open_features(built, encoder)
+    of = store.contract.encoder
+    texts = open_captions(built, of) if captions else None
     found = export_layout(built, layout.value, store, out, split and [split], texts)
     if as_json:
         files = {name: str(path) for name, path in found.files.items()}
-        said = {"path": str(out), "layout": layout.value, "encoder": encoder, "annotations": files}
+        said = {"path": str(out), "layout": layout.value, "encoder": of, "annotations": files}
         print_json(said | {"pairs": found.written, "left_out": found.left_out})
         return
     for name, path in found.files.items():
@@ -76,18 +80,20 @@ def export(
 
 
 def push(
-    dataset: Built,
+    dataset: DatasetOption,
     to: Annotated[
         str | None, typer.Option(metavar="USER/NAME", help="Data set repository of the Hub.")
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder to write (default: DATASET/published); without --to nothing is sent."
-        ),
+        typer.Option(help="Folder to write (default: DATASET/published)."),
     ] = None,
-    features: Annotated[
-        str | None, typer.Option(help="Add the features of this encoder (default: none).")
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="Add the features of this encoder (default: none).",
+            autocompletion=complete_encoders,
+        ),
     ] = None,
     licence: Annotated[
         str | None,
@@ -111,7 +117,7 @@ def push(
         raise UserError("Say where: --to USER/NAME on the Hub, or --out DIR to write it only.")
     built = load_dataset(dataset)
     folder = out or built.path / "published"
-    files = write_published(built, folder, features, licence, to)
+    files = write_published(built, folder, encoder, licence, to)
     url = None if to is None else push_dataset(folder, files, to, private)
     if as_json:
         said = {"path": str(folder), "files": files, "fingerprint": built.fingerprint, "url": url}

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vid2vidmr.cli.methods import (
+from vid2vidmr.cli.options import (
+    AsJson,
     DatasetOption,
+    DeviceOption,
     EncoderOption,
     PresetOption,
     StepOption,
+    complete_datasets,
+    complete_methods,
+    complete_protocols,
 )
-from vid2vidmr.cli.output import AsJson, print_json, print_table
+from vid2vidmr.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
@@ -39,15 +44,12 @@ TrainOnVal = Annotated[
     bool,
     typer.Option(
         "--train-on-val",
-        help="Learn from val where the data set has no train pairs; the rows say so.",
+        help="Learn from val where there are no train pairs.",
     ),
 ]
 OnlyOption = Annotated[
     Path | None,
-    typer.Option(
-        help="Availability manifest of a build: only pairs whose videos it has, so that two people "
-        "score the same."
-    ),
+    typer.Option(help="Only pairs whose videos are in this availability.json."),
 ]
 
 
@@ -69,50 +71,50 @@ def bench(
     dataset: Annotated[
         str,
         typer.Option(
-            help="Name or folder of a built data set, or Hub repository (user/name); several with "
-            "commas between are worlds, and one table is made over them."
+            help="A built data set; with commas, several for one table.",
+            autocompletion=complete_datasets,
         ),
     ],
     methods: Annotated[
         str,
         typer.Option(
-            help="Names with commas between, or all; name@preset for a preset of its own, "
-            "name@tuned (or tuned, for all) for what `tune` found; "
-            "./FILE.py:CLASS for one that is not installed. Bias rows always run."
+            help="With commas, or all; also NAME@PRESET, ./FILE.py:CLASS.",
+            autocompletion=complete_methods,
         ),
     ] = "all",
-    seeds: Annotated[str, typer.Option(help="A count (2) or a list (0,1), trained methods.")] = "2",
+    seeds: Annotated[
+        str, typer.Option(help="Of trained methods: a count (2) or a list (0,1).")
+    ] = "2",
     protocol: Annotated[
-        Protocols, typer.Option(help="Protocols to show; both: the first two.")
+        Protocols,
+        typer.Option(
+            metavar="<name>", help="both, official, recropped, balanced, open or archive."
+        ),
     ] = Protocols.both,
     preset: PresetOption = "small",
     encoder: EncoderOption = None,
     step: StepOption = None,
-    split: Annotated[
-        str, typer.Option(help="Split to score: val is for choices, test for reports.")
-    ] = "test",
+    split: Annotated[str, typer.Option(help="val is for choices, test for reports.")] = "test",
     init: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Checkpoint (folder or Hub) that the rows of its method start from, pretrained or "
-            "imported; once a method. Where presets need one (finetuned+V), these alone."
-        ),
+        typer.Option(help="Checkpoint that a method starts from; repeatable."),
     ] = None,
     only_available: OnlyOption = None,
     train_on_val: TrainOnVal = False,
     out: Annotated[
         Path | None,
-        typer.Option(
-            help="Folder of runs and tables (default: runs/DATASET); of several data sets, each "
-            "has a folder in it."
-        ),
+        typer.Option(help="Folder of runs and tables (default: runs/DATASET)."),
     ] = None,
+    device: DeviceOption = None,
     as_json: AsJson = False,
 ) -> None:
     """Run methods over seeds and print one table.
 
-    Computes features, trains, predicts, evaluates. What is complete is used again; a bench that
-    was stopped continues. Writes every result with its predictions, and table.md, table.csv,
+    Computes features, trains, predicts, evaluates; bias rows always run. NAME@tuned is what `tune`
+    found, tuned alone is all of that. --protocol both is official and recropped. What is complete
+    is used again; a bench that was stopped continues. A checkpoint of --init is for the presets
+    that need one (finetuned+V), or for all rows of its method if none does. Of several data sets,
+    each has a folder in --out. Writes every result with its predictions, and table.md, table.csv,
     table.tex, which keep the rows of earlier benches with the same code, encoder, split and
     protocols. Exit status 1 if a method failed; the others are shown all the same, if there are.
     """
@@ -122,9 +124,11 @@ def bench(
     from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.bench import load_worlds
+    from vid2vidmr.methods.load import require_methods
     from vid2vidmr.tables import to_rich
 
     numbers = parsed_seeds(seeds)
+    require_methods(_listed(methods))
     built = load_worlds(_listed(dataset))
     scored, failures = run_bench(
         built,
@@ -139,10 +143,8 @@ def bench(
         only=only_available,
         train_on_val=train_on_val,
         earlier=True,
-        say=lambda line: typer.echo(line, err=True),
+        on_failure=_report,
     )
-    for failure in failures:
-        _report(failure)
     lost = bool(failures) and all(run.result.kind == "bias" for run in scored)
     table, written = (None, []) if lost else _tables(built, scored, out, split)
     if as_json:
@@ -214,7 +216,11 @@ def evaluate(
         str | None, typer.Option(help="Of a file without a header (default: test).")
     ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="Of a file without a header (default: official).")
+        str | None,
+        typer.Option(
+            help="Of a file without a header (default: official).",
+            autocompletion=complete_protocols,
+        ),
     ] = None,
     only_available: OnlyOption = None,
     as_json: AsJson = False,

@@ -24,6 +24,8 @@ class DatasetBuilder(ABC):
     info: ClassVar[DatasetInfo]
     notice: ClassVar[Path | None] = None
     """File of copyright notices that go wherever the annotations go."""
+    whole_on_youtube: ClassVar[bool] = False
+    """Whether every video is one of YouTube, whole, and its source is called by the id there."""
 
     @abstractmethod
     def build(self, out: Path, **options: Any) -> Dataset:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.errors import DataError, UnknownNameError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,16 +67,14 @@ class Protocol:
 
         Raises
         ------
-        UserError
+        UnknownNameError
             If it is not the text of a protocol.
         """
         cut, *changes = text.split(", ")
         if cut not in (*CUTS, *ALONE) or not all(
             change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
         ):
-            raise UserError(
-                f"Unknown protocol {text!r}: expected one of {', '.join((*CUTS, *ALONE))}."
-            )
+            raise UnknownNameError("protocol", text, (*CUTS, *ALONE))
         return cls(cut, seed, tuple(changes))
 
     def __str__(self) -> str:

@@ -28,7 +28,13 @@ from vid2vidmr.experiments.tune import tuned_methods, tuned_preset
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.methods.checkpoint import read_checkpoint
 from vid2vidmr.methods.hub import checkpoint_folder
-from vid2vidmr.methods.load import method_class, method_names, preset_config, preset_label
+from vid2vidmr.methods.load import (
+    method_class,
+    method_names,
+    preset_config,
+    preset_label,
+    require_methods,
+)
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
@@ -85,7 +91,7 @@ def bench(
     only: Manifest | str | Path | None = None,
     train_on_val: bool = False,
     earlier: bool = False,
-    say: Callable[[str], None] = lambda line: None,
+    on_failure: Callable[[Failure], None] = lambda failure: None,
 ) -> Benched:
     """Run methods on a split, and the bias rows with them.
 
@@ -122,8 +128,8 @@ def bench(
     earlier : bool
         Give the rows of earlier benches in `runs`, too, that hold (`vid2vidmr.experiments.rows`),
         unless all methods fail.
-    say : callable
-        Is told what goes on, a line at a time.
+    on_failure : callable
+        Is told of each run that fails when it does, not only at the end.
 
     Raises
     ------
@@ -137,9 +143,10 @@ def bench(
     >>> scored, failures = v.bench("minimatch", "./early.py:Early")
     >>> v.bench(["minimatch-unseen-0", "minimatch-unseen-1"], "local-match").scored
     """
+    methods = [methods] if isinstance(methods, str) else methods
+    require_methods(methods)
     worlds = load_worlds(dataset)
     seeds, protocols = checked_seeds(seeds), checked_protocols(protocols)
-    methods = [methods] if isinstance(methods, str) else methods
     homes = [
         runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
         for world in worlds
@@ -152,7 +159,7 @@ def bench(
         of = named_features(encoder, world.info.default_encoder)
         asked = _asked(world, methods, bias_rows(protocols), preset, of, init)
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
-    done = [world.run(seeds, protocols, split, say, earlier) for world in todo]
+    done = [world.run(seeds, protocols, split, on_failure, earlier) for world in todo]
     return Benched(
         [run for each in done for run in each.scored],
         [failure for each in done for failure in each.failures],
@@ -195,7 +202,7 @@ class _World:
         seeds: Sequence[int],
         protocols: Sequence[str],
         split: str,
-        say: Callable[[str], None],
+        on_failure: Callable[[Failure], None],
         earlier: bool,
     ) -> Benched:
         wanted = []
@@ -221,7 +228,7 @@ class _World:
                 if isinstance(error, OSError) and error.errno in FULL:
                     raise  # a full disk fails every method: stop, and say it once
                 failures.append(Failure(name, seed, error, self.dataset.name))
-                say(f"{name}, seed {seed}: failed: {error}")
+                on_failure(failures[-1])
         if earlier and not (failures and all(run.result.kind == "bias" for run in scored)):
             scored += self._earlier(protocols, split, ended)
         return Benched(scored, failures)
@@ -353,9 +360,6 @@ def _checked(
     method, own = _parsed(name, preset)
     cls = method_class(method)
     made = cls(preset_config(method, own))
-    # Without @ the preset is for those that have one of that name.
-    if "@" in name and own not in cls.presets and not str(own).endswith(".json"):
-        raise UnknownNameError(f"preset of {method}", str(own), cls.presets)
     if made.query == "text":
         open_captions(dataset, encoder_and_step(encoder)[0])
     if not made.needs_init:

@@ -39,6 +39,12 @@ def search_hash() -> str:
     return _hash([CORE / "archive" / "search.py"], (*ROOMS, "archive"))
 
 
+@cache
+def existence_hash() -> str:
+    """Hash the code that makes probabilities of scores, and chooses what is rejected."""
+    return _hash([CORE / "experiments" / "existence.py"], ())
+
+
 def _hash(todo: list[Path], rooms: tuple[str, ...]) -> str:
     code: dict[Path, str] = {}
     while todo:

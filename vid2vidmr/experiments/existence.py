@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from pydantic import FiniteFloat
 from scipy.special import expit
 
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.data.protocols import OPEN
 from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.open_retrieval import open_metrics
 from vid2vidmr.evaluation.predictions import SCORE_DECIMALS
@@ -22,6 +25,9 @@ from vid2vidmr.records import EvidentPrediction, Prediction, Record, read_record
 FILE = "existence.json"
 LIMITS = 101
 """Thresholds that are tried, at most."""
+PAIRS, DRAWS = 1000, 5
+"""Open val pairs to calibrate on: a query's targets are drawn again until there are so many, at
+most so many times. Of 200 pairs a single draw tells less than it could: docs/lab/open.md."""
 
 
 class Existence(Record):
@@ -135,18 +141,47 @@ def _evidence(prediction: Prediction) -> tuple[float, ...]:
     return (existence_score(prediction),)
 
 
-def calibrate(method: Method, dataset: Dataset, val: PairSet, folder: Path) -> Existence:
-    """Fit on a method's predictions of open val pairs.
+def open_val(val: PairSet, draws: int = DRAWS) -> PairSet:
+    """Give val pairs several draws of open targets, one after the other; a pair's id says which.
 
-    `folder` is that of what a method keeps beside predictions, see `Method.begin`.
+    Parameters
+    ----------
+    val : PairSet
+        Official.
+    draws : int
+        At most; fewer where `PAIRS` pairs are reached before.
+    """
+    under = [val.under(OPEN, 0)]
+    while len(under) < draws and sum(map(len, under)) < PAIRS:
+        under.append(val.under(OPEN, len(under)))
+    tables = [
+        each.table.assign(pair_id=each.table["pair_id"] + f" draw {seed}")
+        for seed, each in enumerate(under)
+    ]
+    return replace(under[0], table=pd.concat(tables, ignore_index=True))
+
+
+def calibrate(method: Method, dataset: Dataset, val: PairSet, folder: Path) -> Existence:
+    """Fit on a method's predictions of open targets of val pairs.
+
+    A method that reads videos, as a vision-language model does, is asked about one draw only: its
+    answers are dear.
+
+    Parameters
+    ----------
+    val : PairSet
+        Official.
+    folder : Path
+        Of what a method keeps beside predictions, see `Method.begin`.
 
     Raises
     ------
     DataError
         As `Existence.fit` does.
     """
+    drawn = open_val(val, 1 if method.info.reads_videos else DRAWS)
     method.begin(dataset, folder)
-    return Existence.fit(list(method.predict(val)), val)
+    return Existence.fit(list(method.predict(drawn)), drawn)
 
 
 def certain(predictions: Iterable[Prediction]) -> Iterable[Prediction]:

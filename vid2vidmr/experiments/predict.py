@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,16 @@ def presets_of(method: Method) -> list[str]:
 
     The architecture of those that need a checkpoint to start from is that of any.
     """
-    config, found = _as_json(method.config), []
-    for name, preset in method.presets.items():
+    return presets_like(method.presets, _as_json(method.config))
+
+
+def presets_like(presets: Mapping[str, Any], config: Mapping[str, Any]) -> list[str]:
+    """Names of the presets that a config may be one of; `config` as JSON has it."""
+    found = []
+    for name, preset in presets.items():
         fields = _as_json(preset)
         compared = TRAINING_FIELDS if fields.get("needs_init") else fields
-        if all(fields[field] == config[field] for field in compared):
+        if all(fields[field] == config.get(field) for field in compared):
             found.append(name)
     return found
 

@@ -36,7 +36,7 @@ from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import read_predictions
 from vid2vidmr.evaluation.results import Result, read_result
-from vid2vidmr.experiments.code import code_hash, search_hash
+from vid2vidmr.experiments.code import code_hash, existence_hash, search_hash
 from vid2vidmr.experiments.existence import Existence, calibrate
 from vid2vidmr.experiments.predict import predict_and_score
 from vid2vidmr.features.captions import open_captions
@@ -264,11 +264,10 @@ class Setting:
         """
         if self.method.info.kind == "bias":
             return None
-        val = self.pairs("val", OPEN)
-        home = _part(folder, val)
+        home = _part(folder, self.pairs("val", OPEN))
         found = Existence.load(home)
         if found is None:
-            found = calibrate(method, self.dataset, val, home / "existence.work")
+            found = calibrate(method, self.dataset, self.pairs("val"), home / "existence.work")
             found.save(home)
         return found
 
@@ -385,6 +384,8 @@ def _part(folder: Path, pairs: PairSet) -> Path:
         slug = f"{slug}-{pairs.targets.key}"
     if pairs.protocol.is_archive:
         slug = f"{slug}-{search_hash()[:8]}"
+    if pairs.protocol.is_open:
+        slug = f"{slug}-{existence_hash()[:8]}"
     return folder / (slug if pairs.split == "test" else f"{pairs.split}-{slug}")
 
 

@@ -22,7 +22,7 @@ import numpy as np
 from vid2vidmr.contract import FeatureContract, differences
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.store import FeatureStore, Key
-from vid2vidmr.features.writer import lock_store
+from vid2vidmr.features.writer import lock_store, unlock_store
 from vid2vidmr.files import MAX_TABLE_BYTES
 from vid2vidmr.records import read_record
 
@@ -131,7 +131,7 @@ def taken_shards(store: Path, contract: FeatureContract) -> Iterator[Encoded]:
     folders = _folders(store)
     with ExitStack() as locks:
         for folder in folders:
-            locks.callback(lock_store(folder).release)
+            locks.callback(unlock_store, lock_store(folder))
         found = read_shards(store)
         for shard in found.stores.values():
             if differing := differences(shard.contract, contract):

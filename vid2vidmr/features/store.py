@@ -31,9 +31,10 @@ from vid2vidmr.contract import (
     step_option,
 )
 from vid2vidmr.data.dataset import Dataset, load_dataset
-from vid2vidmr.errors import DataError, FeatureError
+from vid2vidmr.errors import DataError, FeatureError, UnknownNameError, nearest
 from vid2vidmr.files import read_bytes, read_json
 from vid2vidmr.records import fault
+from vid2vidmr.registry import registered_names
 
 MAX_INDEX_BYTES = 2**28
 """Of ``index.jsonl``: more than a million videos."""
@@ -320,6 +321,8 @@ def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> 
     ------
     FeatureError
         If there are none, saying which command makes them.
+    UnknownNameError
+        If no encoder has that name, and one a name like it.
 
     Examples
     --------
@@ -331,8 +334,12 @@ def open_features(dataset: Dataset | str | Path, encoder: str | None = None) -> 
     name = named_features(encoder, dataset.info.default_encoder)
     folder = feature_folder(dataset, name)
     of, step_s = encoder_and_step(name)
-    command = f"vid2vidmr features {dataset.name} --encoder {of}{step_option(step_s)}"
+    command = f"vid2vidmr features --dataset {dataset.name} --encoder {of}{step_option(step_s)}"
     if not (folder / "contract.json").exists():
+        known = {*registered_names("encoder"), *(path.name for path in folder.parent.glob("[!.]*"))}
+        alone = "+" not in of  # else several, joined
+        if alone and of.partition(":")[0] not in known and nearest(of, known):
+            raise UnknownNameError("encoder", of, known)
         raise FeatureError(f"{dataset.name} has no {name} features in {folder}: run `{command}`.")
     store = FeatureStore(folder)
     if store.contract.name != name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +58,7 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
         try:
             total = self._continue()
         except BaseException:
-            self._lock.release()
+            unlock_store(self._lock)
             raise
         self._data = _open_at(path / "features.bin", total * self._row_bytes)
         index = path / "index.jsonl"
@@ -116,7 +116,7 @@ class FeatureWriter(AbstractContextManager["FeatureWriter"]):
     def __exit__(self, *_: object) -> None:
         os.close(self._data)
         os.close(self._index)
-        self._lock.release()
+        unlock_store(self._lock)
 
 
 def is_complete(path: Path, contract: FeatureContract, keys: Iterable[Key]) -> bool:
@@ -146,6 +146,13 @@ def lock_store(path: Path) -> FileLock:
             f"Another process is writing features to {path}: wait until it has finished."
         ) from None
     return lock
+
+
+def unlock_store(lock: FileLock) -> None:
+    """Let others write; the file goes while it is held, so that who waits sees that it is gone."""
+    with suppress(OSError):
+        Path(lock.lock_file).unlink()
+    lock.release()
 
 
 def _open_at(path: Path, size: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from inspect import isabstract
 from pathlib import Path
@@ -109,6 +109,25 @@ def load_method(name: str, checkpoint: str | Path | None = None) -> Method:
             f"{name} must be trained: pass a checkpoint folder written by `vid2vidmr train {name}`."
         )
     return cls()
+
+
+def require_methods(names: Sequence[str]) -> None:
+    """Refuse names, ``METHOD@PRESET`` among them, of methods or presets that are not there.
+
+    ``all`` and ``tuned``, as a method or as a preset, are left to who knows what they mean.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest name.
+    """
+    for name in names:
+        method, at, preset = name.partition("@")
+        if method in ("all", "tuned"):
+            continue
+        presets = method_class(method).presets
+        if at and preset != "tuned" and not preset.endswith(".json") and preset not in presets:
+            raise UnknownNameError(f"preset of {method}", preset, presets)
 
 
 def method_names() -> list[str]:

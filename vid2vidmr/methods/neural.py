@@ -246,8 +246,8 @@ class NeuralMethod(Method):
             if differing := differences(tokens, expected):
                 raise FeatureError(
                     f"{self.info.name} needs captions encoded in another way than these, which "
-                    f"have {differing}: run `vid2vidmr features DATASET --captions FILE --encoder "
-                    f"{expected.encoder.removesuffix(TEXT)}` with the same versions."
+                    f"have {differing}: run `vid2vidmr features --dataset DATASET --captions FILE "
+                    f"--encoder {expected.encoder.removesuffix(TEXT)}` with the same versions."
                 )
         if self._query_dim is not None and tokens.dim != self._query_dim:
             raise FeatureError(

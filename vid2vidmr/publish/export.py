@@ -185,7 +185,7 @@ def _with_features(
     if not kept.any():
         raise FeatureError(
             f"No {split} pair of {dataset.name} has features of its query and its target: run "
-            f"`vid2vidmr features {dataset.name} --encoder {features.contract.encoder}`."
+            f"`vid2vidmr features --dataset {dataset.name} --encoder {features.contract.encoder}`."
         )
     counts = dataset.counts["pairs"]
     first = sum(counts.get(earlier, 0) for earlier in SPLITS[: SPLITS.index(split)])

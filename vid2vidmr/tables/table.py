@@ -15,13 +15,14 @@ from vid2vidmr.records import Interval, Kind
 HEADLINE = OFFICIAL.metric
 """The metric that ranks, but under the protocols ``open`` and ``archive``."""
 METRICS = ("mIoU", "R1@0.3", "R1@0.5", "R1@0.7", "R5@0.5", "mAP")
-OPEN_METRICS = ("G-mIoU@1", "AUROC", "Rej-F1", "mAP", "mR@5", "mR+@5")
+OPEN_METRICS = ("G-mIoU@1", "AUROC", "mAP", "Rej-F1", "mIoU@1", "ECE")
 ARCHIVE_METRICS = ("mAP", "mAP@0.5", "R1@0.5", "R5@0.5", "R10@0.5", "R100@0.5")
 """Metrics of the Markdown and LaTeX tables, that which ranks first; the CSV has all."""
 NOTES = {
     OPEN_METRICS: (
         "Targets hold the moment no times, once or several times. Probabilities are calibrated, "
-        "and the threshold of rejecting chosen, on val."
+        "and the threshold of rejecting chosen, on val. ECE: expected calibration error, the "
+        "lowest is the best."
     ),
     ARCHIVE_METRICS: (
         "A pair is a query, asked of all targets of the split at once; the truth is every moment "
@@ -29,6 +30,8 @@ NOTES = {
     ),
 }
 """What is to be known of tables with these metrics."""
+ERRORS = ("ECE",)
+"""Metrics of which the lowest number is the best."""
 
 
 def worlds_name(names: Sequence[str]) -> str:
@@ -176,11 +179,12 @@ class Table:
         return f"{self.dataset}{mark}, {self.split} split, {self.pairs} pairs"
 
     def is_best(self, row: Row, protocol: str, metric: str) -> bool:
-        """Whether no other method's number in this column is higher; bias rows do not take part."""
+        """Whether no other method's number in this column is better; bias rows do not take part."""
         if row.kind == "bias":
             return False
         numbers = [other.metrics[protocol][metric].mean.value for other in self.method_rows]
-        return row.metrics[protocol][metric].mean.value == max(numbers)
+        best = min(numbers) if metric in ERRORS else max(numbers)
+        return row.metrics[protocol][metric].mean.value == best
 
     @property
     def verdicts(self) -> list[str]:

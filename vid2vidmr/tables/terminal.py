@@ -10,6 +10,7 @@ from vid2vidmr.text import plain
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table as RichTable
 
 WIDE = 118
 """Columns of a terminal from which on `WIDE_METRICS` fit."""
@@ -21,15 +22,28 @@ WIDE_METRICS = ("R1@0.3", "R1@0.5", "R1@0.7")
 
 def to_rich(table: Table, width: int) -> Group:
     """Render for a terminal of `width` columns; verdicts and notes stand below."""
-    from rich import box
-    from rich.console import Group
-    from rich.table import Table as RichTable
+    from rich.console import Console, Group
     from rich.text import Text
 
     wide = width >= WIDE
     metrics: tuple[str, ...] = WIDE_METRICS if wide else NARROW_METRICS
     if table.metrics == OPEN_METRICS:
         metrics = OPEN_METRICS[1:] if wide else OPEN_METRICS[1:4]
+    grid = _grid(table, metrics, wide)
+    while metrics and Console(width=10 * width).measure(grid).maximum > width:
+        metrics = metrics[:-1]  # else names would be broken
+        grid = _grid(table, metrics, wide)
+    verdicts = [Text(plain(text)) for text in table.verdicts]
+    notes = [Text(plain(text), style="dim") for text in table.notes]
+    return Group(grid, *verdicts, Text(""), *notes)
+
+
+def _grid(table: Table, metrics: tuple[str, ...], wide: bool) -> RichTable:
+    """Make the rows, with some metrics behind that which ranks."""
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
     grid = RichTable(
         title=Text(plain(table.title)), title_justify="left", title_style="bold",
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
@@ -73,9 +87,7 @@ def to_rich(table: Table, width: int) -> Group:
             grid.add_row(Text(title, style="dim italic"))
         for row in rows:
             grid.add_row(*line(row))
-    verdicts = [Text(plain(text)) for text in table.verdicts]
-    notes = [Text(plain(text), style="dim") for text in table.notes]
-    return Group(grid, *verdicts, Text(""), *notes)
+    return grid
 
 
 def _broken(name: str) -> str:

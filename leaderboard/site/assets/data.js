@@ -20,8 +20,8 @@ const vmr = {
   address(board, protocol, pair) {
     return `#${[board, protocol, pair].map(encodeURIComponent).join("/")}`;
   },
-  // A table of all pairs; `iou` is of the method `name`.
-  table(element, pairs, iou, name, href, tools) {
+  // A table of all pairs; `scores` are of the method `name`. Targets of `open` may hold any number.
+  table(element, pairs, scores, open, name, href, tools) {
     const link = (i) => {
       const a = document.createElement("a");
       a.href = href(pairs.id[i]);
@@ -32,15 +32,15 @@ const vmr = {
     const table = new DataTable(element, {
       data: pairs.id.map((_, i) => [
         i, pairs.labels[pairs.label[i]], pairs.videos[pairs.target[i]][0],
-        pairs.duration[i], pairs.end[i] - pairs.start[i], iou[i],
+        pairs.duration[i], open ? pairs.truth[i].length : pairs.truth[i][0][1] - pairs.truth[i][0][0], scores[i],
       ]),
       columns: [
         { title: "pair", className: "text", render: (i, type) => (type === "display" ? link(i) : pairs.id[i]) },
         { title: "class", className: "text", render: text },
         { title: "target", className: "text", render: text },
         { title: "target, s", render: (s, type) => (type === "display" ? s.toFixed(1) : s) },
-        { title: "moment, s", render: (s, type) => (type === "display" ? s.toFixed(1) : s) },
-        { title: `IoU of ${name}, %`, render: (v, type) => (type === "display" ? v.toFixed(1) : v) },
+        { title: open ? "moments" : "moment, s", render: (s, type) => (type === "display" && !open ? s.toFixed(1) : s) },
+        { title: `${open ? "G-mIoU@1" : "IoU"} of ${name}, %`, render: (v, type) => (type === "display" ? v.toFixed(1) : v) },
       ],
       autoWidth: false, order: [], orderMulti: false, pageLength: 20, deferRender: true,
       layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: "paging" },

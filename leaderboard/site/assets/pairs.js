@@ -5,6 +5,7 @@ const at = (id) => document.getElementById(id);
 const boards = read("boards");
 const chunk = read("chunk");
 const SHOWN = 4;
+const isOpen = () => protocol === "open"; // targets of no moment, one or several
 let board, protocol, methods, pairs, table, current = 0;
 const picked = new Set();
 
@@ -43,7 +44,7 @@ async function openBoard(slug, name) {
     return label;
   }));
   const key = `${board.slug}/${protocol}`;
-  const found = await Promise.all([vmr.get(`${key}/pairs`), vmr.get(`${key}/${methods[0].id}/iou`)]);
+  const found = await Promise.all([vmr.get(`${key}/pairs`), vmr.get(`${key}/${methods[0].id}/score`)]);
   pairs = found[0];
   if (table) {
     table.destroy();
@@ -54,7 +55,9 @@ async function openBoard(slug, name) {
   const tools = at("search").closest(".tools");
   const { name: first, seeds } = methods[0];
   const of = seeds > 1 ? `${first}, mean of ${seeds} seeds` : first;
-  table = vmr.table(at("pairs"), pairs, found[1], of, href, tools);
+  table = vmr.table(at("pairs"), pairs, found[1], isOpen(), of, href, tools);
+  at("score-name").textContent = isOpen() ? "G-mIoU@1, %" : "IoU, %";
+  for (const mark of document.querySelectorAll(".key [data-open]")) mark.hidden = !isOpen();
 }
 
 async function follow() {
@@ -65,12 +68,26 @@ async function follow() {
   await draw();
 }
 
-function iou([s, e], start, end) {
+function iou([s, e], [start, end]) {
   const inter = Math.max(0, Math.min(e, end) - Math.max(s, start));
   return inter / (e - s + end - start - inter);
 }
 
-function lane(name, className, windows, note, seed) {
+// Of the pair shown: what an answer of windows is worth, and under `open` what to call it.
+function judge(windows, sure, threshold) {
+  const truth = pairs.truth[current];
+  if (!isOpen()) return { windows, score: windows.length ? iou(windows[0], truth[0]) : 0 };
+  if (!(sure > 100 * threshold)) {
+    return { windows: [], score: truth.length ? 0 : 1, reject: true, said: truth.length ? "miss" : "right", sure };
+  }
+  const best = windows.length ? Math.max(0, ...truth.map((each) => iou(windows[0], each))) : 0;
+  const score = windows.length || truth.length ? best / Math.max(truth.length, 1) : 1;
+  const alarm = windows.length > 0 && !truth.length;
+  const said = alarm ? "false alarm" : windows.length ? "" : truth.length ? "miss" : "right";
+  return { windows, score, alarm, said, sure };
+}
+
+function lane(name, className, windows, note, seed, of = {}) {
   const i = current, length = pairs.duration[i];
   const row = element("tr", className);
   const head = element("th", "", name);
@@ -78,10 +95,10 @@ function lane(name, className, windows, note, seed) {
   head.scope = "row";
   const when = element("td", "text");
   const score = element("td", "", note);
-  if (windows.length) {
-    const [start, end] = windows[0];
+  for (const [start, end] of className === "truth" ? windows : windows.slice(0, 1)) {
     const text = `${start.toFixed(1)}–${end.toFixed(1)} s`;
-    if (at("players").hidden) when.textContent = text;
+    if (when.childNodes.length) when.append(" ");
+    if (at("players").hidden) when.append(text);
     else {
       const button = element("button", "", text);
       button.type = "button";
@@ -89,18 +106,26 @@ function lane(name, className, windows, note, seed) {
       button.addEventListener("click", () => play(at("target"), pairs.clip_start[i] + start, pairs.clip_start[i] + end));
       when.append(button);
     }
-  } else when.textContent = "none";
+  }
+  if (!windows.length) when.textContent = of.reject ? "rejected" : "none";
+  if (of.sure !== undefined) when.append(" ", element("small", "", `${of.sure.toFixed(0)} % sure`));
+  if (of.said) when.append(" ", element("small", of.said === "right" ? "right" : "flag", of.said));
   const cell = element("td", "lane");
   const track = element("div", "track");
   track.setAttribute("aria-hidden", "true");
   const order = windows.map((w, rank) => [w, rank]).reverse();
-  const spans = [[[pairs.start[i], pairs.end[i]], "behind"], ...order.map(([w, rank]) => [w, rank ? "other" : "first"])];
+  const first = of.alarm ? "first alarm" : "first";
+  const spans = [
+    ...pairs.truth[i].map((w) => [w, of.reject ? "behind missed" : "behind"]),
+    ...order.map(([w, rank]) => [w, rank && className !== "truth" ? "other" : first]),
+  ];
   for (const [[start, end], kind] of spans) {
     const span = element("span", kind);
     span.style.left = `${(100 * start) / length}%`;
     span.style.width = `${(100 * (end - start)) / length}%`;
     track.append(span);
   }
+  if (of.reject) track.append(element("span", "reject"));
   track.append(element("span", "head"));
   cell.append(track);
   row.setAttribute("role", "row");
@@ -113,32 +138,57 @@ function lane(name, className, windows, note, seed) {
 async function draw() {
   const i = current, part = Math.floor(i / chunk), key = `${board.slug}/${protocol}`;
   const shown = methods.filter((m) => picked.has(m.id));
-  const found = await Promise.all(shown.map((m) => vmr.get(`${key}/${m.id}/${part}`)));
+  const all = (of) => Promise.all(shown.map((m) => vmr.get(`${key}/${m.id}/${of}`)));
+  const [found, exists] = await Promise.all([all(part), isOpen() ? all("exists") : []]);
   if (i !== current) return;
   const [query, target] = [pairs.videos[pairs.query[i]], pairs.videos[pairs.target[i]]];
   at("pair-title").textContent = pairs.labels[pairs.label[i]];
   at("pair-facts").textContent =
-    `${pairs.id[i]} · query from ${query[0]} · target ${target[0]}, ${pairs.duration[i].toFixed(1)} s · ` +
+    `${pairs.id[i]} · target of ${pairs.duration[i].toFixed(1)} s · ` +
+    (isOpen() ? `${["no moment", "one moment"][pairs.truth[i].length] ?? `${pairs.truth[i].length} moments`} of the class · ` : "") +
     `pair ${(i + 1).toLocaleString("en")} of ${pairs.id.length.toLocaleString("en")}`;
   at("players").hidden = !(query[1] && target[1]);
   at("no-video").hidden = !at("players").hidden;
-  const truth = [pairs.start[i], pairs.end[i]];
+  const truth = pairs.truth[i];
   at("lanes").tBodies[0].replaceChildren(
-    lane("truth", "truth", [truth], ""),
+    lane("truth", "truth", truth, ""),
     ...shown.map((m, k) => {
-      const windows = found[k][i % chunk];
-      const value = windows.length ? (100 * iou(windows[0], ...truth)).toFixed(1) : "0.0";
-      return lane(m.name, m.kind, windows, value, `seed ${m.seed}`);
+      const of = judge(found[k][i % chunk], exists[k]?.[i], m.threshold);
+      return lane(m.name, m.kind, of.windows, (100 * of.score).toFixed(1), `seed ${m.seed}`, of);
     }),
   );
   ruler(pairs.duration[i]);
   if (!at("players").hidden) {
     load(at("query"), query[1], pairs.query_start[i] ?? 0);
-    load(at("target"), target[1], pairs.clip_start[i] + truth[0]);
+    load(at("target"), target[1], pairs.clip_start[i] + (truth[0]?.[0] ?? 0));
   }
-  at("previous").disabled = i === 0;
-  at("next").disabled = i === pairs.id.length - 1;
+  source(at("query-facts"), "Query", query, pairs.query_start[i], pairs.query_end[i]);
+  source(at("target-facts"), "Target", target, pairs.clip_start[i], pairs.clip_start[i] + pairs.duration[i]);
+  ends();
   at("pair").hidden = false;
+}
+
+// Where a clip lies in its video, and that second on YouTube where the video is from there.
+function source(place, what, [name, , youtube], start, end) {
+  const part = start === null ? "the whole of" : `${start.toFixed(1)}–${end.toFixed(1)} s of`;
+  place.replaceChildren(`${what}: ${part} ${name}`);
+  if (!youtube) return;
+  const link = element("a", "", "on YouTube");
+  link.href = `https://www.youtube.com/watch?v=${encodeURIComponent(youtube)}&t=${Math.floor(start ?? 0)}s`;
+  link.rel = "noopener noreferrer nofollow";
+  place.append(" · ", link);
+}
+
+// The neighbour of the pair in the table below, as that is sorted and searched.
+function neighbour(by) {
+  const rows = table.rows({ order: "applied", search: "applied" }).indexes().toArray();
+  const place = rows.indexOf(current);
+  return place < 0 ? rows[0] : rows[place + by];
+}
+
+function ends() {
+  at("previous").disabled = neighbour(-1) === undefined;
+  at("next").disabled = neighbour(1) === undefined;
 }
 
 function ruler(length) {
@@ -187,8 +237,9 @@ at("play-query").addEventListener("click", () => {
 });
 at("board").addEventListener("change", (event) => { location.hash = `#${event.target.value}`; });
 const go = (i) => { location.hash = vmr.address(board.slug, protocol, pairs.id[i]); };
-at("previous").addEventListener("click", () => go(current - 1));
-at("next").addEventListener("click", () => go(current + 1));
+at("previous").addEventListener("click", () => go(neighbour(-1)));
+at("next").addEventListener("click", () => go(neighbour(1)));
+at("pairs").addEventListener("draw.dt", () => table && ends());
 at("choose").addEventListener("submit", (event) => event.preventDefault());
 at("find-method").addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();

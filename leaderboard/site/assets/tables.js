@@ -1,10 +1,28 @@
 // Boards: sort, search, filter by kind, choose columns. Without scripts they are plain tables.
 "use strict";
+const ABOUT = {
+  rank: "Places that paired tests leave open (Holm, 5 %)",
+  kind: "Trained, untrained, or bias: a row that never looks at the query",
+  mIoU: "Mean overlap of the first window with the truth, percent",
+  mAP: "Mean average precision over IoU 0.5 to 0.95, percent",
+  "95 % interval": "Bootstrap over query and target videos",
+  "sens.": "Points lost when every query is of another class",
+  sd: "Standard deviation between seeds",
+  seconds: "To fit and predict, mean over seeds, as its submitter says",
+  "test seen": "Whether its weights have seen the test videos",
+  coverage: "Pairs with a valid window",
+};
+const about = (name) => {
+  const [, first, at] = name.match(/^R(\d+)@([\d.]+)$/) ?? [];
+  if (!first) return ABOUT[name] ?? "";
+  return `Pairs whose ${first === "1" ? "first window has" : `first ${first} windows have one with`} IoU ${at} or more, percent`;
+};
 const narrow = matchMedia("(max-width: 40rem)").matches;
 for (const tools of document.querySelectorAll(".tools[data-for]")) {
   const element = document.getElementById(tools.dataset.for);
   const heads = [...element.querySelectorAll("thead th")];
   const titles = heads.map((head) => head.textContent.trim()); // before sorting adds to them
+  heads.forEach((head, i) => { head.title = about(titles[i]); });
   const chosen = heads.some((head) => "shown" in head.dataset);
   const shows = (head) => (narrow ? "phone" in head.dataset : !chosen || "shown" in head.dataset);
   const visible = heads.map(shows);
@@ -14,8 +32,8 @@ for (const tools of document.querySelectorAll(".tools[data-for]")) {
     layout: { topStart: null, topEnd: null, bottomStart: null, bottomEnd: null },
     columnDefs: heads.map((head, i) => ({
       targets: i, visible: visible[i],
-      // The highest number first, but the first rank and the first letter.
-      orderSequence: head.matches(".text") || head.textContent === "rank" ? ["asc", "desc"] : ["desc", "asc"],
+      // The highest number first, but the first rank, the least error and the first letter.
+      orderSequence: head.matches(".text") || "low" in head.dataset ? ["asc", "desc"] : ["desc", "asc"],
     })),
   });
   // The state stands in the address, under the name of the table: what is as at first does not.

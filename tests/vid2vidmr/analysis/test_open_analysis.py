@@ -8,23 +8,24 @@ import numpy as np
 import pytest
 from mini_dataset import mini_dataset
 
-from vid2vidmr.analysis import OpenAnalysis, Run, analyse_open
-from vid2vidmr.analysis.page import open_page
-from vid2vidmr.analysis.terminal import open_lines
+from vid2vidmr.analysis import OpenAnalysis, OpenComparison, Run, analyse_open, compare_runs
+from vid2vidmr.analysis.page import comparison_page, open_page
+from vid2vidmr.analysis.terminal import comparison_lines, open_lines
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import Protocol, with_truth
-from vid2vidmr.evaluation import combine_seeds, evaluate, pool_worlds
+from vid2vidmr.evaluation import combine_seeds, evaluate, paired_test, pool_worlds
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.records import Prediction
 
 SURE = [0.95, 0.85, 0.85, 0.15, 0.15, 0.05]
-THERE = [True, True, False, True, False, False]
+THERE = [1, 2, 0, 1, 0, 0]
 
 
 def _run(folder: Path, sure: list[float] = SURE, name: str = "toy") -> Run:
     dataset = mini_dataset(folder, {f"v{k}": None for k in range(6)})
     pairs = dataset.pairs("test")
-    windows = [np.array([[4.0, 10.0]] * there).reshape(-1, 2) for there in THERE]
+    moments = np.array([[4.0, 10.0], [20.0, 24.0]])  # a target has none, one or both
+    windows = [moments[:there] for there in THERE]
     pairs = PairSet(with_truth(pairs.table, windows), "test", Protocol("open"))
     predictions = [
         Prediction(pair_id=pair_id, windows=((4.0, 10.0, 1.0),), exists=exists)
@@ -70,6 +71,35 @@ def test_page_and_lines_say_it(found: OpenAnalysis, tmp_path: Path) -> None:
     assert "rejected, there" in console.export_text()
     evil = analyse_open(_run(tmp_path / "evil", name="<script>"))
     assert "<script" not in open_page(evil)
+
+
+def test_two_runs_are_tested_and_rejects_are_named(tmp_path: Path) -> None:
+    one, two = _run(tmp_path / "1"), _run(tmp_path / "2", [0.6, 0.1, 0.2, 0.6, 0.1, 0.1])
+    found = compare_runs(one, two, top=2, resamples=20)
+    assert isinstance(found, OpenComparison)
+    for name, p in found.p.items():
+        assert p == paired_test(one.evaluation, two.evaluation, metric=name).p
+        assert found.difference[name].value == pytest.approx(
+            found.metrics[0][name].value - found.metrics[1][name].value
+        )
+    assert (found.wins, found.ties, found.losses) == (1, 3, 2)
+    [half] = found.better  # it finds one of the two moments that the other rejects
+    assert half.truth == ((4, 10), (20, 24)) and half.windows == ((4, 10), None)
+    assert half.answered == (True, False) and half.exists == (0.85, 0.1)
+    assert half.score == (0.5, 0)
+    miss, alarm = sorted(found.worse, key=lambda pair: not pair.truth)
+    assert miss.answered == (False, True) and miss.windows == (None, (4, 10))
+    assert alarm.truth == () and alarm.answered == (True, False) and alarm.score == (0, 1)
+
+    from rich.console import Console
+
+    console = Console(width=80, record=True, file=(tmp_path / "lines").open("w"))
+    console.print(comparison_lines(found))
+    text, page = console.export_text(), comparison_page(found)
+    assert max(map(len, text.splitlines())) <= 80
+    for shown in (text, page):
+        assert shown.count("rejected") == 3 and "20.0–24.0 s" in shown and "AUROC p =" in shown
+    assert page.count('class="truth"') == 3 and page.count('class="found"') == 3
 
 
 def test_calibration_error_is_in_tables_without_an_interval(tmp_path: Path) -> None:

@@ -127,7 +127,9 @@ def test_a_built_data_set(tiny: Path) -> None:
     assert np.allclose(archive.features.rows(video), stored, atol=1e-2)
 
 
-def test_what_a_user_can_mend(matches: Path, tmp_path: Path) -> None:
+def test_what_a_user_can_mend(
+    matches: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(UserError, match="There is no nothing: expected video files"):
         v.index("nothing", "archive", second_encoder())
     (tmp_path / "empty").mkdir()
@@ -135,8 +137,15 @@ def test_what_a_user_can_mend(matches: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no video file in what was named"):
         v.index("empty", "archive", second_encoder())
     (tmp_path / "bad.mp4").write_bytes(b"no video")
+    capfd.readouterr()
     with pytest.raises(FeatureError, match=r"None of the 1 videos can be read: bad\.mp4"):
         v.index("bad.mp4", "archive", second_encoder())
+    assert "bad.mp4" not in capfd.readouterr().err  # once, by the error
+    shutil.copy("bad.mp4", "worse.mp4")
+    with pytest.raises(FeatureError, match="None of the 2 videos can be read, as said above"):
+        v.index(["bad.mp4", "worse.mp4"], "archive", second_encoder())
+    assert "cannot be read: worse.mp4" in capfd.readouterr().err
+    assert not Path("archive").exists()
     with pytest.raises(DataError, match=r"no archive in nowhere: run `vid2vidmr index"):
         v.open_archive("nowhere")
     v.index(matches, "made", second_encoder())
@@ -144,7 +153,9 @@ def test_what_a_user_can_mend(matches: Path, tmp_path: Path) -> None:
         v.index(matches, "made", "efficientnet-lite0")
 
 
-def test_files_that_do_not_belong_together_are_refused(matches: Path) -> None:
+def test_files_that_do_not_belong_together_are_refused(
+    matches: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     v.index(matches, "archive", second_encoder())
     sketch = Path("archive/scan/sketch.json")
     good = json.loads(sketch.read_text())
@@ -161,7 +172,14 @@ def test_files_that_do_not_belong_together_are_refused(matches: Path) -> None:
     sketch.unlink()
     with pytest.raises(DataError, match="no archive that can be searched yet"):
         v.open_archive("archive")
-    v.index(matches, "archive", second_encoder())
+    archive = v.index(matches, "archive", second_encoder())
+    before, whole = archive.sketch.name, archive.sketch.rows.max()
+    next(Path("archive/scan").glob("rows-*")).write_bytes(b"")
+    v.index(matches, "archive", second_encoder())  # as it says
+    monkeypatch.setattr("vid2vidmr.archive.sketch.SCALE", 100.0)  # another version's form
+    renewed = v.index(matches, "archive", second_encoder()).sketch
+    assert renewed.name != before and renewed.rows.max() < whole
+    assert len(list(Path("archive/scan").iterdir())) == 3
     table = Path("archive/videos.jsonl")
     table.write_text(table.read_text().replace('"8"', '"x"'))
     with pytest.raises(DataError, match="line 1"):

@@ -38,6 +38,8 @@ def test_parts_of_files(text: str, expected: Query) -> None:
 def test_a_part_that_ends_before_it_begins() -> None:
     with pytest.raises(UserError, match="ends before it begins"):
         Query.parse("m.mp4@0:09-0:03")
+    with pytest.raises(UserError, match=r"'m\.mp4@5-5' is empty: expected FILE@START-END"):
+        Query.parse("m.mp4@5-5")
 
 
 def test_a_file_of_such_a_name_is_a_file(tmp_path, monkeypatch) -> None:
@@ -101,6 +103,19 @@ def test_nothing_here_is_an_answer() -> None:
     said = Searcher(archive, SCAN).found(found, ("goal.mp4",))
     assert said.windows == () and 0 <= said.best < 0.2
     assert str(said).startswith("Nothing in 0.9 hours of 8 videos is like the query")
+
+
+def test_what_is_wrong_with_a_query_is_said(film, tmp_path) -> None:
+    (tmp_path / "folder").mkdir()
+    for text, wrong in (
+        ("a.mp4@0:10", r"'0:10' is no part of a\.mp4: expected a video file or a part"),
+        (f"{tmp_path}/b.mp4@abc", "'abc' is no part of"),
+        ("folder", "folder is a folder: expected a video file or a part of one"),
+    ):
+        with pytest.raises(UserError, match=wrong):
+            v.search(text, film, SCAN)
+    whole = v.search("a.mp4", v.index("a.mp4", "own", second_encoder()), SCAN, min_score=0)
+    assert str(whole) == "Nothing in 0.0 hours of 1 videos is like the query."
 
 
 def test_feedback(film) -> None:

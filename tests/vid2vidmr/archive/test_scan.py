@@ -7,7 +7,15 @@ from made_archive import made_archive, moment
 from vid2vidmr.alignment import local_alignment
 from vid2vidmr.archive.calibrate import Background, probabilities
 from vid2vidmr.archive.fusion import barycentre
-from vid2vidmr.archive.scan import OVERLAP, STATIC_GAP, THRESHOLD, WAITING, scan, whole
+from vid2vidmr.archive.scan import (
+    COPY,
+    OVERLAP,
+    STATIC_GAP,
+    THRESHOLD,
+    WAITING,
+    scan,
+    whole,
+)
 from vid2vidmr.archive.search import SCAN, Searcher
 from vid2vidmr.windows import temporal_iou
 
@@ -149,16 +157,27 @@ def test_probabilities_fall_and_do_not_depend_on_the_scale_of_scores() -> None:
     both = probabilities(best, Background.of(scores), read)
     assert np.allclose(both, probabilities(best, Background.of(scores), 10 * read + 7))
     assert (np.diff(both) <= 0).all() and both[0] > 0.5
+    few = probabilities(np.array([0.1]), Background.of(-0.4 + 0.05 * scores[:10], 0.005))
+    many = probabilities(np.array([0.1]), Background.of(-0.4 + 0.05 * scores))
+    copy = probabilities(np.array([COPY - THRESHOLD]), Background.of(-0.4 + 0.05 * scores[:10]))
+    assert few[0] + 0.05 < many[0] and copy[0] >= 0.99  # ten windows of chance tell less
     background = Background.of(scores)
     assert background.location == pytest.approx(0, abs=0.1)
     assert background.scale == pytest.approx(1, abs=0.1)
     assert len(probabilities(np.empty(0), Background.of(np.empty(0)))) == 0
 
 
-def test_approximate_candidates_are_the_exact_ones() -> None:
+@pytest.mark.parametrize("videos", [8, 24])  # rows as they are, and codes in lists
+def test_approximate_candidates_are_the_exact_ones(videos: int) -> None:
     pytest.importorskip("faiss")
-    exact = Searcher(ARCHIVE, SCAN).candidates([GOAL])
-    near = Searcher(ARCHIVE, SCAN).candidates([GOAL], approximate=True)
+    archive = made_archive(videos=videos, planted=PLANTED)
+    exact = Searcher(archive, SCAN).candidates([GOAL])
+    near = Searcher(archive, SCAN).candidates([GOAL], approximate=True)
     assert near.videos[:3] == exact.videos[:3]
     assert np.allclose(near.windows[:3], exact.windows[:3])
     assert np.allclose(near.scores[:3], exact.scores[:3], atol=1e-6)
+    several = Searcher(archive, SCAN).candidates([GOAL, FOUL], fuse="best", approximate=True)
+    assert {("v1", 20), ("v4", 77), ("v6", 5), ("v1", 120), ("v6", 150)} <= {
+        (video, round(start_s / 2))
+        for video, start_s in zip(several.videos, several.windows[:, 0], strict=True)
+    }

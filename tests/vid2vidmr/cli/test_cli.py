@@ -15,7 +15,7 @@ Cli = Callable[..., Ran]
 COMMANDS = (
     "build", "features", "datasets", "export", "push", "methods", "train", "predict", "retrieve",
     "import-checkpoint", "index", "search", "app", "bench", "ablate", "tune", "pretrain",
-    "evaluate", "analyze", "compare", "info",
+    "evaluate", "analyze", "runs", "compare", "info",
 )  # fmt: skip
 
 
@@ -131,13 +131,13 @@ def test_build_again_changes_nothing(cli: Cli, tiny: Path) -> None:
 def test_features_again_changes_nothing(cli: Cli, tiny: Path) -> None:
     store = tiny / "features" / ENCODER
     before = {path.name: path.read_bytes() for path in store.iterdir()}
-    assert cli("features", "minimatch").code == 0
+    assert cli("features", "--dataset", "minimatch").code == 0
     assert {path.name: path.read_bytes() for path in store.iterdir()} == before
 
 
 def test_export_gives_qvhighlights(cli: Cli, tiny: Path, tmp_path: Path) -> None:
     out = tmp_path / "test.jsonl"
-    ran = cli("export", "minimatch", "--out", out, "--json")
+    ran = cli("export", "--dataset", "minimatch", "--out", out, "--json")
     assert json.loads(ran.out)["pairs"] == 4
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     truth = load_dataset(tiny).pairs("test").table

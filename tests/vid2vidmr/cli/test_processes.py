@@ -27,7 +27,7 @@ def unfinished(folder: Path) -> list[Path]:
 
 def wait_for(process: Process, pattern: str) -> None:
     """Wait until there is such a file below the working folder."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not list(Path().glob(pattern)):
         assert process.poll() is None and time.monotonic() < deadline, process.communicate()
         time.sleep(0.01)
@@ -36,7 +36,7 @@ def wait_for(process: Process, pattern: str) -> None:
 def interrupt(process: Process) -> None:
     """Press Ctrl-C; it ends as it should, without a traceback."""
     os.killpg(process.pid, signal.SIGINT)
-    error = process.communicate(timeout=60)[1]
+    error = process.communicate(timeout=600)[1]
     assert process.returncode == 130
     assert "Traceback" not in error
 

@@ -118,7 +118,7 @@ def test_pairs_without_a_caption_are_an_error_and_not_left_out(tmp_path: Path) -
             method.fit(given, given, tmp_path)
         message = str(caught.value)
         assert f"{count} of the 8 train queries have no caption" in message
-        assert "`vid2vidmr features DATASET --captions FILE`" in message
+        assert "`vid2vidmr features --dataset DATASET --captions FILE`" in message
         assert "\n" not in message
     assert not (tmp_path / "method.json").exists()
 

@@ -8,11 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from conftest import Ran
 from mini_dataset import halved_targets
 
 from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.experiments import existence
 from vid2vidmr.experiments.run import Setting
 
 Cli = Callable[..., Ran]
@@ -55,8 +57,8 @@ def test_predictions_of_other_targets_are_refused(halved: Path, cli: Cli) -> Non
         and "rejected, there" in ran.out
         and "<svg" in Path("analysis.html").read_text()
     )
-    ran = cli("compare", "p.jsonl", "p.jsonl")
-    assert ran.code == 2 and "are open" in ran.err and ran.err.count("\n") == 1
+    ran = cli("compare", "p.jsonl", "p.jsonl", "--json")
+    assert ran.code == 0 and json.loads(ran.out)["p"] == {"AUROC": 1, "G-mIoU@1": 1, "mAP": 1}
     halved_targets(halved, shift_s=2.0)
     ran = cli("evaluate", "p.jsonl", *found)
     assert ran.code == 2 and "were made for the open targets" in ran.err
@@ -82,3 +84,21 @@ def test_what_is_changed_for_decoding_is_calibrated_for_itself(halved: Path) -> 
     setting(decoding={"components": 2}).run(Path("runs"), 0, ["open"])
     one, other = (path.read_text() for path in Path("runs").rglob("existence.json"))
     assert one != other
+
+
+def test_val_targets_are_drawn_until_there_are_enough(
+    halved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every draw has the targets of its seed, and a pair that is drawn again has another name."""
+    val = load_dataset("minimatch").pairs("val")
+    drawn = existence.open_val(val)
+    draws = [val.under("open", seed) for seed in range(existence.DRAWS)]
+    assert drawn.protocol == draws[0].protocol and drawn.table["pair_id"].is_unique
+    targets = [each.table["target_id"] for each in draws]
+    assert drawn.table["target_id"].tolist() == [name for each in targets for name in each]
+    assert any(not targets[0].equals(each) for each in targets[1:])
+    held = [~np.isnan(each.truth[:, 0, 0]) for each in draws]
+    np.testing.assert_array_equal(~np.isnan(drawn.truth[:, 0, 0]), np.concatenate(held))
+    monkeypatch.setattr(existence, "PAIRS", len(val) + 1)
+    assert len(existence.open_val(val)) == 2 * len(val)
+    assert len(existence.open_val(val, 1)) == len(val)

@@ -205,7 +205,7 @@ def test_the_command(tiny: Path, cli, tmp_path: Path) -> None:
     assert ran.code == 0
     assert set(json.loads(ran.out)["annotations"]) == {"train", "val", "test"}
     assert "test pairs written to" in " ".join(cli(*args, "--split", "test").out.split())
-    ran = cli("export", "minimatch", "--out", out / "x.jsonl", "--features", ENCODER)
+    ran = cli("export", "--dataset", "minimatch", "--out", out / "x.jsonl", "--encoder", ENCODER)
     assert ran.code == 2 and "--layout" in ran.err
     ran = cli("export", "minimatch", "--out", tmp_path / "test.jsonl")
     assert ran.code == 0 and (tmp_path / "test.jsonl").exists()

@@ -116,6 +116,15 @@ def test_the_line_is_in_every_form(lined: Table) -> None:
     ]
 
 
+def test_long_names_stay_whole_in_a_narrow_terminal(table: Table) -> None:
+    rows = [replace(row, name=f"{row.name}-of-a-long-name") for row in table.rows]
+    console = Console(width=80, file=io.StringIO())
+    console.print(to_rich(replace(table, rows=tuple(rows)), 80))
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    assert all(row.name in text for row in rows)
+    assert "R1@0.5" not in text and "sens." in text  # what is less needed makes room
+
+
 def test_bias_rows_are_never_best(table: Table) -> None:
     by_name = {row.method: row for row in table.rows}
     assert table.is_best(by_name["dtw-match"], "recropped", "mIoU")

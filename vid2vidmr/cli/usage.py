@@ -1,0 +1,27 @@
+"""What was wrong in a command line, in one line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from vid2vidmr.errors import UnknownNameError
+
+CHOICE = re.compile(r"Invalid value for '?([^\s']+)'?: '(.*)' is not one of (.*)")
+
+
+def usage_message(error: Any) -> str:
+    """Say what is wrong and where help is, of an error of typer; nothing where it showed help.
+
+    With the nearest name where one of few was expected.
+    """
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return ""
+    message: str = error.format_message().replace("Value error, ", "").strip()
+    if choice := CHOICE.match(message):
+        flag, given, known = choice.groups()
+        message = str(UnknownNameError(f"value of {flag}", given, re.findall("'([^']*)'", known)))
+    if not message.endswith((".", "?", ")")):
+        message += "."
+    context = getattr(error, "ctx", None)
+    return f"{message} See `{context.command_path if context else 'vid2vidmr'} --help`."
