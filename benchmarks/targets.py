@@ -24,7 +24,7 @@ from vid2vidmr.methods.load import method_class
 from vid2vidmr.registry import registered_names
 
 CONTRACT = contract(DIM)
-TARGETS, ROWS, QUERY, ROUNDS = 1000, 75, 8, 2
+TARGETS, ROWS, QUERY, ROUNDS = 1000, 75, 8, 3
 LENGTHS = 75, 450, 1800, 3600, 7200, 10_800
 LONG = 1800
 """From so many rows on the exponent is fitted: before, what is done once a pair counts."""
