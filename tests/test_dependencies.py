@@ -21,7 +21,7 @@ NOT_IMPORTED = {
     # OpenTimelineIO finds them by their entry points.
     "otio-cmx3600-adapter", "otio-fcpx-xml-adapter",
     # Run as commands; pandas-stubs is read by mypy, setuptools builds CONTRIBUTING's package.
-    "import-linter", "mypy", "pandas-stubs", "pre-commit", "ruff", "setuptools",
+    "import-linter", "mypy", "pandas-stubs", "pre-commit", "pytest-xdist", "ruff", "setuptools",
     # They make the guide; the kernel runs its notebook.
     "mkdocs", "mkdocs-material", "mkdocstrings", "ipykernel",
 }  # fmt: skip
