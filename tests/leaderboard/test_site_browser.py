@@ -35,11 +35,17 @@ def site(data_home, tmp_path_factory) -> Path:
         add_submission(
             folder / "root", alone, "nothing", method="whole-video", kind="bias", protocols=ONE
         )
-        several = made_dataset(folder / "data", 12, name="several", exhaustive=True)
-        rows = {"sure": {}, "never": {"method": "never"}, "whole": {"method": "whole-video"}}
-        for name, of in rows.items():
-            kind = "bias" if of else "trained"
-            add_submission(folder / "root", several, name, kind=kind, protocols=("open",), **of)
+        several = made_dataset(
+            folder / "data", 12, name="several", label="one of many", exhaustive=True
+        )
+        for name, kind, method in (
+            ("sure", "trained", None),
+            ("whole", "untrained", "whole-video"),
+            ("never", "bias", "never"),
+        ):
+            add_submission(
+                folder / "root", several, name, kind=kind, method=method, protocols=("open",)
+            )
         build_site(folder / "root", folder / "site", videos=True)
     return folder / "site"
 
