@@ -51,6 +51,8 @@ class MatchConfig:
     statistics: Literal["train", "target"] = "train"
 
 
+BLOCK = 2048
+"""Rows of a target that are made unit vectors at a time: they fit into a core's cache."""
 SEARCH = {
     "statistics": ("train", "target"),
     "components": (16, 24, 32, 48, 64, 128),
@@ -345,9 +347,9 @@ class FrameMatch(ComponentMatch):
 
     def cosines(self, query: np.ndarray, target: np.ndarray) -> np.ndarray:
         """Cosines (M, N) of centred target rows (M, dim) and query rows (N, dim)."""
+        asked, parts = _unit(query), np.array_split(target, range(BLOCK, len(target), BLOCK))
         # Not `@`: waking BLAS threads takes longer than a product of this size.
-        cosines: np.ndarray = np.einsum("md,nd->mn", _unit(target), _unit(query))
-        return cosines
+        return np.concatenate([np.einsum("md,nd->mn", _unit(part), asked) for part in parts])
 
     def state(self) -> dict[str, Any]:
         """Give the train mean and the contract of its features."""

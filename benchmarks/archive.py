@@ -11,8 +11,6 @@ index finds: the first windows of an archive of independent rows are as far from
 million others.) Each size runs in a process of its own: ``scan`` is the exact scan, ``approximate``
 looks through an index first. Own memory is what the process has more than before it opened the
 archive, without pages of files that are mapped.
-
-``--long`` measures methods on single targets of half an hour to six hours instead.
 """
 
 from __future__ import annotations
@@ -151,43 +149,13 @@ def recall(exact: list[Any], found: list[Any], top: int) -> float:
     return float(np.mean(shares))
 
 
-def long_target(name: str, hours: float) -> tuple[float, float]:
-    """CPU seconds and MB of a method on one target."""
-    from vid2vidmr.data.pairs import PairSet, pair_table
-    from vid2vidmr.features.store import MemoryFeatures
-    from vid2vidmr.methods.load import method_class
-
-    rows = np.concatenate([match(i) for i in range(4)])[: round(1800 * hours)].astype(np.float32)
-    features = MemoryFeatures(contract(DIM), {"q": rows[100:110], "t": rows})
-    table = pair_table(
-        ["p"], "q", "t", query_s=(np.nan, np.nan), clip_s=(0.0, 2.0 * len(rows)),
-        truth_s=(np.nan, np.nan),
-    )  # fmt: skip
-    method: Any = method_class(name)()
-    if method.info.needs_training:
-        method.prepare(contract(DIM), None)
-    list(method.predict(PairSet(table, "test", features=features)))
-    before = own_mb()
-    reset_peak()
-    used = cpu_s(lambda: list(method.predict(PairSet(table, "test", features=features))))
-    return used, peak_mb() - before
-
-
 def main() -> None:
     """Run what was asked for, and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("--hours", default="10,100,1000")
     parser.add_argument("--dim", type=int, default=DIM, help="numbers a row")
-    parser.add_argument("--long", default="", help="methods, separated by commas")
     options = parser.parse_args()
-    if options.long:
-        rows = []
-        for name in options.long.split(","):
-            found = [in_process(long_target, name, hours) for hours in (0.5, 2, 6)]
-            rows.append([name, *(f"{cpu:.2f} s, {mb:.0f} MB" for cpu, mb in found)])
-        print_table(["method", "0.5 h", "2 h", "6 h"], rows, "One target, CPU time and own memory")
-        return
     table, measured = [], []
     for hours in map(int, options.hours.split(",")):
         folder = options.folder / f"{hours}-{options.dim}"

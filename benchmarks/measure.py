@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import resource
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +43,14 @@ def peak_mb() -> float:
     """Most memory of this process since `reset_peak`, MB (Linux); not that of its parent."""
     status = Path("/proc/self/status").read_text()
     return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def settled_mb() -> float:
+    """Memory of this process once what it freed is given back, MB (Linux, glibc)."""
+    gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def reset_peak() -> None:

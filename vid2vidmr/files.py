@@ -1,7 +1,4 @@
-"""Writing files so that a reader never sees half of one; reading those of anybody, within bounds.
-
-Files of a repository of the Hugging Face Hub are fetched here, too.
-"""
+"""Writing files so that a reader never sees half of one; reading anybody's, within bounds."""
 
 from __future__ import annotations
 
@@ -23,7 +20,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from vid2vidmr.errors import DataError, HubError
+from vid2vidmr.errors import DataError
 
 MAX_BYTES = 2**24
 """Of a JSON file, where its reader says nothing else."""
@@ -39,12 +36,10 @@ MAX_DEPTH = 64
 MAX_DIGITS = 18
 """Of a whole number: it fits 64 bits."""
 _unfinished: set[Path] = set()
-_REPOSITORY = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
 LOCK = ".lock"
 """File of a folder in which a process works `alone`."""
 TEMPORARY = ".tmp-"
 """Begins the names of files and folders that are not finished."""
-_PROBE_S = 10.0  # the hub's own client retries for a minute before it says that there is no network
 
 
 @contextmanager
@@ -337,62 +332,3 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def is_repository(name: str | Path) -> bool:
-    """Tell whether a name could be that of a repository of the Hub: ``user/name``."""
-    return _REPOSITORY.fullmatch(str(name)) is not None
-
-
-def fetch_repository(
-    name: str, files: list[str], kind: str = "model", revision: str | None = None
-) -> Path:
-    """Fetch files of a repository of the Hub into the cache, and give their folder there.
-
-    Without a network, what was fetched before is taken.
-
-    Parameters
-    ----------
-    name : str
-        ``user/name``.
-    files : list of str
-        Names or patterns of the files; one that fits nothing is no error.
-    kind : {"model", "dataset"}
-    revision : str, optional
-        Branch, tag or commit.
-
-    Raises
-    ------
-    HubError
-        If there is no such repository, or it cannot be fetched.
-    """
-    import huggingface_hub as hub
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        hub.HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=_PROBE_S)
-        offline = False
-    except HfHubHTTPError as error:  # the hub's answer: the cache is not asked
-        raise hub_error(f"There is no folder {name}, and no such repository", error) from None
-    except Exception:  # the clients below raise errors of many kinds where there is no network
-        offline = True
-    try:
-        return Path(
-            hub.snapshot_download(
-                name,
-                repo_type=kind,
-                revision=revision,
-                allow_patterns=files,
-                local_files_only=offline,
-            )
-        )
-    except Exception as error:
-        raise hub_error(
-            f"There is no folder {name}, and the repository cannot be fetched", error
-        ) from None
-
-
-def hub_error(what: str, error: Exception) -> HubError:
-    """Say in one line what a client of the Hub could not do."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return HubError(f"{what} ({reason}): check the name, the network and `hf auth whoami`.")

@@ -104,6 +104,18 @@ def test_outputs_do_not_depend_on_the_batch_unless_masked_as_published(method: D
     assert gap(with_config(method, official_mask=True), batch) > 1e-4
 
 
+def test_a_query_asked_of_all_targets_is_read_once() -> None:
+    batch = batch_of([20, 7, 1], [3, 3, 3])
+    batch = replace(batch, query=batch.query[:1].expand_as(batch.query))
+    assert gap(CG, batch) < 1e-5
+    seen: list[int] = []
+    model = CG.build_model(DIM).eval()
+    model.txtproj_encoder.register_forward_hook(lambda _, rows, __: seen.append(len(rows[0])))
+    for each in (batch, batch_of([20, 7, 1], [3, 3, 3])):
+        model(each)
+    assert seen == [1, 3]
+
+
 @both
 def test_windows_lie_in_the_target_and_are_ranked(method: DetrMethod) -> None:
     batch = batch_of([20, 7, 1], [2, 5, 3])

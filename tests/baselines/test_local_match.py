@@ -3,6 +3,7 @@ import pytest
 from test_video_match import DIM, pair_set, top, video
 
 from baselines.local_match import LocalMatch, LocalMatchConfig
+from vid2vidmr.alignment import Components
 from vid2vidmr.errors import UserError
 from vid2vidmr.methods.load import load_method
 from vid2vidmr.windows import temporal_iou
@@ -71,6 +72,26 @@ def test_statistics_of_train_are_kept_and_read_back(tmp_path):
     assert loaded.encoder_contract == fitted.encoder_contract
     with pytest.raises(UserError, match="has no weights"):
         LocalMatch().fit(train, train, tmp_path, init=tmp_path)
+
+
+def test_a_query_of_many_targets_is_projected_once(tmp_path, monkeypatch):
+    videos = {name: walk(seed) for seed, name in enumerate("abtu")}
+    targets = [(video, (0, 8), name, 600.0) for video in "ab" for name in "tu"]
+    pairs = pair_set(videos, targets)
+    plain = [top(LocalMatch(), pair_set(videos, [pair]))[0] for pair in targets]
+    assert top(LocalMatch(), pairs) == plain  # components of each target
+    fitted = LocalMatch()
+    fitted.fit(pairs, pairs, tmp_path)
+    asked, unit = [], Components.unit
+
+    def counted(self, rows, *power):
+        asked.append(len(rows))
+        return unit(self, rows, *power)
+
+    monkeypatch.setattr(Components, "unit", counted)
+    found = top(fitted, pairs)
+    assert asked.count(4) == 2 and len(asked) == 6
+    assert found == [top(fitted, pair_set(videos, [pair]))[0] for pair in targets]
 
 
 @pytest.mark.parametrize("rows", [(1, 1), (1, 6), (6, 1)])

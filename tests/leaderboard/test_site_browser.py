@@ -35,6 +35,11 @@ def site(data_home, tmp_path_factory) -> Path:
         add_submission(
             folder / "root", alone, "nothing", method="whole-video", kind="bias", protocols=ONE
         )
+        several = made_dataset(folder / "data", 12, name="several", exhaustive=True)
+        rows = {"sure": {}, "never": {"method": "never"}, "whole": {"method": "whole-video"}}
+        for name, of in rows.items():
+            kind = "bias" if of else "trained"
+            add_submission(folder / "root", several, name, kind=kind, protocols=("open",), **of)
         build_site(folder / "root", folder / "site", videos=True)
     return folder / "site"
 
@@ -161,6 +166,34 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
         page.get_by_role("button", name="Next").click()
         expect(page.locator("#pair-facts")).to_contain_text(name)
     expect(page.get_by_role("button", name="Next")).to_be_disabled()
+
+
+def test_rejects_misses_and_false_alarms_are_drawn(page, site):
+    page.goto((site / "pairs.html").as_uri() + "#several/open")
+    expect(page.locator("#score-name")).to_have_text("G-mIoU@1, %")
+    moments = page.evaluate("pairs.truth.map((own) => own.length)")
+    assert {*moments} == {0, 1, 2}
+    rows = page.locator("#lanes tbody tr")
+
+    def show(count: int) -> dict[str, str]:
+        name = page.evaluate("at => pairs.id[at]", moments.index(count))
+        page.goto((site / "pairs.html").as_uri() + f"#several/open/{name}")
+        expect(page.locator("#pair-facts")).to_contain_text(f"{name} ·")
+        expect(rows).to_have_count(4)
+        return {text.split()[0]: text for text in rows.all_inner_texts()}
+
+    null = show(0)
+    assert "none" in null["truth"] and "false alarm" in null["whole"]
+    assert "rejected" in null["never"] and "right" in null["never"] and "100.0" in null["never"]
+    expect(page.locator("#lanes .alarm")).to_have_count(1)  # of whole; the other two reject
+    expect(page.locator("#lanes .reject")).to_have_count(2)
+    expect(page.locator("#lanes .missed")).to_have_count(0)
+    both = show(2)
+    assert both["truth"].count("–") == 2 and "2 moments" in page.locator("#pair-facts").inner_text()
+    assert "miss" in both["never"] and "100 % sure" in both["whole"]
+    expect(page.locator("#lanes .missed")).to_have_count(2)
+    expect(page.locator("#lanes tr.truth .first")).to_have_count(2)
+    expect(page.locator("#lanes .alarm")).to_have_count(0)
 
 
 def test_the_viewer_is_used_by_keyboard(page, site):

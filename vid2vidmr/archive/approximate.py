@@ -130,7 +130,7 @@ def _index(archive: Archive) -> Any:
         path = archive.path / FOLDER / f"index-{sketch.name}.{form.lower()}"
         if path.exists():
             return _read(str(path))
-    index = faiss.index_factory(width, form, faiss.METRIC_INNER_PRODUCT)
+    index: Any = faiss.index_factory(width, form, faiss.METRIC_INNER_PRODUCT)
     index.train(sketch.rows[:: max(1, total // LEARNED)].astype(np.float32))
     with progress("Approximate index", total) as bar:
         for first in range(0, total, _STEP):

@@ -43,15 +43,10 @@ from vid2vidmr.data.info import (
     DatasetInfo,
 )
 from vid2vidmr.errors import DataError, UnknownNameError
-from vid2vidmr.files import (
-    MAX_RECORD_BYTES,
-    fetch_repository,
-    file_sha256,
-    is_repository,
-    read_json,
-)
+from vid2vidmr.files import MAX_RECORD_BYTES, file_sha256, read_json
 from vid2vidmr.records import fault
 from vid2vidmr.registry import registered_names
+from vid2vidmr.repositories import fetch_repository, is_repository
 
 if TYPE_CHECKING:
     from vid2vidmr.contract import CaptionSource, FeatureSource

@@ -15,7 +15,7 @@ from torch import Tensor
 from vid2vidmr.errors import HubError, UnknownNameError
 from vid2vidmr.features.encoder import Encoder, weights_hash
 from vid2vidmr.features.preprocessing import Transform
-from vid2vidmr.files import fetch_repository, is_repository
+from vid2vidmr.repositories import fetch_repository, is_repository
 
 _PREFIX = "timm:"
 _FILES = ["config.json", "model.safetensors"]

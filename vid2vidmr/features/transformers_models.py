@@ -20,7 +20,7 @@ from torch import Tensor
 from vid2vidmr.errors import HubError, UserError
 from vid2vidmr.features.encoder import Encoder, weights_hash
 from vid2vidmr.features.readers import Clips
-from vid2vidmr.files import fetch_repository
+from vid2vidmr.repositories import fetch_repository
 
 CLIP_S = 2.0
 _PREFIX = "transformers:"

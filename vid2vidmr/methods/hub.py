@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vid2vidmr.files import fetch_repository, hub_error, is_repository
 from vid2vidmr.methods.checkpoint import Checkpoint
 from vid2vidmr.methods.info import MethodInfo
+from vid2vidmr.repositories import fetch_repository, hub_error, is_repository
 
 FILES = ["method.json", "model.safetensors", "README.md"]
 """What a repository has of a checkpoint."""

@@ -109,7 +109,7 @@ function lane(name, className, windows, note, seed, of = {}) {
   }
   if (!windows.length) when.textContent = of.reject ? "rejected" : "none";
   if (of.sure !== undefined) when.append(" ", element("small", "", `${of.sure.toFixed(0)} % sure`));
-  if (of.said) when.append(" ", element("small", of.said === "right" ? "right" : "flag", of.said));
+  if (of.said) when.append(" · ", element("small", of.said === "right" ? "right" : "flag", of.said));
   const cell = element("td", "lane");
   const track = element("div", "track");
   track.setAttribute("aria-hidden", "true");

@@ -113,6 +113,13 @@ def test_whitening_takes_deviations_off() -> None:
     np.testing.assert_allclose(shares[2], 0.25, atol=0.03)
 
 
+def test_rows_are_projected_once_for_several_numbers_of_components() -> None:
+    features = np.random.default_rng(1).normal(size=(50, 12)).astype(np.float32)
+    found = Components.of(features, 8)
+    for count, unit in zip((2, 5, 20), found.units(features, (2, 5, 20)), strict=True):
+        np.testing.assert_array_equal(unit, found.first(count).unit(features))
+
+
 def test_features_that_never_change_point_nowhere() -> None:
     still = Components.of(np.full((5, 8), 3.0), 4)
     assert still.unit(np.full((2, 8), 3.0)).tolist() == [[], []]

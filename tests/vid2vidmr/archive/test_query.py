@@ -14,6 +14,7 @@ from vid2vidmr.archive.feedback import ask_again
 from vid2vidmr.archive.query import Query, clock, seconds
 from vid2vidmr.archive.search import SCAN, Searcher
 from vid2vidmr.errors import UserError, VideoError
+from vid2vidmr.features import cached
 from vid2vidmr.features.cached import CachedEncoder
 from vid2vidmr.video.sample import sample_frames
 
@@ -65,13 +66,16 @@ def film(tmp_path, monkeypatch):
     return v.index(["a.mp4", "b.mp4"], "archive", second_encoder())
 
 
-def test_a_part_of_a_file_is_sampled_from_its_own_start(film) -> None:
+def test_a_part_of_a_file_is_sampled_from_its_own_start(film, monkeypatch) -> None:
     encoder = CachedEncoder(film.contract, second_encoder)
     rows = encoder.rows(film.video_path("a.mp4"), 21.5, 27.0)
     expected = TABLE[[21, 23, 25]].numpy().astype("float16")
     assert rows.tolist() == expected.tolist()
     again = CachedEncoder(film.contract, lambda: pytest.fail("it was encoded before"))
     assert again.rows(film.video_path("a.mp4"), 21.5, 27.0).tolist() == rows.tolist()
+    with monkeypatch.context() as patch:
+        patch.setattr(cached, "FeatureStore", lambda _: pytest.fail("it was opened before"))
+        assert again.rows(film.video_path("a.mp4"), 21.5, 27.0).tolist() == rows.tolist()
     with pytest.raises(UserError, match="ends before 70 s"):
         encoder.rows(film.video_path("a.mp4"), 70.0, 72.0)
     with pytest.raises(VideoError, match=r"nothing\.mp4 does not exist"):

@@ -144,26 +144,25 @@ def test_of_chance_alone_nothing_is_found() -> None:
 
 
 def test_probabilities_fall_and_do_not_depend_on_the_scale_of_scores() -> None:
-    scores = np.random.default_rng(1).gumbel(size=2000)
-    best = np.sort(np.concatenate([scores, [13.0, 12.0]]))[::-1][:50]
-    found = probabilities(best, Background.of(scores))
-    assert found[:2].min() > 0.9 and (np.diff(found) <= 0).all() and found.min() >= 0
-    one, other = (
-        probabilities(a * best - b, Background.of(a * scores - b))
-        for a, b in ((0.1, 0.3), (0.2, 0.2))
+    chance = np.random.default_rng(1).gumbel(size=2000)
+    best = np.sort(np.concatenate([chance, [13.0, 12.0]]))[::-1][:50]
+    (one, background), (other, _) = (
+        (probabilities(a * best - b, Background.of(a * chance - b)), Background.of(a * chance - b))
+        for a, b in ((0.04, 0.4), (0.02, 0.5))
     )
+    assert one[:2].min() > 0.9 and (np.diff(one) <= 0).all() and one.min() >= 0
     assert np.allclose(one, other, atol=0.05)
+    assert background.location == pytest.approx(-0.4, abs=0.005)
+    assert background.scale == pytest.approx(0.04, abs=0.004)
     read = np.random.default_rng(2).normal(size=50)
-    both = probabilities(best, Background.of(scores), read)
-    assert np.allclose(both, probabilities(best, Background.of(scores), 10 * read + 7))
+    both = probabilities(0.04 * best - 0.4, background, read)
+    assert np.allclose(both, probabilities(0.04 * best - 0.4, background, 10 * read + 7))
     assert (np.diff(both) <= 0).all() and both[0] > 0.5
-    few = probabilities(np.array([0.1]), Background.of(-0.4 + 0.05 * scores[:10], 0.005))
-    many = probabilities(np.array([0.1]), Background.of(-0.4 + 0.05 * scores))
-    copy = probabilities(np.array([COPY - THRESHOLD]), Background.of(-0.4 + 0.05 * scores[:10]))
-    assert few[0] + 0.05 < many[0] and copy[0] >= 0.99  # ten windows of chance tell less
-    background = Background.of(scores)
-    assert background.location == pytest.approx(0, abs=0.1)
-    assert background.scale == pytest.approx(1, abs=0.1)
+    few = probabilities(np.array([0.1]), Background.of(0.04 * chance[:10] - 0.4, 0.005))
+    many = probabilities(np.array([0.1]), background)
+    assert few[0] + 0.05 < many[0]  # ten windows of chance tell less
+    copy = probabilities(np.array([COPY - THRESHOLD]), Background.of(0.04 * chance[:10] - 0.4))
+    assert copy[0] >= 0.99
     assert len(probabilities(np.empty(0), Background.of(np.empty(0)))) == 0
 
 
