@@ -119,7 +119,7 @@ def test_retrieve_from_what_is_no_video(
         (("predict", "random", "--dataset", "minimatch", "--split", "tets", "--out", "p"), "tets"),
         (
             ("predict", "random", "--dataset", "minimatch", "--protocol", "crop", "--out", "p"),
-            "known: archive, balanced, official, open, recropped",
+            "did you mean 'recropped'",
         ),
         (("predict", "matr", "--dataset", "minimatch", "--out", "p"), "vid2vidmr train matr"),
         (("build", "minimatch", "--videos", "3"), "at least 6 videos"),

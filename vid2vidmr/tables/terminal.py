@@ -29,17 +29,17 @@ def to_rich(table: Table, width: int) -> Group:
     metrics: tuple[str, ...] = WIDE_METRICS if wide else NARROW_METRICS
     if table.metrics == OPEN_METRICS:
         metrics = OPEN_METRICS[1:] if wide else OPEN_METRICS[1:4]
-    grid = _grid(table, metrics, wide)
-    while metrics and Console(width=10 * width).measure(grid).maximum > width:
+    room = Console(width=10 * width)
+    while metrics and room.measure(_grid(table, metrics, wide, titled=False)).maximum > width:
         metrics = metrics[:-1]  # else names would be broken
-        grid = _grid(table, metrics, wide)
+    grid = _grid(table, metrics, wide)
     verdicts = [Text(plain(text)) for text in table.verdicts]
     notes = [Text(plain(text), style="dim") for text in table.notes]
     return Group(grid, *verdicts, Text(""), *notes)
 
 
-def _grid(table: Table, metrics: tuple[str, ...], wide: bool) -> RichTable:
-    """Make the rows, with some metrics behind that which ranks."""
+def _grid(table: Table, metrics: tuple[str, ...], wide: bool, *, titled: bool = True) -> RichTable:
+    """Make the rows, with some metrics behind that which ranks; parts have titles, which fold."""
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
@@ -82,7 +82,7 @@ def _grid(table: Table, metrics: tuple[str, ...], wide: bool) -> RichTable:
         grid.add_row(*line(row))
     below = ("not above bias:", table.not_over_bias), ("bias rows:", table.bias_rows)
     for title, rows in below:
-        if rows:
+        if rows and titled:
             grid.add_section()
             grid.add_row(Text(title, style="dim italic"))
         for row in rows:

@@ -104,7 +104,7 @@ def test_protocols_by_name():
     assert pairs.under("official") is pairs
     assert pairs.under("recropped", 3).protocol == Protocol("recropped", 3)
     for text in ("cropped", "official, wrong", "official, only me", "recropped,wrong queries", ""):
-        with pytest.raises(UserError, match="expected one of official, recropped"):
+        with pytest.raises(UserError, match="Unknown protocol"):
             pairs.under(text)
 
 
