@@ -173,16 +173,16 @@ def runs(
         for each in (each for each in found if each.dataset == dataset):
             place = Path(each.paths[0]).parent
             key = (each.name, str(each.split), str(place))
-            row = rows.setdefault(key, [each.name, each.split or "", "", "", "", ""])
+            short = f"{each.name}\n{place.parent.name}/{place.name}"
+            row = rows.setdefault(key, [short, each.split or "", "", "", "", ""])
             score = "" if each.score is None else f"{each.metric} {each.score:.1f}"
             row[2] += f"{each.protocol or 'only trained'}\n"
             row[3] += f"{score}\n"
             row[4] = ",".join(map(str, each.seeds))
-            row[5] = f"{each.when.astimezone():%Y-%m-%d %H:%M}\n{place.relative_to(folder)}"
-        columns = ["method", "split", "protocol", "score", "seeds", "when, where"]
-        print_table(
-            f"{dataset or 'of an unknown data set'}, in {folder}", columns, [*rows.values()]
-        )
+            row[5] = f"{each.when.astimezone():%d %b\n%H:%M}"
+            home = place.parent.parent
+        columns = ["method, folder", "split", "protocol", "score", "seeds", "when"]
+        print_table(f"{dataset or 'of an unknown data set'}, in {home}", columns, [*rows.values()])
         typer.echo()
     if not found:
         typer.echo(f"{folder} holds no runs.")
