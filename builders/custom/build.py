@@ -18,6 +18,7 @@ from vid2vidmr.data.clips import cut_clips
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.info import DatasetInfo
 from vid2vidmr.data.write import write_dataset
+from vid2vidmr.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,11 @@ def build_custom(
             *[(f"{gone:,} left out", "moments behind the end of their file")] * bool(gone),
         ]
     moments, whole, left_out = _moments(table, videos, choices)
+    if left_out == len(table) > 0:
+        raise DataError(
+            "How long the videos are is not known, so where targets end is not: add a column "
+            "duration, or give the files with --videos."
+        )
     dataset = write_dataset(
         out,
         info,

@@ -246,6 +246,9 @@ def test_what_custom_needs(videos: Path, tmp_path: Path) -> None:
         build_dataset("custom", tmp_path / "out", both)
     with pytest.raises(DataError, match="is no folder"):
         build_dataset("custom", tmp_path / "out", {"moments": path, "videos": "nowhere"})
+    alone = moments_csv(tmp_path / "2.csv", ["a,goal,1,3", "b,goal,2,4"])
+    with pytest.raises(DataError, match="How long the videos are is not known"):
+        build_dataset("custom", tmp_path / "out", {"moments": alone})
     lonely = moments_csv(tmp_path / "1.csv", ["a,jump,1,5", "b,kick,1,5"])
     with pytest.raises(DataError, match="There are no pairs: no class has two moments"):
         build_dataset("custom", tmp_path / "out", {"moments": lonely, "videos": str(videos)})

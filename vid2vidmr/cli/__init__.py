@@ -31,6 +31,7 @@ def main() -> None:
 
         code = app(standalone_mode=False, prog_name="vid2vidmr")
     except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
         code = 130
     except Exception as error:
         from vid2vidmr.text import plain, redacted

@@ -185,7 +185,7 @@ def _take_out(
     found: Found, archive: Path, clips: Path | None, files: list[Path], lead: float, lag: float
 ) -> None:
     """Cut clips and write files."""
-    if clips is not None:
+    if clips is not None and found.windows:
         from vid2vidmr.archive.clips import cut_clips
 
         cut, failed = cut_clips(found, archive, clips, lead_s=lead, lag_s=lag)
@@ -194,8 +194,11 @@ def _take_out(
     for file in files:
         from vid2vidmr.archive.export import export
 
-        for written in export(found, archive, file):
+        files_written = export(found, archive, file)
+        for written in files_written:
             typer.echo(f"{written} is written.", err=True)
+        if not files_written:
+            typer.echo(f"{file} is not written: it would have no window.", err=True)
 
 
 def _tell_failed(failed: dict[str, str]) -> None:
