@@ -144,8 +144,8 @@ def bench(
     >>> v.bench(["minimatch-unseen-0", "minimatch-unseen-1"], "local-match").scored
     """
     methods = [methods] if isinstance(methods, str) else methods
-    require_methods(methods)
     worlds = load_worlds(dataset)
+    require_methods(methods)
     seeds, protocols = checked_seeds(seeds), checked_protocols(protocols)
     homes = [
         runs_home(world) if runs is None else runs / world.name if worlds[1:] else runs
