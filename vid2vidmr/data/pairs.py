@@ -219,7 +219,7 @@ class PairSet:
                 f"{len(missing)} of the {len(queries)} {self.split} queries have no caption with "
                 f"features, for example {missing[0]!r}: complete the file of captions, move the "
                 "folder of their features away if there is one, and run `vid2vidmr features "
-                "DATASET --captions FILE`."
+                "--dataset DATASET --captions FILE`."
             )
 
     def target_features(self, i: int) -> np.ndarray:

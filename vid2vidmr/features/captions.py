@@ -172,7 +172,7 @@ def open_captions(dataset: Dataset, encoder: str) -> FeatureStore:
     if not (folder / "contract.json").exists():
         raise FeatureError(
             f"{dataset.name} has no captions for {encoder} features in {folder}: run `vid2vidmr "
-            f"features {dataset.name} --captions FILE --encoder {encoder}`."
+            f"features --dataset {dataset.name} --captions FILE --encoder {encoder}`."
         )
     store = FeatureStore(folder)
     if store.contract.encoder != encoder + TEXT:

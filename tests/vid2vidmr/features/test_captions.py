@@ -184,5 +184,7 @@ def test_what_was_killed_is_continued_to_the_same_bytes(
 
 
 def test_missing_captions_say_how_they_are_made(dataset: Dataset) -> None:
-    with pytest.raises(FeatureError, match=rf"features mini --captions FILE --encoder {NAME}`"):
+    with pytest.raises(
+        FeatureError, match=rf"features --dataset mini --captions FILE --encoder {NAME}`"
+    ):
         open_captions(dataset, NAME)

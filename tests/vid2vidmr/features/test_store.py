@@ -221,9 +221,9 @@ def test_missing_videos_say_what_to_run(tmp_path):
 def test_features_of_a_data_set(tmp_path):
     dataset = mini_dataset(tmp_path, {"a": None})
     with pytest.raises(
-        FeatureError, match=r"run `vid2vidmr features --dataset mini --encoder tiny`"
+        FeatureError, match=r"run `vid2vidmr features --dataset mini --encoder foreign-8`"
     ):
-        open_features(dataset, "tiny")
+        open_features(dataset, "foreign-8")
     store_of(feature_folder(dataset, "tiny"), a=ramp(5))
     assert open_features(dataset, "tiny").video_ids == ["a"]
     store_of(feature_folder(dataset, "open_clip:A/b"), a=ramp(5))
