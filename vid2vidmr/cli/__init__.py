@@ -31,7 +31,6 @@ def main() -> None:
 
         code = app(standalone_mode=False, prog_name="vid2vidmr")
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
         code = 130
     except Exception as error:
         from vid2vidmr.text import plain, redacted
@@ -42,6 +41,8 @@ def main() -> None:
         if message:
             print("error:", plain(redacted(message)), file=sys.stderr)
         code = 2
+    if code == 130:  # typer returns it for Ctrl-C
+        print("stopped", file=sys.stderr)
     sys.exit(code)
 
 

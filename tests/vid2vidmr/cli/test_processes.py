@@ -39,6 +39,7 @@ def interrupt(process: Process) -> None:
     error = process.communicate(timeout=600)[1]
     assert process.returncode == 130
     assert "Traceback" not in error
+    assert error.endswith("stopped\n")
 
 
 def test_two_benches_of_one_folder(tiny: Path) -> None:
