@@ -67,10 +67,13 @@ def test_index_search_and_out(archive: str, cli: Cli) -> None:
 def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:
     ran = cli("search", "matches/a.mp4@0:02-0:08", "--archive", archive, "--min-score", 1)
     assert ran.code == 0 and ran.out.startswith("Nothing in 0.0 hours of 2 videos is like")
-    found = json.loads(
-        cli("search", "matches/a.mp4@2-8", "--archive", archive, "--min-score", 1, "--json").out
-    )
+    out = ("--clips", "none", "--export", "none.csv", "--export", "none.edl")
+    ran = cli("search", "matches/a.mp4@2-8", "--archive", archive, "--min-score", 1, "--json", *out)
+    found = json.loads(ran.out)
     assert found["windows"] == [] and 0 <= found["best"] < 1
+    assert Path("none.csv").exists() and not Path("none.edl").exists()
+    assert "none.edl is not written: it would have no window." in ran.err
+    assert not Path("none").exists() and "clips" not in ran.err
 
 
 @pytest.mark.parametrize(
