@@ -328,8 +328,8 @@ def bias_rows(protocols: Sequence[str] = PROTOCOLS) -> list[str]:
 
 
 def _names(methods: list[str], bias: Sequence[str]) -> list[str]:
-    asked = [n for n in method_names() if n not in bias_rows([OPEN])]
-    asked = asked if methods == ["all"] else methods
+    every = [n for n in method_names() if n not in bias_rows([OPEN])]
+    asked = [n for name in methods for n in (every if name == "all" else [name])]
     rank = {"trained": 0, "untrained": 1, "bias": 2}
     wanted = dict.fromkeys([*(n for n in asked if n not in bias), *bias])
     return sorted(wanted, key=lambda name: rank[method_class(_parsed(name)[0]).info.kind])

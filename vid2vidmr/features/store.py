@@ -113,7 +113,7 @@ class FeatureStore:
 
     Parameters
     ----------
-    path : Path
+    path : str or Path
         The folder; a store that is still being written, or whose writing was killed, gives the
         videos it has.
 
@@ -123,8 +123,8 @@ class FeatureStore:
         If there is no store, or its files do not belong together.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path) -> None:
+        self.path = path = Path(path)
         self.contract = read_contract(path)
         self._spans, total = read_index(path, self.contract)
         dtype = np.dtype(self.contract.dtype).newbyteorder("<")

@@ -18,7 +18,7 @@ from vid2vidmr import registry
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.write import write_dataset
-from vid2vidmr.experiments.bench import bench, bias_rows
+from vid2vidmr.experiments.bench import _names, bench, bias_rows
 from vid2vidmr.experiments.run import Setting
 from vid2vidmr.methods.base import Method
 from vid2vidmr.methods.info import MethodInfo
@@ -100,6 +100,13 @@ def test_trained_methods_run_all_seeds_and_others_one(dataset: Dataset, tmp_path
     }
     assert FITS == [("train", 0), ("train", 1), ("train", 2)]
     assert {str(run.result.header.protocol) for run in scored} == {"official", "recropped"}
+
+
+def test_all_may_stand_among_other_names() -> None:
+    every = _names(["all"], bias_rows())
+    assert {"wobble", "align_refine", "video-match"} <= set(every)
+    more = _names(["all", "video-match@video", "wobble"], bias_rows())
+    assert sorted(more) == sorted([*every, "video-match@video"])
 
 
 def test_bias_rows_look_at_no_features_and_have_no_sensitivity(

@@ -40,7 +40,7 @@ def store_of(folder, **videos):
 def test_what_is_written_is_read(tmp_path):
     a, b = ramp(5), ramp(4, start=100) + 0.3
     store = store_of(tmp_path / "s", a=a, b=b)
-    assert store.video_ids == ["a", "b"]
+    assert store.video_ids == FeatureStore(str(tmp_path / "s")).video_ids == ["a", "b"]
     assert "a" in store
     assert "c" not in store
     assert store.contract == CONTRACT
