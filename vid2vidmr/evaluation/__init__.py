@@ -17,12 +17,11 @@ from vid2vidmr.evaluation.paired import (
 from vid2vidmr.evaluation.ranking import Ranked, rank_windows
 from vid2vidmr.evaluation.significance import (
     PairedTest,
-    bands_of,
     detectable_difference,
     holm,
     paired_test,
     rank_bands,
-    rows_beaten,
+    rows_above,
 )
 
 __all__ = [
@@ -30,7 +29,6 @@ __all__ = [
     "PairedTest",
     "Ranked",
     "SeedSummary",
-    "bands_of",
     "broken_bounds",
     "combine_seeds",
     "detectable_difference",
@@ -43,5 +41,5 @@ __all__ = [
     "query_sensitivity",
     "rank_bands",
     "rank_windows",
-    "rows_beaten",
+    "rows_above",
 ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -41,11 +40,9 @@ class PairedTest(NamedTuple):
     p: float
 
 
-class _Pairwise(NamedTuple):
-    """All differences between rows: `first` minus `second`, and their p-values, (D,) each."""
+class _Differences(NamedTuple):
+    """Differences between rows and their p-values, (D,) each."""
 
-    first: np.ndarray
-    second: np.ndarray
     difference: np.ndarray
     error: np.ndarray
     degrees: np.ndarray
@@ -61,9 +58,11 @@ def two_sided(difference: np.ndarray, error: np.ndarray, degrees: np.ndarray) ->
     return p
 
 
-def _pairwise(evaluations: Sequence[Evaluation], metric: str) -> _Pairwise:
+def _differences(
+    evaluations: Sequence[Evaluation], metric: str, first: np.ndarray, second: np.ndarray
+) -> _Differences:
+    """Rows `first` minus rows `second`, (D,) each, indices into the evaluations."""
     values = np.stack([v[:, 0] for v in same_pairs(evaluations, [metric])], axis=1)
-    first, second = np.triu_indices(values.shape[1], k=1)
     over = evaluations[0]
     means = world_means(values, over.worlds).mean(axis=0)
     deviations = Deviations.of(values, over.query_clusters, over.target_clusters, over.worlds)
@@ -78,7 +77,7 @@ def _pairwise(evaluations: Sequence[Evaluation], metric: str) -> _Pairwise:
     )
     difference = means[first] - means[second]
     p = two_sided(difference, error, degrees)
-    return _Pairwise(first, second, difference, error, degrees, p)
+    return _Differences(difference, error, degrees, p)
 
 
 def _seed_variance(
@@ -121,10 +120,8 @@ def paired_test(first: Evaluation, second: Evaluation, *, metric: str = "mIoU") 
     DataError
         If they were not scored on the same pairs.
     """
-    found = _pairwise([first, second], metric)
-    return PairedTest(
-        *(float(x[0]) for x in (found.difference, found.error, found.degrees, found.p))
-    )
+    found = _differences([first, second], metric, np.array([0]), np.array([1]))
+    return PairedTest(*(float(x[0]) for x in found))
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -148,10 +145,45 @@ def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def rows_beaten(
+def rows_above(
+    evaluations: Mapping[str, Evaluation],
+    reference: str,
+    names: Iterable[str],
+    metric: str = "mIoU",
+    *,
+    level: float = LEVEL,
+) -> set[str]:
+    """Those of `names` that are significantly better than one row.
+
+    Only these tests are asked, and Holm's correction is over them: a table with more rows answers
+    this question as well as a short one.
+
+    Parameters
+    ----------
+    evaluations : mapping of str to Evaluation
+        Rows of a table, scored on the same pairs; seeds averaged (`mean_evaluation`).
+    reference : str
+        Which row.
+
+    Raises
+    ------
+    DataError
+        If they were not scored on the same pairs.
+    """
+    asked = list(names)
+    if not asked:
+        return set()
+    rows = [evaluations[name] for name in [*asked, reference]]
+    last = len(asked)
+    found = _differences(rows, metric, np.arange(last), np.full(last, last))
+    better = (holm(found.p) <= level) & (found.difference > 0)
+    return {asked[row] for row in np.flatnonzero(better)}
+
+
+def rank_bands(
     evaluations: Mapping[str, Evaluation], metric: str = "mIoU", *, level: float = LEVEL
-) -> dict[str, set[str]]:
-    """Rows that every row is significantly better than.
+) -> dict[str, tuple[int, int]]:
+    """Best and worst rank of every row that paired tests do not exclude.
 
     Every row is tested against every other, with Holm's correction over all of these tests.
 
@@ -159,34 +191,6 @@ def rows_beaten(
     ----------
     evaluations : mapping of str to Evaluation
         Rows of a table, scored on the same pairs; seeds averaged (`mean_evaluation`).
-
-    Raises
-    ------
-    DataError
-        If they were not scored on the same pairs.
-    """
-    if not evaluations:
-        return {}
-    rows = len(evaluations)
-    found = _pairwise(list(evaluations.values()), metric)
-    apart = holm(found.p) <= level
-    ahead = np.zeros((rows, rows), dtype=bool)  # [i, j]: i is significantly better than j
-    ahead[found.first, found.second] = apart & (found.difference > 0)
-    ahead[found.second, found.first] = apart & (found.difference < 0)
-    names = list(evaluations)
-    return {name: {names[j] for j in np.flatnonzero(ahead[i])} for i, name in enumerate(names)}
-
-
-def bands_of(beaten: Mapping[str, Collection[str]]) -> dict[str, tuple[int, int]]:
-    """Best and worst rank of every row, given what `rows_beaten` gives; see `rank_bands`."""
-    better = Counter(name for names in beaten.values() for name in names)
-    return {name: (1 + better[name], len(beaten) - len(of)) for name, of in beaten.items()}
-
-
-def rank_bands(
-    evaluations: Mapping[str, Evaluation], metric: str = "mIoU", *, level: float = LEVEL
-) -> dict[str, tuple[int, int]]:
-    """Best and worst rank of every row that the tests of `rows_beaten` do not exclude.
 
     Returns
     -------
@@ -199,7 +203,17 @@ def rank_bands(
     DataError
         If they were not scored on the same pairs.
     """
-    return bands_of(rows_beaten(evaluations, metric, level=level))
+    count = len(evaluations)
+    if not count:
+        return {}
+    first, second = np.triu_indices(count, k=1)
+    found = _differences(list(evaluations.values()), metric, first, second)
+    ahead = np.zeros((count, count), dtype=bool)  # [i, j]: i is significantly better than j
+    apart = holm(found.p) <= level
+    ahead[first, second] = apart & (found.difference > 0)
+    ahead[second, first] = apart & (found.difference < 0)
+    best, worst = 1 + ahead.sum(axis=0), count - ahead.sum(axis=1)
+    return {name: (int(best[i]), int(worst[i])) for i, name in enumerate(evaluations)}
 
 
 def detectable_difference(
@@ -232,7 +246,8 @@ def detectable_difference(
     """
     if len(evaluations) < 2:
         raise DataError("Power is of a difference: expected at least two methods.")
-    found = _pairwise(list(evaluations.values()), metric)
+    first, second = np.triu_indices(len(evaluations), k=1)
+    found = _differences(list(evaluations.values()), metric, first, second)
     reach = stdtrit(found.degrees, 1 - level / 2) + stdtrit(found.degrees, power)
     seen = (reach * found.error)[found.error > 0]
     return float(np.median(seen)) if len(seen) else 0.0

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import (
-    bands_of,
     combine_seeds,
     detectable_difference,
     mean_evaluation,
     pool_worlds,
     query_sensitivity,
-    rows_beaten,
+    rank_bands,
+    rows_above,
 )
 from vid2vidmr.methods.load import method_class
 from vid2vidmr.tables.table import Row, Table, best_row, metrics_of, worlds_name
@@ -178,16 +178,17 @@ def tabulate(
     detectable = {}
     for protocol in protocols:
         means = {row.name: means_of[row.name][protocol] for row in rows}
-        beaten = rows_beaten(means, headline)
-        bands = bands_of(beaten)
+        bands = rank_bands(means, headline)
         bias = best_row([row for row in rows if row.kind == "bias"], protocol, headline)
+        methods = [row.name for row in rows if row.kind != "bias"]
+        above = rows_above(means, bias.name, methods, headline) if bias else set(methods)
         rows = [
             replace(
                 row,
                 ranks={**row.ranks, protocol: bands[row.name]},
                 over_bias={
                     **row.over_bias,
-                    protocol: row.kind != "bias" and (not bias or bias.name in beaten[row.name]),
+                    protocol: row.name in above,
                 },
             )
             for row in rows

@@ -17,6 +17,7 @@ from vid2vidmr.evaluation import (
     paired_difference,
     paired_test,
     rank_bands,
+    rows_above,
     significance,
 )
 from vid2vidmr.evaluation.bootstrap import intervals
@@ -180,6 +181,26 @@ def test_bands_are_what_the_tests_leave_open():
     assert bands["m1"][0] == 1 < bands["m1"][1]
     # Whatever the order of the rows.
     assert rank_bands(dict(reversed(methods.items()))) == bands
+
+
+def test_above_one_row_are_those_that_tests_against_it_alone_find():
+    table = rows([0, 3, 4, 30, -30, 0.1])
+    asked = [name for name in table if name != "m0"]
+    tests = [paired_test(table[name], table["m0"]) for name in asked]
+    better = {
+        name
+        for name, test, p in zip(asked, tests, holm([t.p for t in tests]), strict=True)
+        if p <= 0.05 and test.difference > 0
+    }
+    assert "m3" in better and "m4" not in better
+    assert rows_above(table, "m0", asked) == better
+    assert rows_above(table, "m0", ["m3"]) == {"m3"}
+    assert rows_above(table, "m0", []) == set()
+
+
+def test_rows_that_nobody_asks_about_do_not_hide_that_one_is_above():
+    few, many = rows([0, 2.6]), rows([0, 2.6, *np.linspace(-20, 20, 18)])
+    assert rows_above(few, "m0", ["m1"]) == rows_above(many, "m0", ["m1"])
 
 
 def test_bands_do_not_depend_on_how_many_tests_are_in_memory(monkeypatch):
