@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,7 +14,7 @@ import numpy as np
 from leaderboard.site.boards import Board, Entry, read_boards
 from leaderboard.site.data import place_predictions, write_pairs, write_predictions
 from leaderboard.site.pages import TITLE, write_pages
-from leaderboard.site.videos import on_youtube, place_videos
+from leaderboard.site.videos import on_youtube, place_strips, place_videos, videos_here
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
 from vid2vidmr.app.view import BASE_CSS
@@ -29,7 +29,7 @@ MARK = "site.json"
 WRITTEN = frozenset(
     {
         MARK, "README.md", "assets", "boards", "data", "index.html", "methods", "pairs.html",
-        "predictions", "reported.html", "submissions", "videos",
+        "pictures", "predictions", "reported.html", "submissions", "videos",
     }
 )  # fmt: skip
 """All that a build can write into a folder, and so all that it may delete there."""
@@ -83,6 +83,8 @@ def build_site(
         Folder of the site: new, empty, or written by an earlier build.
     videos : bool
         Link (or copy) the videos of data sets that are built here, so that moments can be played.
+        Pictures of them are shown then, and without it where the videos are rendered: nobody else
+        has a right to those.
 
     Raises
     ------
@@ -101,20 +103,28 @@ def build_site(
 
 def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
     def keep(
-        board: Board, entry: Entry, protocol: str, first: Evaluation, scores: np.ndarray
+        board: Board,
+        entry: Entry,
+        protocol: str,
+        runs: Mapping[int, Evaluation],
+        scores: np.ndarray,
     ) -> None:
         key = f"{board.slug}/{protocol}/{entry.submission.id}"
-        exists = first.exists if board.pairs[protocol].protocol.is_open else None
-        write_predictions(beside, key, first.windows, scores, exists)
+        is_open = board.pairs[protocol].protocol.is_open
+        write_predictions(beside, key, runs, scores, is_open=is_open)
 
     boards, not_shown = read_boards(root, keep)
     placed = 0
     for board in boards:
-        here = place_videos(board, beside) if videos else {}
+        rendered = board.dataset.info.synthetic
+        files = videos_here(board) if videos or rendered else {}
+        strips = place_strips(board, files, beside) if files else {}
+        here = place_videos(board, files, beside) if videos else {}
         placed += len(here)
         for protocol, table in board.tables.items():
             key = f"{board.slug}/{protocol}"
-            write_pairs(beside, key, board.pairs[protocol], here, on_youtube(board.dataset))
+            youtube = on_youtube(board.dataset)
+            write_pairs(beside, key, board.pairs[protocol], here, youtube, strips)
             write_tables(table, beside / "boards" / board.slug / protocol)
         for entry in board.entries.values():
             place_predictions(root, beside, entry.submission)

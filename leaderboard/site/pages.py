@@ -220,12 +220,13 @@ def _viewer(board: Board) -> dict[str, Any]:
                     "id": board.entries[row.name].submission.id,
                     "name": row.name,
                     "kind": row.kind,
-                    "seed": row.seeds[0],
-                    "seeds": len(row.seeds),
+                    "seeds": [
+                        run.header.seed
+                        for run in board.entries[row.name].runs
+                        if str(run.header.protocol) == protocol
+                    ],
                     "value": round(row.metrics[protocol][table.headline].mean.value, 1),
-                    **(
-                        {"threshold": board.entries[row.name].threshold} if protocol == OPEN else {}
-                    ),
+                    "thresholds": board.entries[row.name].thresholds if protocol == OPEN else {},
                 }
                 for row in table.rows
             ]

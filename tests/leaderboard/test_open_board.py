@@ -64,9 +64,9 @@ def test_a_board_of_open_is_ranked_shown_and_verified(dataset: Dataset, tmp_path
     key, windows = _script(out / "data/made/open/pairs.js")
     assert key == "made/open/pairs"
     assert {len(truth) for truth in windows["truth"]} == {0, 1, 2}
-    _, exists = _script(out / "data/made/open/sure/exists.js")
+    _, exists = _script(out / "data/made/open/sure/0/exists.js")
     assert max(exists) <= 90 and len(exists) == len(windows["id"])
-    assert not (out / "data/made/official/unsure/exists.js").exists()
+    assert not (out / "data/made/official/unsure/0/exists.js").exists()
     page = (out / "submissions/made/sure.html").read_text()
     assert "By moment length" not in page and "AUROC" in page
     both = (out / "submissions/made/unsure.html").read_text()

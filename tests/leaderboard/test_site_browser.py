@@ -137,8 +137,16 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
     lanes = page.locator("#lanes tbody tr")
     expect(lanes).to_have_count(5)
     assert page.locator("#lanes tbody th").all_inner_texts() == [
-        "truth", *(f"{name} seed 0" for name in ("good", "middling", "bad", "blind")),
+        "truth", "good seed 0 of 0, 1", "middling seed 0", "bad seed 0", "blind seed 0",
     ]  # fmt: skip
+    page.get_by_label("All seeds").check()
+    expect(lanes).to_have_count(6)
+    expect(lanes.locator("th")).to_contain_text(["good seed 0", "good seed 1", "middling seed 0"])
+    first_two = page.locator("#lanes tbody tr:nth-child(-n + 3) td:nth-child(2)").all_inner_texts()
+    assert len({*first_two}) == 3  # truth, and what either seed found
+    page.get_by_label("All seeds").uncheck()
+    expect(page.locator("#target-film span")).to_have_count(10)
+    expect(page.locator("#query-film")).to_be_hidden()  # the player shows it
     start, end = (
         float(part) for part in lanes.first.locator("button").inner_text().rstrip(" s").split("–")
     )
@@ -208,6 +216,9 @@ def test_the_viewer_is_used_by_keyboard(page, site):
     page.get_by_role("button", name="Next").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#pair-facts")).to_contain_text("pair 2 of")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#lanes tbody")).to_contain_text("good seed 1")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Methods"
     page.keyboard.press("Enter")
