@@ -119,6 +119,10 @@ def build(
     videos: Annotated[
         bool, typer.Option("--videos", help="With the videos of data sets that are built here.")
     ] = False,
+    analyses: Annotated[
+        bool,
+        typer.Option("--analyses", help="With a page of the errors of every method."),
+    ] = False,
 ) -> None:
     """Score every submission and write the leaderboard: pages, Markdown, CSV, LaTeX.
 
@@ -127,7 +131,7 @@ def build(
     from leaderboard.site import build_site
     from leaderboard.store import SUBMISSIONS
 
-    built = build_site(submissions or SUBMISSIONS, out, videos=videos)
+    built = build_site(submissions or SUBMISSIONS, out, videos=videos, analyses=analyses)
     for name, reason in built.not_shown.items():
         typer.echo(f"Not shown: {name}: {reason}", err=True)
     for board in built.boards:

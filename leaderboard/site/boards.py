@@ -61,6 +61,11 @@ class Entry:
     cost_s: float | None
     doubts: tuple[Doubt, ...]
 
+    def page(self, folder: str, protocol: str = "") -> str:
+        """Address of a page of this submission in the site."""
+        name = "-".join(filter(None, (self.submission.id, protocol)))
+        return f"{folder}/{self.submission.dataset}/{name}.html"
+
 
 @dataclass(frozen=True)
 class Board:
@@ -91,8 +96,8 @@ class Board:
         return any(table.method_rows for table in self.tables.values())
 
 
-Found = Callable[[Board, Entry, str, Mapping[int, Evaluation], np.ndarray], None]
-"""Takes board, entry, protocol, the evaluation of every seed and every pair's score, (P,).
+Found = Callable[[Board, Entry, str, Mapping[int, Scored], np.ndarray], None]
+"""Takes board, entry, protocol, what every seed scored and every pair's score, (P,).
 
 Scores are means over seeds, in [0, 1]: the IoU of the first window, under ``open`` ``G-mIoU@1``.
 """
@@ -227,10 +232,11 @@ def _score(
         doubts=(*doubts, *unseen, *copies(scored)),
     )
     for protocol in means:
-        of = {s.result.header.seed: s.evaluation for s in scored if _is(s, protocol)}
+        of = {s.result.header.seed: s for s in scored if _is(s, protocol)}
+        found_by = [s.evaluation for s in of.values()]
         scores = [
             e.iou if protocol in closed else e.per_pair[metrics_of([protocol])[0]] / 100
-            for e in of.values()
+            for e in found_by
         ]
         found(board, entry, protocol, of, np.mean(scores, axis=0))
     return entry, {protocol: _headline(mean, protocol) for protocol, mean in means.items()}

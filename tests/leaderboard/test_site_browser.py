@@ -10,12 +10,15 @@ from made_submissions import add_submission, made_dataset
 from playwright.sync_api import Browser, expect
 
 from leaderboard.site import build_site
+from vid2vidmr.analysis import analyse
+from vid2vidmr.analysis.page import analysis_page
 from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.files import write_text
 
 ONE = ("official",)
 PAGES = (
     "index.html", "pairs.html", "reported.html", "submissions/minimatch/good.html",
-    "methods/good.html",
+    "methods/good.html", "analysis.html",
 )  # fmt: skip
 
 
@@ -47,6 +50,8 @@ def site(data_home, tmp_path_factory) -> Path:
                 folder / "root", several, name, kind=kind, method=method, protocols=("open",)
             )
         build_site(folder / "root", folder / "site", videos=True)
+        run = folder / "good-files/official-0-0.jsonl"
+        write_text(folder / "site/analysis.html", analysis_page(analyse(run)))
     return folder / "site"
 
 

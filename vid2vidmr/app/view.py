@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from vid2vidmr.archive.store import Archive
 
 ASSETS = Path(__file__).parent / "assets"
-BASE_CSS = ASSETS / "base.css"
-"""Style of all pages: that of the leaderboard builds on it."""
 START = "start.js"
 """Script with what the page begins with: pages opened from ``file://`` may not fetch."""
 WIDTH = 320

@@ -140,7 +140,7 @@ def train(
     from vid2vidmr.experiments.run import Setting, runs_home
     from vid2vidmr.methods.hub import checkpoint_folder
     from vid2vidmr.methods.load import preset_config
-    from vid2vidmr.progress import is_main_process
+    from vid2vidmr.progress import is_main_process, logged
 
     preset_config(method, preset)  # a wrong name is said before anything is read
     built = load_dataset(dataset)
@@ -149,7 +149,8 @@ def train(
         built, method, preset, features_at(encoder, step), start, train_on_val=train_on_val
     )
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
-    setting.fitted(folder, seed, workers=workers, log=log)
+    with logged(folder):
+        setting.fitted(folder, seed, workers=workers, log=log)
     if is_main_process():
         typer.echo(f"The checkpoint of {method} is in {folder}.")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -125,26 +124,28 @@ def bench(
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.bench import load_worlds
     from vid2vidmr.methods.load import require_methods
+    from vid2vidmr.progress import logged
     from vid2vidmr.tables import to_rich
 
     numbers = parsed_seeds(seeds)
     require_methods(_listed(methods))
     built = load_worlds(_listed(dataset))
-    scored, failures = run_bench(
-        built,
-        _listed(methods),
-        runs=out,
-        seeds=numbers,
-        protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
-        preset=preset,
-        encoder=features_at(encoder, step),
-        split=split,
-        init=init or (),
-        only=only_available,
-        train_on_val=train_on_val,
-        earlier=True,
-        on_failure=_report,
-    )
+    with logged(out or _home(built)):
+        scored, failures = run_bench(
+            built,
+            _listed(methods),
+            runs=out,
+            seeds=numbers,
+            protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
+            preset=preset,
+            encoder=features_at(encoder, step),
+            split=split,
+            init=init or (),
+            only=only_available,
+            train_on_val=train_on_val,
+            earlier=True,
+            on_failure=_report,
+        )
     lost = bool(failures) and all(run.result.kind == "bias" for run in scored)
     table, written = (None, []) if lost else _tables(built, scored, out, split)
     if as_json:
@@ -185,7 +186,7 @@ def _tables(
 ) -> tuple[Table, list[Path]]:
     """Write the table of every data set, and of several the one over them; give the last."""
     from vid2vidmr.experiments.run import runs_home
-    from vid2vidmr.tables import summarise, worlds_name, write_tables
+    from vid2vidmr.tables import summarise, write_tables
 
     name = "table" if split == "test" else f"table-{split}"
     for world in built if built[1:] else ():
@@ -194,8 +195,14 @@ def _tables(
             folder = runs_home(world) if out is None else out / world.name
             write_tables(summarise(world, runs), folder / name)
     table = summarise(built, scored)
-    home = runs_home(built[0]).with_name(worlds_name([world.name for world in built]))
-    return table, write_tables(table, (out or home) / name)
+    return table, write_tables(table, (out or _home(built)) / name)
+
+
+def _home(built: list[Dataset]) -> Path:
+    from vid2vidmr.experiments.run import runs_home
+    from vid2vidmr.tables import worlds_name
+
+    return runs_home(built[0]).with_name(worlds_name([world.name for world in built]))
 
 
 def _report(failure: Failure) -> None:
@@ -203,10 +210,11 @@ def _report(failure: Failure) -> None:
     import traceback
 
     from vid2vidmr.errors import UserError
+    from vid2vidmr.progress import tell
 
     if not isinstance(failure.error, UserError):
-        traceback.print_exception(failure.error)
-    print(f"failed: {failure.method}, seed {failure.seed}: {failure.error}", file=sys.stderr)
+        tell("".join(traceback.format_exception(failure.error)))
+    tell(f"failed: {failure.method}, seed {failure.seed}: {failure.error}")
 
 
 def evaluate(

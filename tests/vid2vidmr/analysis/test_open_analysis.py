@@ -9,7 +9,7 @@ import pytest
 from mini_dataset import mini_dataset
 
 from vid2vidmr.analysis import OpenAnalysis, OpenComparison, Run, analyse_open, compare_runs
-from vid2vidmr.analysis.page import comparison_page, open_page
+from vid2vidmr.analysis.page import analysis_page, comparison_page
 from vid2vidmr.analysis.terminal import comparison_lines, open_lines
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import Protocol, with_truth
@@ -64,13 +64,13 @@ def test_answers_and_reliability(found: OpenAnalysis) -> None:
 def test_page_and_lines_say_it(found: OpenAnalysis, tmp_path: Path) -> None:
     from rich.console import Console
 
-    page = open_page(found)
+    page = analysis_page(found)
     assert page.count("<svg") == 1 and "0.8–0.9" in page and "http:" not in page
     console = Console(width=80, record=True, file=(tmp_path / "lines").open("w"))
     console.print(open_lines(found))
     assert "rejected, there" in console.export_text()
     evil = analyse_open(_run(tmp_path / "evil", name="<script>"))
-    assert "<script" not in open_page(evil)
+    assert "<script" not in analysis_page(evil)
 
 
 def test_two_runs_are_tested_and_rejects_are_named(tmp_path: Path) -> None:
