@@ -24,6 +24,7 @@ from vid2vidmr.analysis.wording import (
 )
 from vid2vidmr.files import BASE_CSS
 from vid2vidmr.records import Interval
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -110,6 +111,6 @@ def _environment(package: str, filters: tuple[tuple[str, Any], ...]) -> Environm
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": Interval.text, **dict(filters)}
+    environment.filters |= {"number": Interval.text, "counted": counted, **dict(filters)}
     environment.globals |= {"version": __version__, "base_css": BASE_CSS.read_text("utf-8")}
     return environment

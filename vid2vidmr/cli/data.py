@@ -14,6 +14,7 @@ from vid2vidmr.cli.options import AsJson, DatasetOption, StepOption, complete_en
 from vid2vidmr.cli.output import count, print_json, print_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered_names
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from vid2vidmr.features.local import Engine
@@ -186,7 +187,7 @@ def datasets(as_json: AsJson = False) -> None:
         state = row["fault"] or f"not built: vid2vidmr build {row['name']}"
         if isinstance(row["counts"], dict):
             pairs = ", ".join(f"{count(n)} {s}" for s, n in row["counts"]["pairs"].items())
-            state = f"{row['path']}: {count(row['counts']['videos'])} videos; pairs: {pairs}"
+            state = f"{row['path']}: {counted(row['counts']['videos'], 'video')}; pairs: {pairs}"
         title = f"{row['title']} (synthetic)" if row["synthetic"] else str(row["title"])
         lines.append([str(row["name"]), f"{title}\n{state}"])
     print_table("Data sets", ["name", "what it is, and what is built here"], lines)

@@ -25,6 +25,7 @@ from vid2vidmr.cli.options import (
 )
 from vid2vidmr.cli.output import count, print_found, print_json, print_table
 from vid2vidmr.errors import UserError
+from vid2vidmr.text import counted
 
 
 class Level(StrEnum):
@@ -213,8 +214,8 @@ def pretrain(
     unlabelled = open_videos(videos, out / "features", features_at(encoder, step), split)
     pretrain(learner, unlabelled, out, augmented=0.5 if ways else 0.0, level=level.value)
     typer.echo(
-        f"The checkpoint of {method}, pretrained on {len(unlabelled.durations_s)} videos, is in "
-        f"{out}."
+        f"The checkpoint of {method}, pretrained on "
+        f"{counted(len(unlabelled.durations_s), 'video')}, is in {out}."
     )
 
 
@@ -255,7 +256,7 @@ def predict(
         existence = calibrate(loaded, built, val, out.with_suffix(".existence.work"))
     with progress(f"predict {method}", len(pairs)) as bar:
         write_run(loaded, built, pairs, out, bar, existence=existence)
-    typer.echo(f"{len(pairs)} predictions written to {out}.")
+    typer.echo(f"{counted(len(pairs), 'prediction')} written to {out}.")
 
 
 def retrieve(

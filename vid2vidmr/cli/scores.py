@@ -20,6 +20,7 @@ from vid2vidmr.cli.options import (
     complete_protocols,
 )
 from vid2vidmr.cli.output import print_json, print_table
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
@@ -240,6 +241,7 @@ def evaluate(
     """
     from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.evaluation.open_retrieval import asked
     from vid2vidmr.evaluation.results import evaluate_file, write_result
 
     built = load_dataset(dataset)
@@ -268,10 +270,10 @@ def evaluate(
             f"{found.value:.2f}",
             "" if found.low is None else f"{found.low:.2f} to {found.high:.2f}",
         ]
-        for name, found in evaluation.metrics.items()
+        for name, found in asked(evaluation.metrics, pairs.truth).items()
     ]
     who = header.method if header else predictions
-    title = f"{who}, {pairs.protocol}: {len(pairs)} pairs"
+    title = f"{who}, {pairs.protocol}: {counted(len(pairs), 'pair')}"
     print_table(title, ["metric", "%", "95 %"], rows)
     faults = ", ".join(f"{n} {what}" for what, n in evaluation.invalid.items() if n) or "none"
     typer.echo(f"coverage {100 * evaluation.coverage:.1f} %; invalid: {faults}")

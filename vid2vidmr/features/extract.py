@@ -32,6 +32,7 @@ from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
 from vid2vidmr.files import write_json
 from vid2vidmr.progress import progress, tell
 from vid2vidmr.records import read_record
+from vid2vidmr.text import counted
 
 
 def extract_features(
@@ -339,7 +340,7 @@ def report(
     else:
         path.unlink(missing_ok=True)
     tell(
-        f"{done} videos have features in {folder} ({new} new); {len(failed)} failed, "
+        f"Features of {counted(done, 'video')} are in {folder} ({new} new); {len(failed)} failed, "
         f"{missing} have no file."
     )
     for video, reason in islice(failed.items(), 10):
