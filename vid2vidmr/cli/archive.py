@@ -9,8 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vid2vidmr.cli.data import Where
-from vid2vidmr.cli.options import AsJson, DeviceOption, complete_encoders, complete_methods
+from vid2vidmr.cli.options import (
+    AsJson,
+    DeviceOption,
+    EncodingDevice,
+    EngineOption,
+    ShardOption,
+    Where,
+    complete_encoders,
+    complete_methods,
+)
 from vid2vidmr.cli.output import print_found, print_json
 from vid2vidmr.text import counted
 
@@ -40,16 +48,9 @@ def index(
             autocompletion=complete_encoders,
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Encode the I-th of N shares of the videos."),
-    ] = None,
-    engine: Annotated[
-        Where, typer.Option(help="On this machine, or on a Ray cluster.")
-    ] = Where.local,
+    device: EncodingDevice = None,
+    shard: ShardOption = None,
+    engine: EngineOption = Where.local,
 ) -> None:
     """Make an archive of videos that `search` looks through.
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vid2vidmr.cli.options import AsJson, DatasetOption, StepOption, complete_encoders
+from vid2vidmr.cli.options import (
+    AsJson,
+    DatasetOption,
+    EncodingDevice,
+    EngineOption,
+    ShardOption,
+    StepOption,
+    Where,
+    complete_encoders,
+)
 from vid2vidmr.cli.output import count, print_json, print_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered_names
@@ -21,13 +29,6 @@ if TYPE_CHECKING:
 
 
 OTHERS = "With --import"
-
-
-class Where(StrEnum):
-    """Where videos are encoded."""
-
-    local = "local"
-    ray = "ray"
 
 
 def features(
@@ -44,19 +45,9 @@ def features(
         Path | None,
         typer.Option(help="Encode captions instead: JSON Lines or CSV (moment_id, caption)."),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            metavar="I/N",
-            help="Encode the I-th of N shares of the videos.",
-        ),
-    ] = None,
-    engine: Annotated[
-        Where, typer.Option(help="On this machine, or on a Ray cluster.")
-    ] = Where.local,
+    device: EncodingDevice = None,
+    shard: ShardOption = None,
+    engine: EngineOption = Where.local,
     imported: Annotated[
         Path | None,
         typer.Option(

@@ -19,6 +19,7 @@ from vid2vidmr.cli.options import (
     SeedOption,
     SplitOption,
     StepOption,
+    TrainOnVal,
     complete_encoders,
     complete_methods,
     complete_protocols,
@@ -125,10 +126,7 @@ def train(
     log: Annotated[
         bool, typer.Option("--log", help="Write curves for TensorBoard to OUT/logs.")
     ] = False,
-    train_on_val: Annotated[
-        bool,
-        typer.Option("--train-on-val", help="Learn from val where there are no train pairs."),
-    ] = False,
+    train_on_val: TrainOnVal = False,
     device: DeviceOption = None,
 ) -> None:
     """Train a method and leave a checkpoint.

@@ -15,6 +15,7 @@ from vid2vidmr.cli.options import (
     EncoderOption,
     PresetOption,
     StepOption,
+    TrainOnVal,
     complete_datasets,
     complete_methods,
     complete_protocols,
@@ -40,13 +41,6 @@ class Protocols(StrEnum):
     archive = "archive"
 
 
-TrainOnVal = Annotated[
-    bool,
-    typer.Option(
-        "--train-on-val",
-        help="Learn from val where there are no train pairs.",
-    ),
-]
 OnlyOption = Annotated[
     Path | None,
     typer.Option(help="Only pairs whose videos are in this availability.json."),
