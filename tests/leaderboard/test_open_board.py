@@ -47,6 +47,8 @@ def test_a_board_of_open_is_ranked_shown_and_verified(dataset: Dataset, tmp_path
         *(f"open {name}" for name in ("G-mIoU@1", "AUROC", "mAP", "Rej-F1", "mIoU@1", "ECE")),
         "open rank", "seeds",
     ]  # fmt: skip
+    assert "ECE: expected" in text
+    assert not any(lacks in text for lacks in ("sens.:", "one column of each", "coverage:"))
     rows = [line.split("|")[1].strip() for line in text.splitlines() if line.startswith("| ")]
     assert rows[1] == "sure" and rows.index("*below: not above bias*") < rows.index("never")
     values = {
