@@ -177,6 +177,7 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
     expect(lanes).to_have_count(5)
     expect(page.locator("#query-facts")).to_contain_text(" s of ")
     page.locator("#pairs thead").get_by_text("class", exact=True).click()
+    expect(page.locator("#pairs th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
     walked = page.locator("#pairs tbody a").all_inner_texts()
     assert sorted(walked) != walked  # by class, another order than by name
     page.locator("#pairs tbody a").first.click()
