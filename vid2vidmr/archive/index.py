@@ -182,8 +182,8 @@ def _finished(folder: Path) -> Archive:
 
 
 def _tell(news: Mapping[str, list[str]], count: int) -> None:
-    counted = Counter({what: len(videos) for what, videos in news.items()})
-    said = "; ".join(f"{n} {what}" for what, n in counted.items()) or "nothing is new"
+    counts = Counter({what: len(videos) for what, videos in news.items()})
+    said = "; ".join(f"{n} {what}" for what, n in counts.items()) or "nothing is new"
     tell(f"{counted(count, 'video')}: {said}.")
     for what, videos in news.items():
         if what == "new":
