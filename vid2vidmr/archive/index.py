@@ -26,6 +26,7 @@ from vid2vidmr.features.shards import Shard
 from vid2vidmr.features.store import FeatureStore, read_contract
 from vid2vidmr.files import alone, read_json
 from vid2vidmr.progress import progress, tell
+from vid2vidmr.text import counted
 
 MOST_SHOWN = 10
 """Videos that are named of each kind of news."""
