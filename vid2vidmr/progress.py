@@ -13,7 +13,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Bar:
 
     rich: Progress
     task: TaskID
+    kept: tuple[float, str] | None = field(default=None, init=False)
 
     def advance(self, steps: float = 1, note: str | None = None) -> None:
         """Count `steps` as done; `note` replaces the text behind the bar."""
@@ -57,9 +58,11 @@ class Bar:
     def log(self) -> None:
         """Keep how far it is in the file of the block that is `logged`."""
         (task,) = (task for task in self.rich.tasks if task.id == self.task)
-        if _log is not None and not self.rich.console.quiet:
+        now = task.completed, task.fields["note"]
+        if _log is not None and not self.rich.console.quiet and now != self.kept:
+            self.kept = now
             of = "" if task.total is None else f"/{task.total:g}"
-            note = f", {task.fields['note']}" if task.fields["note"] else ""
+            note = f", {now[1]}" if now[1] else ""
             _log.add(f"{task.description}: {task.completed:g}{of}, {task.elapsed or 0:.0f} s{note}")
 
 
