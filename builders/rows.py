@@ -54,15 +54,13 @@ def raise_lines(path: Path, lines: list[str]) -> None:
 
 def tell(path: Path, lines: list[str]) -> None:
     """Print lines about a file on standard error, `SHOWN` at most."""
-    from rich.console import Console
-
+    from vid2vidmr import progress
     from vid2vidmr.text import plain
 
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in lines[:SHOWN]:
-        console.print(plain(f"{path}: {line}"), markup=False)
+        progress.tell(plain(f"{path}: {line}"))
     if len(lines) > SHOWN:
-        console.print(f"and {len(lines) - SHOWN} more")
+        progress.tell(f"and {len(lines) - SHOWN} more")
 
 
 def read_rows(path: Path, what: str) -> pd.DataFrame:

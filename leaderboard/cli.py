@@ -9,6 +9,7 @@ import typer
 
 from vid2vidmr.cli.options import AsJson
 from vid2vidmr.cli.output import print_json, print_table
+from vid2vidmr.text import counted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -70,7 +71,9 @@ def verify(
     checked, differences = check(submissions or SUBMISSIONS, name)
     for line in differences:
         typer.echo(line, err=True)
-    typer.echo(f"{checked} predictions files scored, {len(differences)} differences.")
+    typer.echo(
+        f"{counted(checked, 'predictions file')} scored, {counted(len(differences), 'difference')}."
+    )
     if differences:
         raise typer.Exit(1)
 
@@ -119,6 +122,10 @@ def build(
     videos: Annotated[
         bool, typer.Option("--videos", help="With the videos of data sets that are built here.")
     ] = False,
+    analyses: Annotated[
+        bool,
+        typer.Option("--analyses", help="With a page of the errors of every method."),
+    ] = False,
 ) -> None:
     """Score every submission and write the leaderboard: pages, Markdown, CSV, LaTeX.
 
@@ -127,16 +134,15 @@ def build(
     from leaderboard.site import build_site
     from leaderboard.store import SUBMISSIONS
 
-    built = build_site(submissions or SUBMISSIONS, out, videos=videos)
+    built = build_site(submissions or SUBMISSIONS, out, videos=videos, analyses=analyses)
     for name, reason in built.not_shown.items():
         typer.echo(f"Not shown: {name}: {reason}", err=True)
     for board in built.boards:
-        typer.echo(
-            f"{board.slug}: {len(board.entries)} submissions, {', '.join(board.tables)}, "
-            f"{len(next(iter(board.pairs.values()))):,} pairs."
-        )
+        pairs = counted(len(next(iter(board.pairs.values()))), "pair")
+        entries = counted(len(board.entries), "submission")
+        typer.echo(f"{board.slug}: {entries}, {', '.join(board.tables)}, {pairs}.")
     if videos:
-        typer.echo(f"{built.videos} videos can be played.")
+        typer.echo(f"{counted(built.videos, 'video')} to play.")
     typer.echo(f"Open {out / 'index.html'}, or run `vid2vidmr leaderboard serve --out {out}`.")
 
 

@@ -25,7 +25,13 @@ INFO = DatasetInfo(
 )
 
 
-def mini_dataset(folder: Path, videos: dict[str, str | None], start_s: float = 4.0) -> Dataset:
+def mini_dataset(
+    folder: Path,
+    videos: dict[str, str | None],
+    start_s: float = 4.0,
+    *,
+    synthetic: bool = True,
+) -> Dataset:
     """Build it in `folder`; `videos` maps ids to paths relative to `folder`, None: no file."""
     ids = list(videos)
     moments = pd.DataFrame(
@@ -57,7 +63,8 @@ def mini_dataset(folder: Path, videos: dict[str, str | None], start_s: float = 4
             "status": ["missing" if path is None else "ok" for path in videos.values()],
         }
     )
-    return write_dataset(folder, INFO, moments, {"test": pairs}, table)
+    info = INFO.model_copy(update={"synthetic": synthetic})
+    return write_dataset(folder, info, moments, {"test": pairs}, table)
 
 
 def halved_targets(folder: Path, shift_s: float = 0.0) -> Dataset:

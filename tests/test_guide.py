@@ -9,13 +9,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import nbformat
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from coded_video import constant_rate, write_video
 from nbclient import NotebookClient
 
 import vid2vidmr as v
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 ROOT = Path(__file__).parents[1]
 GUIDE = ROOT / "docs/guide"
@@ -129,7 +134,8 @@ def test_start(data_home: Path, tmp_path: Path) -> None:
     shutil.copy(videos[1], tmp_path / "match.mp4")
     build = "vid2vidmr build minimatch\n"  # the fixture did it, with fewer videos
     said = follow("start.md", tmp_path, data_home, leave=build)
-    assert "local-match" in said[0] and "local-match" in said[-1]
+    assert "local-match" in said[0] and "local-match" in said[-2]
+    assert said[-1].endswith("8 predictions files scored, 0 differences.\n")
 
 
 def test_a_data_set(tmp_path: Path) -> None:
@@ -172,10 +178,17 @@ def test_the_notebook_runs_from_top_to_bottom(data_home: Path, tmp_path: Path) -
     assert "image/png" in str(cells[3].outputs) and "Interval(" in str(cells[-1].outputs)
 
 
-def test_the_site(tmp_path: Path) -> None:
-    """It builds strictly (no broken link), needs nothing from outside, and has every name."""
-    python, site = [sys.executable, "-m"], tmp_path / "site"
-    run([*python, "mkdocs", "build", "--quiet", "--site-dir", str(site)], ROOT, tmp_path)
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The guide, built strictly: no broken link."""
+    folder = tmp_path_factory.mktemp("guide")
+    built = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(folder / "site")]
+    run(built, ROOT, folder)
+    return folder / "site"
+
+
+def test_the_site(site: Path) -> None:
+    """It needs nothing from outside, and has every name."""
     loads = re.compile(r"""(?:src=|<link [^>]*href=|@import |url\()["']?(?:https?:)?//[^"')]*""")
     pages = {page.relative_to(site): page.read_text("utf-8") for page in site.rglob("*.html")}
     styles = {page.name: page.read_text("utf-8") for page in site.rglob("*.css")}
@@ -184,3 +197,17 @@ def test_the_site(tmp_path: Path) -> None:
     } == {}
     reference = pages[Path("docs/guide/reference.html")]
     assert [name for name in v.__all__ if f'id="vid2vidmr.{name}"' not in reference] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_are_accessible(
+    browser: "Browser", site: Path, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    for name in ("index.html", "docs/guide/method.html"):  # pictures and tables; code
+        page.goto((site / name).as_uri())
+        page.locator("nav.md-code__nav").first.wait_for(state="attached")
+        found = Axe().run(page, options={"preload": False})
+        assert found.response["violations"] == [], f"{name}: {found.generate_report()}"
+    context.close()

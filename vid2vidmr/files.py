@@ -41,6 +41,9 @@ LOCK = ".lock"
 TEMPORARY = ".tmp-"
 """Begins the names of files and folders that are not finished."""
 
+BASE_CSS = Path(__file__).with_name("base.css")
+"""Style of all pages: those of the app, of analyses and of the leaderboard build on it."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:

@@ -50,6 +50,14 @@ def plain(text: str) -> str:
     )
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 video``, ``2 videos``, ``1,000 queries``."""
+    if number != 1:
+        noun = f"{noun[:-1]}ie" if noun.endswith("y") else noun
+        noun += "s"
+    return f"{number:,} {noun}"
+
+
 def redacted(text: str) -> str:
     """Give text without keys, tokens, and what stands before the ``@`` of an address."""
     for name in SECRETS:

@@ -10,6 +10,7 @@ import typer
 
 from vid2vidmr.cli.options import AsJson, DatasetOption, SeedOption
 from vid2vidmr.cli.output import print_json, print_table
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from baselines.vlm.config import VlmConfig
@@ -156,10 +157,10 @@ def parse(
         print_json({"predictions": str(written), "details": said})
         return
     rows = [[name, "" if value is None else str(value)] for name, value in said.items()]
-    print_table(f"{requests.header.method}: {len(found)} pairs", ["what", "value"], rows)
+    print_table(f"{requests.header.method}: {counted(len(found), 'pair')}", ["what", "value"], rows)
     typer.echo(f"Predictions: {written}")
     if said["unanswered"]:
-        typer.echo(f"Incomplete: {said['unanswered']} pairs have no answer yet.", err=True)
+        typer.echo(f"Incomplete: no answer yet to {counted(said['unanswered'], 'pair')}.", err=True)
 
 
 @app.command(
@@ -185,7 +186,7 @@ def caption(
     path, missing = write_captions(built, built.pairs(split), config, track.value, url)
     typer.echo(f"Captions: {path}")
     if missing:
-        typer.echo(f"{missing} queries have no caption yet: run it again.", err=True)
+        typer.echo(f"No caption yet of {counted(missing, 'query')}: run it again.", err=True)
         raise typer.Exit(1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,8 +44,8 @@ class Entry:
         its targets have no moment, one or several.
     lengths : dict of str to Breakdown
         Protocol to the score by moment length.
-    threshold : float
-        Of the first seed, under ``open``.
+    thresholds : dict of int to float
+        Seed to what it must be surer of than that to answer, under ``open``.
     cost_s : float or None
         Seconds to fit and predict, mean over seeds, as its submitter says.
     doubts : tuple of Doubt
@@ -57,9 +57,14 @@ class Entry:
     runs: tuple[Result, ...]
     curves: dict[str, list[float]]
     lengths: dict[str, Breakdown]
-    threshold: float
+    thresholds: dict[int, float]
     cost_s: float | None
     doubts: tuple[Doubt, ...]
+
+    def page(self, folder: str, protocol: str = "") -> str:
+        """Address of a page of this submission in the site."""
+        name = "-".join(filter(None, (self.submission.id, protocol)))
+        return f"{folder}/{self.submission.dataset}/{name}.html"
 
 
 @dataclass(frozen=True)
@@ -91,8 +96,8 @@ class Board:
         return any(table.method_rows for table in self.tables.values())
 
 
-Found = Callable[[Board, Entry, str, Evaluation, np.ndarray], None]
-"""Takes board, entry, protocol, the evaluation of the first seed and every pair's score, (P,).
+Found = Callable[[Board, Entry, str, Mapping[int, Scored], np.ndarray], None]
+"""Takes board, entry, protocol, what every seed scored and every pair's score, (P,).
 
 Scores are means over seeds, in [0, 1]: the IoU of the first window, under ``open`` ``G-mIoU@1``.
 """
@@ -222,16 +227,18 @@ def _score(
             protocol: breakdowns(board.pairs[protocol], means[protocol], board.dataset.videos, 0)[0]
             for protocol in closed
         },
-        threshold=of_open[0].result.header.threshold if of_open else 0.5,
+        thresholds={run.result.header.seed: run.result.header.threshold for run in of_open},
         cost_s=sum(costs) / len(costs) if costs else None,
         doubts=(*doubts, *unseen, *copies(scored)),
     )
     for protocol in means:
-        of = [s.evaluation for s in scored if _is(s, protocol)]
+        of = {s.result.header.seed: s for s in scored if _is(s, protocol)}
+        found_by = [s.evaluation for s in of.values()]
         scores = [
-            e.iou if protocol in closed else e.per_pair[metrics_of([protocol])[0]] / 100 for e in of
+            e.iou if protocol in closed else e.per_pair[metrics_of([protocol])[0]] / 100
+            for e in found_by
         ]
-        found(board, entry, protocol, of[0], np.mean(scores, axis=0))
+        found(board, entry, protocol, of, np.mean(scores, axis=0))
     return entry, {protocol: _headline(mean, protocol) for protocol, mean in means.items()}
 
 

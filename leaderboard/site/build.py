@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,13 +14,24 @@ import numpy as np
 from leaderboard.site.boards import Board, Entry, read_boards
 from leaderboard.site.data import place_predictions, write_pairs, write_predictions
 from leaderboard.site.pages import TITLE, write_pages
-from leaderboard.site.videos import on_youtube, place_videos
+from leaderboard.site.videos import on_youtube, place_strips, place_videos, videos_here
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
-from vid2vidmr.app.view import BASE_CSS
+from vid2vidmr.analysis.analyse import analyse_run
+from vid2vidmr.analysis.existence import analyse_open
+from vid2vidmr.analysis.page import analysis_page
+from vid2vidmr.analysis.runs import Run
 from vid2vidmr.errors import DataError
-from vid2vidmr.evaluation import Evaluation
-from vid2vidmr.files import LOCK, MAX_RECORD_BYTES, TEMPORARY, alone, read_json, write_text
+from vid2vidmr.experiments.run import Scored
+from vid2vidmr.files import (
+    BASE_CSS,
+    LOCK,
+    MAX_RECORD_BYTES,
+    TEMPORARY,
+    alone,
+    read_json,
+    write_text,
+)
 from vid2vidmr.tables import write_tables
 
 HERE = Path(__file__).parent
@@ -28,8 +39,8 @@ MARK = "site.json"
 """Tells a folder that a build wrote from one that somebody needs."""
 WRITTEN = frozenset(
     {
-        MARK, "README.md", "assets", "boards", "data", "index.html", "methods", "pairs.html",
-        "predictions", "reported.html", "submissions", "videos",
+        MARK, "README.md", "analyses", "assets", "boards", "data", "index.html", "methods",
+        "pairs.html", "pictures", "predictions", "reported.html", "submissions", "videos",
     }
 )  # fmt: skip
 """All that a build can write into a folder, and so all that it may delete there."""
@@ -71,7 +82,11 @@ class Built:
 
 
 def build_site(
-    root: Path = SUBMISSIONS, out: Path = Path("site"), *, videos: bool = False
+    root: Path = SUBMISSIONS,
+    out: Path = Path("site"),
+    *,
+    videos: bool = False,
+    analyses: bool = False,
 ) -> Built:
     """Score every submission and write the leaderboard's pages.
 
@@ -83,6 +98,10 @@ def build_site(
         Folder of the site: new, empty, or written by an earlier build.
     videos : bool
         Link (or copy) the videos of data sets that are built here, so that moments can be played.
+        Pictures of them are shown then, and without it where the videos are rendered: nobody else
+        has a right to those.
+    analyses : bool
+        Write a page of where the errors of every method come from: a second each.
 
     Raises
     ------
@@ -96,35 +115,60 @@ def build_site(
             raise DataError(f"{root} lies where a build into {out} writes: give another --out.")
     _require_ours(out)
     with alone(out), TemporaryDirectory(prefix=TEMPORARY, dir=out) as beside:
-        return _build(root, out, Path(beside), videos)
+        return _build(root, out, Path(beside), videos, analyses)
 
 
-def _build(root: Path, out: Path, beside: Path, videos: bool) -> Built:
+def _build(root: Path, out: Path, beside: Path, videos: bool, analyses: bool) -> Built:
     def keep(
-        board: Board, entry: Entry, protocol: str, first: Evaluation, scores: np.ndarray
+        board: Board,
+        entry: Entry,
+        protocol: str,
+        runs: Mapping[int, Scored],
+        scores: np.ndarray,
     ) -> None:
         key = f"{board.slug}/{protocol}/{entry.submission.id}"
-        exists = first.exists if board.pairs[protocol].protocol.is_open else None
-        write_predictions(beside, key, first.windows, scores, exists)
+        is_open = board.pairs[protocol].protocol.is_open
+        evaluations = {seed: run.evaluation for seed, run in runs.items()}
+        write_predictions(beside, key, evaluations, scores, is_open=is_open)
+        if analyses and entry.row.kind != "bias":
+            _write_analysis(beside, board, entry, next(iter(runs.values())))
 
     boards, not_shown = read_boards(root, keep)
     placed = 0
     for board in boards:
-        here = place_videos(board, beside) if videos else {}
+        rendered = board.dataset.info.synthetic
+        files = videos_here(board) if videos or rendered else {}
+        strips = place_strips(board, files, beside) if files else {}
+        here = place_videos(board, files, beside) if videos else {}
         placed += len(here)
         for protocol, table in board.tables.items():
             key = f"{board.slug}/{protocol}"
-            write_pairs(beside, key, board.pairs[protocol], here, on_youtube(board.dataset))
+            youtube = on_youtube(board.dataset)
+            write_pairs(beside, key, board.pairs[protocol], here, youtube, strips)
             write_tables(table, beside / "boards" / board.slug / protocol)
         for entry in board.entries.values():
             place_predictions(root, beside, entry.submission)
-    write_pages(beside, boards, not_shown)
+    write_pages(beside, boards, not_shown, analyses=analyses)
     shutil.copytree(HERE / "assets", beside / "assets")
     shutil.copy(BASE_CSS, beside / "assets")
     shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
     write_text(beside / "README.md", SPACE)
     _move(beside, out)
     return Built(out, boards, not_shown, placed)
+
+
+def _write_analysis(out: Path, board: Board, entry: Entry, first: Scored) -> None:
+    header = first.result.header
+    protocol = str(header.protocol)
+    pairs = board.pairs[protocol]
+    run = Run(header, board.dataset, pairs, first.evaluation, first.wrong)
+    found = analyse_open(run) if pairs.protocol.is_open else analyse_run(run)
+    places = {
+        "Leaderboard": f"../../index.html#{board.slug}-{protocol}",
+        entry.row.name: f"../../{entry.page('submissions')}",
+        "Pair by pair": f"../../pairs.html#{board.slug}/{protocol}",
+    }
+    write_text(out / entry.page("analyses", protocol), analysis_page(found, places))
 
 
 def _require_ours(out: Path) -> set[str]:

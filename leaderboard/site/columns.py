@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from leaderboard.site.boards import Entry
-from leaderboard.submission import Submission
 from vid2vidmr.records import Interval
 from vid2vidmr.tables import Row, Table
 from vid2vidmr.tables.table import ERRORS, OPEN_METRICS, metrics_of
@@ -105,8 +104,8 @@ def columns(protocol: str) -> tuple[Column, ...]:
     )
 
 
-def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
-    """Cells of a row, in the order of `columns`."""
+def cells(table: Table, row: Row, entry: Entry, analyses: bool) -> list[Cell]:
+    """Cells of a row, in the order of `columns`; `analyses`: their pages are there."""
     (protocol,) = table.protocols
     submission, card = entry.submission, entry.submission.card
     ranking, *others = all_metrics(protocol)
@@ -130,7 +129,7 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
         Cell(
             row.name,
             row.name,
-            href=f"submissions/{submission.dataset}/{submission.id}.html",
+            href=entry.page("submissions"),
             marks=tuple(dict.fromkeys(doubt.mark for doubt in entry.doubts)),
         ),
         Cell(row.kind, row.kind),
@@ -142,7 +141,7 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
         ),
         *(numbers[metric] for metric in others),
         *sensitivity,
-        Cell("", "", links=_evidence(submission)),
+        Cell("", "", links=_evidence(entry, protocol, analyses)),
         _number(headline.seed_sd, "{:.1f}"),
         _number(len(row.seeds), "{}"),
         _number(entry.cost_s, "{:,.1f}"),
@@ -154,11 +153,13 @@ def cells(table: Table, row: Row, entry: Entry) -> list[Cell]:
     ]
 
 
-def _evidence(submission: Submission) -> tuple[tuple[str, str], ...]:
-    card = submission.card
+def _evidence(entry: Entry, protocol: str, analyses: bool) -> tuple[tuple[str, str], ...]:
+    card = entry.submission.card
     links = [(name, link) for name in ("paper", "code") if (link := getattr(card, name))]
-    page = f"submissions/{submission.dataset}/{submission.id}.html"
-    return (*links, ("predictions", f"{page}#evidence"))
+    links.append(("predictions", f"{entry.page('submissions')}#evidence"))
+    if analyses and entry.row.kind != "bias":
+        links.append(("errors", entry.page("analyses", protocol)))
+    return tuple(links)
 
 
 def _number(value: float | None, form: str) -> Cell:

@@ -5,10 +5,10 @@ Pages opened from ``file://`` may not fetch, but may load scripts; each calls ``
 ::
 
     data/BOARD/PROTOCOL/pairs.js       columns of all pairs: ids, classes, videos, true windows
-    data/BOARD/PROTOCOL/ID/score.js    score of every pair, percent: IoU of the first window,
-                                       under ``open`` G-mIoU@1
-    data/BOARD/open/ID/exists.js       how sure it is that the moment is there, percent
-    data/BOARD/PROTOCOL/ID/3.js        the first windows of pairs 3 * CHUNK and on
+    data/BOARD/PROTOCOL/ID/score.js    score of every pair, percent, mean over seeds: IoU of the
+                                       first window, under ``open`` G-mIoU@1
+    data/BOARD/open/ID/0/exists.js     how sure seed 0 is that the moment is there, percent
+    data/BOARD/PROTOCOL/ID/0/3.js      the first windows of seed 0, of pairs 3 * CHUNK and on
 
 The predictions themselves lie in ``predictions/DATASET/ID``.
 """
@@ -23,8 +23,10 @@ from typing import Any
 
 import numpy as np
 
+from leaderboard.site.videos import Strip
 from leaderboard.submission import Submission
 from vid2vidmr.data.pairs import PairSet
+from vid2vidmr.evaluation import Evaluation
 from vid2vidmr.evaluation.predictions import PredictionHeader
 from vid2vidmr.files import write_text
 
@@ -60,7 +62,12 @@ def place_predictions(root: Path, out: Path, submission: Submission) -> None:
 
 
 def write_pairs(
-    out: Path, key: str, pairs: PairSet, videos: Mapping[str, str], youtube: Mapping[str, str]
+    out: Path,
+    key: str,
+    pairs: PairSet,
+    videos: Mapping[str, str],
+    youtube: Mapping[str, str],
+    strips: Mapping[str, Strip],
 ) -> None:
     """Write the pairs of a board under a protocol.
 
@@ -74,6 +81,8 @@ def write_pairs(
         Video ids to addresses below `out`, of those that are here.
     youtube : mapping of str to str
         Video ids to those on YouTube, of videos that are whole there.
+    strips : mapping of str to Strip
+        Video ids to their pictures, of those that have some here.
     """
     table = pairs.table
     names = sorted({*table["query_video"], *table["target_video"]})
@@ -88,7 +97,9 @@ def write_pairs(
         out,
         f"{key}/pairs",
         {
-            "videos": [[name, videos.get(name), youtube.get(name)] for name in names],
+            "videos": [
+                [name, videos.get(name), youtube.get(name), strips.get(name)] for name in names
+            ],
             "labels": labels,
             "id": table["pair_id"].astype(str).tolist(),
             "label": [label_of[str(label)] for label in table["label"]],
@@ -110,7 +121,12 @@ def _windows(windows: np.ndarray) -> list[list[float]]:
 
 
 def write_predictions(
-    out: Path, key: str, windows: np.ndarray, scores: np.ndarray, exists: np.ndarray | None = None
+    out: Path,
+    key: str,
+    runs: Mapping[int, Evaluation],
+    scores: np.ndarray,
+    *,
+    is_open: bool,
 ) -> None:
     """Write what a submission found.
 
@@ -120,18 +136,19 @@ def write_predictions(
         The site.
     key : str
         ``BOARD/PROTOCOL/ID``.
-    windows : ndarray, (P, K, 2)
-        Ranked, seconds, NaN where there is none.
-    scores, exists : ndarray, (P,)
-        In [0, 1]; `exists` under ``open``.
+    runs : mapping of int to Evaluation
+        By seed.
+    scores : ndarray, (P,)
+        In [0, 1].
     """
     write_script(out, f"{key}/score", np.round(100 * scores, 1).tolist())
-    if exists is not None:
-        write_script(out, f"{key}/exists", np.round(100 * exists, 4).tolist())
-    shown = np.round(windows[:, :WINDOWS], 2)
-    for first in range(0, len(shown), CHUNK):
-        write_script(
-            out,
-            f"{key}/{first // CHUNK}",
-            [_windows(pair) for pair in shown[first : first + CHUNK]],
-        )
+    for seed, run in runs.items():
+        if is_open:
+            write_script(out, f"{key}/{seed}/exists", np.round(100 * run.exists, 4).tolist())
+        shown = np.round(run.windows[:, :WINDOWS], 2)
+        for first in range(0, len(shown), CHUNK):
+            write_script(
+                out,
+                f"{key}/{seed}/{first // CHUNK}",
+                [_windows(pair) for pair in shown[first : first + CHUNK]],
+            )

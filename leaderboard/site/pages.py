@@ -26,9 +26,12 @@ from vid2vidmr.tables.table import best_row
 TITLE = "Video-to-video moment retrieval"
 
 
-def write_pages(out: Path, boards: Sequence[Board], not_shown: Mapping[str, str]) -> None:
-    """Write all pages of a site into `out`."""
-    _write(out, "index.html", boards=[_board_view(b) for b in boards], not_shown=not_shown)
+def write_pages(
+    out: Path, boards: Sequence[Board], not_shown: Mapping[str, str], *, analyses: bool
+) -> None:
+    """Write all pages of a site into `out`; `analyses`: pages of those are there to link."""
+    views = [_board_view(board, analyses) for board in boards]
+    _write(out, "index.html", boards=views, not_shown=not_shown)
     titles = {board.dataset.name: board.dataset.info.title for board in boards}
     _write(out, "reported.html", reported=_reported(), titles=titles, contradictions=CONTRADICTIONS)
     _write(out, "pairs.html", boards=[_viewer(board) for board in boards], chunk=CHUNK)
@@ -36,7 +39,7 @@ def write_pages(out: Path, boards: Sequence[Board], not_shown: Mapping[str, str]
     for board in boards:
         for entry in board.entries.values():
             methods[entry.submission.id].append((board, entry))
-            _write_submission(out, board, entry)
+            _write_submission(out, board, entry, analyses)
     for name, places in methods.items():
         _write(
             out,
@@ -63,7 +66,7 @@ def _row(table: Any, entry: Entry) -> Any:
     return next(row for row in table.rows if row.name == entry.row.name)
 
 
-def _write_submission(out: Path, board: Board, entry: Entry) -> None:
+def _write_submission(out: Path, board: Board, entry: Entry, analyses: bool) -> None:
     submission = entry.submission
     tables = {
         protocol: (table, _row(table, entry))
@@ -72,7 +75,8 @@ def _write_submission(out: Path, board: Board, entry: Entry) -> None:
     }
     _write(
         out,
-        f"submissions/{submission.dataset}/{submission.id}.html",
+        entry.page("submissions"),
+        analyses=analyses and entry.row.kind != "bias",
         board=board,
         entry=entry,
         submission=submission,
@@ -140,7 +144,7 @@ def _environment_of(entry: Entry) -> list[tuple[str, str]]:
     ]
 
 
-def _board_view(board: Board) -> dict[str, Any]:
+def _board_view(board: Board, analyses: bool) -> dict[str, Any]:
     return {
         "board": board,
         "info": board.dataset.info,
@@ -148,7 +152,10 @@ def _board_view(board: Board) -> dict[str, Any]:
             {
                 "protocol": protocol,
                 "table": table,
-                "rows": [(row, cells(table, row, board.entries[row.name])) for row in table.rows],
+                "rows": [
+                    (row, cells(table, row, board.entries[row.name], analyses))
+                    for row in table.rows
+                ],
                 "columns": columns(protocol),
                 "first_below": _first_below(table),
                 "best": _best(board, protocol),
@@ -192,10 +199,9 @@ def _best(board: Board, protocol: str) -> dict[str, Any]:
     def score(row: Row) -> float:
         return row.metrics[protocol][table.headline].mean.value
 
-    submission = board.entries[method.name].submission
     return {
         "method": method,
-        "href": f"submissions/{submission.dataset}/{submission.id}.html",
+        "href": board.entries[method.name].page("submissions"),
         "value": score(method),
         "margin": score(method) - score(bias) if bias else None,
         "over": method.over_bias[protocol],
@@ -220,12 +226,13 @@ def _viewer(board: Board) -> dict[str, Any]:
                     "id": board.entries[row.name].submission.id,
                     "name": row.name,
                     "kind": row.kind,
-                    "seed": row.seeds[0],
-                    "seeds": len(row.seeds),
+                    "seeds": [
+                        run.header.seed
+                        for run in board.entries[row.name].runs
+                        if str(run.header.protocol) == protocol
+                    ],
                     "value": round(row.metrics[protocol][table.headline].mean.value, 1),
-                    **(
-                        {"threshold": board.entries[row.name].threshold} if protocol == OPEN else {}
-                    ),
+                    "thresholds": board.entries[row.name].thresholds if protocol == OPEN else {},
                 }
                 for row in table.rows
             ]

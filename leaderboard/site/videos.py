@@ -1,46 +1,117 @@
-"""Videos of a board's pairs, linked into the site or copied."""
+"""Videos of a board's pairs: their files, linked into the site or copied, and their pictures."""
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from leaderboard.site.boards import Board
+from vid2vidmr.app.view import jpeg
 from vid2vidmr.data.dataset import Dataset, load_dataset
-from vid2vidmr.errors import UserError
+from vid2vidmr.errors import UserError, VideoError
 from vid2vidmr.progress import progress
 from vid2vidmr.registry import registered
 from vid2vidmr.video.files import is_video
+from vid2vidmr.video.sample import sample_frames
+
+STEP_S = 2.0
+"""Seconds between the pictures of a strip."""
+LONGEST_S = 600.0
+"""Films that are longer have no strip: a site is small, and a picture wider than 65,535 no JPEG."""
+WIDTH = 96
+"""Pixels of a picture of a strip."""
 
 
-def place_videos(board: Board, out: Path) -> dict[str, str]:
-    """Put the video files of a board's pairs into ``out/videos``.
+class Strip(NamedTuple):
+    """Pictures of a video side by side, one every `step_s` seconds from its start on."""
 
-    A file is linked where the file system allows it: it takes no room.
+    address: str
+    pictures: int
+    step_s: float
+    shape: float
+    """Width by height of one."""
+
+
+def videos_here(board: Board) -> dict[str, Path]:
+    """Find the video files of a board's pairs: snapshots have none, a data set that is built may.
+
+    Returns
+    -------
+    dict of str to Path
+        By the id of the video.
+    """
+    try:
+        built = load_dataset(board.dataset.name)
+    except UserError:
+        return {}
+    if built.fingerprint != board.dataset.fingerprint:
+        return {}
+    tables = [pairs.table for pairs in board.pairs.values()]
+    wanted = sorted({name for t in tables for name in (*t["query_video"], *t["target_video"])})
+    found = {name: path for name in wanted if (path := built.own_video(name)) is not None}
+    return {name: path for name, path in found.items() if is_video(path)}
+
+
+def place_videos(board: Board, here: Mapping[str, Path], out: Path) -> dict[str, str]:
+    """Put video files into ``out/videos``, linked where that can be: it takes no room.
 
     Returns
     -------
     dict of str to str
-        Video ids to addresses below `out`; without those whose files are not here.
+        Video ids to addresses below `out`.
     """
-    dataset = _with_videos(board)
-    if dataset is None:
-        return {}
-    tables = [pairs.table for pairs in board.pairs.values()]
-    wanted = sorted({name for t in tables for name in (*t["query_video"], *t["target_video"])})
     found: dict[str, str] = {}
     folder = out / "videos" / board.slug
     folder.mkdir(parents=True, exist_ok=True)
-    with progress(f"Videos of {board.slug}", len(wanted)) as bar:
-        for number, name in enumerate(wanted):
-            path = dataset.own_video(name)
-            if path is not None and is_video(path):  # by its name, as a server will take it
-                placed = folder / f"{number}{path.suffix}"
-                _place(path, placed)
-                found[name] = placed.relative_to(out).as_posix()
+    with progress(f"Videos of {board.slug}", len(here)) as bar:
+        for number, (name, path) in enumerate(here.items()):
+            placed = folder / f"{number}{path.suffix}"  # a server takes it by its name
+            _place(path, placed)
+            found[name] = placed.relative_to(out).as_posix()
             bar.advance()
     return found
+
+
+def place_strips(board: Board, here: Mapping[str, Path], out: Path) -> dict[str, Strip]:
+    """Write pictures of videos into ``out/pictures``; none of a film that cannot be read.
+
+    Returns
+    -------
+    dict of str to Strip
+        By the id of the video.
+    """
+    durations = dict(
+        zip(*(board.dataset.videos[c] for c in ("video_id", "duration_s")), strict=True)
+    )
+    found: dict[str, Strip] = {}
+    folder = out / "pictures" / board.slug
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress(f"Pictures of {board.slug}", len(here)) as bar:
+        for number, (name, path) in enumerate(here.items()):
+            frames = _pictures(path) if durations[name] <= LONGEST_S else []
+            if frames:
+                placed = folder / f"{number}.jpg"
+                placed.write_bytes(jpeg(np.concatenate(frames, axis=1)))
+                address, shape = placed.relative_to(out).as_posix(), WIDTH / frames[0].shape[0]
+                found[name] = Strip(address, len(frames), STEP_S, round(shape, 3))
+            bar.advance()
+    return found
+
+
+def _pictures(path: Path) -> list[np.ndarray]:
+    try:
+        return [frame for _, frame in sample_frames(path, STEP_S, size=_small)]
+    except VideoError:
+        return []
+
+
+def _small(width: int, height: int) -> tuple[int, int]:
+    return WIDTH, max(1, round(WIDTH * height / width))
 
 
 def on_youtube(dataset: Dataset) -> dict[str, str]:
@@ -52,15 +123,6 @@ def on_youtube(dataset: Dataset) -> dict[str, str]:
     if not builder.whole_on_youtube:
         return {}
     return dict(zip(dataset.videos["video_id"], dataset.videos["source_id"], strict=True))
-
-
-def _with_videos(board: Board) -> Dataset | None:
-    """Open the data set as it is built here: snapshots have no videos."""
-    try:
-        built = load_dataset(board.dataset.name)
-    except UserError:
-        return None
-    return built if built.fingerprint == board.dataset.fingerprint else None
 
 
 def _place(path: Path, placed: Path) -> None:

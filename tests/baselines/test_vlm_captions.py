@@ -80,7 +80,7 @@ def test_what_failed_is_asked_again(cli, data, monkeypatch):
     with chat_server(answer) as server:
         ran = caption(cli, data, server.url, "--track", "common")
         assert ran.code == 1
-        assert "1 queries have no caption yet: run it again" in ran.err
+        assert "No caption yet of 1 query: run it again" in ran.err
         assert len(captions(data, "common")) == 5
         broken = False
         assert caption(cli, data, server.url, "--track", "common").code == 0

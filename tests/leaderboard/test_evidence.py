@@ -41,6 +41,21 @@ def test_a_site_has_the_predictions_that_it_was_scored_by(root, tmp_path):
     assert 'href="submissions/made/one.html#evidence"' in board
 
 
+def test_a_method_has_a_page_of_its_errors_that_leads_back(root, tmp_path):
+    build_site(root, tmp_path / "site", analyses=True)
+    pages = {path.stem for path in (tmp_path / "site/analyses/made").iterdir()}
+    assert pages == {"one-official", "one-recropped"}  # a bias row has none
+    board = (tmp_path / "site/index.html").read_text()
+    assert board.count('href="analyses/made/one-recropped.html"') == 1
+    page = (tmp_path / "site/analyses/made/one-official.html").read_text()
+    for back in ("index.html#made-official", "submissions/made/one.html"):
+        assert f'href="../../{back}"' in page and "where its errors come from" in page
+    assert (
+        "analyses/made/one-official.html"
+        in (tmp_path / "site/submissions/made/one.html").read_text()
+    )
+
+
 def test_one_submission_is_verified_alone(root, cli):
     path = root / "made/blind/submission.json"
     path.write_text(path.read_text().replace('"pairs": 40', '"pairs": 41'))

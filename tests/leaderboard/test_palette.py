@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from vid2vidmr.app.view import BASE_CSS
+from vid2vidmr.files import BASE_CSS
 
 STYLE = BASE_CSS.read_text()
 APART = 15.0

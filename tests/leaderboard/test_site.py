@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from coded_video import constant_rate, write_video
 from made_submissions import add_submission, made_dataset
 from mini_dataset import mini_dataset
 
@@ -275,7 +276,8 @@ def test_pairs_lie_in_pieces_that_add_up(home, tmp_path):
         add_submission(root, dataset, f"m{i}", shift=i / 4, protocols=("official",))
     build_site(root, tmp_path / "out")
     folder = tmp_path / "out/data/made/official"
-    assert sorted(p.name for p in (folder / "m1").iterdir()) == ["0.js", "1.js", "2.js", "score.js"]
+    names = ["0.js", "1.js", "2.js"]
+    assert sorted(p.name for p in (folder / "m1/0").iterdir()) == names
 
     def value(path: Path):
         key, text = re.fullmatch(r"vmr\.put\((\"[^\"]*\"),(.*)\);\n", path.read_text()).groups()
@@ -283,7 +285,7 @@ def test_pairs_lie_in_pieces_that_add_up(home, tmp_path):
         return json.loads(text)
 
     columns, iou = value(folder / "pairs.js"), value(folder / "m1/score.js")
-    windows = [w for part in range(3) for w in value(folder / f"m1/{part}.js")]
+    windows = [w for part in range(3) for w in value(folder / f"m1/0/{part}.js")]
     assert len(iou) == len(windows) == len(columns["id"]) == pairs
     for i in (0, CHUNK, pairs - 1):
         [(start, end)], (s, e) = columns["truth"][i], windows[i][0]
@@ -299,10 +301,25 @@ def test_videos_are_placed_once_and_those_without_a_file_left_out(tiny, tmp_path
     built = build_site(tmp_path / "root", tmp_path / "out", videos=True)
     files = list((tmp_path / "out/videos/minimatch").iterdir())
     assert built.videos == len(files) > 0
+    strips = list((tmp_path / "out/pictures/minimatch").glob("*.jpg"))
+    assert len(strips) == len(files)
     assert all(file.suffix == ".mp4" and file.stat().st_size > 1000 for file in files)
     assert (tmp_path / "out" / MARK).exists()
     without = build_site(tmp_path / "root", tmp_path / "out")
     assert without.videos == 0 and not (tmp_path / "out/videos").exists()
+    pictures = [file.read_bytes() for file in (tmp_path / "out/pictures/minimatch").iterdir()]
+    assert len(pictures) == len(strips)  # rendered: nobody else has a right to them
+
+
+def test_pictures_of_real_videos_are_for_a_build_that_asks_for_them(home, tmp_path):
+    (home / "mini").mkdir(parents=True)
+    write_video(home / "mini/a.mp4", constant_rate(5, 20.0), rate=5)
+    real = mini_dataset(home / "mini", dict.fromkeys("abc", "a.mp4"), synthetic=False)
+    add_submission(tmp_path / "root", real, "one")
+    build_site(tmp_path / "root", tmp_path / "out")
+    assert not (tmp_path / "out/pictures").exists()
+    build_site(tmp_path / "root", tmp_path / "out", videos=True)
+    assert list((tmp_path / "out/pictures/mini").glob("*.jpg"))
 
 
 def test_a_page_that_is_called_a_video_is_not_given_on(home, tmp_path):

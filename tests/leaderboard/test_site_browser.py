@@ -10,12 +10,15 @@ from made_submissions import add_submission, made_dataset
 from playwright.sync_api import Browser, expect
 
 from leaderboard.site import build_site
+from vid2vidmr.analysis import analyse
+from vid2vidmr.analysis.page import analysis_page
 from vid2vidmr.data.dataset import load_dataset
+from vid2vidmr.files import write_text
 
 ONE = ("official",)
 PAGES = (
     "index.html", "pairs.html", "reported.html", "submissions/minimatch/good.html",
-    "methods/good.html",
+    "methods/good.html", "analysis.html",
 )  # fmt: skip
 
 
@@ -47,6 +50,8 @@ def site(data_home, tmp_path_factory) -> Path:
                 folder / "root", several, name, kind=kind, method=method, protocols=("open",)
             )
         build_site(folder / "root", folder / "site", videos=True)
+        run = folder / "good-files/official-0-0.jsonl"
+        write_text(folder / "site/analysis.html", analysis_page(analyse(run)))
     return folder / "site"
 
 
@@ -137,8 +142,16 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
     lanes = page.locator("#lanes tbody tr")
     expect(lanes).to_have_count(5)
     assert page.locator("#lanes tbody th").all_inner_texts() == [
-        "truth", *(f"{name} seed 0" for name in ("good", "middling", "bad", "blind")),
+        "truth", "good seed 0 of 0, 1", "middling seed 0", "bad seed 0", "blind seed 0",
     ]  # fmt: skip
+    page.get_by_label("All seeds").check()
+    expect(lanes).to_have_count(6)
+    expect(lanes.locator("th")).to_contain_text(["good seed 0", "good seed 1", "middling seed 0"])
+    first_two = page.locator("#lanes tbody tr:nth-child(-n + 3) td:nth-child(2)").all_inner_texts()
+    assert len({*first_two}) == 3  # truth, and what either seed found
+    page.get_by_label("All seeds").uncheck()
+    expect(page.locator("#target-film span")).to_have_count(10)
+    expect(page.locator("#query-film")).to_be_hidden()  # the player shows it
     start, end = (
         float(part) for part in lanes.first.locator("button").inner_text().rstrip(" s").split("–")
     )
@@ -164,6 +177,7 @@ def test_a_pair_opens_and_its_moment_plays(page, site):
     expect(lanes).to_have_count(5)
     expect(page.locator("#query-facts")).to_contain_text(" s of ")
     page.locator("#pairs thead").get_by_text("class", exact=True).click()
+    expect(page.locator("#pairs th[aria-sort]")).to_have_attribute("aria-sort", "ascending")
     walked = page.locator("#pairs tbody a").all_inner_texts()
     assert sorted(walked) != walked  # by class, another order than by name
     page.locator("#pairs tbody a").first.click()
@@ -208,6 +222,9 @@ def test_the_viewer_is_used_by_keyboard(page, site):
     page.get_by_role("button", name="Next").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#pair-facts")).to_contain_text("pair 2 of")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#lanes tbody")).to_contain_text("good seed 1")
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Methods"
     page.keyboard.press("Enter")

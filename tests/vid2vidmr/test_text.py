@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vid2vidmr.text import plain, redacted
+from vid2vidmr.text import counted, plain, redacted
 
 
 @given(st.text())
@@ -17,6 +17,11 @@ def test_plain_is_one_line_that_can_be_printed(text):
 def test_plain_keeps_words_and_shows_where_a_sign_was():
     assert plain("  matr\t größe\n é 視頻 ") == "matr größe é 視頻"
     assert plain("\x1b[31mred\x07\u202e\ud800") == "\ufffd[31mred\ufffd\ufffd\ufffd"
+
+
+def test_a_count_meets_its_noun():
+    said = [counted(n, noun) for n, noun in ((0, "video"), (1, "query"), (2000, "query"))]
+    assert said == ["0 videos", "1 query", "2,000 queries"]
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import numpy as np
 from vid2vidmr.analysis.runs import Run, open_two
 from vid2vidmr.analysis.scored import ScoredOn, scored_on
 from vid2vidmr.errors import DataError
+from vid2vidmr.evaluation.open_retrieval import asked
 from vid2vidmr.evaluation.paired import paired_difference
 from vid2vidmr.evaluation.significance import detectable_difference, paired_test
 from vid2vidmr.records import Interval, Pair, Record, Window
@@ -184,7 +185,7 @@ def compare_runs(
         each.per_pair[protocol.metric].to_numpy() / 100 if protocol.is_open else each.iou
         for each in (first, second)
     ]
-    ahead = scores[0] - scores[1]
+    ahead, truth = scores[0] - scores[1], one.pairs.truth
     seen = detectable_difference({"A": first, "B": second}, protocol.metric)
     ranked = np.argsort(-ahead, kind="stable")
     better = ranked[ahead[ranked] >= TIE][:top].tolist()
@@ -192,8 +193,8 @@ def compare_runs(
     common: dict[str, Any] = {
         **scored_on(one.pairs, one.dataset, one.header.simulated or two.header.simulated),
         "names": (one.name, two.name),
-        "metrics": (first.metrics, second.metrics),
-        "difference": paired_difference(first, second, resamples=resamples),
+        "metrics": (asked(first.metrics, truth), asked(second.metrics, truth)),
+        "difference": asked(paired_difference(first, second, resamples=resamples), truth),
         "detectable": seen if math.isfinite(seen) else None,
         "wins": int((ahead >= TIE).sum()),
         "ties": int((np.abs(ahead) < TIE).sum()),
@@ -202,7 +203,7 @@ def compare_runs(
     if protocol.is_open:
         common["difference"] |= {  # of what is no mean over pairs, without an interval
             name: Interval(value=own.value - second.metrics[name].value)
-            for name, own in first.metrics.items()
+            for name, own in asked(first.metrics, truth).items()
             if name not in common["difference"]
         }
         return OpenComparison(

@@ -6,7 +6,7 @@ import numpy as np
 
 from vid2vidmr.analysis.runs import Run
 from vid2vidmr.analysis.scored import ScoredOn, scored_on
-from vid2vidmr.evaluation.open_retrieval import BINS, calibration
+from vid2vidmr.evaluation.open_retrieval import BINS, asked, calibration
 from vid2vidmr.records import Interval, Record
 
 ANSWERS = ("answered, there", "rejected, not there", "answered, not there", "rejected, there")
@@ -64,7 +64,7 @@ def analyse_open(run: Run) -> OpenAnalysis:
         name=run.name,
         **scored_on(run.pairs, run.dataset, run.header.simulated),
         threshold=threshold,
-        metrics=run.evaluation.metrics,
+        metrics=asked(run.evaluation.metrics, run.pairs.truth),
         answers={name: 100 * float(of.mean()) for name, of in zip(ANSWERS, kinds, strict=True)},
         reliability=tuple(
             Bin(pairs=pairs, said=said if pairs else None, held=held if pairs else None)

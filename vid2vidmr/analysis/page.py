@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +22,33 @@ from vid2vidmr.analysis.wording import (
     seconds,
     verdict,
 )
+from vid2vidmr.files import BASE_CSS
 from vid2vidmr.records import Interval
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
 
 
-def analysis_page(analysis: Analysis) -> str:
-    """HTML of an analysis."""
+def analysis_page(
+    analysis: Analysis | OpenAnalysis, places: Mapping[str, str] | None = None
+) -> str:
+    """HTML of an analysis.
+
+    Parameters
+    ----------
+    places : mapping of str to str, optional
+        Texts and addresses of the pages that it belongs to.
+    """
+    if isinstance(analysis, OpenAnalysis):
+        return _open_page(analysis, places)
     from markupsafe import Markup
 
     from vid2vidmr.analysis import charts
 
     return template("vid2vidmr.analysis", "analysis.html", seconds=seconds).render(
         analysis=analysis,
+        places=places,
         findings=findings(analysis),
         types=TYPES,
         type_texts=TYPE_TEXTS,
@@ -57,14 +71,14 @@ def analysis_page(analysis: Analysis) -> str:
     )
 
 
-def open_page(analysis: OpenAnalysis) -> str:
-    """HTML of an analysis of open targets."""
+def _open_page(analysis: OpenAnalysis, places: Mapping[str, str] | None) -> str:
     from markupsafe import Markup
 
     from vid2vidmr.analysis import charts
 
     return template("vid2vidmr.analysis", "open.html", seconds=seconds).render(
         analysis=analysis,
+        places=places,
         names=[bin_name(k) for k in range(len(analysis.reliability))],
         chart=Markup(charts.reliability(analysis.reliability)),
     )
@@ -75,6 +89,7 @@ def comparison_page(comparison: Comparison | OpenComparison) -> str:
     page = template("vid2vidmr.analysis", "comparison.html", seconds=seconds, answer=answer)
     return page.render(
         comparison=comparison,
+        places=None,
         is_open=isinstance(comparison, OpenComparison),
         verdict=verdict(comparison),
     )
@@ -96,6 +111,6 @@ def _environment(package: str, filters: tuple[tuple[str, Any], ...]) -> Environm
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": Interval.text, **dict(filters)}
-    environment.globals["version"] = __version__
+    environment.filters |= {"number": Interval.text, "counted": counted, **dict(filters)}
+    environment.globals |= {"version": __version__, "base_css": BASE_CSS.read_text("utf-8")}
     return environment

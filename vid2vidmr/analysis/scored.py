@@ -7,6 +7,7 @@ from typing import Any
 from vid2vidmr.data.dataset import Dataset
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.records import Record
+from vid2vidmr.text import counted
 
 
 class ScoredOn(Record):
@@ -31,7 +32,8 @@ class ScoredOn(Record):
         """Data set, split, protocol and number of pairs."""
         marks = ["synthetic"] * self.synthetic + ["simulated features"] * self.simulated
         mark = f" ({', '.join(marks)})" if marks else ""
-        return f"{self.dataset}{mark}, {self.split} split, {self.protocol}, {self.pairs} pairs"
+        pairs = counted(self.pairs, "pair")
+        return f"{self.dataset}{mark}, {self.split} split, {self.protocol}, {pairs}"
 
 
 def scored_on(pairs: PairSet, dataset: Dataset, simulated: bool) -> dict[str, Any]:

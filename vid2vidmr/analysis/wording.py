@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vid2vidmr.records import Window
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from vid2vidmr.analysis.analyse import Analysis
@@ -97,8 +98,9 @@ def verdict(comparison: Comparison | OpenComparison) -> str:
         what = "the IoU of the first window"
         tested = f"The difference in mIoU: {p_text(comparison.p)}"
     said = (
-        f"By {what}, A is better on {comparison.wins} pairs, worse on {comparison.losses}, within "
-        f"0.01 on {comparison.ties}. {tested} (two-sided, paired, over query and target videos)."
+        f"By {what}, A is better on {counted(comparison.wins, 'pair')}, worse on "
+        f"{comparison.losses}, within 0.01 on {comparison.ties}. {tested} (two-sided, paired, over "
+        "query and target videos)."
     )
     if comparison.detectable:  # 0: they differ nowhere
         of = " of G-mIoU@1" if isinstance(comparison.p, dict) else ""

@@ -15,6 +15,7 @@ from vid2vidmr.app.desk import Ask, Desk, Selection
 from vid2vidmr.app.view import ASSETS, START, start_script
 from vid2vidmr.archive.search import Searcher
 from vid2vidmr.errors import UserError, VideoError
+from vid2vidmr.files import BASE_CSS
 from vid2vidmr.records import fault
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def make_app(desk: Desk) -> Starlette:
     return Starlette(
         routes=[
             route("/", _page), route(f"/{START}", _start),
+            route(f"/assets/{BASE_CSS.name}", _style),
             Mount("/assets", StaticFiles(directory=ASSETS)),
             route("/video/{number:int}", _video), route("/preview/{number:int}", _preview),
             route("/dropped/{token}", _dropped), route("/drop", _drop, "PUT"),
@@ -189,6 +191,10 @@ def _file(path: Path | None) -> Response:
 
 async def _page(desk: Desk, request: Request) -> Response:
     return _file(ASSETS / "index.html")
+
+
+async def _style(desk: Desk, request: Request) -> Response:
+    return _file(BASE_CSS)
 
 
 async def _start(desk: Desk, request: Request) -> Response:

@@ -22,7 +22,7 @@ from vid2vidmr.archive.query import Query, query_place
 from vid2vidmr.archive.search import Found
 from vid2vidmr.archive.store import Archive, open_archive
 from vid2vidmr.errors import DataError, VideoError
-from vid2vidmr.files import TEMPORARY, write_text
+from vid2vidmr.files import BASE_CSS, TEMPORARY, write_text
 from vid2vidmr.video.cut import cut_video
 from vid2vidmr.video.packets import Frames
 
@@ -55,6 +55,7 @@ def write_page(found: Found, archive: str | Path | Archive, folder: Path) -> dic
     with TemporaryDirectory(prefix=TEMPORARY, dir=folder.parent) as temporary:
         out = Path(temporary) / "page"
         shutil.copytree(ASSETS, out / "assets")
+        shutil.copy(BASE_CSS, out / "assets")
         (out / "assets" / "index.html").rename(out / "index.html")
         hits, failed = _hits(found, archive, out)
         queries, query_failed = _queries(found, archive, out)

@@ -13,12 +13,12 @@ from vid2vidmr.errors import VideoError
 from vid2vidmr.video.sample import sample_frames
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from vid2vidmr.archive.search import Found, FoundWindow
     from vid2vidmr.archive.store import Archive
 
 ASSETS = Path(__file__).parent / "assets"
-BASE_CSS = ASSETS / "base.css"
-"""Style of all pages: that of the leaderboard builds on it."""
 START = "start.js"
 """Script with what the page begins with: pages opened from ``file://`` may not fetch."""
 WIDTH = 320
@@ -75,14 +75,19 @@ def preview(path: Path, at_s: float) -> bytes:
     VideoError
         If the file cannot be read, or is shorter.
     """
-    from PIL import Image
-
     frames = sample_frames(path, 1e6, at_s=[at_s] if at_s else (), size=_small)
     frame = next(islice(frames, 1 if at_s else 0, None), None)
     if frame is None:
         raise VideoError(f"{path} ends before {at_s:.1f} s.")
+    return jpeg(frame[1])
+
+
+def jpeg(picture: np.ndarray) -> bytes:
+    """Write a picture, (height, width, 3) uint8 RGB, as JPEG."""
+    from PIL import Image
+
     out = BytesIO()
-    Image.fromarray(frame[1]).save(out, "JPEG", quality=80)
+    Image.fromarray(picture).save(out, "JPEG", quality=80)
     return out.getvalue()
 
 

@@ -25,7 +25,8 @@ from vid2vidmr.features.local import Engine, encode_here
 from vid2vidmr.features.shards import Shard
 from vid2vidmr.features.store import FeatureStore, read_contract
 from vid2vidmr.files import alone, read_json
-from vid2vidmr.progress import progress
+from vid2vidmr.progress import progress, tell
+from vid2vidmr.text import counted
 
 MOST_SHOWN = 10
 """Videos that are named of each kind of news."""
@@ -182,16 +183,13 @@ def _finished(folder: Path) -> Archive:
 
 
 def _tell(news: Mapping[str, list[str]], count: int) -> None:
-    from rich.console import Console
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    counted = Counter({what: len(videos) for what, videos in news.items()})
-    said = "; ".join(f"{n} {what}" for what, n in counted.items()) or "nothing is new"
-    console.print(f"{count} videos: {said}.", markup=False)
+    counts = Counter({what: len(videos) for what, videos in news.items()})
+    said = "; ".join(f"{n} {what}" for what, n in counts.items()) or "nothing is new"
+    tell(f"{counted(count, 'video')}: {said}.")
     for what, videos in news.items():
         if what == "new":
             continue
         for video in videos[:MOST_SHOWN]:
-            console.print(f"  {what}: {video}", markup=False)
+            tell(f"  {what}: {video}")
         if len(videos) > MOST_SHOWN:
-            console.print(f"  and {len(videos) - MOST_SHOWN} more", markup=False)
+            tell(f"  and {len(videos) - MOST_SHOWN} more")

@@ -19,6 +19,7 @@ from vid2vidmr.archive.store import Archive, open_archive
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.cached import CachedEncoder
 from vid2vidmr.records import Record
+from vid2vidmr.text import counted
 from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:
@@ -74,9 +75,9 @@ class Found(Record):
     windows: tuple[FoundWindow, ...]
 
     def __str__(self) -> str:
-        where = f"{self.hours:.1f} hours of {self.videos} videos"
+        where = f"{self.hours:.1f} hours of {counted(self.videos, 'video')}"
         if self.windows:
-            return f"{len(self.windows)} windows in {where}."
+            return f"{counted(len(self.windows), 'window')} in {where}."
         if not self.best:  # there is no other window, and no --min-score would show one
             return f"Nothing in {where} is like the query."
         return (

@@ -38,17 +38,14 @@ def analyze(
     from rich.console import Console
 
     from vid2vidmr.analysis import OpenAnalysis, analyse
-    from vid2vidmr.analysis.page import analysis_page, open_page
+    from vid2vidmr.analysis.page import analysis_page
     from vid2vidmr.analysis.terminal import analysis_lines, open_lines
     from vid2vidmr.files import write_text
 
     found = analyse(result, dataset)
     page = result.with_name("analysis.html") if out is None else out
-    if isinstance(found, OpenAnalysis):
-        text, lines = open_page(found), open_lines(found)
-    else:
-        text, lines = analysis_page(found), analysis_lines(found)
-    write_text(page, text)
+    lines = open_lines(found) if isinstance(found, OpenAnalysis) else analysis_lines(found)
+    write_text(page, analysis_page(found))
     if as_json:
         print_json({**found.model_dump(mode="json"), "page": str(page)})
         return

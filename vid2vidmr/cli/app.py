@@ -21,6 +21,7 @@ from vid2vidmr.cli import (
     scores,
 )
 from vid2vidmr.cli.options import TakesDataset
+from vid2vidmr.cli.usage import flowing
 from vid2vidmr.registry import registered, registered_names
 
 EPILOG = """
@@ -113,7 +114,7 @@ class _InOrder(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         known = super().get_command(ctx, cmd_name)
         if known is not None or cmd_name not in registered_names("command"):
-            return known
+            return known and flowing(known)
         single = found = registered("command", cmd_name)
         panel = getattr(getattr(found, "info", None), "rich_help_panel", None)
         if not isinstance(found, typer.Typer):
@@ -122,7 +123,7 @@ class _InOrder(TyperGroup):
         made: Any = typer.main.get_command(single)
         made.name = cmd_name
         made.rich_help_panel = panel if isinstance(panel, str) else "Leaderboard"
-        return made
+        return flowing(made)
 
 
 app = typer.Typer(

@@ -9,9 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vid2vidmr.cli.data import Where
-from vid2vidmr.cli.options import AsJson, DeviceOption, complete_encoders, complete_methods
+from vid2vidmr.cli.options import (
+    AsJson,
+    DeviceOption,
+    EncodingDevice,
+    EngineOption,
+    ShardOption,
+    Where,
+    complete_encoders,
+    complete_methods,
+)
 from vid2vidmr.cli.output import print_found, print_json
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from vid2vidmr.archive.search import Found
@@ -39,16 +48,9 @@ def index(
             autocompletion=complete_encoders,
         ),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Encode the I-th of N shares of the videos."),
-    ] = None,
-    engine: Annotated[
-        Where, typer.Option(help="On this machine, or on a Ray cluster.")
-    ] = Where.local,
+    device: EncodingDevice = None,
+    shard: ShardOption = None,
+    engine: EngineOption = Where.local,
 ) -> None:
     """Make an archive of videos that `search` looks through.
 
@@ -68,7 +70,7 @@ def index(
         device = "cpu"  # this process only stores; workers have the device that was asked for
     archive = index(videos, out, encoder, device, where, part)
     if archive is not None:
-        typer.echo(f"{out} holds {archive.hours:.1f} hours of {len(archive)} videos.")
+        typer.echo(f"{out} holds {archive.hours:.1f} hours of {counted(len(archive), 'video')}.")
 
 
 def search(
@@ -189,7 +191,7 @@ def _take_out(
         from vid2vidmr.archive.clips import cut_clips
 
         cut, failed = cut_clips(found, archive, clips, lead_s=lead, lag_s=lag)
-        typer.echo(f"{len(cut)} clips are in {clips}.", err=True)
+        typer.echo(f"Written to {clips}: {counted(len(cut), 'clip')}.", err=True)
         _tell_failed(failed)
     for file in files:
         from vid2vidmr.archive.export import export

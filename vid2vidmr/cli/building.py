@@ -12,9 +12,11 @@ from typer.core import TyperCommand, TyperGroup
 
 from vid2vidmr.cli.options import LONGEST
 from vid2vidmr.cli.output import count, print_json, print_table
+from vid2vidmr.cli.usage import flowing
 from vid2vidmr.data.options import Option, not_taken
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.registry import registered_names
+from vid2vidmr.text import counted
 
 STATUS = "Build nothing: tell which videos are here, and why."
 JSON = "With --status: print JSON, for programs."
@@ -69,6 +71,7 @@ def _command(name: str) -> Any:
         dataset_builder,
         usual_folder,
     )
+    from vid2vidmr.progress import logged
 
     builder = dataset_builder(name)
     options = builder_options(builder)
@@ -84,7 +87,8 @@ def _command(name: str) -> Any:
             raise UserError("--json is of --status: add it, or leave --json out.")
         if context.args:
             raise not_taken(name, f"MOMENTS {context.args[0]}", (o.flag for o in options.values()))
-        built = build_dataset(name, out, asked)
+        with logged(usual_folder(name, asked) if out is None else out):
+            built = build_dataset(name, out, asked)
         typer.echo(f"{built.name} is built in {built.path} (fingerprint {built.fingerprint}).")
 
     about = re.split(r"\n\n\w+\n---", inspect.getdoc(builder) or "")[0].replace("`", "")
@@ -113,7 +117,7 @@ def _command(name: str) -> Any:
     settings = {"help_option_names": ["-h", "--help"], "allow_extra_args": True}
     single = typer.Typer(rich_markup_mode="rich", add_completion=False)
     single.command(name, cls=_OfBuilder, context_settings=settings)(run)
-    return typer.main.get_command(single)
+    return flowing(typer.main.get_command(single))
 
 
 def _parameter(option: Option, panel: str | None = None) -> inspect.Parameter:
@@ -170,4 +174,6 @@ def _status(folder: Path, as_json: bool) -> None:
         return
     rows = [[row.state, row.reason, count(row.videos), row.retried] for row in found]
     total = sum(row.videos for row in found)
-    print_table(f"{folder}: {count(total)} videos", ["state", "reason", "videos", "retried"], rows)
+    print_table(
+        f"{folder}: {counted(total, 'video')}", ["state", "reason", "videos", "retried"], rows
+    )

@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vid2vidmr.cli.options import AsJson, DatasetOption, StepOption, complete_encoders
+from vid2vidmr.cli.options import (
+    AsJson,
+    DatasetOption,
+    EncodingDevice,
+    EngineOption,
+    ShardOption,
+    StepOption,
+    Where,
+    complete_encoders,
+)
 from vid2vidmr.cli.output import count, print_json, print_table
 from vid2vidmr.errors import UserError
 from vid2vidmr.registry import registered_names
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from vid2vidmr.features.local import Engine
 
 
 OTHERS = "With --import"
-
-
-class Where(StrEnum):
-    """Where videos are encoded."""
-
-    local = "local"
-    ray = "ray"
 
 
 def features(
@@ -43,19 +45,9 @@ def features(
         Path | None,
         typer.Option(help="Encode captions instead: JSON Lines or CSV (moment_id, caption)."),
     ] = None,
-    device: Annotated[
-        str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
-    ] = None,
-    shard: Annotated[
-        str | None,
-        typer.Option(
-            metavar="I/N",
-            help="Encode the I-th of N shares of the videos.",
-        ),
-    ] = None,
-    engine: Annotated[
-        Where, typer.Option(help="On this machine, or on a Ray cluster.")
-    ] = Where.local,
+    device: EncodingDevice = None,
+    shard: ShardOption = None,
+    engine: EngineOption = Where.local,
     imported: Annotated[
         Path | None,
         typer.Option(
@@ -98,45 +90,54 @@ def features(
     from vid2vidmr.contract import features_at, named_features
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.features.shards import Shard
+    from vid2vidmr.progress import logged
 
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
-    others = {"--as": named, "--every": every, "--offset": offset, "--names": names != "{video}"}
-    if imported is None:
-        _require_none(others, "is of --import: add that, or leave it out.")
-    else:
-        given = {"--encoder": encoder, "--captions": captions, "--shard": part}
-        _require_none(given, "is not of imported features: leave it out with --import.")
-        from vid2vidmr.features.imported import import_features
+    with logged(built.path):
+        others = {
+            "--as": named,
+            "--every": every,
+            "--offset": offset,
+            "--names": names != "{video}",
+        }
+        if imported is None:
+            _require_none(others, "is of --import: add that, or leave it out.")
+        else:
+            given = {"--encoder": encoder, "--captions": captions, "--shard": part}
+            _require_none(given, "is not of imported features: leave it out with --import.")
+            from vid2vidmr.features.imported import import_features
 
-        if named is None:
-            raise UserError("--import needs a name for the features: add --as NAME.")
-        import_features(
-            built, imported, named, step_s=step, every_s=every, offset_s=offset, names=names
-        )
-        return
-    name = named_features(features_at(encoder, step), built.info.default_encoder)
-    if captions is not None:
-        of_videos = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
-        _require_none(of_videos, "is of videos: leave it out with --captions.")
-        from vid2vidmr.contract import DEFAULT_ENCODER
-        from vid2vidmr.features.captions import encode_captions
+            if named is None:
+                raise UserError("--import needs a name for the features: add --as NAME.")
+            import_features(
+                built, imported, named, step_s=step, every_s=every, offset_s=offset, names=names
+            )
+            return
+        name = named_features(features_at(encoder, step), built.info.default_encoder)
+        if captions is not None:
+            of_videos = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
+            _require_none(of_videos, "is of videos: leave it out with --captions.")
+            from vid2vidmr.contract import DEFAULT_ENCODER
+            from vid2vidmr.features.captions import encode_captions
 
-        typer.echo(encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1])
-        return
-    from vid2vidmr.features.extract import extract_features, extract_shard
-    from vid2vidmr.features.local import encode_here
+            typer.echo(
+                encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1]
+            )
+            return
+        from vid2vidmr.features.extract import extract_features, extract_shard
+        from vid2vidmr.features.local import encode_here
 
-    where: Engine = encode_here
-    if engine is Where.ray:
-        from vid2vidmr.features.on_ray import encode_on_ray
+        where: Engine = encode_here
+        if engine is Where.ray:
+            from vid2vidmr.features.on_ray import encode_on_ray
 
-        where = partial(encode_on_ray, device=device)
-        device = "cpu"  # this process only stores; workers have the device that was asked for
-    if part is None:
-        extract_features(built, name, device=device, engine=where)
-    else:
-        extract_shard(built, name, part, device=device, engine=where)
+            where = partial(encode_on_ray, device=device)
+            device = "cpu"  # this process only stores; workers have the device that was asked for
+        if part is None:
+            extract_features(built, name, device=device, engine=where)
+        else:
+            extract_shard(built, name, part, device=device, engine=where)
 
 
 def _require_none(given: Mapping[str, object], todo: str) -> None:
@@ -177,7 +178,7 @@ def datasets(as_json: AsJson = False) -> None:
         state = row["fault"] or f"not built: vid2vidmr build {row['name']}"
         if isinstance(row["counts"], dict):
             pairs = ", ".join(f"{count(n)} {s}" for s, n in row["counts"]["pairs"].items())
-            state = f"{row['path']}: {count(row['counts']['videos'])} videos; pairs: {pairs}"
+            state = f"{row['path']}: {counted(row['counts']['videos'], 'video')}; pairs: {pairs}"
         title = f"{row['title']} (synthetic)" if row["synthetic"] else str(row["title"])
         lines.append([str(row["name"]), f"{title}\n{state}"])
     print_table("Data sets", ["name", "what it is, and what is built here"], lines)

@@ -57,21 +57,23 @@ def tune(
     from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.experiments.tune import tune_all
     from vid2vidmr.methods.load import require_methods
+    from vid2vidmr.progress import logged
     from vid2vidmr.tables.search import write_search
 
     names = [name.strip() for name in methods.split(",") if name.strip()]
     require_methods(names)
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
-    done = tune_all(
-        built,
-        "all" if names == ["all"] else names,
-        trials=trials,
-        preset=preset,
-        seed=seed,
-        runs=folder,
-        encoder=features_at(encoder, step),
-    )
+    with logged(folder):
+        done = tune_all(
+            built,
+            "all" if names == ["all"] else names,
+            trials=trials,
+            preset=preset,
+            seed=seed,
+            runs=folder,
+            encoder=features_at(encoder, step),
+        )
     written = write_search(folder, built)
     if as_json:
         print_json(
@@ -127,21 +129,23 @@ def ablate(
     from vid2vidmr.experiments.ablate import ablate as run_ablation
     from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.methods.load import require_methods
+    from vid2vidmr.progress import logged
     from vid2vidmr.tables.ablation import to_json, to_rich, write_ablation
 
     numbers = parsed_seeds(seeds)
     require_methods([method])
     built = load_dataset(dataset)
     folder = runs_home(built) if out is None else out
-    done = run_ablation(
-        built,
-        method,
-        table,
-        preset=preset,
-        seeds=numbers,
-        runs=folder,
-        encoder=features_at(encoder, step),
-    )
+    with logged(folder):
+        done = run_ablation(
+            built,
+            method,
+            table,
+            preset=preset,
+            seeds=numbers,
+            runs=folder,
+            encoder=features_at(encoder, step),
+        )
     written = write_ablation(done, folder)
     if as_json:
         print_json(to_json(done))

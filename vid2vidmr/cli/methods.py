@@ -19,12 +19,14 @@ from vid2vidmr.cli.options import (
     SeedOption,
     SplitOption,
     StepOption,
+    TrainOnVal,
     complete_encoders,
     complete_methods,
     complete_protocols,
 )
 from vid2vidmr.cli.output import count, print_found, print_json, print_table
 from vid2vidmr.errors import UserError
+from vid2vidmr.text import counted
 
 
 class Level(StrEnum):
@@ -124,10 +126,7 @@ def train(
     log: Annotated[
         bool, typer.Option("--log", help="Write curves for TensorBoard to OUT/logs.")
     ] = False,
-    train_on_val: Annotated[
-        bool,
-        typer.Option("--train-on-val", help="Learn from val where there are no train pairs."),
-    ] = False,
+    train_on_val: TrainOnVal = False,
     device: DeviceOption = None,
 ) -> None:
     """Train a method and leave a checkpoint.
@@ -140,7 +139,7 @@ def train(
     from vid2vidmr.experiments.run import Setting, runs_home
     from vid2vidmr.methods.hub import checkpoint_folder
     from vid2vidmr.methods.load import preset_config
-    from vid2vidmr.progress import is_main_process
+    from vid2vidmr.progress import is_main_process, logged
 
     preset_config(method, preset)  # a wrong name is said before anything is read
     built = load_dataset(dataset)
@@ -149,7 +148,8 @@ def train(
         built, method, preset, features_at(encoder, step), start, train_on_val=train_on_val
     )
     folder = setting.checkpoint(runs_home(built), seed) if out is None else out
-    setting.fitted(folder, seed, workers=workers, log=log)
+    with logged(folder):
+        setting.fitted(folder, seed, workers=workers, log=log)
     if is_main_process():
         typer.echo(f"The checkpoint of {method} is in {folder}.")
 
@@ -212,8 +212,8 @@ def pretrain(
     unlabelled = open_videos(videos, out / "features", features_at(encoder, step), split)
     pretrain(learner, unlabelled, out, augmented=0.5 if ways else 0.0, level=level.value)
     typer.echo(
-        f"The checkpoint of {method}, pretrained on {len(unlabelled.durations_s)} videos, is in "
-        f"{out}."
+        f"The checkpoint of {method}, pretrained on "
+        f"{counted(len(unlabelled.durations_s), 'video')}, is in {out}."
     )
 
 
@@ -254,7 +254,7 @@ def predict(
         existence = calibrate(loaded, built, val, out.with_suffix(".existence.work"))
     with progress(f"predict {method}", len(pairs)) as bar:
         write_run(loaded, built, pairs, out, bar, existence=existence)
-    typer.echo(f"{len(pairs)} predictions written to {out}.")
+    typer.echo(f"{counted(len(pairs), 'prediction')} written to {out}.")
 
 
 def retrieve(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -134,6 +135,27 @@ DeviceOption = Annotated[
         help="cpu, cuda, cuda:1 or mps (default: the best).",
         callback=_choose_device,
     ),
+]
+EncodingDevice = Annotated[
+    str | None, typer.Option(help="cpu, cuda, cuda:1 or mps (default: the best).")
+]
+"""As `DeviceOption`, of commands that hand it on: to another machine, for one."""
+ShardOption = Annotated[
+    str | None,
+    typer.Option(metavar="I/N", help="Encode the I-th of N shares of the videos."),
+]
+
+
+class Where(StrEnum):
+    """Where videos are encoded."""
+
+    local = "local"
+    ray = "ray"
+
+
+EngineOption = Annotated[Where, typer.Option(help="On this machine, or on a Ray cluster.")]
+TrainOnVal = Annotated[
+    bool, typer.Option("--train-on-val", help="Learn from val where there are no train pairs.")
 ]
 SplitOption = Annotated[
     str,

@@ -10,6 +10,7 @@ import typer
 
 from vid2vidmr.cli.options import AsJson, DatasetOption, complete_encoders
 from vid2vidmr.cli.output import count, print_json
+from vid2vidmr.text import counted
 
 
 class LayoutName(StrEnum):
@@ -62,7 +63,7 @@ def export(
         if as_json:
             print_json({"path": str(out), "pairs": len(pairs)})
         else:
-            typer.echo(f"{count(len(pairs))} {pairs.split} pairs written to {out}.")
+            typer.echo(f"{counted(len(pairs), f'{pairs.split} pair')} written to {out}.")
         return
     store = open_features(built, encoder)
     of = store.contract.encoder
@@ -76,7 +77,7 @@ def export(
     for name, path in found.files.items():
         missing = found.left_out[name]
         without = f" ({count(missing)} left out: no features)" if missing else ""
-        typer.echo(f"{count(found.written[name])} {name} pairs written to {path}{without}.")
+        typer.echo(f"{counted(found.written[name], f'{name} pair')} written to {path}{without}.")
 
 
 def push(

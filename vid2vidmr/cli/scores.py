@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,11 +15,13 @@ from vid2vidmr.cli.options import (
     EncoderOption,
     PresetOption,
     StepOption,
+    TrainOnVal,
     complete_datasets,
     complete_methods,
     complete_protocols,
 )
 from vid2vidmr.cli.output import print_json, print_table
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
@@ -40,13 +41,6 @@ class Protocols(StrEnum):
     archive = "archive"
 
 
-TrainOnVal = Annotated[
-    bool,
-    typer.Option(
-        "--train-on-val",
-        help="Learn from val where there are no train pairs.",
-    ),
-]
 OnlyOption = Annotated[
     Path | None,
     typer.Option(help="Only pairs whose videos are in this availability.json."),
@@ -125,26 +119,28 @@ def bench(
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.bench import load_worlds
     from vid2vidmr.methods.load import require_methods
+    from vid2vidmr.progress import logged
     from vid2vidmr.tables import to_rich
 
     numbers = parsed_seeds(seeds)
     require_methods(_listed(methods))
     built = load_worlds(_listed(dataset))
-    scored, failures = run_bench(
-        built,
-        _listed(methods),
-        runs=out,
-        seeds=numbers,
-        protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
-        preset=preset,
-        encoder=features_at(encoder, step),
-        split=split,
-        init=init or (),
-        only=only_available,
-        train_on_val=train_on_val,
-        earlier=True,
-        on_failure=_report,
-    )
+    with logged(out or _home(built)):
+        scored, failures = run_bench(
+            built,
+            _listed(methods),
+            runs=out,
+            seeds=numbers,
+            protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
+            preset=preset,
+            encoder=features_at(encoder, step),
+            split=split,
+            init=init or (),
+            only=only_available,
+            train_on_val=train_on_val,
+            earlier=True,
+            on_failure=_report,
+        )
     lost = bool(failures) and all(run.result.kind == "bias" for run in scored)
     table, written = (None, []) if lost else _tables(built, scored, out, split)
     if as_json:
@@ -185,7 +181,7 @@ def _tables(
 ) -> tuple[Table, list[Path]]:
     """Write the table of every data set, and of several the one over them; give the last."""
     from vid2vidmr.experiments.run import runs_home
-    from vid2vidmr.tables import summarise, worlds_name, write_tables
+    from vid2vidmr.tables import summarise, write_tables
 
     name = "table" if split == "test" else f"table-{split}"
     for world in built if built[1:] else ():
@@ -194,8 +190,14 @@ def _tables(
             folder = runs_home(world) if out is None else out / world.name
             write_tables(summarise(world, runs), folder / name)
     table = summarise(built, scored)
-    home = runs_home(built[0]).with_name(worlds_name([world.name for world in built]))
-    return table, write_tables(table, (out or home) / name)
+    return table, write_tables(table, (out or _home(built)) / name)
+
+
+def _home(built: list[Dataset]) -> Path:
+    from vid2vidmr.experiments.run import runs_home
+    from vid2vidmr.tables import worlds_name
+
+    return runs_home(built[0]).with_name(worlds_name([world.name for world in built]))
 
 
 def _report(failure: Failure) -> None:
@@ -203,10 +205,11 @@ def _report(failure: Failure) -> None:
     import traceback
 
     from vid2vidmr.errors import UserError
+    from vid2vidmr.progress import tell
 
     if not isinstance(failure.error, UserError):
-        traceback.print_exception(failure.error)
-    print(f"failed: {failure.method}, seed {failure.seed}: {failure.error}", file=sys.stderr)
+        tell("".join(traceback.format_exception(failure.error)))
+    tell(f"failed: {failure.method}, seed {failure.seed}: {failure.error}")
 
 
 def evaluate(
@@ -232,6 +235,7 @@ def evaluate(
     """
     from vid2vidmr.data.availability import read_manifest
     from vid2vidmr.data.dataset import load_dataset
+    from vid2vidmr.evaluation.open_retrieval import asked
     from vid2vidmr.evaluation.results import evaluate_file, write_result
 
     built = load_dataset(dataset)
@@ -260,10 +264,10 @@ def evaluate(
             f"{found.value:.2f}",
             "" if found.low is None else f"{found.low:.2f} to {found.high:.2f}",
         ]
-        for name, found in evaluation.metrics.items()
+        for name, found in asked(evaluation.metrics, pairs.truth).items()
     ]
     who = header.method if header else predictions
-    title = f"{who}, {pairs.protocol}: {len(pairs)} pairs"
+    title = f"{who}, {pairs.protocol}: {counted(len(pairs), 'pair')}"
     print_table(title, ["metric", "%", "95 %"], rows)
     faults = ", ".join(f"{n} {what}" for what, n in evaluation.invalid.items() if n) or "none"
     typer.echo(f"coverage {100 * evaluation.coverage:.1f} %; invalid: {faults}")

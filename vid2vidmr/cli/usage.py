@@ -1,13 +1,25 @@
-"""What was wrong in a command line, in one line."""
+"""Pages of help, and what was wrong in a command line, in one line."""
 
 from __future__ import annotations
 
 import re
+from inspect import cleandoc
 from typing import Any
 
 from vid2vidmr.errors import UnknownNameError
 
 CHOICE = re.compile(r"Invalid value for '?([^\s']+)'?: '(.*)' is not one of (.*)")
+
+
+def flowing(command: Any) -> Any:
+    """Take the source's line ends out of the help of a command, and of those below it.
+
+    Typer does so in the first paragraph alone, and the others would be broken twice.
+    """
+    command.help = command.help and re.sub(r"(?<=\S)\n *(?=\S)", " ", cleandoc(command.help))
+    for below in getattr(command, "commands", {}).values():
+        flowing(below)
+    return command
 
 
 def usage_message(error: Any) -> str:

@@ -16,6 +16,7 @@ from vid2vidmr.evaluation.metrics import per_pair_metrics
 from vid2vidmr.evaluation.open_retrieval import calibration, open_metrics
 from vid2vidmr.evaluation.ranking import rank_windows
 from vid2vidmr.records import Interval, Prediction
+from vid2vidmr.text import counted
 from vid2vidmr.windows import temporal_iou
 
 
@@ -67,7 +68,9 @@ class Evaluation:
     def __repr__(self) -> str:
         names = [name for name in ("mIoU", "R1@0.5", "G-mIoU@1", "AUROC") if name in self.metrics]
         shown = ", ".join(f"{name} {self.metrics[name].value:.2f}" for name in names)
-        return f"Evaluation({len(self.iou)} pairs, {shown}, coverage {self.coverage:.1%})"
+        return (
+            f"Evaluation({counted(len(self.iou), 'pair')}, {shown}, coverage {self.coverage:.1%})"
+        )
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row a pair: its first window (``start_s, end_s``) and its metrics in percent."""

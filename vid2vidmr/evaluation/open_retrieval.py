@@ -12,11 +12,15 @@ more; windows are matched greedily in rank order; ``G-mIoU@k`` counts a match of
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeVar
+
 import numpy as np
 
 from vid2vidmr.evaluation.metrics import AP_THRESHOLDS, AP_WINDOWS, average_precision, matches
 from vid2vidmr.windows import temporal_iou
 
+T = TypeVar("T")
 TOPS = (1, 3, 5)
 BINS = 10
 """Of the calibration error, equally wide."""
@@ -79,6 +83,19 @@ def open_metrics(
         union = first.sum(axis=1) + truths - n
         found[f"G-mIoU@{k}"] = np.where(union > 0, total / np.maximum(union, 1), 1.0)
     return {name: 100.0 * values for name, values in found.items()}
+
+
+def asked(metrics: Mapping[str, T], truth: np.ndarray) -> dict[str, T]:
+    """Leave out the metrics of targets with several moments, if no target has.
+
+    Parameters
+    ----------
+    metrics : mapping of str to anything
+    truth : ndarray, (P, G, 2)
+        NaN where a pair has fewer.
+    """
+    several = bool((~np.isnan(truth[:, 1:, 0])).any())
+    return {name: value for name, value in metrics.items() if several or "+@" not in name}
 
 
 def calibration(exists: np.ndarray, present: np.ndarray) -> np.ndarray:

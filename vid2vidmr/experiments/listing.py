@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any
 
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation.predictions import read_header
@@ -18,19 +18,8 @@ from vid2vidmr.methods.checkpoint import NAME, read_checkpoint
 from vid2vidmr.methods.load import method_class
 from vid2vidmr.records import Record, read_record
 
-
-class Run(NamedTuple):
-    """What one folder says of itself."""
-
-    method: str
-    preset: str | None
-    dataset: str | None
-    split: str | None
-    protocol: str | None
-    encoder: str | None
-    metric: str | None
-    seed: int
-    score: float | None
+ALIKE = ("method", "preset", "dataset", "split", "protocol", "encoder", "metric")
+"""What seeds of one run have in common."""
 
 
 class Listed(Record):
@@ -80,7 +69,7 @@ def list_runs(home: Path) -> tuple[list[Listed], list[str]]:
         raise DataError(
             f"There are no runs in {home}: make some with `vid2vidmr bench`, or name their folder."
         )
-    groups: dict[object, list[tuple[Run, Path]]] = defaultdict(list)
+    groups: dict[object, list[Listed]] = defaultdict(list)
     faults = []
     for path in _records(home):
         try:
@@ -91,7 +80,7 @@ def list_runs(home: Path) -> tuple[list[Listed], list[str]]:
         if not str(run.protocol).endswith("wrong queries"):
             place = re.sub(r"-seed\d+$", "", str(path.parent))
             place = re.sub(r"-seed\d+(?=/)", "", place)
-            groups[run._replace(seed=0, score=None), place].append((run, path))
+            groups[(place, *(getattr(run, name) for name in ALIKE))].append(run)
     listed = [_joined(runs) for runs in groups.values()]
     return sorted(listed, key=lambda each: (str(each.dataset), each.when)), faults
 
@@ -108,13 +97,21 @@ def _records(home: Path) -> Iterator[Path]:
             yield path
 
 
-def _read(path: Path) -> Run:
+def _read(path: Path) -> Listed:
+    """Read what one folder says of itself."""
+    where: dict[str, Any] = {
+        "when": datetime.fromtimestamp(path.stat().st_mtime, UTC).replace(microsecond=0),
+        "paths": (str(path.parent),),
+    }
     if path.name == NAME:
         found = read_checkpoint(path.parent)
         names = presets_like(method_class(found.method).presets, found.config)
         dataset = found.provenance.get("dataset")
-        about = (found.method, names[0] if names else None, str(dataset) if dataset else None)
-        return Run(*about, None, None, None, None, found.seed, None)
+        return Listed(
+            method=found.method, preset=names[0] if names else None,
+            dataset=str(dataset) if dataset else None, split=None, protocol=None, encoder=None,
+            metric=None, seeds=(found.seed,), score=None, **where,
+        )  # fmt: skip
     result = None
     if path.name == "result.json":
         result = read_record(path, Result, "result", "delete its folder", MAX_RECORD_BYTES)
@@ -122,24 +119,23 @@ def _read(path: Path) -> Run:
     if header is None:
         raise DataError(f"{path} has no header: it does not say what it is.")
     metric = header.protocol.metric
-    score = result.metrics[metric].value if result and metric in result.metrics else None
-    return Run(
-        header.method, header.preset, header.dataset, header.split, str(header.protocol),
-        header.encoder, metric, header.seed, score,
+    return Listed(
+        method=header.method, preset=header.preset, dataset=header.dataset, split=header.split,
+        protocol=str(header.protocol), encoder=header.encoder, metric=metric, seeds=(header.seed,),
+        score=result.metrics[metric].value if result and metric in result.metrics else None,
+        **where,
     )  # fmt: skip
 
 
-def _joined(runs: list[tuple[Run, Path]]) -> Listed:
+def _joined(runs: list[Listed]) -> Listed:
     """Join the seeds of a group."""
-    runs = sorted(runs, key=lambda each: each[0].seed)
-    scores = [run.score for run, _ in runs if run.score is not None]
-    common = runs[0][0]._asdict()
-    common |= {"score": sum(scores) / len(scores) if scores else None}
-    common["seeds"] = tuple(run.seed for run, _ in runs)
-    del common["seed"]
-    last = max(path.stat().st_mtime for _, path in runs)
-    return Listed(
-        **common,
-        when=datetime.fromtimestamp(last, UTC).replace(microsecond=0),
-        paths=tuple(str(path.parent) for _, path in runs),
+    runs = sorted(runs, key=lambda run: run.seeds)
+    scores = [run.score for run in runs if run.score is not None]
+    return runs[0].model_copy(
+        update={
+            "seeds": tuple(seed for run in runs for seed in run.seeds),
+            "score": sum(scores) / len(scores) if scores else None,
+            "when": max(run.when for run in runs),
+            "paths": tuple(path for run in runs for path in run.paths),
+        }
     )

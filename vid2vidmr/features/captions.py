@@ -18,6 +18,7 @@ from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import file_sha256, read_jsonl
 from vid2vidmr.progress import progress
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     import torch
@@ -146,13 +147,17 @@ def _summary(
     }
     cut = [m for m in known if len(encoder.tokens(captions[m])) > encoder.longest]
     faults = {
-        "queries have no caption": sorted(queries.difference(known)),
-        "captions are empty": [m for m in captions if m in of_moments and not captions[m]],
-        "captions are of no moment of this data set": [m for m in captions if m not in of_moments],
-        f"captions are cut off after {encoder.longest} tokens": cut,
+        ("query", "without a caption"): sorted(queries.difference(known)),
+        ("caption", "empty"): [m for m in captions if m in of_moments and not captions[m]],
+        ("caption", "of no moment of this data set"): [m for m in captions if m not in of_moments],
+        ("caption", f"cut off after {encoder.longest} tokens"): cut,
     }
-    said = [f"{len(f)} {what} (such as {f[0]!r})" for what, f in faults.items() if f]
-    return "; ".join([f"{len(known)} captions have features in {folder}", *said]) + "."
+    said = [
+        f"{counted(len(found), noun)} {what} (such as {found[0]!r})"
+        for (noun, what), found in faults.items()
+        if found
+    ]
+    return "; ".join([f"Features of {counted(len(known), 'caption')} are in {folder}", *said]) + "."
 
 
 def open_captions(dataset: Dataset, encoder: str) -> FeatureStore:

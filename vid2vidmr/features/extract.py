@@ -11,7 +11,6 @@ from types import MappingProxyType
 
 import torch
 from filelock import FileLock
-from rich.console import Console
 
 from vid2vidmr.contract import MAX_MISSING_S, named_features
 from vid2vidmr.data.dataset import Dataset, load_dataset
@@ -31,8 +30,9 @@ from vid2vidmr.features.store import (
 )
 from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete, unlock_store
 from vid2vidmr.files import write_json
-from vid2vidmr.progress import progress
+from vid2vidmr.progress import progress, tell
 from vid2vidmr.records import read_record
+from vid2vidmr.text import counted
 
 
 def extract_features(
@@ -163,10 +163,9 @@ def shard_files(
                 return extract_files(files, encoder, folder, of, durations_s, engine, queries)
     finally:
         unlock_store(lock)
-    _console().print(
+    tell(
         f"Shard {shard} is done. The last shard writes the store: {len(missing)} of "
         f"{len(present)} videos are not there yet.",
-        markup=False,
     )
     return None
 
@@ -307,10 +306,9 @@ def _measure_fidelity(folder: Path, encoder: Encoder, reference: str, files: lis
         write_json(path, fidelity(encoder, slow, files[0]).model_dump())
     if path.exists():
         found = read_record(path, Fidelity, "measure of features", "delete it")
-        _console().print(
+        tell(
             f"Cosine to features of {found.reference}: {found.cosine_mean} on average, "
-            f"{found.cosine_min} at least ({found.frames} frames).",
-            markup=False,
+            f"{found.cosine_min} at least ({found.frames} frames)."
         )
 
 
@@ -327,11 +325,6 @@ def _videos(keys: Iterable[Key]) -> int:
     return sum(isinstance(key, str) for key in keys)
 
 
-def _console() -> Console:
-    """Where a summary is printed."""
-    return Console(stderr=True, highlight=False, soft_wrap=True)
-
-
 def report(
     folder: Path,
     done: int,
@@ -341,18 +334,16 @@ def report(
     names: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
     """Say what was encoded, and what failed and why; the whole list goes to ``failed.json``."""
-    console = _console()
     path = folder / "failed.json"
     if failed:
         write_json(path, failed)
     else:
         path.unlink(missing_ok=True)
-    console.print(
-        f"{done} videos have features in {folder} ({new} new); {len(failed)} failed, "
-        f"{missing} have no file.",
-        markup=False,
+    tell(
+        f"Features of {counted(done, 'video')} are in {folder} ({new} new); {len(failed)} failed, "
+        f"{missing} have no file."
     )
     for video, reason in islice(failed.items(), 10):
-        console.print(f"  failed {names.get(video, video)}: {reason}", markup=False)
+        tell(f"  failed {names.get(video, video)}: {reason}")
     if len(failed) > 10:
-        console.print(f"  and {len(failed) - 10} more, see {path}", markup=False)
+        tell(f"  and {len(failed) - 10} more, see {path}")

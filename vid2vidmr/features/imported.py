@@ -11,7 +11,6 @@ what lies around it.)
 from __future__ import annotations
 
 import hashlib
-import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +36,7 @@ from vid2vidmr.features.queries import keys_of, own_queries
 from vid2vidmr.features.store import FeatureStore, feature_folder
 from vid2vidmr.features.writer import FeatureWriter
 from vid2vidmr.files import write_json
-from vid2vidmr.progress import progress
+from vid2vidmr.progress import progress, tell
 from vid2vidmr.registry import registered_names
 from vid2vidmr.video.files import is_video
 
@@ -321,8 +320,7 @@ def _write_manifest(
     path = folder / NAME
     write_json(path, new_manifest(dataset, videos).model_dump(mode="json"))
     if len(there) < len(videos):
-        line = f"To score the pairs whose videos have features: --only-available {path}"
-        print(line, file=sys.stderr)
+        tell(f"To score the pairs whose videos have features: --only-available {path}")
 
 
 def resampled(rows: np.ndarray, at_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:

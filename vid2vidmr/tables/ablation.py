@@ -12,7 +12,7 @@ from vid2vidmr.experiments.ablate import AblationResult, AblationRow
 from vid2vidmr.methods.variants import Ablation
 from vid2vidmr.tables.escape import csv_text, markdown_text
 from vid2vidmr.tables.files import markdown_table, write_all
-from vid2vidmr.text import plain
+from vid2vidmr.text import counted, plain
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -26,7 +26,8 @@ def heading(result: AblationResult) -> str:
     features = "simulated features" if result.contract.simulated else result.contract.name
     return (
         f"{result.ablation.title}. Ours: {result.dataset} ({made}, {features}), preset "
-        f"{result.preset}, test split, {result.pairs:,} pairs, {len(result.seeds)} seeds"
+        f"{result.preset}, test split, {counted(result.pairs, 'pair')}, "
+        f"{counted(len(result.seeds), 'seed')}"
     )
 
 

@@ -65,14 +65,19 @@ def _cells(
                     text += spread(sd)
             cells.append(text)
         lost = row.sensitivity.get(protocol)
-        cells += ["" if lost is None else f"{lost.value:z.1f}", row.rank(protocol)]
+        cells += ["" if lost is None else f"{lost.value:z.1f}"] * table.has_sensitivity
+        cells.append(row.rank(protocol))
     return [*cells, str(len(row.seeds))]
+
+
+def _columns(table: Table) -> list[str]:
+    """Heads of the columns of a protocol."""
+    return [*table.metrics, *["sens."] * table.has_sensitivity, "rank"]
 
 
 def to_markdown(table: Table) -> str:
     """Title, table, verdicts and notes."""
-    columns = (*table.metrics, "sens.", "rank")
-    heads = [f"{protocol} {name}" for protocol in table.protocols for name in columns]
+    heads = [f"{protocol} {name}" for protocol in table.protocols for name in _columns(table)]
     header = ["method", "kind", *heads, "seeds"]
     cells = [
         [
@@ -99,12 +104,12 @@ def markdown_table(header: list[str], rows: Iterable[list[str]], texts: int) -> 
 
 def to_latex(table: Table) -> str:
     """Give a ``table`` environment; it needs the package booktabs."""
-    width = len(table.metrics) + 2
+    width = len(_columns(table))
     groups, rules = [], []
     for i, protocol in enumerate(table.protocols):
         groups.append(f"\\multicolumn{{{width}}}{{c}}{{{tex_text(protocol)}}}")
         rules.append(f"\\cmidrule(lr){{{2 + i * width}-{1 + (i + 1) * width}}}")
-    heads = [tex_text(name) for _ in table.protocols for name in (*table.metrics, "sens.", "rank")]
+    heads = [tex_text(name) for _ in table.protocols for name in _columns(table)]
 
     def line(row: Row) -> str:
         cells = _cells(table, row, "\\textbf{{{}}}".format, " $\\pm$ {}".format)

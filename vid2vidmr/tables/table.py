@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from vid2vidmr.data.protocols import ARCHIVE, OFFICIAL, OPEN
 from vid2vidmr.evaluation import SeedSummary
 from vid2vidmr.records import Interval, Kind
+from vid2vidmr.text import counted
 
 HEADLINE = OFFICIAL.metric
 """The metric that ranks, but under the protocols ``open`` and ``archive``."""
@@ -21,8 +22,7 @@ ARCHIVE_METRICS = ("mAP", "mAP@0.5", "R1@0.5", "R5@0.5", "R10@0.5", "R100@0.5")
 NOTES = {
     OPEN_METRICS: (
         "Targets hold the moment no times, once or several times. Probabilities are calibrated, "
-        "and the threshold of rejecting chosen, on val. ECE: expected calibration error, the "
-        "lowest is the best."
+        "and the threshold of rejecting chosen, on val."
     ),
     ARCHIVE_METRICS: (
         "A pair is a query, asked of all targets of the split at once; the truth is every moment "
@@ -30,8 +30,8 @@ NOTES = {
     ),
 }
 """What is to be known of tables with these metrics."""
-ERRORS = ("ECE",)
-"""Metrics of which the lowest number is the best."""
+ERRORS = {"ECE": "expected calibration error, the lowest is the best"}
+"""Metrics of which the lowest number is the best, and what they are."""
 
 
 def worlds_name(names: Sequence[str]) -> str:
@@ -176,7 +176,7 @@ class Table:
         marks = [f"{self.worlds} worlds"] * (self.worlds > 1) + ["synthetic"] * self.synthetic
         marks += ["simulated features"] * self.simulated
         mark = f" ({', '.join(marks)})" if marks else ""
-        return f"{self.dataset}{mark}, {self.split} split, {self.pairs} pairs"
+        return f"{self.dataset}{mark}, {self.split} split, {counted(self.pairs, 'pair')}"
 
     def is_best(self, row: Row, protocol: str, metric: str) -> bool:
         """Whether no other method's number in this column is better; bias rows do not take part."""
@@ -219,8 +219,23 @@ class Table:
         return sentence
 
     @property
+    def has_sensitivity(self) -> bool:
+        """Whether a row was run with wrong queries."""
+        return any(row.sensitivity for row in self.rows)
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether a row has a deviation between seeds or worlds."""
+        last = self.protocols[-1]
+        return any(row.metrics[last][self.headline].spread for row in self.rows)
+
+    @property
     def notes(self) -> list[str]:
         """What a reader must know to read the numbers."""
+        return self.notes_on(self.metrics)
+
+    def notes_on(self, shown: Sequence[str]) -> list[str]:
+        """Give the notes of a table that shows some of the metrics."""
         encoders = sorted({row.encoder for row in self.rows if row.encoder})
         presets = sorted({row.preset for row in self.rows if row.preset and row.kind == "trained"})
         made = [f"encoder {', '.join(encoders)}"] if encoders else []
@@ -234,7 +249,8 @@ class Table:
         if self.synthetic:
             notes.append("Rendered data: these numbers say nothing about real video.")
         lowest = {row.name: min(row.coverage.values()) for row in self.rows}
-        if low := [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]:
+        low = [f"{name} {100 * share:.1f} %" for name, share in lowest.items() if share < 1]
+        if low and self.metrics != OPEN_METRICS:  # there a target may be rejected
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
         if self.left_out:
             notes.append(
@@ -244,26 +260,20 @@ class Table:
             notes.append(
                 "(val): fitted on val pairs, or with statistics of them, for lack of train pairs."
             )
-        seeds = max(len(row.seeds) for row in self.rows)
         if self.worlds > 1:
             notes.append(
                 f"Means over {self.worlds} worlds, each counted alike. Intervals and ranks say "
                 "what other videos in these worlds (ranks: and other seeds) would change, the "
                 "second sd, between worlds, what other worlds would."
             )
-        notes.append(
-            "In brackets (or ±): 95 % interval, bootstrap over query and target videos. sens.: mIoU"
-            " lost when every query is replaced by one of another class. sd: standard deviation of "
-            f"{self.headline} between seeds, {seeds} at most. rank: ranks by {self.headline} that "
-            f"paired tests leave open (Holm, 5 %). Where there is one column of each: "
-            f"{self.protocols[-1]}. Bias rows never look at the query."
-        )
+        notes.append(" ".join(self._columns()))
         if self.bias_rows and self.method_rows:
             notes.append(
                 "Below the line: what none of these tests puts above the best bias row"
                 f"{f' under {self.protocols[-1]}' if len(self.protocols) > 1 else ''}."
             )
         notes += [note for metrics, note in NOTES.items() if self.metrics == metrics]
+        notes += [f"{name}: {what}." for name, what in ERRORS.items() if name in shown]
         if seen := [
             f"{points:.1f} ({p})" for p, points in self.detectable.items() if math.isfinite(points)
         ]:
@@ -272,3 +282,18 @@ class Table:
                 "this split (two rows, power 80 %)."
             )
         return notes
+
+    def _columns(self) -> Iterator[str]:
+        """Say what stands in a column."""
+        yield "In brackets (or ±): 95 % interval, bootstrap over query and target videos."
+        if self.has_sensitivity:
+            lost = "lost when every query is replaced by one of another class."
+            yield f"sens.: {self.headline} {lost}"
+        if self.has_spread:
+            seeds = max(len(row.seeds) for row in self.rows)
+            yield f"sd: standard deviation of {self.headline} between seeds, {seeds} at most."
+        yield f"rank: ranks by {self.headline} that paired tests leave open (Holm, 5 %)."
+        if len(self.protocols) > 1:
+            yield f"Where there is one column of each: {self.protocols[-1]}."
+        if self.bias_rows:
+            yield "Bias rows never look at the query."

@@ -34,7 +34,7 @@ def to_rich(table: Table, width: int) -> Group:
         metrics = metrics[:-1]  # else names would be broken
     grid = _grid(table, metrics, wide)
     verdicts = [Text(plain(text)) for text in table.verdicts]
-    notes = [Text(plain(text), style="dim") for text in table.notes]
+    notes = [Text(plain(text), style="dim") for text in table.notes_on((table.headline, *metrics))]
     return Group(grid, *verdicts, Text(""), *notes)
 
 
@@ -56,7 +56,7 @@ def _grid(table: Table, metrics: tuple[str, ...], wide: bool, *, titled: bool = 
         grid.add_column(f"{head}\n{table.headline}", no_wrap=True)
         for metric in metrics:
             grid.add_column(f"{above}{metric}", justify="right", no_wrap=True)
-    for name in ("sens.", "sd", "rank"):
+    for name in ["sens."] * table.has_sensitivity + ["sd"] * table.has_spread + ["rank"]:
         grid.add_column(f"{above}{name}", justify="right", no_wrap=True)
 
     def line(row: Row) -> list[Text]:
@@ -73,8 +73,8 @@ def _grid(table: Table, metrics: tuple[str, ...], wide: bool, *, titled: bool = 
                 cells.append(cell)
         last = table.protocols[-1]
         lost, sd = row.sensitivity.get(last), row.metrics[last][table.headline].spread
-        cells.append(Text("" if lost is None else f"{lost.value:z.1f}"))
-        cells.append(Text(sd))
+        cells += [Text("" if lost is None else f"{lost.value:z.1f}")] * table.has_sensitivity
+        cells += [Text(sd)] * table.has_spread
         cells.append(Text(row.rank(last)))
         return cells
 

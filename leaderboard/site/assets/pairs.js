@@ -5,6 +5,7 @@ const at = (id) => document.getElementById(id);
 const boards = read("boards");
 const chunk = read("chunk");
 const SHOWN = 4;
+const narrow = matchMedia("(max-width: 40rem)").matches;
 const isOpen = () => protocol === "open"; // targets of no moment, one or several
 let board, protocol, methods, pairs, table, current = 0;
 const picked = new Set();
@@ -54,7 +55,8 @@ async function openBoard(slug, name) {
   const href = (pair) => vmr.address(board.slug, protocol, pair);
   const tools = at("search").closest(".tools");
   const { name: first, seeds } = methods[0];
-  const of = seeds > 1 ? `${first}, mean of ${seeds} seeds` : first;
+  const of = seeds.length > 1 ? `${first}, mean of ${seeds.length} seeds` : first;
+  at("seeds").parentElement.hidden = methods.every((m) => m.seeds.length < 2);
   table = vmr.table(at("pairs"), pairs, found[1], isOpen(), of, href, tools);
   at("score-name").textContent = isOpen() ? "G-mIoU@1, %" : "IoU, %";
   for (const mark of document.querySelectorAll(".key [data-open]")) mark.hidden = !isOpen();
@@ -137,8 +139,10 @@ function lane(name, className, windows, note, seed, of = {}) {
 
 async function draw() {
   const i = current, part = Math.floor(i / chunk), key = `${board.slug}/${protocol}`;
-  const shown = methods.filter((m) => picked.has(m.id));
-  const all = (of) => Promise.all(shown.map((m) => vmr.get(`${key}/${m.id}/${of}`)));
+  const every = at("seeds").checked;
+  const seedsOf = (m) => (every ? m.seeds : m.seeds.slice(0, 1));
+  const shown = methods.filter((m) => picked.has(m.id)).flatMap((m) => seedsOf(m).map((seed) => [m, seed]));
+  const all = (of) => Promise.all(shown.map(([m, seed]) => vmr.get(`${key}/${m.id}/${seed}/${of}`)));
   const [found, exists] = await Promise.all([all(part), isOpen() ? all("exists") : []]);
   if (i !== current) return;
   const [query, target] = [pairs.videos[pairs.query[i]], pairs.videos[pairs.target[i]]];
@@ -152,12 +156,16 @@ async function draw() {
   const truth = pairs.truth[i];
   at("lanes").tBodies[0].replaceChildren(
     lane("truth", "truth", truth, ""),
-    ...shown.map((m, k) => {
-      const of = judge(found[k][i % chunk], exists[k]?.[i], m.threshold);
-      return lane(m.name, m.kind, of.windows, (100 * of.score).toFixed(1), `seed ${m.seed}`, of);
+    ...shown.map(([m, seed], k) => {
+      const of = judge(found[k][i % chunk], exists[k]?.[i], m.thresholds[seed]);
+      const which = every || m.seeds.length < 2 ? `seed ${seed}` : `seed ${seed} of ${m.seeds.join(", ")}`;
+      return lane(m.name, m.kind, of.windows, (100 * of.score).toFixed(1), which, of);
     }),
   );
   ruler(pairs.duration[i]);
+  const asked = at("players").hidden ? query : [];
+  film(at("query-film"), asked[3], pairs.query_start[i] ?? 0, pairs.query_end[i] ?? asked[3]?.[1] * asked[3]?.[2], 3);
+  film(at("target-film"), target[3], pairs.clip_start[i], pairs.clip_start[i] + pairs.duration[i], narrow ? 5 : 10);
   if (!at("players").hidden) {
     load(at("query"), query[1], pairs.query_start[i] ?? 0);
     load(at("target"), target[1], pairs.clip_start[i] + (truth[0]?.[0] ?? 0));
@@ -202,6 +210,22 @@ function ruler(length) {
   at("ruler").replaceChildren(...marks);
 }
 
+// Pictures of a video from `start` to `end`, out of a strip of one every `step` seconds.
+function film(place, strip, start, end, count) {
+  place.hidden = !strip;
+  if (!strip) return place.replaceChildren();
+  const [address, pictures, step, shape] = strip;
+  place.replaceChildren(...Array.from({ length: count }, (_, k) => {
+    const picture = element("span");
+    const which = Math.min(pictures - 1, Math.floor((start + ((k + 0.5) * (end - start)) / count) / step));
+    picture.style.aspectRatio = shape;
+    picture.style.backgroundImage = `url("${vmr.root}${address}")`;
+    picture.style.backgroundSize = `${100 * pictures}% 100%`;
+    picture.style.backgroundPosition = `${pictures > 1 ? (100 * which) / (pictures - 1) : 0}% 0`;
+    return picture;
+  }));
+}
+
 function load(video, address, start) {
   const source = `${vmr.root}${address}`;
   video.pause();
@@ -240,6 +264,7 @@ const go = (i) => { location.hash = vmr.address(board.slug, protocol, pairs.id[i
 at("previous").addEventListener("click", () => go(neighbour(-1)));
 at("next").addEventListener("click", () => go(neighbour(1)));
 at("pairs").addEventListener("draw.dt", () => table && ends());
+at("seeds").addEventListener("change", () => draw());
 at("choose").addEventListener("submit", (event) => event.preventDefault());
 at("find-method").addEventListener("input", (event) => {
   const wanted = event.target.value.toLowerCase();

@@ -9,7 +9,7 @@ import pytest
 from mini_dataset import mini_dataset
 
 from vid2vidmr.analysis import OpenAnalysis, OpenComparison, Run, analyse_open, compare_runs
-from vid2vidmr.analysis.page import comparison_page, open_page
+from vid2vidmr.analysis.page import analysis_page, comparison_page
 from vid2vidmr.analysis.terminal import comparison_lines, open_lines
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.protocols import Protocol, with_truth
@@ -21,11 +21,13 @@ SURE = [0.95, 0.85, 0.85, 0.15, 0.15, 0.05]
 THERE = [1, 2, 0, 1, 0, 0]
 
 
-def _run(folder: Path, sure: list[float] = SURE, name: str = "toy") -> Run:
+def _run(
+    folder: Path, sure: list[float] = SURE, name: str = "toy", there: list[int] = THERE
+) -> Run:
     dataset = mini_dataset(folder, {f"v{k}": None for k in range(6)})
     pairs = dataset.pairs("test")
     moments = np.array([[4.0, 10.0], [20.0, 24.0]])  # a target has none, one or both
-    windows = [moments[:there] for there in THERE]
+    windows = [moments[:count] for count in there]
     pairs = PairSet(with_truth(pairs.table, windows), "test", Protocol("open"))
     predictions = [
         Prediction(pair_id=pair_id, windows=((4.0, 10.0, 1.0),), exists=exists)
@@ -61,16 +63,26 @@ def test_answers_and_reliability(found: OpenAnalysis) -> None:
     assert found.metrics["ECE"].value == pytest.approx(gaps)
 
 
+def test_metrics_of_several_moments_are_left_out_where_no_target_has_them(
+    found: OpenAnalysis, tmp_path: Path
+) -> None:
+    one = _run(tmp_path, there=[min(count, 1) for count in THERE])
+    alone, compared = analyse_open(one), compare_runs(one, one, resamples=20)
+    several = found.metrics.keys() - alone.metrics.keys()
+    assert several == {f"{name}+@{k}" for name in ("mR", "mIoU") for k in (1, 3, 5)}
+    assert not several & {*compared.metrics[0], *compared.difference}
+
+
 def test_page_and_lines_say_it(found: OpenAnalysis, tmp_path: Path) -> None:
     from rich.console import Console
 
-    page = open_page(found)
+    page = analysis_page(found)
     assert page.count("<svg") == 1 and "0.8–0.9" in page and "http:" not in page
     console = Console(width=80, record=True, file=(tmp_path / "lines").open("w"))
     console.print(open_lines(found))
     assert "rejected, there" in console.export_text()
     evil = analyse_open(_run(tmp_path / "evil", name="<script>"))
-    assert "<script" not in open_page(evil)
+    assert "<script" not in analysis_page(evil)
 
 
 def test_two_runs_are_tested_and_rejects_are_named(tmp_path: Path) -> None:

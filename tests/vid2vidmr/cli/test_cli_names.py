@@ -1,5 +1,6 @@
 """Names on the command line: completed by the shell, suggested where wrong, taken in old forms."""
 
+import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -84,6 +85,14 @@ def test_what_was_meant_is_said_in_one_line(cli: Cli, tiny: Path, command: str, 
     (line,) = ran.err.splitlines()
     assert line.startswith("error: ") and says in line
     assert (ran.code, ran.out) == (2, "")
+
+
+@pytest.mark.parametrize("command", ["bench", "leaderboard build", "build minimatch"])
+def test_help_is_broken_by_the_terminal_alone(cli: Cli, command: str) -> None:
+    text = cli(*command.split(), "--help").out.partition("╭")[0]
+    lines = [line.strip() for line in text.splitlines()]
+    for line, after in itertools.pairwise(lines):
+        assert not (line and after) or len(f"{line} {after.split()[0]}") > 76, line
 
 
 def test_a_protocol_in_a_file_that_nobody_knows(cli: Cli, tiny: Path) -> None:

@@ -167,6 +167,10 @@ def test_a_failing_method_does_not_lose_the_others(
     assert ran.err.count("failed: ") == 1  # said once
     assert "failed: broken, seed 0: by design" in ran.err
     assert "ZeroDivisionError" in ran.err  # not the user's error: it comes with its traceback
+    assert ran.err.splitlines()[-1] == f"Log: {tmp_path / 'log.txt'}"
+    log = (tmp_path / "log.txt").read_text()
+    assert "vid2vidmr bench --dataset minimatch" in log and "predict wobble, seed 0: " in log
+    assert "ZeroDivisionError" in log and "failed: broken, seed 0: by design" in log
     table = (tmp_path / "table.md").read_text()
     assert "| wobble |" in table and "broken" not in table
     assert not list(tmp_path.glob("broken/*/official/*"))  # nothing half-written
@@ -242,4 +246,4 @@ def test_a_mistyped_encoder_runs_nothing(cli, tiny, tmp_path) -> None:  # type: 
     )  # fmt: skip
     assert ran.code == 2
     assert "did you mean 'efficientnet-lite0'" in ran.err
-    assert not list(out.rglob("table.*"))
+    assert not list(out.rglob("table.*")) and not (out / "log.txt").exists()  # nothing to keep

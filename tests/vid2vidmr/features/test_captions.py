@@ -141,11 +141,11 @@ def test_what_the_file_lacks_or_has_in_excess_is_said(
     file = jsonl(tmp_path / "c.jsonl", {**TEXTS, "m-d": " ", "m-x": "of nothing"})
     ran = cli("features", dataset.path, "--captions", file, "--encoder", NAME)
     assert ran.code == 0, ran.err
-    assert "3 captions have features in" in ran.out
-    assert "1 queries have no caption (such as 'm-d')" in ran.out
-    assert "1 captions are empty (such as 'm-d')" in ran.out
-    assert "1 captions are of no moment of this data set (such as 'm-x')" in ran.out
-    assert "1 captions are cut off after 8 tokens (such as 'm-c')" in ran.out
+    assert "Features of 3 captions are in" in ran.out
+    assert "1 query without a caption (such as 'm-d')" in ran.out
+    assert "1 caption empty (such as 'm-d')" in ran.out
+    assert "1 caption of no moment of this data set (such as 'm-x')" in ran.out
+    assert "1 caption cut off after 8 tokens (such as 'm-c')" in ran.out
     store = open_captions(dataset, NAME)
     assert store.video_ids == list(TEXTS)
     assert store.rows("m-b").shape == (5, 16)
