@@ -278,7 +278,7 @@ def test_a_data_set_has_a_name_of_its_own(videos: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "bad").exists()
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(1, 40), st.integers(0, 99))
 def test_every_group_has_one_split_and_no_split_is_forgotten(number: int, seed: int) -> None:
     found = split_groups([f"c{i}" for i in range(number)], seed)
@@ -290,7 +290,7 @@ def test_every_group_has_one_split_and_no_split_is_forgotten(number: int, seed: 
     assert splits.count("train") >= splits.count("test") or number < 3
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from("xy"), st.integers(0, 50)), min_size=1, unique=True),
     st.one_of(st.none(), st.floats(0, 60)),

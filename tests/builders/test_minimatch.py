@@ -84,7 +84,7 @@ def test_twins_share_shots_not_their_order(families: Families, seed: int) -> Non
 
 
 @given(seed=st.integers(0, 10_000))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_unseen_families_are_nowhere_in_another_split(seed: int) -> None:
     config = MinimatchConfig(seed=seed, families="unseen", train_videos=6, val_videos=4)
     seen: dict[str, set[str]] = {split: set() for split in SPLITS}

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from made_submissions import add_submission, made_dataset
 
@@ -70,7 +70,6 @@ def mutated(draw, text: bytes) -> bytes:
     return bytes(data)
 
 
-@settings(deadline=None)
 @given(anything | mutated(TEMPLATE.encode()))
 @example(b"? ")
 @example(b"a: &a [*a]")
@@ -84,7 +83,6 @@ def test_cards(tmp_path_factory, data):
     assert card is None or card.name
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_records(made, tmp_path_factory, data):
     record = (made / FILE).read_bytes()
@@ -96,7 +94,6 @@ def test_records(made, tmp_path_factory, data):
         json.dumps(found.model_dump(mode="json"), ensure_ascii=False, allow_nan=False).encode()
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_one_value_of_a_record(made, tmp_path_factory, data):
     record = json.loads((made / FILE).read_text())
@@ -121,7 +118,6 @@ def test_one_value_of_a_record(made, tmp_path_factory, data):
             answered(rescore, run, folder, lambda header: predicted_pairs(header, dataset))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_predictions(made, tmp_path_factory, data):
     good = gzip.decompress((made / "official-seed0.jsonl.gz").read_bytes())

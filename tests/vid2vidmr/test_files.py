@@ -6,7 +6,7 @@ import os
 import tracemalloc
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vid2vidmr.errors import DataError
@@ -35,7 +35,6 @@ def refused(read, *given):
     return str(caught.value)
 
 
-@settings(deadline=None)
 @given(plain)
 def test_json_is_read_as_python_reads_it(tmp_path_factory, value):
     path = tmp_path_factory.getbasetemp() / "value.json"
@@ -45,7 +44,6 @@ def test_json_is_read_as_python_reads_it(tmp_path_factory, value):
         assert read_json(path) == value
 
 
-@settings(deadline=None)
 @given(st.binary() | st.text().map(str.encode) | plain.map(json.dumps).map(str.encode))
 @example(b"[" * 100_000)
 @example(b"1" * 5000)

@@ -268,9 +268,10 @@ class Table:
             )
         notes.append(" ".join(self._columns()))
         if self.bias_rows and self.method_rows:
+            under = f" under {self.protocols[-1]}" if len(self.protocols) > 1 else ""
             notes.append(
-                "Below the line: what none of these tests puts above the best bias row"
-                f"{f' under {self.protocols[-1]}' if len(self.protocols) > 1 else ''}."
+                "Below the line: what a test against the best bias row, corrected for the number "
+                f"of methods, does not put above it{under}."
             )
         notes += [note for metrics, note in NOTES.items() if self.metrics == metrics]
         notes += [f"{name}: {what}." for name, what in ERRORS.items() if name in shown]

@@ -95,7 +95,7 @@ def test_rows_and_columns_beyond_a_block(form: str, monkeypatch: pytest.MonkeyPa
 lengths = st.lists(st.tuples(st.integers(0, 17), st.integers(0, 5)), min_size=1, max_size=3)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(
     form=st.sampled_from(list(FORMS)), lengths=lengths, gamma=st.sampled_from([1e-3, 0.1, 10.0]),
     seed=st.integers(0, 99), levels=st.sampled_from([2, 1000]),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 from golden_cases import golden_cases
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -88,7 +88,6 @@ def test_subsequence_is_fixed_end_dtw_of_its_part(cost: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("form", SOFT)
-@settings(deadline=None)
 @given(cost=costs)
 def test_soft_value_is_below_hard_and_meets_it_as_gamma_vanishes(
     form: str, cost: np.ndarray
@@ -100,7 +99,6 @@ def test_soft_value_is_below_hard_and_meets_it_as_gamma_vanishes(
 
 
 @pytest.mark.parametrize("form", SOFT)
-@settings(deadline=None)
 @given(cost=costs)
 def test_gradient_is_an_expected_path(form: str, cost: np.ndarray) -> None:
     x = torch.tensor(cost)[None].requires_grad_()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from golden_cases import golden_cases
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
@@ -162,7 +162,6 @@ def naive_drop(cost: np.ndarray, drop: float) -> float:
     return min(drop * i + best(i, 0) for i in range(rows))
 
 
-@settings(deadline=None)
 @given(costs, st.floats(0, 1))
 def test_drop_dtw_is_the_cheapest_way(cost: np.ndarray, drop: float) -> None:
     value, path = drop_path(cost, drop)

@@ -38,7 +38,7 @@ def gained(path: list[tuple[int, int]], gains: np.ndarray, gap: float, most: flo
     return total
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     SIMILARITIES, st.sampled_from([-0.5, 0.0, 0.5]), PRICES, st.sampled_from([0.0, 0.25, np.inf])
 )
@@ -56,7 +56,7 @@ def test_it_is_the_best_of_all_paths(similarity, threshold, gap, most) -> None:
         assert by_start[int(starts[end])] == pytest.approx(scores[end], abs=1e-5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIMILARITIES, PRICES)
 def test_windows_are_inside_and_a_price_never_gains(similarity, gap) -> None:
     scores, starts = local_alignment(similarity, 0.5, gap)

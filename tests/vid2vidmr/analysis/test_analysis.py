@@ -107,7 +107,7 @@ def _ranked(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return array(maybe, 10), array(window, 1)[:, 0], array(maybe, others)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_ranked())
 def test_every_window_is_of_one_type_and_mending_never_costs(
     case: tuple[np.ndarray, np.ndarray, np.ndarray],

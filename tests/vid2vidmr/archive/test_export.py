@@ -69,9 +69,7 @@ def read_fcpxml(path: Path, rate: str) -> list[tuple[float, float]]:
 
 @pytest.mark.parametrize("rate", RATES)
 @pytest.mark.parametrize("ending", [".edl", ".otio", ".fcpxml"])
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     more=st.lists(
         st.tuples(st.floats(0, 7000), st.floats(0.5, 100)).map(lambda w: (w[0], w[0] + w[1])),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from coded_video import constant_rate, numbered_frame, read_number, write_video
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from made_archive import made_archive, moment
 from second_encoder import TABLE, second_encoder
@@ -48,7 +48,6 @@ def test_a_file_of_such_a_name_is_a_file(tmp_path, monkeypatch) -> None:
     assert Query.parse("m.mp4@3-9") == Query("m.mp4@3-9")
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**8), st.integers(1, 10**6))
 def test_what_is_written_is_read_again(start_ms: int, length_ms: int) -> None:
     query = Query("m.mp4", start_ms / 1000, (start_ms + length_ms) / 1000)

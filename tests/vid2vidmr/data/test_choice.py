@@ -2,7 +2,7 @@
 
 import numpy as np
 import pandas as pd
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vid2vidmr.data.choice import at_most, numbered_pairs
@@ -17,7 +17,6 @@ def test_ids_number_the_rows() -> None:
     assert many.tolist() == [f"train-{i:06d}" for i in range(123_456)]
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=60),
     st.integers(1, 12),

@@ -167,7 +167,7 @@ def test_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         load_dataset("MiniMatsch")
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(field=st.sampled_from(["name", "title", "counts", "options", "fingerprint", ""]), value=JSON)
 def test_any_description_is_read_or_refused_in_a_line(
     tmp_path_factory: pytest.TempPathFactory, field: str, value: Any

@@ -143,7 +143,7 @@ def moments(draw):
     return start, min(start + length, duration), duration
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     rows=st.lists(moments(), min_size=1, max_size=8),
     seed=st.integers(0, 1000),
@@ -174,7 +174,7 @@ def test_cut_targets(rows, seed, protocol):
     pd.testing.assert_frame_equal(after[unchanged], before[unchanged])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(rows=st.lists(moments(), min_size=2, max_size=8), data=st.data())
 def test_a_cut_depends_on_no_other_pair(rows, data):
     pairs = pair_set(rows)
@@ -237,7 +237,7 @@ def test_where_there_is_no_room_the_whole_target_stays():
     assert end.tolist() == [25.0, 9.0]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(labels=st.lists(st.sampled_from("abcde"), min_size=1, max_size=30), seed=st.integers(0, 99))
 def test_wrong_queries_are_of_another_class(labels, seed):
     pairs = pair_set([(10, 20, 100)] * len(labels), labels)

@@ -42,7 +42,7 @@ def spans(least, most):
     return st.lists(made, min_size=least, max_size=most, unique_by=lambda w: w[0] // 10)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(spans(0, 30), spans(1, 12)), min_size=1, max_size=4))
 def test_metrics_are_those_of_a_plain_loop(queries):
     windows, truths = zip(*queries, strict=True)

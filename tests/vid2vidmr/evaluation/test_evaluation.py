@@ -29,7 +29,7 @@ scores = st.integers(0, 5).map(lambda k: k / 5)
 windows = st.lists(st.tuples(seconds, seconds, scores), max_size=12)
 moments = st.tuples(st.integers(0, 30), st.integers(1, 9)).map(lambda m: (m[0] / 2, sum(m) / 2))
 cases = st.lists(st.tuples(moments, windows), min_size=1, max_size=8)
-quick = settings(max_examples=40, deadline=None)
+quick = settings(max_examples=40)
 
 
 def pair_set(truths, duration=20.0, videos=3):

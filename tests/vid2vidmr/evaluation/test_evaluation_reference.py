@@ -63,7 +63,7 @@ def assert_equal(ours, expected):
     np.testing.assert_allclose(means, wanted.mean(axis=0), rtol=0, atol=1e-9)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(pairs(), min_size=1, max_size=12), st.booleans())
 def test_equals_the_reference(cases, strict):
     assert_equal(*both(cases, strict))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from golden_cases import golden_cases
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vid2vidmr.evaluation.open_retrieval import calibration, open_metrics
@@ -69,7 +69,6 @@ def _pairs(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return _padded(windows, 2), _padded(truths, 2), np.array(scores)
 
 
-@settings(deadline=None)
 @given(_pairs())
 def test_perfect_answers_score_everything(pairs: tuple[np.ndarray, ...]) -> None:
     """The truth itself, and certainty about it, is 100 wherever the metric has a case."""
@@ -84,7 +83,6 @@ def test_perfect_answers_score_everything(pairs: tuple[np.ndarray, ...]) -> None
     assert found["Rej-F1"] == pytest.approx(0 if (count > 0).all() else 100)
 
 
-@settings(deadline=None)
 @given(_pairs(), st.randoms(use_true_random=False))
 def test_order_of_pairs_says_nothing(pairs: tuple[np.ndarray, ...], random: Any) -> None:
     """Each pair keeps its numbers when the others come in another order."""
@@ -95,7 +93,6 @@ def test_order_of_pairs_says_nothing(pairs: tuple[np.ndarray, ...], random: Any)
         assert -1e-9 <= values.mean() <= 100 + 1e-9
 
 
-@settings(deadline=None)
 @given(_pairs())
 def test_area_is_the_share_of_ordered_couples(pairs: tuple[np.ndarray, ...]) -> None:
     """AUROC by its definition; equal scores count half."""

@@ -39,7 +39,7 @@ def seeds_of(gain, spread, noise, own=0.0):
     )
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(
     st.integers(2, 5),
     st.floats(0.1, 20),

@@ -118,7 +118,7 @@ def test_one_query_video_tells_of_targets_only():
     assert (nothing.low, nothing.high) == (-100, 100)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 4)), min_size=1),
     st.booleans(),

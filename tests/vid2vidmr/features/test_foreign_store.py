@@ -58,7 +58,7 @@ def test_a_contract_says_what_numbers_there_are(tmp_path: Path, changes: dict[st
         FeatureStore(path)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 @given(st.lists(LINE, max_size=4))
 def test_any_index_gives_the_rows_of_one_video_after_another_or_nothing(
     tmp_path_factory: pytest.TempPathFactory, entries: list[dict[str, object]]

@@ -139,9 +139,7 @@ def test_rows_are_where_their_time_says(
 
 
 @given(st.sampled_from([0.25, 0.5, 1.0, 2.0]), st.sampled_from([0.25, 0.64, 2.0, "even"]))
-@settings(
-    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_step_of_any_rows(tmp_path: Path, step: float, every: float | str) -> None:
     """The grid and the queries of the store have its step, whatever that of the files is."""
     with TemporaryDirectory(dir=tmp_path) as folder:

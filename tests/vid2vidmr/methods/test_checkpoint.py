@@ -188,7 +188,7 @@ def test_statistics_are_what_they_must_be(
     refused(name, write(tmp_path / "c", described(parts[name], state=state)), "no whole checkpoint")
 
 
-@settings(deadline=None, max_examples=120)
+@settings(max_examples=120)
 @given(data=st.data())
 def test_any_checkpoint_is_read_or_refused_in_a_line(
     tmp_path_factory: pytest.TempPathFactory, parts: dict[str, Parts], data: st.DataObject

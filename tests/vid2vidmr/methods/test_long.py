@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from toy_network import ToyNetwork
 
@@ -22,7 +22,6 @@ def pairs_of(durations_s: list[float], start_s: float = 0.0) -> PairSet:
     return PairSet(table, "test")
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0.5, 3000), min_size=1, max_size=4), st.integers(1, 90))
 def test_every_second_is_in_a_part_and_belongs_to_one(durations_s, rows) -> None:
     parts = in_parts(pairs_of(durations_s, 6.0), rows)

@@ -98,7 +98,7 @@ def test_what_no_test_puts_above_bias_is_below_a_line(lined: Table) -> None:
     assert [row.name for row in lined.not_over_bias] == ["near", "far"]
     (verdict,) = lined.verdicts
     assert verdict.startswith("official: best row good (untrained), +")
-    assert any("Below the line: what none of these tests puts above" in n for n in lined.notes)
+    assert any("Below the line: what a test against the best bias row" in n for n in lined.notes)
 
 
 def test_the_line_is_in_every_form(lined: Table) -> None:

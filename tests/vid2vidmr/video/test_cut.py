@@ -81,7 +81,7 @@ def test_a_cut_holds_exactly_the_frames_on_screen(
     assert cut.frames == len(expected)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(data=st.data())
 def test_the_error_is_below_one_frame_wherever_it_is_cut(
     data: st.DataObject, videos: dict[str, Path]

@@ -136,7 +136,7 @@ def test_a_clock_that_falls_elsewhere_is_told(tmp_path: Path) -> None:
             read()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_samples_and_lengths_agree(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
