@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from vid2vidmr.registry import registered_names
+
+
+class Fusion(StrEnum):
+    """What counts of several queries."""
+
+    mean = "mean"
+    best = "best"
+    barycentre = "barycentre"
+
 
 LONGEST = 20
 """Letters of choices that are shown as the type of an option; of more, its help tells."""
@@ -134,6 +144,9 @@ DeviceOption = Annotated[
         help="cpu, cuda, cuda:1 or mps (default: the best).",
         callback=_choose_device,
     ),
+]
+FuseOption = Annotated[
+    Fusion, typer.Option(metavar="<name>", help="Of several queries: mean, best or barycentre.")
 ]
 SplitOption = Annotated[
     str,
