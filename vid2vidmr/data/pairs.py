@@ -267,9 +267,9 @@ class PairSet:
         """Columns that say which rows are read, as arrays: a row of a table costs ten reads."""
         read = re.compile(r"query_(id|video|start_s|end_s)(_\d+)?|target_video|clip_(start|end)_s")
         return {
-            name: column.to_numpy("float64") if "_s" in name else _texts(column)
-            for name, column in self.table.items()
-            if read.fullmatch(str(name))
+            name: self.table[name].to_numpy("float64") if "_s" in name else _texts(self.table[name])
+            for name in map(str, self.table.columns)
+            if read.fullmatch(name)
         }
 
     def take(self, rows: np.ndarray) -> PairSet:

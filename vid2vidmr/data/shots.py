@@ -90,7 +90,7 @@ def with_examples(
             f"None of the classes of these pairs is in {known} recordings: ask with fewer examples."
         )
     first, *others = np.array(chosen).T
-    out = table.iloc[first].reset_index(drop=True)
+    out: pd.DataFrame = table.iloc[first].reset_index(drop=True)
     for example, rows in enumerate(others, start=1):
         for name, of_query in zip(query_columns(example), query_columns(0), strict=True):
             out[name] = table[of_query].array[rows]
