@@ -114,6 +114,16 @@ def test_what_a_user_can_mend(archive: str, cli: Cli, arguments, message: str) -
     assert "Traceback" not in ran.err and not ran.out  # nothing was searched in vain
 
 
+def test_without_ray_one_line_says_what_to_do(
+    archive: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    asked = ("search", "a.mp4@0:30-0:42", "--archive", archive, "--method", "scan")
+    ran = cli(*asked, "--engine", "ray")
+    assert ran.code == 2 and 'pip install "vid2vidmr[ray]"' in ran.err
+    assert "matches/b.mp4" in cli(*asked, "--top", 1).out  # a.mp4 is the end of one name
+
+
 def test_retrieve_in_a_folder(archive: str, cli: Cli) -> None:
     frames = map(numbered_frame, (977 * (i // 4) for i in range(4 * 30, 4 * 42)))
     write_video(Path("goal.mp4"), constant_rate(4, 12), rate=4, frames=frames)
