@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import hashlib
 import json
@@ -73,6 +74,21 @@ def give_up() -> None:
             path.unlink()
 
 
+def require_folder(path: Path) -> None:
+    """Refuse what can be no folder, before there is anything to write into it.
+
+    Raises
+    ------
+    OSError
+        As writing would.
+    """
+    there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
+    if not there.is_dir():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+
+
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Work in a folder as the only process that does: another one waits, and says so in a line.
@@ -83,6 +99,7 @@ def alone(folder: Path) -> Iterator[None]:
     alone in a folder may ask for it again.
     """
     path = folder.absolute() / LOCK
+    require_folder(folder)
     made = [each for each in (folder, *folder.parents) if not each.exists()]
     lock = FileLock(path, is_singleton=True)  # of this thread, too: it is known to be held
     if lock.is_locked:

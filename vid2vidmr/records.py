@@ -19,6 +19,9 @@ ScoredWindow = tuple[float, float, float]
 Split = Literal["train", "val", "test"]
 Kind = Literal["bias", "untrained", "trained"]
 Query = Literal["video", "middle-frame", "text"]
+Fuse = Literal["mean", "best", "barycentre"]
+"""What counts of several queries: the mean of their scores about a window, the best of them, or one
+search with their barycentre."""
 """What a method is given as the query: all frames, the middle one, or a caption's tokens."""
 QUERIES: tuple[Query, ...] = get_args(Query)
 

@@ -19,13 +19,13 @@ from vid2vidmr.archive.query import Query
 from vid2vidmr.archive.search import MIN_SCORE, Found, FoundWindow, Searcher
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_name
-from vid2vidmr.records import Record
+from vid2vidmr.records import Fuse, Record
 from vid2vidmr.video.files import is_video
 from vid2vidmr.video.sample import video_duration
 
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-MOST = 1000
-"""Windows of a request."""
+MOST, MOST_EXAMPLES = 1000, 100
+"""Windows of a request, and examples of a kind."""
 
 
 class Part(Record):
@@ -37,13 +37,21 @@ class Part(Record):
     score: Annotated[float, Field(ge=0, le=1)] = 1.0
 
 
-class Ask(Record):
-    """What the page asks: a video of the archive or a dropped file, or a part, and judgements."""
+class Example(Record):
+    """A video of the archive or a dropped file, or a part."""
 
     video: int | None = None
     dropped: str | None = None
     start_s: Seconds | None = None
     end_s: Seconds | None = None
+
+
+class Ask(Record):
+    """What the page asks: examples of what is meant and of what is not, and judgements."""
+
+    queries: Annotated[tuple[Example, ...], Field(max_length=MOST_EXAMPLES)] = ()
+    negatives: Annotated[tuple[Example, ...], Field(max_length=MOST_EXAMPLES)] = ()
+    fuse: Fuse = "mean"
     top: Annotated[int, Field(ge=1, le=MOST)] = 10
     min_score: Annotated[float, Field(ge=0, le=1)] = MIN_SCORE
     accepted: Annotated[tuple[Part, ...], Field(max_length=MOST)] = ()
@@ -131,16 +139,21 @@ class Desk:
 
     def ask(self, ask: Ask) -> dict[str, Any]:
         """Search, or search again with what was judged."""
-        query, shown = self._query(ask)
+        if not ask.queries:
+            raise UserError("Nothing is asked: mark an example of what is meant.")
+        queries, negatives = (
+            [self._query(example) for example in side] for side in (ask.queries, ask.negatives)
+        )
+        names, unlike = ([str(query) for query, _ in side] for side in (queries, negatives))
         accepted, rejected = (
             [self._window(part) for part in side] for side in (ask.accepted, ask.rejected)
         )
-        limits: dict[str, Any] = {"top": ask.top, "min_score": ask.min_score}
+        limits: dict[str, Any] = {"top": ask.top, "min_score": ask.min_score, "fuse": ask.fuse}
         with self._lock:
             if accepted or rejected:
-                found = ask_again(self.searcher, str(query), accepted, rejected, **limits)
+                found = ask_again(self.searcher, names, accepted, rejected, unlike, **limits)
             else:
-                found = self.searcher.ask(str(query), **limits)
+                found = self.searcher.ask(names, unlike, **limits)
         numbers = {video: number for number, video in enumerate(self.names)}
         hits = []
         for window in found.windows:
@@ -149,7 +162,8 @@ class Desk:
             hits.append(
                 hit_view(window, number, src, window.start_s, f"preview/{number}?at={middle_s:.2f}")
             )
-        return found_view(found.model_copy(update={"queries": (shown,)}), hits)
+        shown = tuple(text for _, text in queries)
+        return found_view(found.model_copy(update={"queries": shown}), hits)
 
     def take_out(self, selection: Selection) -> Path:
         """Write a selection of windows; several files become one .zip."""
@@ -175,7 +189,7 @@ class Desk:
                 packed.write(path, path.name)
         return folder / "found.zip"
 
-    def _query(self, ask: Ask) -> tuple[Query, str]:
+    def _query(self, ask: Example) -> tuple[Query, str]:
         """Give a query, and how it is written for people."""
         path = self.dropped(ask.dropped or "")
         if path is not None:

@@ -22,9 +22,22 @@ from vid2vidmr.archive.query import Query, query_place
 from vid2vidmr.archive.search import Found
 from vid2vidmr.archive.store import Archive, open_archive
 from vid2vidmr.errors import DataError, VideoError
-from vid2vidmr.files import BASE_CSS, TEMPORARY, write_text
+from vid2vidmr.files import BASE_CSS, TEMPORARY, require_folder, write_text
 from vid2vidmr.video.cut import cut_video
 from vid2vidmr.video.packets import Frames
+
+
+def require_new(folder: Path) -> None:
+    """Refuse a folder for a page that holds something, or cannot be made.
+
+    Raises
+    ------
+    DataError
+        If it holds something.
+    """
+    require_folder(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise DataError(f"{folder} holds something: give a --page folder that is new or empty.")
 
 
 def write_page(found: Found, archive: str | Path | Archive, folder: Path) -> dict[str, str]:
@@ -49,8 +62,7 @@ def write_page(found: Found, archive: str | Path | Archive, folder: Path) -> dic
         If the folder holds something.
     """
     archive = open_archive(archive)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise DataError(f"{folder} holds something: give a --page folder that is new or empty.")
+    require_new(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=TEMPORARY, dir=folder.parent) as temporary:
         out = Path(temporary) / "page"

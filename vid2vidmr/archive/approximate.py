@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from vid2vidmr.archive.fusion import Fuse
 from vid2vidmr.archive.scan import Candidates, Place, scan, whole
 from vid2vidmr.archive.sketch import COMPONENTS, FOLDER, Sketch
 from vid2vidmr.archive.store import Archive
 from vid2vidmr.errors import UserError
 from vid2vidmr.files import replacing
 from vid2vidmr.progress import progress
+from vid2vidmr.records import Fuse
 
 NEAREST = 20_000
 """Rows of the archive for each row of a query."""

@@ -16,6 +16,7 @@ Query, score and method travel along as labels. The ending of a file says its fo
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 from collections.abc import Callable
 from datetime import timedelta
@@ -29,12 +30,17 @@ from vid2vidmr.errors import UserError
 from vid2vidmr.files import file_name, replacing, write_json, write_text
 
 ENDINGS = (".csv", ".json", ".vtt", ".xml", ".edl", ".fcpxml", ".otio")
+NEEDS = {".xml": "kloppy", **dict.fromkeys((".edl", ".fcpxml", ".otio"), "opentimelineio")}
+"""Packages of the extra ``export``."""
 
 
-def require_ending(file: Path) -> None:
-    """Refuse a file whose ending names no form."""
-    if file.suffix.lower() not in ENDINGS:
+def require_form(file: Path) -> None:
+    """Refuse a file whose ending names no form, or one that needs what is not installed."""
+    ending = file.suffix.lower()
+    if ending not in ENDINGS:
         raise UserError(f"{file} has the ending of no form: expected one of {', '.join(ENDINGS)}.")
+    if ending in NEEDS and importlib.util.find_spec(NEEDS[ending]) is None:
+        raise UserError(f'{ending} needs `pip install "vid2vidmr[export]"`.')
 
 
 def export(found: Found, archive: str | Path | Archive, file: str | Path) -> list[Path]:
@@ -56,7 +62,7 @@ def export(found: Found, archive: str | Path | Archive, file: str | Path) -> lis
         ".csv": _csv, ".json": _json, ".vtt": _vtt, ".xml": _sportscode,
         ".edl": _timeline, ".fcpxml": _timeline, ".otio": _timeline,
     }  # fmt: skip
-    require_ending(file)
+    require_form(file)
     return writers[file.suffix.lower()](found, archive, file)
 
 
@@ -106,10 +112,8 @@ def _vtt_time(at_s: float) -> str:
 
 
 def _sportscode(found: Found, archive: Archive, file: Path) -> list[Path]:
-    try:
-        from kloppy import domain, sportscode
-    except ImportError:
-        raise _extra(file) from None
+    from kloppy import domain, sportscode
+
     zero = timedelta(0)
     period = domain.Period(id=1, start_timestamp=zero, end_timestamp=zero)
     codes = [
@@ -136,10 +140,8 @@ def _sportscode(found: Found, archive: Archive, file: Path) -> list[Path]:
 
 
 def _timeline(found: Found, archive: Archive, file: Path) -> list[Path]:
-    try:
-        import opentimelineio as otio
-    except ImportError:
-        raise _extra(file) from None
+    import opentimelineio as otio
+
     adapter = {".edl": "cmx_3600", ".fcpxml": "fcpx_xml", ".otio": "otio_json"}[file.suffix.lower()]
     if not found.windows:  # a list without an edit is none
         return []
@@ -168,7 +170,3 @@ def _name_rates(file: Path, rates: list[Fraction]) -> None:
             known = f'frameDuration="{rate.denominator}/{rate.numerator}s"'
             text = text.replace('frameDuration=""', known, 1)
     file.write_text(text, "utf-8")
-
-
-def _extra(file: Path) -> UserError:
-    return UserError(f'{file.suffix} needs `pip install "vid2vidmr[export]"`.')

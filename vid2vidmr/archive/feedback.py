@@ -13,6 +13,7 @@ import numpy as np
 
 from vid2vidmr.archive.query import Query, query_place
 from vid2vidmr.archive.search import MIN_SCORE, Found, FoundWindow, Searcher
+from vid2vidmr.records import Fuse
 
 
 class Judged(Protocol):
@@ -32,6 +33,7 @@ def ask_again(
     *,
     top: int = 10,
     min_score: float = MIN_SCORE,
+    fuse: Fuse = "mean",
 ) -> Found:
     """Search again with what was accepted and rejected.
 
@@ -42,6 +44,8 @@ def ask_again(
         What was asked.
     accepted, rejected : sequence of windows
         With ``video``, ``start_s`` and ``end_s``, such as those of `Found`.
+    fuse : Fuse
+        What counts of the queries and the accepted windows.
 
     Returns
     -------
@@ -57,7 +61,11 @@ def ask_again(
     more = [_rows(searcher, window) for window in accepted]
     asked = [searcher.rows(text) for text in queries]
     candidates = searcher.candidates(
-        [*asked, *more], [searcher.rows(text) for text in negatives], places, top=max(top, 40)
+        [*asked, *more],
+        [searcher.rows(text) for text in negatives],
+        places,
+        top=max(top, 40),
+        fuse=fuse,
     )
     found = searcher.found(
         candidates, queries, tuple(negatives), max(0, top - len(sure)), min_score

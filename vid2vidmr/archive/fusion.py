@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 
-Fuse = Literal["mean", "best", "barycentre"]
-"""Mean of the scores about a window, the best of them, or one search with the barycentre."""
+from vid2vidmr.records import Fuse
+
 GAMMA, STEPS, RATE = 0.05, 60, 0.03
 """Of the barycentre, where the mean squared distance of rows is 1."""
 

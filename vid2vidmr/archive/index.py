@@ -24,7 +24,7 @@ from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.local import Engine, encode_here
 from vid2vidmr.features.shards import Shard
 from vid2vidmr.features.store import FeatureStore, read_contract
-from vid2vidmr.files import alone, read_json
+from vid2vidmr.files import alone, read_json, require_folder
 from vid2vidmr.progress import progress, tell
 from vid2vidmr.text import counted
 
@@ -80,6 +80,7 @@ def index(
     """
     names = [videos] if isinstance(videos, str | Path) else videos
     files, folder = named_videos(names), Path(out)
+    require_folder(folder)
     made = _encoder(folder, encoder, device)
     with alone(folder):  # of shards, the first one reads what is new
         rows = _brought_up_to_date(folder, files)
@@ -136,6 +137,7 @@ def _brought_up_to_date(folder: Path, files: Mapping[str, Path]) -> list[Archive
             elif before.sha256 != row.sha256:
                 news.setdefault("changed, encoded again", []).append(video)
             bar.advance()
+    stored = FeatureStore(folder) if (folder / "contract.json").exists() else ()
     for video, row in known.items():
         there = Path(row.path).is_file()
         if not there and row.status == "ok":
@@ -144,6 +146,8 @@ def _brought_up_to_date(folder: Path, files: Mapping[str, Path]) -> list[Archive
             known[video] = row.model_copy(update={"status": "ok"})
         if not there:
             news.setdefault("vanished, still searched", []).append(video)
+        elif video not in todo and row.sha256 not in stored and row.status == "ok":
+            news.setdefault("still to be encoded", []).append(video)
     rows = list(known.values())
     new = not (folder / "contract.json").exists()
     if new and not any(row.status == "ok" for row in rows):
@@ -187,7 +191,7 @@ def _tell(news: Mapping[str, list[str]], count: int) -> None:
     said = "; ".join(f"{n} {what}" for what, n in counts.items()) or "nothing is new"
     tell(f"{counted(count, 'video')}: {said}.")
     for what, videos in news.items():
-        if what == "new":
+        if what in ("new", "still to be encoded"):
             continue
         for video in videos[:MOST_SHOWN]:
             tell(f"  {what}: {video}")

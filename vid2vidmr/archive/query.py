@@ -14,6 +14,8 @@ from vid2vidmr.errors import UserError
 from vid2vidmr.features.cached import CachedEncoder
 
 _CLOCK = r"(?:\d+:){0,2}\d+(?:\.\d+)?"
+SHOWN = 5
+"""Videos that are named where a query could be of each."""
 EXAMPLE = "match.mp4@12:03-12:15"
 _PART = re.compile(rf"(.+)@({_CLOCK})-({_CLOCK})")
 
@@ -84,7 +86,8 @@ def query_rows(query: Query, archive: Archive, encoder: CachedEncoder) -> np.nda
     Raises
     ------
     UserError
-        If the part reaches behind the end, or what is named is a folder or no part.
+        If the part reaches behind the end, what is named is a folder or no part, or the end of
+        several names of the archive.
     VideoError
         If a file cannot be read.
     """
@@ -115,12 +118,27 @@ def query_place(query: Query, archive: Archive) -> tuple[str, float, float] | No
 
 
 def _in_archive(query: Query, archive: Archive) -> str | None:
-    """Name of the video of the archive that a query is of."""
-    if query.name in archive.durations_s:
-        return query.name
-    full = str(Path(query.name).resolve())
-    found = (v for v, row in archive.videos.items() if row.path == full)
-    return next((video for video in found if video in archive.durations_s), None)
+    """Name of the video of the archive that a query is of; the end of one that is alone will do.
+
+    Raises
+    ------
+    UserError
+        If several end so.
+    """
+    name, videos = query.name, archive.durations_s
+    if name in videos:
+        return name
+    full = str(Path(name).resolve())
+    found = [v for v, row in archive.videos.items() if row.path == full and v in videos]
+    if not found and not Path(name).exists():
+        found = [video for video in videos if video.endswith(f"/{name}")]
+        if len(found) > 1:
+            more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+            raise UserError(
+                f"{name} is the end of {len(found)} videos of the archive "
+                f"({', '.join(found[:SHOWN])}{more}): name one of them."
+            )
+    return found[0] if found else None
 
 
 def _require_file(query: Query, archive: Archive) -> None:

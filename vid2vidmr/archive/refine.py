@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vid2vidmr.archive.fusion import Fuse
 from vid2vidmr.archive.scan import Candidates
 from vid2vidmr.archive.store import Archive
 from vid2vidmr.contract import FeatureContract
 from vid2vidmr.data.pairs import PairSet, pair_table
+from vid2vidmr.records import Fuse
 from vid2vidmr.windows import temporal_iou
 
 if TYPE_CHECKING:

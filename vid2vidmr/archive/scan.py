@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from vid2vidmr.alignment.components import laid_cosines
 from vid2vidmr.alignment.local import local_alignment
-from vid2vidmr.archive.fusion import Fuse
 from vid2vidmr.archive.sketch import Sketch
+from vid2vidmr.records import Fuse
 from vid2vidmr.windows import nms_1d
 from vid2vidmr.workers import cores
 
@@ -74,14 +75,49 @@ class Candidates:
         )  # fmt: skip
 
 
+class Asked(NamedTuple):
+    """What is scanned for, see `scan`."""
+
+    queries: Sequence[np.ndarray]
+    negatives: Sequence[np.ndarray]
+    fuse: Fuse
+    keep: int
+
+
 @dataclass(frozen=True)
-class _Found:
+class Peaks:
     """Peaks of one video, as `Candidates`; windows in rows."""
 
     video: str
     windows: np.ndarray
     scores: np.ndarray
     evidence: np.ndarray
+
+
+class Engine(Protocol):
+    """Where an archive is scanned."""
+
+    def __call__(
+        self, sketch: Sketch, asked: Asked, places: Iterable[Place], /
+    ) -> Iterable[tuple[list[Peaks], np.ndarray]]:
+        """Yield of some places after the others the peaks, and the scores of them all.
+
+        Of the peaks those may be left out that are not among the best ``4 * asked.keep``.
+        """
+        ...
+
+
+def scan_here(
+    sketch: Sketch, asked: Asked, places: Iterable[Place]
+) -> Iterator[tuple[list[Peaks], np.ndarray]]:
+    """Scan with all cores of this machine, see `Engine`."""
+
+    def of_block(block: list[Place]) -> list[Peaks]:
+        return [_scan_place(sketch, place, asked) for place in block]
+
+    with ThreadPoolExecutor(cores()) as pool:
+        for some in pool.map(of_block, _blocks(places)):
+            yield some, np.concatenate([each.scores.astype(np.float32) for each in some])
 
 
 def scan(
@@ -91,6 +127,7 @@ def scan(
     fuse: Fuse = "mean",
     places: Iterable[Place] | None = None,
     keep: int = POOL,
+    engine: Engine = scan_here,
 ) -> Candidates:
     """Find the windows of an archive that gain most from being read as the queries.
 
@@ -104,24 +141,21 @@ def scan(
         By default all videos.
     keep : int
         Candidates, at most.
+    engine : Engine
+        Where.
     """
     if places is None:
         places = whole(sketch, sketch.spans)
-    found: list[_Found] = []
+    found: list[Peaks] = []
     background: list[np.ndarray] = []
     least = -np.inf
-
-    def of_block(block: list[Place]) -> list[_Found]:
-        return [_scan_place(sketch, place, queries, negatives, fuse) for place in block]
-
-    with ThreadPoolExecutor(cores()) as pool:
-        for some in pool.map(of_block, _blocks(places)):
-            background += [each.scores.astype(np.float32) for each in some]
-            found += [each for each in some if each.scores.max(initial=-np.inf) >= least]
-            if sum(len(each.scores) for each in found) > 16 * keep:
-                found, least = _best(found, 2 * keep)
-    found, _ = _best(found, 4 * keep)
-    empty = _Found("", np.empty((0, 2)), np.empty(0), np.empty((0, len(queries) + len(negatives))))
+    for some, scores in engine(sketch, Asked(queries, negatives, fuse, keep), places):
+        background.append(scores)
+        found += [each for each in some if each.scores.max(initial=-np.inf) >= least]
+        if sum(len(each.scores) for each in found) > 16 * keep:
+            found, least = best_peaks(found, 4 * keep)
+    found, _ = best_peaks(found, 4 * keep)
+    empty = Peaks("", np.empty((0, 2)), np.empty(0), np.empty((0, len(queries) + len(negatives))))
     videos = [each.video for each in found for _ in each.scores]
     parts = [*found, empty]
     every = Candidates(
@@ -153,14 +187,8 @@ def _blocks(places: Iterable[Place]) -> Iterator[list[Place]]:
         yield block
 
 
-def _scan_place(
-    sketch: Sketch,
-    place: Place,
-    queries: Sequence[np.ndarray],
-    negatives: Sequence[np.ndarray],
-    fuse: Fuse,
-) -> _Found:
-    video, begin, behind = place
+def _scan_place(sketch: Sketch, place: Place, asked: Asked) -> Peaks:
+    (video, begin, behind), (queries, negatives, fuse, _) = place, asked
     rows, gap = sketch.of_video(video, begin, behind), STATIC_GAP * sketch.static[video] ** 2
     lines = [_aligned(rows, query, gap) for query in [*queries, *negatives]]
     near = max(1, round(np.mean([len(query) for query in queries]) / 2))
@@ -177,7 +205,7 @@ def _scan_place(
     peaks = np.flatnonzero(sharp >= _largest_near(sharp, near))
     starts = np.stack([line[1] for line in lines[: len(queries)]], axis=1)[peaks, best[peaks]]
     windows = begin + np.column_stack([starts, peaks + 1]).astype(np.float64)
-    return _Found(video, windows, sharp[peaks], scores[peaks])
+    return Peaks(video, windows, sharp[peaks], scores[peaks])
 
 
 def _aligned(rows: np.ndarray, query: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray]:
@@ -211,7 +239,7 @@ def _largest_near(values: np.ndarray, reach: int) -> np.ndarray:
     return largest.astype(values.dtype)
 
 
-def _best(found: list[_Found], keep: int) -> tuple[list[_Found], float]:
+def best_peaks(found: list[Peaks], keep: int) -> tuple[list[Peaks], float]:
     """Keep the best peaks of all, and tell the least score among them."""
     scores = np.concatenate([each.scores for each in found])
     least = float(np.partition(scores, -keep)[-keep]) if len(scores) > keep else -np.inf
@@ -220,7 +248,7 @@ def _best(found: list[_Found], keep: int) -> tuple[list[_Found], float]:
         rows = each.scores >= least
         if rows.any():
             kept.append(
-                _Found(each.video, each.windows[rows], each.scores[rows], each.evidence[rows])
+                Peaks(each.video, each.windows[rows], each.scores[rows], each.evidence[rows])
             )
     return kept, least
 

@@ -11,14 +11,14 @@ import numpy as np
 
 from vid2vidmr.archive.approximate import near_rows, with_background
 from vid2vidmr.archive.calibrate import Background, probabilities
-from vid2vidmr.archive.fusion import Fuse, asked
+from vid2vidmr.archive.fusion import asked
 from vid2vidmr.archive.query import Query, query_place, query_rows
 from vid2vidmr.archive.refine import refined
-from vid2vidmr.archive.scan import POOL, Candidates, scan, suppressed
+from vid2vidmr.archive.scan import POOL, Candidates, Engine, scan, scan_here, suppressed
 from vid2vidmr.archive.store import Archive, open_archive
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.cached import CachedEncoder
-from vid2vidmr.records import Record
+from vid2vidmr.records import Fuse, Record
 from vid2vidmr.text import counted
 from vid2vidmr.windows import temporal_iou
 
@@ -98,6 +98,8 @@ class Searcher:
         Of a method that must be trained.
     load_encoder : callable, optional
         Gives an encoder by its name; called when a query has to be encoded.
+    engine : Engine
+        Where the archive is scanned.
     """
 
     def __init__(
@@ -106,8 +108,9 @@ class Searcher:
         method: str | Method = DEFAULT_METHOD,
         checkpoint: str | None = None,
         load_encoder: Callable[[str], VideoEncoder] | None = None,
+        engine: Engine = scan_here,
     ) -> None:
-        self.archive = open_archive(archive)
+        self.archive, self._engine = open_archive(archive), engine
         self.method = _method(method, checkpoint)
         if self.method is not None:
             self.method.acquaint(self.archive.sketch.components)
@@ -169,7 +172,8 @@ class Searcher:
         positive = asked(positive, fuse)
         seen, unlike = ([sketch.seen(rows) for rows in side] for side in (positive, negative))
         places = near_rows(self.archive, seen) if approximate else None
-        found = scan(sketch, seen, unlike, fuse, places, max(POOL, 4 * top))
+        keep, engine = max(POOL, 4 * top), scan_here if approximate else self._engine
+        found = scan(sketch, seen, unlike, fuse, places, keep, engine)
         if places is not None:  # what chance scores, a part of the archive tells
             found = with_background(found, sketch, seen, unlike, fuse)
         found = _without(found, own)
@@ -221,6 +225,7 @@ def search(
     min_score: float = MIN_SCORE,
     fuse: Fuse = "mean",
     approximate: bool = False,
+    engine: Engine = scan_here,
 ) -> Found:
     """Find the windows of an archive that hold the moment of a query.
 
@@ -247,6 +252,9 @@ def search(
         with their soft-DTW barycentre.
     approximate : bool
         Look only where an approximate index finds rows of the query; needs the extra ``ann``.
+    engine : Engine
+        Where the archive is scanned: by default here, `vid2vidmr.archive.on_ray.scan_on_ray` on a
+        Ray cluster; of no use to an approximate index.
 
     Returns
     -------
@@ -268,7 +276,7 @@ def search(
     >>> found = v.search("matches/cup.mp4@12:03-12:15", "archive")
     >>> found.windows[0].video, found.windows[0].start_s, found.windows[0].score
     """
-    return Searcher(archive, method, checkpoint).ask(
+    return Searcher(archive, method, checkpoint, engine=engine).ask(
         queries, negatives, top=top, min_score=min_score, fuse=fuse, approximate=approximate
     )
 

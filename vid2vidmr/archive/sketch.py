@@ -57,6 +57,8 @@ class Sketch:
         Seconds between two rows.
     name : str
         Stands for what it was made of; empty in memory.
+    folder : Path or None
+        Of its archive; None in memory.
     """
 
     components: Components
@@ -66,6 +68,7 @@ class Sketch:
     loss: Mapping[str, float]
     step_s: float
     name: str = ""
+    folder: Path | None = None
 
     def of_video(self, video_id: str, first: int, end: int) -> np.ndarray:
         """Rows `first` to `end` of a video as they are scanned, (n, k) float32."""
@@ -160,7 +163,9 @@ def read_sketch(archive: Path) -> Sketch:
         loss = {str(k): float(v) for k, v in about["loss"].items()}
     except (KeyError, TypeError, ValueError, OSError, AttributeError) as error:
         raise DataError(f"{folder} is damaged ({error}): {redo}.") from None
-    return Sketch(components, _spans(counts), rows, static, loss, step_s, str(about["name"]))
+    return Sketch(
+        components, _spans(counts), rows, static, loss, step_s, str(about["name"]), archive
+    )
 
 
 def _components(counts: Mapping[str, int], read: Reader) -> Components:

@@ -10,8 +10,9 @@ from vid2vidmr.archive.search import Found, FoundWindow
 from vid2vidmr.archive.store import Archive
 from vid2vidmr.text import plain
 
-WITHOUT_TIMECODE = Fraction(25)
-"""Frames a second of the time code of films whose own rate has none, such as 5 or 100."""
+TIMECODES = tuple(map(Fraction, (25, 24, 30, 50, 60)))
+"""Frames a second of time codes for films whose own rate has none: the first that has all of their
+frames (30 of 10 a second), else the first."""
 
 
 def labels(found: Found, window: FoundWindow) -> dict[str, str]:
@@ -31,10 +32,12 @@ def rate_of(archive: Archive, video: str) -> Fraction:
 
 
 def timecode_rate(rate: Fraction) -> Fraction:
-    """Give the rate itself, if SMPTE time code counts it."""
+    """Give the rate itself if SMPTE time code counts it, else one of `TIMECODES`."""
     from opentimelineio.opentime import RationalTime
 
-    return rate if RationalTime.is_smpte_timecode_rate(float(rate)) else WITHOUT_TIMECODE
+    if RationalTime.is_smpte_timecode_rate(float(rate)):
+        return rate
+    return next((each for each in TIMECODES if each % rate == 0), TIMECODES[0])
 
 
 def timeline(found: Found, archive: Archive, rates: Mapping[str, Fraction]) -> Any:

@@ -124,8 +124,8 @@ def nominal_rate(frames: Frames) -> Fraction:
     count, last_s = len(frames.pts), frames.time(len(frames.pts) - 1)
     measured = (count - 1) / last_s if count > 1 and last_s else Fraction(25)
     nearest = min(RATES, key=lambda rate: abs(rate - measured))
-    # 29.97 and 30 lie 1/1000 apart.
-    meant = abs(nearest / measured - 1) < 4e-4 or count < 50
+    # 29.97 and 30 lie 1/1000 apart; times in whole milliseconds blur what few frames tell.
+    meant = abs(nearest / measured - 1) < max(4e-4, 1e-3 / float(last_s or 1))
     return nearest if meant else measured.limit_denominator(1001)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +13,8 @@ from vid2vidmr.cli.options import (
     DeviceOption,
     EncodingDevice,
     EngineOption,
+    FuseOption,
+    Fusion,
     ShardOption,
     Where,
     complete_encoders,
@@ -23,16 +24,9 @@ from vid2vidmr.cli.output import print_found, print_json
 from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
+    from vid2vidmr.archive.scan import Engine as ScanEngine
     from vid2vidmr.archive.search import Found
     from vid2vidmr.features.local import Engine
-
-
-class Fusion(StrEnum):
-    """What counts of several queries."""
-
-    mean = "mean"
-    best = "best"
-    barycentre = "barycentre"
 
 
 def index(
@@ -101,13 +95,14 @@ def search(
     min_score: Annotated[
         float, typer.Option(metavar="<float>", min=0, max=1, help="Least probability of a window.")
     ] = 0.2,
-    fuse: Annotated[
-        Fusion, typer.Option(metavar="<name>", help="Of several queries: mean, best or barycentre.")
-    ] = Fusion.mean,
+    fuse: FuseOption = Fusion.mean,
     approximate: Annotated[
         bool,
         typer.Option("--approximate", help="By an approximate index (needs the extra ann)."),
     ] = False,
+    engine: Annotated[
+        Where, typer.Option(help="Scan on this machine, or on a Ray cluster.")
+    ] = Where.local,
     clips: Annotated[
         Path | None, typer.Option(help="Folder to which the windows are cut, as MP4 files.")
     ] = None,
@@ -135,14 +130,20 @@ def search(
     Prints windows in seconds, best first, with the probability that each holds the moment. Where
     none is likely enough it says so. Of --export, .xml is of Sportscode and .edl CMX 3600.
     """
-    from vid2vidmr.archive.export import require_ending
+    from vid2vidmr.archive.scan import scan_here
     from vid2vidmr.archive.search import search
 
-    for file in export or []:
-        require_ending(file)
+    _require_room(clips, export or [], page)
+    scanned: ScanEngine = scan_here
+    if engine is Where.ray:
+        from vid2vidmr.archive.on_ray import scan_on_ray
+
+        if approximate:
+            raise typer.BadParameter("--approximate looks here only: leave --engine ray away.")
+        scanned = scan_on_ray
     found = search(
         queries, archive, method, checkpoint, negatives=negatives or [], top=top,
-        min_score=min_score, fuse=fuse.value, approximate=approximate,
+        min_score=min_score, fuse=fuse.value, approximate=approximate, engine=scanned,
     )  # fmt: skip
     if as_json:
         print_json(found.model_dump(mode="json"))
@@ -181,6 +182,21 @@ def app(
     from vid2vidmr.app.server import serve
 
     serve(archive, method, checkpoint, port, typer.echo)
+
+
+def _require_room(clips: Path | None, files: list[Path], page: Path | None) -> None:
+    """Refuse what cannot be written before anything is searched."""
+    from vid2vidmr.archive.export import require_form
+    from vid2vidmr.files import require_folder
+
+    for file in files:
+        require_form(file)
+    for folder in [*(file.parent for file in files), *([clips] if clips else [])]:
+        require_folder(folder)
+    if page is not None:
+        from vid2vidmr.app.static import require_new
+
+        require_new(page)
 
 
 def _take_out(

@@ -12,6 +12,15 @@ from typer.core import TyperCommand
 
 from vid2vidmr.registry import registered_names
 
+
+class Fusion(StrEnum):
+    """What counts of several queries."""
+
+    mean = "mean"
+    best = "best"
+    barycentre = "barycentre"
+
+
 LONGEST = 20
 """Letters of choices that are shown as the type of an option; of more, its help tells."""
 
@@ -147,7 +156,7 @@ ShardOption = Annotated[
 
 
 class Where(StrEnum):
-    """Where videos are encoded."""
+    """Where videos are encoded, or searched."""
 
     local = "local"
     ray = "ray"
@@ -156,6 +165,9 @@ class Where(StrEnum):
 EngineOption = Annotated[Where, typer.Option(help="On this machine, or on a Ray cluster.")]
 TrainOnVal = Annotated[
     bool, typer.Option("--train-on-val", help="Learn from val where there are no train pairs.")
+]
+FuseOption = Annotated[
+    Fusion, typer.Option(metavar="<name>", help="Of several queries: mean, best or barycentre.")
 ]
 SplitOption = Annotated[
     str,

@@ -13,6 +13,8 @@ from vid2vidmr.cli.options import (
     DatasetOption,
     DeviceOption,
     EncoderOption,
+    FuseOption,
+    Fusion,
     PresetOption,
     StepOption,
     TrainOnVal,
@@ -85,6 +87,14 @@ def bench(
             metavar="<name>", help="both, official, recropped, balanced, open or archive."
         ),
     ] = Protocols.both,
+    shots: Annotated[
+        str | None,
+        typer.Option(
+            metavar="<list>",
+            help="Of --protocol archive: ask with so many examples each, such as 1,2,3,5.",
+        ),
+    ] = None,
+    fuse: FuseOption = Fusion.mean,
     preset: PresetOption = "small",
     encoder: EncoderOption = None,
     step: StepOption = None,
@@ -115,14 +125,13 @@ def bench(
     from rich.console import Console
 
     from vid2vidmr.contract import features_at
-    from vid2vidmr.data.protocols import PROTOCOLS
     from vid2vidmr.experiments.bench import bench as run_bench
     from vid2vidmr.experiments.bench import load_worlds
     from vid2vidmr.methods.load import require_methods
     from vid2vidmr.progress import logged
     from vid2vidmr.tables import to_rich
 
-    numbers = parsed_seeds(seeds)
+    numbers, protocols = parsed_seeds(seeds), _parsed_protocols(protocol, shots, fuse)
     require_methods(_listed(methods))
     built = load_worlds(_listed(dataset))
     with logged(out or _home(built)):
@@ -131,7 +140,7 @@ def bench(
             _listed(methods),
             runs=out,
             seeds=numbers,
-            protocols=PROTOCOLS if protocol is Protocols.both else (protocol.value,),
+            protocols=protocols,
             preset=preset,
             encoder=features_at(encoder, step),
             split=split,
@@ -142,7 +151,8 @@ def bench(
             on_failure=_report,
         )
     lost = bool(failures) and all(run.result.kind == "bias" for run in scored)
-    table, written = (None, []) if lost else _tables(built, scored, out, split)
+    name = "shots" if shots else "table"
+    table, written = (None, []) if lost else _tables(built, scored, out, name, split)
     if as_json:
         print_json(
             {
@@ -172,18 +182,36 @@ def bench(
         raise typer.Exit(1)
 
 
+def _parsed_protocols(protocol: Protocols, shots: str | None, fuse: Fusion) -> tuple[str, ...]:
+    """Names of the protocols that are asked for."""
+    from vid2vidmr.data.protocols import PROTOCOLS
+    from vid2vidmr.data.shots import shot_protocols
+
+    if shots is None:
+        return PROTOCOLS if protocol is Protocols.both else (protocol.value,)
+    if protocol is not Protocols.archive:
+        raise typer.BadParameter(f"--shots is of --protocol archive, not of {protocol.value}.")
+    counts = [int(part) if part.strip().isdecimal() else 0 for part in shots.split(",")]
+    if counts != sorted({*counts}) or not 0 < counts[0] < counts[-1] < 100:
+        raise typer.BadParameter(
+            f"{shots!r} is no list of numbers of examples: expected some that rise, from 1 to 99, "
+            "such as 1,2,3,5."
+        )
+    return shot_protocols(counts, fuse.value)
+
+
 def _listed(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _tables(
-    built: list[Dataset], scored: list[Scored], out: Path | None, split: str
+    built: list[Dataset], scored: list[Scored], out: Path | None, name: str, split: str
 ) -> tuple[Table, list[Path]]:
     """Write the table of every data set, and of several the one over them; give the last."""
     from vid2vidmr.experiments.run import runs_home
     from vid2vidmr.tables import summarise, write_tables
 
-    name = "table" if split == "test" else f"table-{split}"
+    name = name if split == "test" else f"{name}-{split}"
     for world in built if built[1:] else ():
         runs = [run for run in scored if run.result.header.dataset == world.name]
         if runs:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -10,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from vid2vidmr.data.protocols import OFFICIAL, Protocol, subset_of, truth_columns, truth_of
+from vid2vidmr.data.protocols import (
+    OFFICIAL,
+    Protocol,
+    subset_of,
+    truth_columns,
+    truth_of,
+)
+from vid2vidmr.data.shots import query_columns
 from vid2vidmr.errors import DataError, FeatureError
 from vid2vidmr.records import Pair, Query, Split, Window
 
@@ -194,11 +202,32 @@ class PairSet:
             if self.captions is None:
                 raise FeatureError("These pairs have no captions: pass their features to `pairs`.")
             return self.captions.rows(self._columns["query_id"][i])
-        features, columns = self._source(), self._columns
-        video, start_s = columns["query_video"][i], float(columns["query_start_s"][i])
+        return self._features_at(self.query_places(i)[0])
+
+    def example_features(self, i: int) -> list[np.ndarray]:
+        """Features of the query of pair `i`, and of the further examples that it is asked with."""
+        shots = self.protocol.shots
+        if shots is None:
+            return [self.query_features(i)]
+        return [self._features_at(place) for place in self.query_places(i)[: shots.asked]]
+
+    def query_places(self, i: int) -> list[tuple[str, float, float]]:
+        """Where the query of pair `i` lies, and further examples of it that are known.
+
+        Video, start and end in seconds; NaN: a file of its own.
+        """
+        known = 1 if self.protocol.shots is None else self.protocol.shots.known
+        found = []
+        for example in range(known):
+            video, start_s, end_s = (self._columns[name][i] for name in query_columns(example))
+            found.append((video, float(start_s), float(end_s)))
+        return found
+
+    def _features_at(self, place: tuple[str, float, float]) -> np.ndarray:
+        features, (video, start_s, end_s) = self._source(), place
         if np.isnan(start_s):
             return self.seen(features.rows(video))
-        return self.seen(features.query_rows(video, start_s, float(columns["query_end_s"][i])))
+        return self.seen(features.query_rows(video, start_s, end_s))
 
     def seen(self, rows: np.ndarray) -> np.ndarray:
         """Give what is seen of a query's frames (n, dim): all, or the middle one, (1, dim)."""
@@ -236,11 +265,11 @@ class PairSet:
     @cached_property
     def _columns(self) -> dict[str, np.ndarray]:
         """Columns that say which rows are read, as arrays: a row of a table costs ten reads."""
-        names = ("query_id", "query_video", "target_video")
-        spans = ("query_start_s", "query_end_s", "clip_start_s", "clip_end_s")
+        read = re.compile(r"query_(id|video|start_s|end_s)(_\d+)?|target_video|clip_(start|end)_s")
         return {
-            **{name: _texts(self.table[name]) for name in names},
-            **{name: self.table[name].to_numpy("float64") for name in spans},
+            name: self.table[name].to_numpy("float64") if "_s" in name else _texts(self.table[name])
+            for name in map(str, self.table.columns)
+            if read.fullmatch(name)
         }
 
     def take(self, rows: np.ndarray) -> PairSet:

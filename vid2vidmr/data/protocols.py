@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vid2vidmr.data.shots import Shots, query_columns, with_examples
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Protocol:
         Of all draws. The text does not have it: files say it in a field of its own.
     changes : tuple of str
         What is changed besides, in this order: ``only`` the pairs whose videos a manifest has, by
-        the name of its subset, and ``wrong queries``.
+        the name of its subset, and ``wrong queries``; of an archive only `shots`.
     """
 
     cut: str = "official"
@@ -60,6 +61,10 @@ class Protocol:
             )
         if self.changes.count(_WRONG) > 1:
             raise UserError("Queries are exchanged once: dealt out again, some would be right.")
+        if (shots := self.shots) and (
+            self.cut != ARCHIVE or len(self.changes) > 1 or shots.asked > shots.known
+        ):
+            raise UserError(f"There is no protocol {self}: several examples are of an archive.")
 
     @classmethod
     def parse(cls, text: str, seed: int = 0) -> Protocol:
@@ -72,7 +77,8 @@ class Protocol:
         """
         cut, *changes = text.split(", ")
         if cut not in (*CUTS, *ALONE) or not all(
-            change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) for change in changes
+            change == _WRONG or re.fullmatch(f"{_ONLY}[0-9a-f]{{8}}", change) or Shots.parse(change)
+            for change in changes
         ):
             raise UnknownNameError("protocol", text, (*CUTS, *ALONE))
         return cls(cut, seed, tuple(changes))
@@ -97,6 +103,11 @@ class Protocol:
         return _WRONG in self.changes
 
     @property
+    def shots(self) -> Shots | None:
+        """With how many examples an archive is asked; None for one, of which all else is truth."""
+        return next(filter(None, map(Shots.parse, self.changes)), None)
+
+    @property
     def right(self) -> Protocol:
         """The same with the right queries."""
         return Protocol(self.cut, self.seed, tuple(c for c in self.changes if c != _WRONG))
@@ -105,7 +116,9 @@ class Protocol:
         """Give both as one. The seed is that of the first, if it draws anything."""
         if "official" not in (self.cut, later.cut):
             raise UserError(f"These pairs are {self.cut} already: expected others to cut.")
-        if ARCHIVE in (self.cut, later.cut) and (self.changes or later.changes):
+        if ARCHIVE in (self.cut, later.cut) and (
+            self.changes or any(not Shots.parse(change) for change in later.changes)
+        ):
             raise UserError(
                 "An archive has all targets and right queries: ask for no change of it."
             )
@@ -147,10 +160,13 @@ class Protocol:
         """
         if self.has_targets:
             known = _known(targets)
-            table = _open(table, self.seed, known) if self.is_open else _archive(table, known)
+            if self.is_open:
+                table = _open(table, self.seed, known)
+            else:
+                table = _archive(table, self.seed, known, self.shots.known if self.shots else 1)
         elif self.cut != "official":
             table = _cut(table, self.seed, balanced=self.cut == "balanced")
-        for change in self.changes:
+        for change in () if self.shots else self.changes:
             if change == _WRONG:
                 table = _wrong_queries(table, self.seed)
             elif only is None or change != _ONLY + only.subset:
@@ -245,15 +261,23 @@ def _open(table: pd.DataFrame, seed: int, targets: Targets) -> pd.DataFrame:
     return with_truth(table, [*map(targets.windows, rows, table["label"])])
 
 
-def _archive(table: pd.DataFrame, targets: Targets) -> pd.DataFrame:
+def _archive(table: pd.DataFrame, seed: int, targets: Targets, known: int) -> pd.DataFrame:
     """Ask every query once, of all targets: the truth is every moment of its class but its own.
 
     A query is named by its first pair. Queries whose class has no other moment there are left out.
+    Where several examples are `known`, none of them is truth.
     """
     table = table.drop_duplicates("query_id", ignore_index=True)
-    spans = zip(*(table[f"query_{name}"] for name in ("video", "start_s", "end_s")), strict=True)
+    if known > 1:
+        streams = [pair_stream(seed, f"examples {pair_id}") for pair_id in table["pair_id"]]
+        table = with_examples(table, known, streams)
+    spans = [
+        [*zip(*(table[name] for name in query_columns(example)), strict=True)]
+        for example in range(known)
+    ]
     windows = [
-        targets.everywhere(label, span) for label, span in zip(table["label"], spans, strict=True)
+        targets.everywhere(label, places)
+        for label, *places in zip(table["label"], *spans, strict=True)
     ]
     asked = [len(own) > 0 for own in windows]
     if not any(asked):

@@ -8,7 +8,7 @@ query's class no times, once or several times.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -136,24 +136,30 @@ class Targets:
         room: np.ndarray = ROOM_S * (np.ceil(lengths_s / ROOM_S) + 1)
         return room
 
-    def own(self, query: tuple[str, float, float]) -> list[tuple[int, float, float]]:
-        """Where a query lies in the clips: clip, start and end in seconds from the clip's start."""
-        video, start_s, end_s = query
-        clips = self.clips[self.clips["video"] == video]
+    def own(self, *queries: tuple[str, float, float]) -> list[tuple[int, float, float]]:
+        """Where queries lie in the clips: clip, start and end in seconds from the clip's start."""
         return [
             (clip, start_s - first, end_s - first)
-            for clip, first, last in zip(
-                clips.index, clips["clip_start_s"], clips["clip_end_s"], strict=True
-            )
+            for video, start_s, end_s in queries
+            for clip, first, last in self._clips_of.get(video, ())
             if start_s < last and end_s > first
         ]
 
-    def everywhere(self, label: str, query: tuple[str, float, float]) -> np.ndarray:
-        """Windows of a class in all clips, without the query's own.
+    @cached_property
+    def _clips_of(self) -> dict[str, list[tuple[int, float, float]]]:
+        """Clips of a video, with the seconds in its file."""
+        names = ("video", "clip_start_s", "clip_end_s")
+        found: dict[str, list[tuple[int, float, float]]] = {}
+        for clip, (video, first, last) in enumerate(zip(*map(self.clips.get, names), strict=True)):
+            found.setdefault(video, []).append((clip, first, last))
+        return found
+
+    def everywhere(self, label: str, queries: Sequence[tuple[str, float, float]]) -> np.ndarray:
+        """Windows of a class in all clips, without the queries' own.
 
         Parameters
         ----------
-        query : (video, start_s, end_s)
+        queries : sequence of (video, start_s, end_s)
             Seconds in the file; NaN where it is a file of its own.
 
         Returns
@@ -173,7 +179,7 @@ class Targets:
             )
         found = self._of_label.get(label, np.empty((0, 3)))
         other = np.ones(len(found), bool)
-        for clip, *place in self.own(query):
+        for clip, *place in self.own(*queries):
             other &= (found[:, 0] != clip) | (temporal_iou(found[:, 1:], np.array(place)) <= OWN)
         found = found[other]
         windows: np.ndarray = found[:, 1:] + self.starts_s[found[:, 0].astype(int), None]

@@ -1,4 +1,4 @@
-"""The protocol ``archive``: every query asked of all targets of a split at once.
+"""The protocol ``archive``: every query, or several examples, asked of all targets at once.
 
 A prediction's windows are seconds on one time line, on which the targets lie one after the other
 (`vid2vidmr.data.targets.Targets.starts_s`).
@@ -45,10 +45,12 @@ def search_archive(method: Method, pairs: PairSet) -> Iterator[Prediction]:
     clips = _Clips(pairs.features, targets)
     pairs = replace(pairs, query=method.query)
     searcher = Searcher(Archive.of(clips, _lengths(targets)), method)
-    for i, (pair_id, place) in enumerate(_places(pairs)):
-        own = [(str(clip), start_s, end_s) for clip, start_s, end_s in targets.own(place)]
-        rows = [pairs.query_features(i)]
-        found = searcher.candidates(rows, own=own, top=ARCHIVE_WINDOWS)
+    fuse = pairs.protocol.shots.fuse if pairs.protocol.shots else "mean"
+    for i, pair_id in enumerate(pairs.table["pair_id"]):
+        places = targets.own(*pairs.query_places(i))
+        own = [(str(clip), start_s, end_s) for clip, start_s, end_s in places]
+        rows = pairs.example_features(i)
+        found = searcher.candidates(rows, own=own, top=ARCHIVE_WINDOWS, fuse=fuse)
         yield _prediction(
             pair_id, targets, np.array(found.videos, int), found.windows, found.scores
         )
@@ -80,21 +82,15 @@ def _lengths(targets: Targets) -> dict[str, float]:
     return {str(clip): float(length_s) for clip, length_s in lengths_s.items()}
 
 
-def _places(pairs: PairSet) -> Iterator[tuple[str, tuple[str, float, float]]]:
-    """Where the queries lie: video, start and end in seconds; NaN: a file of its own."""
-    names = ("pair_id", "query_video", "query_start_s", "query_end_s")
-    for pair_id, video, start_s, end_s in zip(*(pairs.table[n] for n in names), strict=True):
-        yield pair_id, (video, start_s, end_s)
-
-
 def _blind(method: Method, pairs: PairSet, targets: Targets) -> Iterator[Prediction]:
     """Yield what a method that never looks says of all targets; equal scores in a random order."""
     lengths_s = np.array([*_lengths(targets).values()])
-    for pair_id, place in _places(pairs):
+    for i, pair_id in enumerate(pairs.table["pair_id"]):
+        places = pairs.query_places(i)
         names = [f"{pair_id} {clip}" for clip in range(len(lengths_s))]
         table = pair_table(
-            names, place[0], targets.clips["video"], query_s=place[1:], clip_s=(0.0, lengths_s),
-            truth_s=(np.nan, np.nan),
+            names, places[0][0], targets.clips["video"], query_s=places[0][1:],
+            clip_s=(0.0, lengths_s), truth_s=(np.nan, np.nan),
         )  # fmt: skip
         asked = replace(pairs, table=table, protocol=Protocol(OPEN))
         found = [
@@ -104,7 +100,7 @@ def _blind(method: Method, pairs: PairSet, targets: Targets) -> Iterator[Predict
         ]
         shuffled = pair_stream(method.seed, f"archive {pair_id}").permutation(len(found))
         rows = np.array(found, np.float64).reshape(-1, 4)[shuffled]
-        for clip, *own in targets.own(place):
+        for clip, *own in targets.own(*places):
             rows = rows[(rows[:, 0] != clip) | (temporal_iou(rows[:, 1:3], np.array(own)) <= OWN)]
         best = rows[np.argsort(-rows[:, 3], kind="stable")[:ARCHIVE_WINDOWS]]
         yield _prediction(pair_id, targets, best[:, 0].astype(int), best[:, 1:3], best[:, 3])

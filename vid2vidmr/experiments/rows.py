@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pydantic import NonNegativeInt
 
-from vid2vidmr.data.protocols import ALONE, CUTS
+from vid2vidmr.data.protocols import ALONE, CUTS, Protocol
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.files import alone, write_json
 from vid2vidmr.methods.info import MethodName
@@ -86,10 +86,15 @@ def checked_protocols(protocols: str | Sequence[str]) -> Sequence[str]:
     """
     given = [protocols] if isinstance(protocols, str) else protocols
     for name in given:
-        if name not in (*CUTS, *ALONE):
+        if name not in (*CUTS, *ALONE) and Protocol.parse(str(name)).shots is None:
             raise UnknownNameError("protocol", str(name), (*CUTS, *ALONE))
     if not given:
         raise UserError(f"No protocol is asked for: expected some of {', '.join((*CUTS, *ALONE))}.")
     if (alone := {*ALONE} & {*given}) and len(set(given)) > 1:
         raise UserError(f"The protocol {min(alone)} has metrics of its own: ask for it alone.")
+    if len({shots and shots.known for shots in (Protocol.parse(p).shots for p in given)}) > 1:
+        raise UserError(
+            f"{' and '.join(given)} have other queries and truths: expected the same number of "
+            "examples behind `of`."
+        )
     return given

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,20 @@ def encode_on_ray(
         If Ray is not installed or its cluster cannot be joined, it has no GPU and `device` is one,
         or a worker's encoder is another one.
     """
-    if not todo:
-        return
+    if todo:
+        with cluster() as ray:
+            yield from _encode(ray, todo, encoder, device)
+
+
+@contextmanager
+def cluster() -> Iterator[Any]:
+    """Join a Ray cluster, or start one of this machine, and leave it as it was; gives ``ray``.
+
+    Raises
+    ------
+    UserError
+        If Ray is not installed or its cluster cannot be joined.
+    """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported and started
     try:
         import ray
@@ -59,10 +72,10 @@ def encode_on_ray(
         except ConnectionError as error:
             raise UserError(
                 f"The Ray cluster cannot be joined ({str(error).splitlines()[0]}): see `ray "
-                "status`; without RAY_ADDRESS and after `ray stop` this machine alone encodes."
+                "status`; without RAY_ADDRESS and after `ray stop` this machine alone works."
             ) from None
     try:
-        yield from _encode(ray, todo, encoder, device)
+        yield ray
     finally:
         if started:
             ray.shutdown()

@@ -36,9 +36,11 @@ def to_csv(table: Table) -> str:
                 numbers = map(number, (mean.value, mean.low, mean.high, summary.seed_sd))
                 between = [number(summary.world_sd)] * several
                 lines.append([*start, protocol, name, *numbers, seeds, *between])
-            if lost := row.sensitivity.get(protocol):
-                numbers = map(number, (lost.value, lost.low, lost.high, None))
-                lines.append([*start, protocol, "query_sensitivity", *numbers, seeds, *none])
+            further = ("query_sensitivity", row.sensitivity), ("gain", row.gains)
+            for name, of in further:
+                if points := of.get(protocol):
+                    numbers = map(number, (points.value, points.low, points.high, None))
+                    lines.append([*start, protocol, name, *numbers, seeds, *none])
             if row.ranks:
                 best, worst = map(str, row.ranks[protocol])
                 lines.append([*start, protocol, "rank", "", best, worst, "", seeds, *none])
@@ -75,8 +77,35 @@ def _columns(table: Table) -> list[str]:
     return [*table.metrics, *["sens."] * table.has_sensitivity, "rank"]
 
 
+def shot_lines(table: Table) -> list[list[str]]:
+    """Rows of a table of several examples: a line each time that a method is asked.
+
+    Bias rows, which do not look, are asked once.
+    """
+    return [
+        [
+            row.name if protocol == table.protocols[0] else "",
+            shots,
+            row.metrics[protocol][table.headline].mean.text(),
+            row.gains[protocol].text(signed=True) if protocol in row.gains else "",
+        ]
+        for row in table.rows
+        for protocol, shots in table.shots.items()
+        if row.kind != "bias" or protocol == table.protocols[0]
+    ]
+
+
 def to_markdown(table: Table) -> str:
     """Title, table, verdicts and notes."""
+    said = [f"- {markdown_text(text)}" for text in (*table.verdicts, *table.notes)]
+    title = f"**{markdown_text(table.title)}**"
+    return "\n".join([title, "", *_markdown_rows(table), "", *said, ""])
+
+
+def _markdown_rows(table: Table) -> list[str]:
+    if table.shots:
+        lines = [[markdown_text(cell) for cell in line] for line in shot_lines(table)]
+        return markdown_table(["method", "examples", table.headline, "gain"], lines, texts=1)
     heads = [f"{protocol} {name}" for protocol in table.protocols for name in _columns(table)]
     header = ["method", "kind", *heads, "seeds"]
     cells = [
@@ -90,9 +119,7 @@ def to_markdown(table: Table) -> str:
     if table.bias_rows and table.method_rows:
         line = ["*below: not above bias*", *[""] * (len(header) - 1)]
         cells.insert(len(table.over_bias), line)
-    said = [f"- {markdown_text(text)}" for text in (*table.verdicts, *table.notes)]
-    title = f"**{markdown_text(table.title)}**"
-    return "\n".join([title, "", *markdown_table(header, cells, texts=2), "", *said, ""])
+    return markdown_table(header, cells, texts=2)
 
 
 def markdown_table(header: list[str], rows: Iterable[list[str]], texts: int) -> list[str]:

@@ -8,17 +8,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from vid2vidmr.data.dataset import Dataset
+from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.errors import DataError, UserError
 from vid2vidmr.evaluation import (
     combine_seeds,
     detectable_difference,
     mean_evaluation,
+    paired_difference,
     pool_worlds,
     query_sensitivity,
     rank_bands,
     rows_above,
 )
 from vid2vidmr.methods.load import method_class
+from vid2vidmr.records import Interval
 from vid2vidmr.tables.table import Row, Table, best_row, metrics_of, worlds_name
 
 if TYPE_CHECKING:
@@ -133,6 +136,7 @@ def summarise_method(name: str, *worlds: Sequence[Scored]) -> tuple[Row, dict[st
         encoder=first.header.encoder,
         seeds=tuple(dict.fromkeys(run.result.header.seed for run in runs)),
         metrics={p: combine_seeds(seeds) for p, seeds in right.items()},
+        gains=_gains(means),
         sensitivity={
             p: query_sensitivity(means[p], mean_evaluation(wrong[p]))
             for p, seeds in right.items()
@@ -144,6 +148,12 @@ def summarise_method(name: str, *worlds: Sequence[Scored]) -> tuple[Row, dict[st
         },
     )
     return row, means
+
+
+def _gains(means: Mapping[str, Evaluation]) -> dict[str, Interval]:
+    """Tell what asking with more examples brings over the first protocol."""
+    first, *others = [p for p in means if Protocol.parse(p).shots] or [""]
+    return {p: paired_difference(means[p], means[first])[metrics_of([p])[0]] for p in others}
 
 
 def tabulate(

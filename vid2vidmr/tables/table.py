@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import Any
 
-from vid2vidmr.data.protocols import ARCHIVE, OFFICIAL, OPEN
+from vid2vidmr.data.protocols import ARCHIVE, OFFICIAL, OPEN, Protocol
 from vid2vidmr.evaluation import SeedSummary
 from vid2vidmr.records import Interval, Kind
 from vid2vidmr.text import counted
@@ -62,6 +62,9 @@ class Row:
         Protocol to metric to its mean, interval and spread over seeds, percent.
     sensitivity : dict of str to Interval
         Protocol to the mIoU lost when every query is replaced by one of another class, points.
+    gains : dict of str to Interval
+        Protocol to the points that asking with its examples brings over asking with those of the
+        first; empty where no protocol has several.
     coverage : dict of str to float
         Protocol to the share of pairs with a valid window, the lowest of the seeds.
     ranks : dict of str to (int, int)
@@ -81,6 +84,7 @@ class Row:
     coverage: dict[str, float]
     ranks: dict[str, tuple[int, int]] = field(default_factory=dict)
     over_bias: dict[str, bool] = field(default_factory=dict)
+    gains: dict[str, Interval] = field(default_factory=dict)
 
     def rank(self, protocol: str) -> str:
         """Give the band as text: ``1``, or ``2-4``."""
@@ -95,7 +99,9 @@ class Row:
             protocol: {name: summary.model_dump() for name, summary in found.items()}
             for protocol, found in self.metrics.items()
         }
-        return {"name": self.name, "kind": self.kind, "metrics": metrics, "ranks": self.ranks}
+        found = {"name": self.name, "kind": self.kind, "metrics": metrics, "ranks": self.ranks}
+        gains = {protocol: gain.model_dump() for protocol, gain in self.gains.items()}
+        return {**found, "gains": gains} if gains else found
 
 
 def best_row(rows: Sequence[Row], protocol: str, metric: str) -> Row | None:
@@ -149,6 +155,12 @@ class Table:
     def headline(self) -> str:
         """The metric that ranks."""
         return self.metrics[0]
+
+    @property
+    def shots(self) -> dict[str, str]:
+        """Protocols that ask with several examples, and how many; empty of others."""
+        every = {p: Protocol.parse(p).shots for p in self.protocols}
+        return {p: str(shots.asked) for p, shots in every.items() if shots}
 
     @property
     def bias_rows(self) -> list[Row]:
@@ -275,6 +287,14 @@ class Table:
             )
         notes += [note for metrics, note in NOTES.items() if self.metrics == metrics]
         notes += [f"{name}: {what}." for name, what in ERRORS.items() if name in shown]
+        if self.shots:
+            known = Protocol.parse(self.protocols[0]).shots
+            assert known is not None
+            notes.append(
+                f"Each query is asked alone and with further ones of its class, of other "
+                f"recordings. The moments of all {known.known} are left out of truth and answers "
+                "whatever is asked. gain: over the first line of a row, query by query."
+            )
         if seen := [
             f"{points:.1f} ({p})" for p, points in self.detectable.items() if math.isfinite(points)
         ]:
@@ -287,6 +307,10 @@ class Table:
     def _columns(self) -> Iterator[str]:
         """Say what stands in a column."""
         yield "In brackets (or ±): 95 % interval, bootstrap over query and target videos."
+        if self.bias_rows:
+            yield "Bias rows never look at the query."
+        if self.shots:
+            return
         if self.has_sensitivity:
             lost = "lost when every query is replaced by one of another class."
             yield f"sens.: {self.headline} {lost}"
@@ -296,5 +320,3 @@ class Table:
         yield f"rank: ranks by {self.headline} that paired tests leave open (Holm, 5 %)."
         if len(self.protocols) > 1:
             yield f"Where there is one column of each: {self.protocols[-1]}."
-        if self.bias_rows:
-            yield "Bias rows never look at the query."

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vid2vidmr.records import Interval
+from vid2vidmr.tables.files import shot_lines
 from vid2vidmr.tables.table import OPEN_METRICS, Row, Table
 from vid2vidmr.text import plain
 
@@ -25,6 +27,13 @@ def to_rich(table: Table, width: int) -> Group:
     from rich.console import Console, Group
     from rich.text import Text
 
+    def parts(grid: RichTable, shown: Sequence[str]) -> Group:
+        verdicts = [Text(plain(text)) for text in table.verdicts]
+        notes = [Text(plain(text), style="dim") for text in table.notes_on(shown)]
+        return Group(grid, *verdicts, Text(""), *notes)
+
+    if table.shots:
+        return parts(_shots_grid(table), [table.headline])
     wide = width >= WIDE
     metrics: tuple[str, ...] = WIDE_METRICS if wide else NARROW_METRICS
     if table.metrics == OPEN_METRICS:
@@ -32,22 +41,36 @@ def to_rich(table: Table, width: int) -> Group:
     room = Console(width=10 * width)
     while metrics and room.measure(_grid(table, metrics, wide, titled=False)).maximum > width:
         metrics = metrics[:-1]  # else names would be broken
-    grid = _grid(table, metrics, wide)
-    verdicts = [Text(plain(text)) for text in table.verdicts]
-    notes = [Text(plain(text), style="dim") for text in table.notes_on((table.headline, *metrics))]
-    return Group(grid, *verdicts, Text(""), *notes)
+    return parts(_grid(table, metrics, wide), (table.headline, *metrics))
 
 
-def _grid(table: Table, metrics: tuple[str, ...], wide: bool, *, titled: bool = True) -> RichTable:
-    """Make the rows, with some metrics behind that which ranks; parts have titles, which fold."""
+def _shots_grid(table: Table) -> RichTable:
+    """Make the rows of a table of several examples."""
+    grid = _titled(table)
+    grid.add_column("method", overflow="fold")
+    for name in ("examples", table.headline, "gain"):
+        grid.add_column(name, justify="right", no_wrap=True)
+    for line in shot_lines(table):
+        grid.add_row(*map(plain, line))
+    return grid
+
+
+def _titled(table: Table) -> RichTable:
     from rich import box
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    grid = RichTable(
+    return RichTable(
         title=Text(plain(table.title)), title_justify="left", title_style="bold",
         box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False,
     )  # fmt: skip
+
+
+def _grid(table: Table, metrics: tuple[str, ...], wide: bool, *, titled: bool = True) -> RichTable:
+    """Make the rows, with some metrics behind that which ranks; parts have titles, which fold."""
+    from rich.text import Text
+
+    grid = _titled(table)
     # A subset that a protocol names stands on a line of its own.
     heads = [protocol.replace(", ", ",\n") for protocol in table.protocols]
     above = "\n" * (1 + max(head.count("\n") for head in heads))

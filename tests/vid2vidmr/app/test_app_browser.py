@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
-from vid2vidmr.app.desk import Ask, Desk
+from vid2vidmr.app.desk import Ask, Desk, Example
 from vid2vidmr.app.server import HOST, listening_on, make_app, server_of
 from vid2vidmr.archive.search import Searcher
 
@@ -16,7 +16,7 @@ expect.set_options(timeout=30_000)  # a search takes a second, on a machine that
 @pytest.fixture(scope="module")
 def address(archive_folder, tmp_path_factory):
     desk = Desk(Searcher(archive_folder, "scan"), tmp_path_factory.mktemp("room"))
-    desk.ask(Ask(video=0, start_s=0, end_s=10))  # compiles the scan
+    desk.ask(Ask(queries=(Example(video=0, start_s=0, end_s=10),)))  # compiles the scan
     server = server_of(make_app(desk))
     with listening_on(0) as listening:
         thread = threading.Thread(target=server.run, args=([listening],))
@@ -102,6 +102,38 @@ def test_a_moment_is_marked_found_judged_and_taken_out_by_keyboard(page, address
     assert download.value.suggested_filename == "found.csv"
     lines = download.value.path().read_text().splitlines()
     assert len(lines) == 2 and ",1.000," in lines[1]
+
+
+def test_several_examples_and_one_of_what_is_not_meant_by_keyboard(page, address):
+    page.goto(address)
+    for video, key in ((1, "e"), (2, "n"), (0, None)):
+        page.locator("#video").select_option(index=video)
+        page.get_by_label("In", exact=True).fill("0:10")
+        page.get_by_label("Out", exact=True).fill("0:22")
+        page.locator("h1").click()
+        if key:
+            page.keyboard.press(key)
+            expect(page.get_by_label("Out", exact=True)).to_have_value("")
+    kept = page.locator("#examples li")
+    expect(kept).to_have_count(2)
+    expect(kept.last).to_contain_text("not ")
+    page.locator("#fuse").select_option("best")
+    page.get_by_label("Least score").fill("0")
+    page.locator("h1").click()
+    with page.expect_request("**/search") as sent:
+        page.keyboard.press("s")
+    asked = sent.value.post_data_json
+    part = {"start_s": 10, "end_s": 22}
+    assert asked["queries"] == [{"video": 1, **part}, {"video": 0, **part}]
+    assert asked["negatives"] == [{"video": 2, **part}] and asked["fuse"] == "best"
+    expect(page.locator("#lanes .query")).to_have_count(2)
+    _accessible(page, page.viewport_size["width"])
+    page.get_by_role("button", name="Remove not").click()
+    expect(kept).to_have_count(1)
+    page.get_by_label("In", exact=True).fill("0:09")
+    page.get_by_label("Out", exact=True).fill("")
+    page.get_by_role("button", name="Not like this").click()
+    expect(page.locator("#query-note")).to_contain_text("in before out")
 
 
 def test_a_file_is_dropped_and_what_cannot_be_is_said(page, address, archive_folder, tmp_path):

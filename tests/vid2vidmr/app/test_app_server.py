@@ -15,6 +15,7 @@ from vid2vidmr.archive.search import Searcher, search
 from vid2vidmr.errors import UserError
 
 HOSTS = ("127.0.0.1", "localhost", "localhost:80")
+PART = {"video": 1, "start_s": 10, "end_s": 22}
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_only_the_names_of_this_machine_may_ask(send, host):
 
 
 def test_a_page_of_another_site_may_not_send(send, served):
-    ask = {"video": 0, "start_s": 0, "end_s": 10}
+    ask = {"queries": [{"video": 0, "start_s": 0, "end_s": 10}]}
     for origin in ("http://evil.example", "null", f"http://{HOST}:1"):
         assert send("/search", "POST", ask, Origin=origin)[0] == 403
     assert send("/search", "POST", ask, Origin=f"http://{HOST}:{served[0]}")[0] == 200
@@ -81,7 +82,7 @@ def test_nothing_outside_the_archive_is_given(send, path):
 
 
 def test_a_search_is_that_of_the_command(send, archive_folder):
-    status, _, data = send("/search", "POST", {"video": 1, "start_s": 10, "end_s": 22})
+    status, _, data = send("/search", "POST", {"queries": [PART]})
     found = json.loads(data)
     names = list(json.loads(send("/start.js")[2][len("const start = ") : -2])["videos"])
     name = names[1]["name"]
@@ -96,7 +97,7 @@ def test_a_search_is_that_of_the_command(send, archive_folder):
 
 
 def test_feedback_keeps_what_was_accepted_and_drops_what_was_rejected(send):
-    ask = {"video": 1, "start_s": 10, "end_s": 22, "min_score": 0}
+    ask = {"queries": [PART], "min_score": 0}
     first = json.loads(send("/search", "POST", ask)[2])["hits"]
     part = [{key: hit[key] for key in ("video", "start_s", "end_s", "score")} for hit in first]
     judged = ask | {"accepted": part[1:2], "rejected": part[:1]}
@@ -109,14 +110,18 @@ def test_feedback_keeps_what_was_accepted_and_drops_what_was_rejected(send):
 @pytest.mark.parametrize(
     ("ask", "said"),
     [
-        ({}, "Nothing is asked"), ({"video": 99}, "Nothing is asked"),
-        ({"dropped": "../../etc"}, "Nothing is asked"),
-        ({"video": 0, "start_s": 5}, "both marks"),
-        ({"video": 0, "start_s": 5, "end_s": 4}, "ends before it begins"),
-        ({"video": 0, "start_s": 1e6, "end_s": 2e6}, "behind the end"),
-        ({"video": 0, "start_s": -1, "end_s": 4}, "start_s"),
-        ({"video": 0, "top": 10**9}, "top"), ({"path": "/etc/passwd"}, "path"),
-        ({"video": 0, "accepted": [{"video": 77, "start_s": 0, "end_s": 1}]}, "no such window"),
+        ({}, "Nothing is asked"), ({"negatives": [PART]}, "Nothing is asked"),
+        ({"queries": [{"video": 99}]}, "Nothing is asked"),
+        ({"queries": [{"dropped": "../../etc"}]}, "Nothing is asked"),
+        ({"queries": [{"video": 0, "start_s": 5}]}, "both marks"),
+        ({"queries": [{"video": 0, "start_s": 5, "end_s": 4}]}, "ends before it begins"),
+        ({"queries": [{"video": 0, "start_s": 1e6, "end_s": 2e6}]}, "behind the end"),
+        ({"queries": [{"video": 0, "start_s": -1, "end_s": 4}]}, "start_s"),
+        ({"queries": [PART], "negatives": [{"video": 99}]}, "Nothing is asked"),
+        ({"queries": [PART], "top": 10**9}, "top"), ({"path": "/etc/passwd"}, "path"),
+        ({"queries": [PART], "fuse": "worst"}, "fuse"), ({"queries": 101 * [PART]}, "queries"),
+        ({"queries": [PART], "accepted": [{"video": 77, "start_s": 0, "end_s": 1}]},
+         "no such window"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_a_line(send, ask, said):
@@ -130,9 +135,11 @@ def test_a_file_is_dropped_and_asked_with(send, served):
     taken = json.loads(data)
     assert status == 200 and taken["name"] == "my-goal.mp4" and taken["duration_s"] > 10
     assert send(f"/dropped/{taken['dropped']}")[2] == video.read_bytes()
-    ask = {"dropped": taken["dropped"], "start_s": 4, "end_s": 14, "min_score": 0}
+    query = {"dropped": taken["dropped"], "start_s": 4, "end_s": 14}
+    ask = {"queries": [query, PART], "negatives": [PART], "fuse": "best", "min_score": 0}
     found = json.loads(send("/search", "POST", ask)[2])
-    assert found["queries"] == ["my-goal.mp4@0:04-0:14"] and found["hits"]
+    assert found["queries"][0] == "my-goal.mp4@0:04-0:14" and len(found["queries"]) == 2
+    assert found["hits"]
 
 
 def test_what_is_no_video_is_not_kept(send, served):

@@ -120,6 +120,8 @@ def test_an_edl_has_one_rate(tmp_path: Path) -> None:
     assert export(found, archive, tmp_path / "a.otio")
     export(found_at(WINDOWS), archive_at("5"), tmp_path / "a.edl")  # no time code counts 5
     assert read_timeline(tmp_path / "a.edl", "25")[1] == pytest.approx(WINDOWS[1], abs=0.02)
+    export(found_at(WINDOWS), archive_at("10"), tmp_path / "a.edl")  # 30 has all its frames
+    assert read_timeline(tmp_path / "a.edl", "30")[0] == pytest.approx(WINDOWS[0], abs=1e-6)
 
 
 def test_sportscode(tmp_path: Path) -> None:

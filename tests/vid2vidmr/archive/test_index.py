@@ -2,7 +2,10 @@
 
 import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +96,50 @@ def test_changed_vanished_damaged_and_moved(
     film(matches / "cup" / "b.mp4", 40, first=100)  # back
     archive = v.index(matches, "archive", second_encoder())
     assert {row.status for row in archive.videos.values()} == {"ok"} and len(archive) == 4
+
+
+def test_what_a_stopped_run_left_is_told(matches: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    def stopped(batch):
+        raise KeyboardInterrupt
+
+    v.index(matches / "a.mp4", "archive", second_encoder())
+    with pytest.raises(KeyboardInterrupt):
+        v.index(matches, "archive", dataclasses.replace(second_encoder(), network=stopped))
+    capfd.readouterr()
+    v.index(matches, "archive", second_encoder())
+    assert "2 videos: 1 still to be encoded." in capfd.readouterr().err
+
+
+ON_RAY = """
+import os
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+import ray
+import vid2vidmr as v
+from vid2vidmr.archive.on_ray import scan_on_ray
+ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False)
+asked = ("matches/a.mp4@20-32", "archive", "scan")
+here = v.search(*asked, min_score=0, top=30)
+assert len(here.windows) > 5 and here == v.search(*asked, min_score=0, top=30, engine=scan_on_ray)
+archive = v.open_archive("archive")
+object.__setattr__(archive.sketch, "name", "another")
+try:
+    v.search(asked[0], archive, "scan", engine=scan_on_ray)
+except v.UserError as error:
+    assert "finds another archive" in str(error)
+else:
+    raise AssertionError
+"""
+
+
+def test_a_scan_on_ray_finds_the_same(matches: Path) -> None:
+    pytest.importorskip("ray")
+    for number in range(3):
+        film(matches / f"{number}.mp4", 60, first=number * 7)
+    v.index(matches, "archive", second_encoder())
+    environment = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    run = [sys.executable, "-c", ON_RAY]
+    ran = subprocess.run(run, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
 
 
 def test_the_bytes_do_not_depend_on_how_often_it_ran(matches: Path) -> None:
@@ -203,11 +250,14 @@ def test_a_part_of_the_archive_as_a_query(matches: Path) -> None:
         v.search("matches/a.mp4@0:20-1:32", archive, SCAN)
 
 
-@pytest.mark.parametrize(("rate", "name"), [("24000/1001", 24), ("30000/1001", 30), ("25", 25)])
-def test_nominal_rates(tmp_path: Path, rate: str, name: int) -> None:
+@pytest.mark.parametrize(
+    ("rate", "name", "count"),
+    [("24000/1001", 24, 200), ("30000/1001", 30, 200), ("25", 25, 40), ("10", 10, 40)],
+)
+def test_nominal_rates(tmp_path: Path, rate: str, name: int, count: int) -> None:
     from fractions import Fraction
 
-    times = [round(Fraction(i) / Fraction(rate) * 1000) for i in range(200)]  # as in Matroska
+    times = [round(Fraction(i) / Fraction(rate) * 1000) for i in range(count)]  # as in Matroska
     file = write_video(
         tmp_path / f"{name}.mkv", [Fraction(t, 1000) for t in times], rate=Fraction(rate),
         time_base=Fraction(1, 1000),

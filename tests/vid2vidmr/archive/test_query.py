@@ -1,5 +1,7 @@
 """Queries are named as people name parts of films; clips are cut to the frame."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from coded_video import constant_rate, numbered_frame, read_number, write_video
@@ -11,7 +13,7 @@ from second_encoder import TABLE, second_encoder
 import vid2vidmr as v
 from vid2vidmr.archive.clips import cut_clips
 from vid2vidmr.archive.feedback import ask_again
-from vid2vidmr.archive.query import Query, clock, seconds
+from vid2vidmr.archive.query import Query, clock, query_place, seconds
 from vid2vidmr.archive.search import SCAN, Searcher
 from vid2vidmr.errors import UserError, VideoError
 from vid2vidmr.features import cached
@@ -115,6 +117,17 @@ def test_what_is_wrong_with_a_query_is_said(film, tmp_path) -> None:
             v.search(text, film, SCAN)
     whole = v.search("a.mp4", v.index("a.mp4", "own", second_encoder()), SCAN, min_score=0)
     assert str(whole) == "Nothing in 0.0 hours of 1 videos is like the query."
+
+
+def test_the_end_of_a_name_will_do_where_it_is_alone() -> None:
+    archive = made_archive(videos=1)
+    ends = {"m/cup/a.mp4": "v0", "m/a.mp4": "v0", "m/b.mp4": "v0"}
+    several = replace(archive, durations_s=dict.fromkeys(ends, 400.0))
+    assert query_place(Query.parse("b.mp4@2-8"), several) == ("m/b.mp4", 2.0, 8.0)
+    assert query_place(Query.parse("cup/a.mp4"), several) == ("m/cup/a.mp4", 0.0, 400.0)
+    with pytest.raises(UserError, match=r"end of 2 videos .*\(m/cup/a.mp4, m/a.mp4\): name one"):
+        query_place(Query.parse("a.mp4@2-8"), several)
+    assert query_place(Query.parse(".mp4"), several) is None
 
 
 def test_feedback(film) -> None:

@@ -90,6 +90,19 @@ def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:
             ("search", "matches/a.mp4@2-8", "--archive", "archive", "--export", "a.doc"),
             "ending of no",
         ),
+        (
+            ("search", "matches/a.mp4@2-8", "--archive", "archive", "--page", "matches"),
+            "matches holds something",
+        ),
+        (
+            ("search", "matches/a.mp4@2-8", "--archive", "archive", "--clips", "matches/a.mp4"),
+            "a file of this name is in the way",
+        ),
+        (
+            ("search", "a.mp4@2-8", "--archive", "archive", "--engine", "ray", "--approximate"),
+            "leave --engine ray away",
+        ),
+        (("index", "matches", "--out", "matches/a.mp4"), "a.mp4: File exists: choose another path"),
         (("index", "no", "--out", "archive"), "There is no no: expected video files"),
         (("index", "matches", "--out", "archive", "--shard", "3/2"), "The shard '3/2'"),
         (("index", "matches", "--out", "archive", "--encoder", "clip-vit-b32"), "an archive of"),
@@ -98,7 +111,17 @@ def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:
 def test_what_a_user_can_mend(archive: str, cli: Cli, arguments, message: str) -> None:
     ran = cli(*arguments)
     assert ran.code == 2 and message in " ".join(ran.err.split()), ran.err
-    assert "Traceback" not in ran.err
+    assert "Traceback" not in ran.err and not ran.out  # nothing was searched in vain
+
+
+def test_without_ray_one_line_says_what_to_do(
+    archive: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    asked = ("search", "a.mp4@0:30-0:42", "--archive", archive, "--method", "scan")
+    ran = cli(*asked, "--engine", "ray")
+    assert ran.code == 2 and 'pip install "vid2vidmr[ray]"' in ran.err
+    assert "matches/b.mp4" in cli(*asked, "--top", 1).out  # a.mp4 is the end of one name
 
 
 def test_retrieve_in_a_folder(archive: str, cli: Cli) -> None:

@@ -1,7 +1,7 @@
 // What only the served page does: mark a query, ask, judge, ask again, take out.
 "use strict";
 if (start.live) {
-  const dropped = [];
+  const dropped = [], examples = [];
   const judged = { yes: [], no: [] };  // of the query that is asked, over all rounds
 
   const sources = () => [...start.videos, ...dropped];
@@ -49,6 +49,48 @@ if (start.live) {
     drawPart();
   }
 
+  function marked() {
+    const [start_s, end_s] = [seconds(at("in").value), seconds(at("out").value)];
+    return { ...known(), name: source().name, start_s, end_s };
+  }
+
+  function keep(unlike) {
+    try {
+      const part = marked();
+      if ((part.start_s === null) !== (part.end_s === null) || part.start_s > part.end_s) throw new Error("Mark in and out first, in before out.");
+      examples.push({ ...part, unlike });
+      at("in").value = at("out").value = "";
+      drawPart();
+      listExamples();
+      note(unlike ? "Kept as what is not meant." : "Kept as an example: mark the next one, or search.");
+    } catch (error) { note(error.message); }
+  }
+
+  function listExamples() {
+    at("examples").hidden = !examples.length;
+    at("fusing").hidden = examples.every((one) => one.unlike);
+    at("examples").replaceChildren(...examples.map((one) => {
+      const text = `${one.unlike ? "not " : ""}${one.name}${one.start_s === null ? "" : ` ${span(one)}`}`;
+      const away = button("", "Remove", () => {
+        examples.splice(examples.indexOf(one), 1);
+        listExamples();
+      });
+      away.setAttribute("aria-label", `Remove ${text}`);
+      const item = element("li");
+      item.append(element("span", "", text), away);
+      return item;
+    }));
+  }
+
+  // What is marked counts, too; the whole video where nothing else was kept.
+  function questionNow() {
+    const now = marked(), open = now.start_s === null && now.end_s === null;
+    const every = [...examples, ...(open && examples.some((one) => !one.unlike) ? [] : [now])];
+    const places = (unlike) => every.filter((one) => Boolean(one.unlike) === unlike)
+      .map(({ video, dropped: token, start_s, end_s }) => ({ video, dropped: token, start_s, end_s }));
+    return { queries: places(false), negatives: places(true), fuse: at("fuse").value };
+  }
+
   async function send(address, options) {
     const answer = await fetch(address, options);
     if (answer.ok) return answer;
@@ -80,7 +122,7 @@ if (start.live) {
     if (!again) {
       judged.yes = [];
       judged.no = [];
-      question = { ...known(), start_s: seconds(at("in").value), end_s: seconds(at("out").value) };
+      question = questionNow();
     }
     const limits = { top: Number(at("top").value), min_score: Number(at("least").value) };
     const found = await (await post("search", {
@@ -90,9 +132,9 @@ if (start.live) {
     for (const hit of found.hits) {
       if (judged.yes.some((one) => one.video === hit.video && one.start_s === hit.start_s)) hit.judged = "yes";
     }
-    const { video, start_s, end_s } = question;
-    const whole = start_s === null && { start_s: 0, end_s: start.videos[video]?.duration_s };
-    show(found, video === undefined ? [] : [{ video, start_s, end_s, ...whole }]);
+    const here = question.queries.filter(({ video }) => video !== undefined);
+    show(found, here.map(({ video, start_s, end_s }) => start_s === null
+      ? { video, start_s: 0, end_s: start.videos[video].duration_s } : { video, start_s, end_s }));
     at("take-out").hidden = found.hits.length === 0 && !judged.no.length;
     if (found.hits.length) choose(0, false);
   }
@@ -144,6 +186,8 @@ if (start.live) {
     i: () => mark("in"),
     o: () => mark("out"),
     s: () => at("ask").requestSubmit(),
+    e: () => keep(false),
+    n: () => keep(true),
     a: () => at("accept").click(),
     x: () => at("reject").click(),
   });
@@ -153,6 +197,8 @@ if (start.live) {
   at("video").addEventListener("change", open);
   at("mark-in").addEventListener("click", () => mark("in"));
   at("mark-out").addEventListener("click", () => mark("out"));
+  at("add").addEventListener("click", () => keep(false));
+  at("add-not").addEventListener("click", () => keep(true));
   for (const id of ["in", "out"]) at(id).addEventListener("change", () => { note(""); drawPart(); });
   at("ask").addEventListener("submit", (event) => {
     event.preventDefault();
