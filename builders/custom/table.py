@@ -117,6 +117,22 @@ def _overlaps(table: pd.DataFrame) -> list[tuple[int, str]]:
     return faults
 
 
+def check_classes(path: Path, table: pd.DataFrame) -> None:
+    """Refuse splits of the file, if it says them, that share a class.
+
+    Raises
+    ------
+    MomentError
+        With the first row of a class that is in another split than its row before.
+    """
+    given = table.dropna(subset=["split"])
+    of_class = given.groupby("label", sort=False)["split"].transform("first")
+    other = given.assign(first=of_class).query("split != first").drop_duplicates("label")
+    text = "the class {!r} is in {} and in {}: choose one, or --split-by video to share classes"
+    faults = other[["label", "first", "split"]].itertuples(index=False)
+    raise_faults(path, [(row, text.format(*f)) for row, f in zip(other["row"], faults, strict=True)])
+
+
 def check_videos(path: Path, table: pd.DataFrame, durations_s: Mapping[str, float]) -> None:
     """Refuse moments of unknown videos and moments outside their video.
 

@@ -158,6 +158,16 @@ def test_splits_by_video_and_as_given(videos: Path, tmp_path: Path) -> None:
     )
     built = build_dataset("custom", tmp_path / "2", {"moments": path, "videos": str(videos)})
     assert built.splits == ["train", "test"]
+    shared = moments_csv(
+        tmp_path / "t.csv",
+        ["a,x,1,5,train", "a,x,20,25,train", "b,x,1,5,test", "b,x,20,25,test"],
+        "video,label,start,end,split",
+    )
+    options = {"moments": shared, "videos": str(videos)}
+    with pytest.raises(MomentError, match="row 4: the class 'x' is in train and in test: choose"):
+        build_dataset("custom", tmp_path / "3", options)
+    built = build_dataset("custom", tmp_path / "3", {**options, "split_by": "video"})
+    assert built.splits == ["train", "test"]
 
 
 FAULTS = [
@@ -208,7 +218,7 @@ def test_all_faults_are_told_and_the_command_exits_2(cli, videos: Path, tmp_path
     lines = ran.err.splitlines()
     assert lines[0] == f"{path}: row 2: start is 'x', expected seconds"
     assert len(lines) == 22 and lines[20].startswith("and ")
-    assert lines[21].startswith(f"error: {path}: row 2: start is 'x', expected seconds (and ")
+    assert lines[21].startswith(f"error: {path}: 32 faults, told above; nothing was built")
 
 
 @pytest.mark.parametrize(

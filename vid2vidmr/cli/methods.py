@@ -291,7 +291,10 @@ def retrieve(
     Any files that FFmpeg reads; they are encoded once. Prints windows in seconds, best first: of
     one target with the method's own scores, of several as `search` does with an archive of them.
     """
-    from vid2vidmr.contract import features_at
+    from vid2vidmr.contract import DEFAULT_ENCODER, features_at
+    from vid2vidmr.features.names import require_encoder
+
+    require_encoder(encoder or DEFAULT_ENCODER)
     from vid2vidmr.methods.load import load_method
 
     loaded, asked = load_method(method, checkpoint), features_at(encoder, step)

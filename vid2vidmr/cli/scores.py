@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ from vid2vidmr.cli.options import (
     complete_protocols,
 )
 from vid2vidmr.cli.output import print_json, print_table
+from vid2vidmr.errors import UserError
 
 if TYPE_CHECKING:
     from vid2vidmr.data.dataset import Dataset
@@ -53,18 +55,17 @@ OnlyOption = Annotated[
 ]
 
 
-def parsed_seeds(text: str) -> list[int]:
+def parsed_seeds(text: str) -> Sequence[int]:
     """``"3"`` is three seeds (0, 1, 2), ``"0,7"`` and ``"7,"`` are lists."""
+    from vid2vidmr.experiments.rows import checked_seeds
+
     try:
-        if "," in text:
-            seeds = [int(part) for part in text.split(",") if part.strip()]
-        else:
-            seeds = list(range(int(text)))
+        seeds = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
         seeds = []
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise typer.BadParameter(f"{text!r} is neither a count (2) nor a list of seeds (0,1).")
-    return seeds
+    if not seeds:
+        raise UserError(f"--seeds {text!r} is neither a count (2) nor a list of seeds (0,1).")
+    return checked_seeds(seeds if "," in text else seeds[0])
 
 
 def bench(

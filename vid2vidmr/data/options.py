@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import sys
@@ -13,7 +12,7 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from vid2vidmr.errors import UserError
+from vid2vidmr.errors import UserError, nearest
 
 
 @dataclass(frozen=True)
@@ -112,8 +111,8 @@ def described(doc: str | None, section: str) -> dict[str, str]:
 def not_taken(name: str, given: str, taken: Iterable[str]) -> UserError:
     """Say that a data set does not take what was given, a flag or a flag and a value."""
     known = list(taken)
-    close = difflib.get_close_matches(given.split()[0], known, n=1)
-    todo = f"did you mean {close[0]}?" if close else "leave it out"
+    close = nearest(given.split()[0], known)
+    todo = f"did you mean {close}?" if close else "leave it out"
     takes = ", ".join(known) or "no options"
     return UserError(f"{given} does not apply to {name}: {todo} ({name} takes {takes}).")
 
