@@ -32,8 +32,9 @@ class MomentError(DataError):
 
     def __init__(self, path: Path, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
-        told = f"{self.faults[0]};" if len(self.faults) == 1 else f"{len(self.faults)} faults, told above;"
-        super().__init__(f"{path}: {told} nothing was built: mend the file and build again.")
+        count = len(self.faults)
+        said = self.faults[0] if count == 1 else f"{count:,} faults, told above"
+        super().__init__(f"{path}: {said}; nothing was built: mend the file and build again.")
 
 
 def raise_faults(path: Path, faults: Iterable[tuple[int, str]]) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-
 LIKE = 0.7
 """Likeness of a typing mistake to what was meant; below it (0.6: tiny, motion) lie other words."""
 

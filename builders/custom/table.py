@@ -129,8 +129,8 @@ def check_classes(path: Path, table: pd.DataFrame) -> None:
     of_class = given.groupby("label", sort=False)["split"].transform("first")
     other = given.assign(first=of_class).query("split != first").drop_duplicates("label")
     text = "the class {!r} is in {} and in {}: choose one, or --split-by video to share classes"
-    faults = other[["label", "first", "split"]].itertuples(index=False)
-    raise_faults(path, [(row, text.format(*f)) for row, f in zip(other["row"], faults, strict=True)])
+    columns = other[["row", "label", "first", "split"]].itertuples(index=False)
+    raise_faults(path, [(row, text.format(*fault)) for row, *fault in columns])
 
 
 def check_videos(path: Path, table: pd.DataFrame, durations_s: Mapping[str, float]) -> None:

@@ -65,7 +65,8 @@ def checked_seeds(seeds: int | Sequence[int]) -> Sequence[int]:
     Raises
     ------
     UserError
-        If there is none, or more than `MOST_SEEDS`; or one is negative, too large or no whole number, or one comes twice.
+        If there is none, or more than `MOST_SEEDS`; or one is negative, too large or no whole
+        number, or comes twice.
     """
     count = isinstance(seeds, int) and not isinstance(seeds, bool)
     given = range(min(seeds, MOST_SEEDS + 1)) if count else seeds
