@@ -101,7 +101,7 @@ def build_custom(
             *[(f"{gone:,} left out", "moments behind the end of their file")] * bool(gone),
         ]
     moments, whole, left_out = _moments(table, videos, choices)
-    if left_out == len(table) > 0:
+    if left_out and not moments.duplicated(["split", "label"]).any():
         raise DataError(
             "How long the videos are is not known, so where targets end is not: add a column "
             "duration, or give the files with --videos."

@@ -72,6 +72,8 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
         bad = ~np.isfinite(seconds) & (found[name] != "nan").to_numpy()
         bad |= np.isnan(seconds) & (name != "duration")
         faults += _told(rows, bad, found[name], "{name} is {0!r}, expected seconds", name=name)
+        if name == "duration":
+            faults += _told(rows, seconds <= 0, seconds, "duration is {0:g}, expected above 0")
     split = found.get("split", pd.Series("", raw.index)).str.lower()
     table["split"] = split.where(split != "", None)
     unknown = ~split.isin(["", *SPLITS])

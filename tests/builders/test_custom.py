@@ -259,6 +259,12 @@ def test_what_custom_needs(videos: Path, tmp_path: Path) -> None:
     alone = moments_csv(tmp_path / "2.csv", ["a,goal,1,3", "b,goal,2,4"])
     with pytest.raises(DataError, match="How long the videos are is not known"):
         build_dataset("custom", tmp_path / "out", {"moments": alone})
+    two = moments_csv(tmp_path / "3.csv", ["a,goal,1,3", "a,goal,5,7"])  # the first one's is known
+    with pytest.raises(DataError, match="How long the videos are is not known"):
+        build_dataset("custom", tmp_path / "out", {"moments": two})
+    none = moments_csv(tmp_path / "4.csv", ["a,goal,1,3,0"], "video,label,start,end,duration")
+    with pytest.raises(MomentError, match="row 2: duration is 0, expected above 0"):
+        build_dataset("custom", tmp_path / "out", {"moments": none})
     lonely = moments_csv(tmp_path / "1.csv", ["a,jump,1,5", "b,kick,1,5"])
     with pytest.raises(DataError, match="There are no pairs: no class has two moments"):
         build_dataset("custom", tmp_path / "out", {"moments": lonely, "videos": str(videos)})

@@ -240,9 +240,11 @@ def predict(
     from vid2vidmr.experiments.existence import calibrate
     from vid2vidmr.experiments.predict import write_run
     from vid2vidmr.experiments.run import Setting, query_captions
+    from vid2vidmr.files import require_no_folder
     from vid2vidmr.methods.load import load_method
     from vid2vidmr.progress import progress
 
+    require_no_folder(out)
     loaded = load_method(method, checkpoint)
     built = load_dataset(dataset)
     features = Setting.source(built, loaded.info, features_at(encoder, step))

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from vid2vidmr.errors import UserError, nearest
+from vid2vidmr.files import MAX_DIGITS
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,13 @@ class Option:
         if not is_plain(value):
             return value
         try:
-            return TypeAdapter(self.type).validate_python(value)
+            made = TypeAdapter(self.type).validate_python(value)
         except ValidationError as error:
             found = error.errors()[0]["msg"]
             raise UserError(f"{self.flag} {value}: {found[0].lower()}{found[1:]}.") from None
+        if isinstance(made, int | float) and not abs(made) < 10**MAX_DIGITS:  # or NaN
+            raise UserError(f"{self.flag} {value}: expected a number that is not so large.")
+        return made
 
 
 def options_of(made_by: Callable[..., Any], section: str = "Parameters") -> dict[str, Option]:

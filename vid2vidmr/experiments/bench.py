@@ -37,7 +37,7 @@ from vid2vidmr.methods.load import (
     require_methods,
 )
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR)
 """Errors after which no further method can be written either."""
 
 Asked = tuple[str, str | None, str, Path | None]
@@ -228,7 +228,7 @@ class _World:
                 remember(self.runs, method, preset, init, seed)
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in FULL:
-                    raise  # a full disk fails every method: stop, and say it once
+                    raise  # a full disk, say, fails every method: stop, and say it once
                 failures.append(Failure(name, seed, error, self.dataset.name))
                 on_failure(failures[-1])
         if earlier and not (failures and all(run.result.kind == "bias" for run in scored)):
