@@ -99,7 +99,9 @@ class Rows:
                 f"says {duration_s:.1f} s: is it another video, or one row every "
                 f"{duration_s / count:.3g} s (--every)?"
             )
-        return Times(np.arange(count) * every + self.offset_s, count * every)
+        # A video of an hour may lack a minute: its last row stays, else its last windows had none.
+        covered_s = float(np.fmax(count * every, duration_s))
+        return Times(np.arange(count) * every + self.offset_s, covered_s)
 
 
 def import_features(

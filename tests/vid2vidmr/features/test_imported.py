@@ -207,6 +207,13 @@ def test_names_and_offsets_that_can_be_none(
     assert not (mini.path / "features").exists()
 
 
+def test_the_last_row_stays_to_the_end_of_a_video(mini: Dataset, tmp_path: Path) -> None:
+    path = write_npy(tmp_path / "theirs", {"a": ramp(3, 4)})
+    short = import_features(mini, path, "theirs", step_s=0.25, every_s=4)
+    assert len(short.rows("a")) == 80
+    assert (short.rows("a", 18.0, 20.0)[:, 0] == 8).all()
+
+
 def test_numbers_that_cannot_be_stored_leave_nothing(mini: Dataset, tmp_path: Path) -> None:
     path = write_npy(tmp_path / "theirs", {"a": 1e6 * ramp(10, 2)})
     with pytest.raises(FeatureError, match="at most 65504 can be stored"):
