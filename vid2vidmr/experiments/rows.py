@@ -68,8 +68,9 @@ def checked_seeds(seeds: int | Sequence[int]) -> Sequence[int]:
         If there is none, or more than `MOST_SEEDS`; or one is negative, too large or no whole
         number, or comes twice.
     """
-    count = isinstance(seeds, int) and not isinstance(seeds, bool)
-    given = range(min(seeds, MOST_SEEDS + 1)) if count else seeds
+    given = seeds
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        given = range(min(seeds, MOST_SEEDS + 1))
     if isinstance(given, Sequence) and not isinstance(given, str) and len(given) <= MOST_SEEDS:
         whole = all(isinstance(seed, int) and 0 <= seed <= MAX_SEED for seed in given)
         if given and whole and len(set(given)) == len(given):
