@@ -32,10 +32,9 @@ class MomentError(DataError):
 
     def __init__(self, path: Path, faults: Iterable[str]) -> None:
         self.faults = tuple(faults)
-        more = f" (and {len(self.faults) - 1} more)" if len(self.faults) > 1 else ""
-        super().__init__(
-            f"{path}: {self.faults[0]}{more}; nothing was built: mend the file and build again."
-        )
+        count = len(self.faults)
+        said = self.faults[0] if count == 1 else f"{count:,} faults, told above"
+        super().__init__(f"{path}: {said}; nothing was built: mend the file and build again.")
 
 
 def raise_faults(path: Path, faults: Iterable[tuple[int, str]]) -> None:

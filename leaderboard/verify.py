@@ -7,6 +7,7 @@ from pathlib import Path
 
 from leaderboard.site.boards import Entry, read_boards
 from leaderboard.store import FILE, SUBMISSIONS
+from vid2vidmr.errors import DataError
 from vid2vidmr.evaluation.results import Result
 from vid2vidmr.text import plain
 
@@ -37,7 +38,11 @@ def verify(root: Path = SUBMISSIONS, only: str | None = None) -> tuple[int, list
     ------
     UnknownNameError
         If there is no submission `only`.
+    DataError
+        If `root` is no folder.
     """
+    if not root.is_dir():
+        raise DataError(f"{root} is not a folder: expected one of submissions.")
     boards, refused = read_boards(root, lambda *_: None, only)
     differences = [f"{name}: {reason}" for name, reason in refused.items()]
     entries = [entry for board in boards for entry in board.entries.values()]

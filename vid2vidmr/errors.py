@@ -5,11 +5,14 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LIKE = 0.7
+"""Likeness of a typing mistake to what was meant; below it (0.6: tiny, motion) lie other words."""
+
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Give the known name that was probably meant, None if no one is like it."""
     of_lower = {each.lower(): each for each in known}
-    close = difflib.get_close_matches(name.lower(), of_lower, n=1)
+    close = difflib.get_close_matches(name.lower(), of_lower, n=1, cutoff=LIKE)
     return of_lower[close[0]] if close else None
 
 

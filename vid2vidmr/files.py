@@ -46,6 +46,17 @@ BASE_CSS = Path(__file__).with_name("base.css")
 """Style of all pages: those of the app, of analyses and of the leaderboard build on it."""
 
 
+def require_no_folder(path: Path) -> None:
+    """Refuse to write a file where a folder is, before anything is worked out for it.
+
+    Raises
+    ------
+    IsADirectoryError
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` and rename it to `path` when the block succeeds.
@@ -54,6 +65,7 @@ def replacing(path: Path) -> Iterator[Path]:
     of the two whole; what a killed run left goes when somebody works in the folder `alone`. It
     keeps the suffix: some writers choose a format by it.
     """
+    require_no_folder(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
     _unfinished.add(temporary)

@@ -35,7 +35,7 @@ class Record(BaseModel):
 def fault(error: ValidationError, whole: str = "the file") -> str:
     """Say in a line what is wrong with a record: the field, or `whole`, and why."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    said = first["msg"].removeprefix("Value error, ")
+    said = first["msg"].removeprefix("Value error, ").partition(" or instance of ")[0]
     return plain(f"{'.'.join(map(str, first['loc'])) or whole}: {said}")
 
 

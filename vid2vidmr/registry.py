@@ -25,6 +25,7 @@ from vid2vidmr.records import fault
 
 entry_points = cache(metadata.entry_points)
 """Of what is installed; a look through all packages, once a process and group."""
+_SHOWN = {"dataset": "data set", "method_group": "group of methods"}
 _from_files: list[EntryPoint] = []
 """What was asked for by its file, registered as long as this process lives."""
 _read_at: dict[Path, int] = {}
@@ -66,7 +67,7 @@ def registered(kind: str, name: str) -> Any:
     UnknownNameError
         With the nearest registered name.
     UserError
-        If it cannot be imported.
+        If it is the name of something of another kind, or cannot be imported.
     """
     path, is_file, member = name.rpartition(".py:")
     if is_file:
@@ -81,7 +82,13 @@ def registered(kind: str, name: str) -> Any:
             raise UnknownNameError(kind, name, known) from None
     entries = _entries(kind)
     if name not in entries:
-        shown = {"dataset": "data set", "method_group": "group of methods"}.get(kind, kind)
+        shown = _SHOWN.get(kind, kind)
+        for other in ("method", "dataset"):
+            if name in registered_names(other):
+                raise UserError(
+                    f"{name} is a {_SHOWN.get(other, other)}, where another kind of name "
+                    f"({shown}) was expected."
+                )
         raise UnknownNameError(shown, name, entries)
     try:
         return entries[name].load()

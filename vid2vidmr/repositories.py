@@ -39,7 +39,7 @@ def fetch_repository(
         If there is no such repository, or it cannot be fetched.
     """
     import huggingface_hub as hub
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
         hub.HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=_PROBE_S)
@@ -58,6 +58,11 @@ def fetch_repository(
                 local_files_only=offline,
             )
         )
+    except LocalEntryNotFoundError:
+        raise HubError(
+            f"There is no folder {name}, and as a repository it cannot be fetched: the Hub is not "
+            "reached, and its cache here has none. Check the path, or the network."
+        ) from None
     except Exception as error:
         raise hub_error(
             f"There is no folder {name}, and the repository cannot be fetched", error

@@ -11,7 +11,7 @@ import pandas as pd
 
 from builders.custom.files import video_table
 from builders.custom.pairs import custom_pairs, split_groups, target_windows
-from builders.custom.table import check_videos, inside_videos
+from builders.custom.table import check_classes, check_videos, inside_videos
 from builders.facts import missing_videos, print_contents, require_folder_of
 from vid2vidmr import downloads
 from vid2vidmr.data.clips import cut_clips
@@ -89,6 +89,8 @@ def build_custom(
     videos = _videos(out, given, files, download)
     lengths = dict(zip(videos["video_id"], videos["duration_s"], strict=True))
     if given.strict:
+        if choices.split_by == "class":
+            check_classes(given.path, given.table)
         check_videos(given.path, given.table, lengths)
         table, notes = given.table, list(given.notes)
     else:
@@ -99,7 +101,7 @@ def build_custom(
             *[(f"{gone:,} left out", "moments behind the end of their file")] * bool(gone),
         ]
     moments, whole, left_out = _moments(table, videos, choices)
-    if left_out == len(table) > 0:
+    if left_out and not moments.duplicated(["split", "label"]).any():
         raise DataError(
             "How long the videos are is not known, so where targets end is not: add a column "
             "duration, or give the files with --videos."

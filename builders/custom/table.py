@@ -72,6 +72,8 @@ def read_moments(path: Path, ids: Mapping[str, str] | None = None) -> pd.DataFra
         bad = ~np.isfinite(seconds) & (found[name] != "nan").to_numpy()
         bad |= np.isnan(seconds) & (name != "duration")
         faults += _told(rows, bad, found[name], "{name} is {0!r}, expected seconds", name=name)
+        if name == "duration":
+            faults += _told(rows, seconds <= 0, seconds, "duration is {0:g}, expected above 0")
     split = found.get("split", pd.Series("", raw.index)).str.lower()
     table["split"] = split.where(split != "", None)
     unknown = ~split.isin(["", *SPLITS])
@@ -115,6 +117,22 @@ def _overlaps(table: pd.DataFrame) -> list[tuple[int, str]]:
             if end > last_end:
                 last_end, last_row = end, int(row)
     return faults
+
+
+def check_classes(path: Path, table: pd.DataFrame) -> None:
+    """Refuse splits of the file, if it says them, that share a class.
+
+    Raises
+    ------
+    MomentError
+        With the first row of a class that is in another split than its row before.
+    """
+    given = table.dropna(subset=["split"])
+    of_class = given.groupby("label", sort=False)["split"].transform("first")
+    other = given.assign(first=of_class).query("split != first").drop_duplicates("label")
+    text = "the class {!r} is in {} and in {}: choose one, or --split-by video to share classes"
+    columns = other[["row", "label", "first", "split"]].itertuples(index=False)
+    raise_faults(path, [(row, text.format(*fault)) for row, *fault in columns])
 
 
 def check_videos(path: Path, table: pd.DataFrame, durations_s: Mapping[str, float]) -> None:

@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 256, 144
 MOMENTS_PER_VIDEO = 3  # classes, too
 REPEATS = ((1, 1, 3), (1, 2, 2))  # how often a video shows each of its classes, where any repeats
 Families = Literal["shared", "unseen"]
+MOST_VIDEOS = 100_000
 SMALLEST_SPLIT = 2  # consecutive videos share a class, so two videos already give pairs
 
 
@@ -76,7 +77,7 @@ class MinimatchConfig:
         Raises
         ------
         UserError
-            If there are too few videos for each split to have pairs.
+            If there are too few videos for each split to have pairs, or more than `MOST_VIDEOS`.
         """
         smallest = SMALLEST_SPLIT * len(SPLITS)
         if videos < smallest:
@@ -84,6 +85,8 @@ class MinimatchConfig:
                 f"minimatch needs at least {smallest} videos ({SMALLEST_SPLIT} a split, so that "
                 f"each has pairs), got {videos}: pass --videos {smallest} or more"
             )
+        if videos > MOST_VIDEOS:
+            raise UserError(f"minimatch has at most {MOST_VIDEOS:,} videos, got {videos:,}.")
         total = sum(self.videos.values())
         val = max(SMALLEST_SPLIT, round(videos * self.val_videos / total))
         test = max(SMALLEST_SPLIT, round(videos * self.test_videos / total))

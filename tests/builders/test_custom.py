@@ -158,6 +158,16 @@ def test_splits_by_video_and_as_given(videos: Path, tmp_path: Path) -> None:
     )
     built = build_dataset("custom", tmp_path / "2", {"moments": path, "videos": str(videos)})
     assert built.splits == ["train", "test"]
+    shared = moments_csv(
+        tmp_path / "t.csv",
+        ["a,x,1,5,train", "a,x,20,25,train", "b,x,1,5,test", "b,x,20,25,test"],
+        "video,label,start,end,split",
+    )
+    options = {"moments": shared, "videos": str(videos)}
+    with pytest.raises(MomentError, match="row 4: the class 'x' is in train and in test: choose"):
+        build_dataset("custom", tmp_path / "3", options)
+    built = build_dataset("custom", tmp_path / "3", {**options, "split_by": "video"})
+    assert built.splits == ["train", "test"]
 
 
 FAULTS = [
@@ -208,7 +218,7 @@ def test_all_faults_are_told_and_the_command_exits_2(cli, videos: Path, tmp_path
     lines = ran.err.splitlines()
     assert lines[0] == f"{path}: row 2: start is 'x', expected seconds"
     assert len(lines) == 22 and lines[20].startswith("and ")
-    assert lines[21].startswith(f"error: {path}: row 2: start is 'x', expected seconds (and ")
+    assert lines[21].startswith(f"error: {path}: 32 faults, told above; nothing was built")
 
 
 @pytest.mark.parametrize(
@@ -249,6 +259,12 @@ def test_what_custom_needs(videos: Path, tmp_path: Path) -> None:
     alone = moments_csv(tmp_path / "2.csv", ["a,goal,1,3", "b,goal,2,4"])
     with pytest.raises(DataError, match="How long the videos are is not known"):
         build_dataset("custom", tmp_path / "out", {"moments": alone})
+    two = moments_csv(tmp_path / "3.csv", ["a,goal,1,3", "a,goal,5,7"])  # the first one's is known
+    with pytest.raises(DataError, match="How long the videos are is not known"):
+        build_dataset("custom", tmp_path / "out", {"moments": two})
+    none = moments_csv(tmp_path / "4.csv", ["a,goal,1,3,0"], "video,label,start,end,duration")
+    with pytest.raises(MomentError, match="row 2: duration is 0, expected above 0"):
+        build_dataset("custom", tmp_path / "out", {"moments": none})
     lonely = moments_csv(tmp_path / "1.csv", ["a,jump,1,5", "b,kick,1,5"])
     with pytest.raises(DataError, match="There are no pairs: no class has two moments"):
         build_dataset("custom", tmp_path / "out", {"moments": lonely, "videos": str(videos)})

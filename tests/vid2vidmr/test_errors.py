@@ -118,11 +118,14 @@ def test_retrieve_from_what_is_no_video(
         (("features", "minimatch", "--encoder", "efficientnet-lite"), "efficientnet-lite0"),
         (("predict", "random", "--dataset", "minimatch", "--split", "tets", "--out", "p"), "tets"),
         (
-            ("predict", "random", "--dataset", "minimatch", "--protocol", "crop", "--out", "p"),
+            ("predict", "random", "--dataset", "minimatch", "--protocol", "recrop", "--out", "p"),
             "did you mean 'recropped'",
         ),
         (("predict", "matr", "--dataset", "minimatch", "--out", "p"), "vid2vidmr train matr"),
         (("build", "minimatch", "--videos", "3"), "at least 6 videos"),
+        (("build", "minimatch", "--videos", "1000000000"), "at most 100,000 videos"),
+        (("build", "minimatch", "--seed", "9" * 30), "expected a number that is not so large"),
+        (("build", "custom", "m.csv", "--margin", "1e400"), "--margin 1e400: expected a number"),
     ],
 )
 def test_wrong_names(cli: Cli, tiny: Path, arguments: tuple[str, ...], says: str) -> None:
@@ -342,6 +345,28 @@ def test_a_file_in_the_place_of_a_folder(cli: Cli, tiny: Path, tmp_path: Path) -
     (tmp_path / "file").write_text("")
     out = tmp_path / "file" / "p.jsonl"
     assert "file" in error_of(cli("export", "minimatch", "--out", out))
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "random", "--out", tmp_path / "file")
+    assert "Not a directory: choose another path" in error_of(ran)
+
+
+def test_a_folder_in_the_place_of_a_file_or_of_another_folder(cli: Cli, tiny: Path) -> None:
+    for command in ("predict random", "export"):
+        ran = cli(*command.split(), "--dataset", "minimatch", "--out", ".")
+        assert ".: Is a directory: name a file, not a folder" in error_of(ran)
+    shutil.copy(tiny / "dataset.json", ".")
+    ran = cli("index", tiny / "videos", "--out", ".", "--encoder", "motion")
+    assert ". is a built data set: give a folder of its own" in error_of(ran)
+    Path("file").write_text("")
+    assert "file is not a folder" in error_of(cli("leaderboard", "verify", "--submissions", "file"))
+
+
+def test_a_disk_that_cannot_be_read(cli: Cli, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(path: Path, limit: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr("vid2vidmr.files.read_bytes", broken)
+    ran = cli("predict", "random", "--dataset", "minimatch", "--out", "p.jsonl")
+    assert "dataset.json: Input/output error: check the disk" in error_of(ran)
 
 
 def test_the_hub_cannot_be_reached(tiny: Path, tmp_path: Path) -> None:

@@ -69,7 +69,8 @@ def index(
     Raises
     ------
     UserError
-        If nothing is there to index, or the archive was made with another encoder.
+        If nothing is there to index, or the archive was made with another encoder, or the folder
+        holds a data set.
     FeatureError
         If no video could be encoded; where none can be read, nothing is written.
 
@@ -81,6 +82,8 @@ def index(
     names = [videos] if isinstance(videos, str | Path) else videos
     files, folder = named_videos(names), Path(out)
     require_folder(folder)
+    if (folder / "dataset.json").exists():
+        raise UserError(f"{folder} is a built data set: give a folder of its own with --out.")
     made = _encoder(folder, encoder, device)
     with alone(folder):  # of shards, the first one reads what is new
         rows = _brought_up_to_date(folder, files)

@@ -51,6 +51,10 @@ def index(
     Only what is new or has changed is encoded: call it again after a stop, and whenever videos
     have come. What cannot be read, has changed or vanished is told; nothing else is lost.
     """
+    from vid2vidmr.contract import DEFAULT_ENCODER
+    from vid2vidmr.features.names import require_encoder
+
+    require_encoder(encoder or DEFAULT_ENCODER)
     from vid2vidmr.archive.index import index
     from vid2vidmr.features.local import encode_here
     from vid2vidmr.features.shards import Shard

@@ -125,6 +125,9 @@ def features(
                 encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1]
             )
             return
+        from vid2vidmr.features.names import require_encoder
+
+        require_encoder(name, built)
         from vid2vidmr.features.extract import extract_features, extract_shard
         from vid2vidmr.features.local import encode_here
 

@@ -240,9 +240,11 @@ def predict(
     from vid2vidmr.experiments.existence import calibrate
     from vid2vidmr.experiments.predict import write_run
     from vid2vidmr.experiments.run import Setting, query_captions
+    from vid2vidmr.files import require_no_folder
     from vid2vidmr.methods.load import load_method
     from vid2vidmr.progress import progress
 
+    require_no_folder(out)
     loaded = load_method(method, checkpoint)
     built = load_dataset(dataset)
     features = Setting.source(built, loaded.info, features_at(encoder, step))
@@ -291,7 +293,10 @@ def retrieve(
     Any files that FFmpeg reads; they are encoded once. Prints windows in seconds, best first: of
     one target with the method's own scores, of several as `search` does with an archive of them.
     """
-    from vid2vidmr.contract import features_at
+    from vid2vidmr.contract import DEFAULT_ENCODER, features_at
+    from vid2vidmr.features.names import require_encoder
+
+    require_encoder(encoder or DEFAULT_ENCODER)
     from vid2vidmr.methods.load import load_method
 
     loaded, asked = load_method(method, checkpoint), features_at(encoder, step)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -23,6 +24,7 @@ from vid2vidmr.cli.options import (
     complete_protocols,
 )
 from vid2vidmr.cli.output import print_json, print_table
+from vid2vidmr.errors import UserError
 from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
@@ -49,18 +51,17 @@ OnlyOption = Annotated[
 ]
 
 
-def parsed_seeds(text: str) -> list[int]:
+def parsed_seeds(text: str) -> Sequence[int]:
     """``"3"`` is three seeds (0, 1, 2), ``"0,7"`` and ``"7,"`` are lists."""
+    from vid2vidmr.experiments.rows import checked_seeds
+
     try:
-        if "," in text:
-            seeds = [int(part) for part in text.split(",") if part.strip()]
-        else:
-            seeds = list(range(int(text)))
+        seeds = [int(part) for part in text.split(",") if part.strip()]
     except ValueError:
         seeds = []
-    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise typer.BadParameter(f"{text!r} is neither a count (2) nor a list of seeds (0,1).")
-    return seeds
+    if not seeds:
+        raise UserError(f"--seeds {text!r} is neither a count (2) nor a list of seeds (0,1).")
+    return checked_seeds(seeds if "," in text else seeds[0])
 
 
 def bench(
@@ -232,7 +233,6 @@ def _report(failure: Failure) -> None:
     """Say why a run failed; errors that are not the user's come with their traceback."""
     import traceback
 
-    from vid2vidmr.errors import UserError
     from vid2vidmr.progress import tell
 
     if not isinstance(failure.error, UserError):

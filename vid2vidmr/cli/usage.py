@@ -33,7 +33,18 @@ def usage_message(error: Any) -> str:
     if choice := CHOICE.match(message):
         flag, given, known = choice.groups()
         message = str(UnknownNameError(f"value of {flag}", given, re.findall("'([^']*)'", known)))
+    message += _given(error, message)
     if not message.endswith((".", "?", ")")):
         message += "."
     context = getattr(error, "ctx", None)
     return f"{message} See `{context.command_path if context else 'vid2vidmr'} --help`."
+
+
+def _given(error: Any, message: str) -> str:
+    """Name the value that was refused, where the message does not."""
+    from pydantic import ValidationError
+
+    if not isinstance(error.__cause__, ValidationError):
+        return ""
+    given = str(error.__cause__.errors()[0]["input"])
+    return "" if repr(given) in message else f", not {given[:80]!r}"

@@ -137,9 +137,18 @@ def _require_text(values: pd.Series, what: str) -> None:
 def require_known(
     name: str, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame], videos: pd.DataFrame
 ) -> None:
-    """Refuse tables that name videos or moments that are not there."""
+    """Refuse tables that name videos, moments or splits that are not there."""
     if unknown := set(moments["video_id"]) - set(videos["video_id"]):
         raise DataError(f"{name}: moments name unknown videos, e.g. {_least(unknown)!r}.")
+    none = ~moments["split"].isin(SPLITS) | moments["label"].isna()
+    if none.any():
+        row = moments[none].iloc[0]
+        raise DataError(
+            f"{name}: the moment {row['moment_id']!r} has the split {row['split']!r} and the label "
+            f"{row['label']!r}: expected {', '.join(SPLITS)}, and a label."
+        )
+    if unknown := pairs.keys() - set(SPLITS):
+        raise DataError(f"{name}: there are {_least(unknown)} pairs, expected {', '.join(SPLITS)}.")
     known = set(moments["moment_id"])
     for split, table in pairs.items():
         named = {*table["query_id"].unique(), *table["target_id"].unique()}
@@ -155,7 +164,7 @@ def require_times(moments: pd.DataFrame, name: str) -> None:
     """Refuse moments whose times are no windows; what is not known is NaN."""
     start, end, first, last = (_seconds(moments, column, name) for column in _TIMES)
     bad = ~np.isfinite(start) | (start < 0) | (end <= start) | (last <= first)
-    bad |= np.isinf(end) | np.isinf(first) | np.isinf(last)
+    bad |= np.isinf(end) | np.isinf(first) | np.isinf(last) | (first < -SLACK_S)
     if bad.any():
         row = moments.loc[bad, ["moment_id", *_TIMES]].iloc[0]
         shown = ", ".join(f"{column} {row[column]}" for column in _TIMES)

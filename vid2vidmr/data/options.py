@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import re
 import sys
@@ -13,7 +12,8 @@ from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from vid2vidmr.errors import UserError
+from vid2vidmr.errors import UserError, nearest
+from vid2vidmr.files import MAX_DIGITS
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,13 @@ class Option:
         if not is_plain(value):
             return value
         try:
-            return TypeAdapter(self.type).validate_python(value)
+            made = TypeAdapter(self.type).validate_python(value)
         except ValidationError as error:
             found = error.errors()[0]["msg"]
             raise UserError(f"{self.flag} {value}: {found[0].lower()}{found[1:]}.") from None
+        if isinstance(made, int | float) and not abs(made) < 10**MAX_DIGITS:  # or NaN
+            raise UserError(f"{self.flag} {value}: expected a number that is not so large.")
+        return made
 
 
 def options_of(made_by: Callable[..., Any], section: str = "Parameters") -> dict[str, Option]:
@@ -112,8 +115,8 @@ def described(doc: str | None, section: str) -> dict[str, str]:
 def not_taken(name: str, given: str, taken: Iterable[str]) -> UserError:
     """Say that a data set does not take what was given, a flag or a flag and a value."""
     known = list(taken)
-    close = difflib.get_close_matches(given.split()[0], known, n=1)
-    todo = f"did you mean {close[0]}?" if close else "leave it out"
+    close = nearest(given.split()[0], known)
+    todo = f"did you mean {close}?" if close else "leave it out"
     takes = ", ".join(known) or "no options"
     return UserError(f"{given} does not apply to {name}: {todo} ({name} takes {takes}).")
 

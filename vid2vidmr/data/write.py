@@ -55,9 +55,9 @@ def write_dataset(
     ------
     DataError
         If a table is empty, lacks a column, repeats an id, names an id that does not exist, or
-        holds text with control characters; or a moment ends before it starts, after its clip, or
-        after its video where the length is known, or crosses the edge of a target, or may; or a
-        target is no clip of a video.
+        holds text with control characters; or a moment starts before its clip, ends before it
+        starts, after its clip, or after its video where the length is known, or crosses the edge of
+        a target, or may; or a target is no clip of a video; or there is no such split.
 
     Examples
     --------
@@ -65,6 +65,7 @@ def write_dataset(
     >>> v.write_dataset(out, info, moments, {"train": train, "test": test}, videos)
     """
     moments = checked(moments, MOMENT_COLUMNS, f"{info.name}: the table of moments")
+    require_times(moments, info.name)
     floats = ["clip_start_s", "clip_end_s", "start_s", "end_s"]
     moments[floats] = moments[floats].astype("float64")
     videos = checked(videos, VIDEO_COLUMNS, f"{info.name}: the table of videos")
@@ -72,11 +73,10 @@ def write_dataset(
         split: checked(
             pairs[split], PAIR_COLUMNS, f"{info.name}: the table of {split} pairs"
         ).astype({"query_id": "category", "target_id": "category"})
-        for split in SPLITS
+        for split in dict.fromkeys((*SPLITS, *pairs))
         if split in pairs
     }
     require_known(info.name, moments, pairs, videos)
-    require_times(moments, info.name)
     require_inside(moments, videos, info.name)
     if targets is not None:
         targets = checked_targets(targets, videos, f"{info.name}: the table of targets")

@@ -5,19 +5,18 @@ from __future__ import annotations
 import heapq
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from threading import Event
 from typing import NamedTuple
-
-from filelock import FileLock, Timeout
 
 from vid2vidmr.downloads.fetch import DownloadOptions, checked, fetch
 from vid2vidmr.downloads.reasons import FetchError, Reason, Retry
 from vid2vidmr.downloads.store import Arrived, DownloadStore, VideoState
 from vid2vidmr.errors import DataError, UserError
+from vid2vidmr.files import alone
 from vid2vidmr.progress import progress
 
 _FILE_NAME = re.compile(r"[\w-][\w.-]*")
@@ -56,11 +55,10 @@ def download(
     Raises
     ------
     UserError
-        If the cookies cannot be read, another download runs in the folder, or the disk is full.
+        If the cookies cannot be read, or the disk is full.
     """
     _check(wanted, options)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder), DownloadStore(folder) as store:
+    with alone(folder), DownloadStore(folder) as store:
         store.add((video.video_id, video.url) for video in wanted)
         todo = _todo(wanted, folder, store, options)
         full = _run(todo, folder, store, options)
@@ -109,17 +107,6 @@ def _check(wanted: Sequence[Wanted], options: DownloadOptions) -> None:
                 f"The cookies {options.cookies} cannot be read ({error}): expected a file in "
                 "Netscape's format, as browsers' extensions export it."
             ) from None
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    try:
-        with FileLock(folder / ".downloads.lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(
-            f"Another process downloads into {folder}: wait for it, or choose another folder."
-        ) from None
 
 
 def _todo(

@@ -26,6 +26,7 @@ from vid2vidmr.experiments.rows import (
 from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.experiments.tune import tuned_methods, tuned_preset
 from vid2vidmr.features.captions import open_captions
+from vid2vidmr.features.names import require_encoder
 from vid2vidmr.methods.checkpoint import read_checkpoint
 from vid2vidmr.methods.hub import checkpoint_folder
 from vid2vidmr.methods.load import (
@@ -36,7 +37,7 @@ from vid2vidmr.methods.load import (
     require_methods,
 )
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR)
 """Errors after which no further method can be written either."""
 
 Asked = tuple[str, str | None, str, Path | None]
@@ -157,6 +158,7 @@ def bench(
         own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
         world.pairs(split).under("official", only=own)
         of = named_features(encoder, world.info.default_encoder)
+        require_encoder(of, world)
         asked = _asked(world, methods, bias_rows(protocols), preset, of, init)
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
     done = [world.run(seeds, protocols, split, on_failure, earlier) for world in todo]
@@ -226,7 +228,7 @@ class _World:
                 remember(self.runs, method, preset, init, seed)
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in FULL:
-                    raise  # a full disk fails every method: stop, and say it once
+                    raise  # a full disk, say, fails every method: stop, and say it once
                 failures.append(Failure(name, seed, error, self.dataset.name))
                 on_failure(failures[-1])
         if earlier and not (failures and all(run.result.kind == "bias" for run in scored)):

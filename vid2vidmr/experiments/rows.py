@@ -21,6 +21,7 @@ from vid2vidmr.records import Record, read_record
 NAME = "rows.json"
 MAX_SEED = 2**32 - 1
 """What every generator takes."""
+MOST_SEEDS = 1000
 
 
 class Asked(Record):
@@ -64,14 +65,20 @@ def checked_seeds(seeds: int | Sequence[int]) -> Sequence[int]:
     Raises
     ------
     UserError
-        If there is none, one is negative, too large or no whole number, or one comes twice.
+        If there is none, or more than `MOST_SEEDS`; or one is negative, too large or no whole
+        number, or comes twice.
     """
-    given = range(seeds) if isinstance(seeds, int) and not isinstance(seeds, bool) else seeds
-    if isinstance(given, Sequence) and not isinstance(given, str):
+    given = seeds
+    if isinstance(seeds, int) and not isinstance(seeds, bool):
+        given = range(min(seeds, MOST_SEEDS + 1))
+    if isinstance(given, Sequence) and not isinstance(given, str) and len(given) <= MOST_SEEDS:
         whole = all(isinstance(seed, int) and 0 <= seed <= MAX_SEED for seed in given)
         if given and whole and len(set(given)) == len(given):
             return given
-    raise UserError(f"{seeds!r} is neither a count of seeds (2) nor a list of them ([0, 1]).")
+    raise UserError(
+        f"{seeds!r} is neither a count of seeds (2) nor a list of them ([0, 1]), of at most "
+        f"{MOST_SEEDS:,}, each 0 to {MAX_SEED} and once."
+    )
 
 
 def checked_protocols(protocols: str | Sequence[str]) -> Sequence[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import MappingProxyType
 
 import torch
-from filelock import FileLock
 
 from vid2vidmr.contract import MAX_MISSING_S, named_features
 from vid2vidmr.data.dataset import Dataset, load_dataset
@@ -28,8 +27,8 @@ from vid2vidmr.features.store import (
     feature_folder,
     imported_features,
 )
-from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete, unlock_store
-from vid2vidmr.files import write_json
+from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
+from vid2vidmr.files import alone, write_json
 from vid2vidmr.progress import progress, tell
 from vid2vidmr.records import read_record
 from vid2vidmr.text import counted
@@ -154,15 +153,16 @@ def shard_files(
         done = _videos(writer.keys)
         report(own, done, done - before, failed, 0)
     # One after another: of two that end at the same time, the second sees what the first did.
-    lock = FileLock(folder.with_name(f".{folder.name}.shards.lock"))
-    lock.acquire()
+    together = shards_folder(folder)
     try:
-        missing = missing_in(keys, folder)
-        if not missing:
-            with suppress(StoreBusyError):  # that process will come here when it ends
-                return extract_files(files, encoder, folder, of, durations_s, engine, queries)
+        with alone(together):
+            missing = missing_in(keys, folder)
+            if not missing:
+                with suppress(StoreBusyError):  # that process will come here when it ends
+                    return extract_files(files, encoder, folder, of, durations_s, engine, queries)
     finally:
-        unlock_store(lock)
+        with suppress(OSError):  # shards are at work in it
+            together.rmdir()
     tell(
         f"Shard {shard} is done. The last shard writes the store: {len(missing)} of "
         f"{len(present)} videos are not there yet.",

@@ -11,6 +11,7 @@ what lies around it.)
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,6 +41,8 @@ from vid2vidmr.progress import progress, tell
 from vid2vidmr.registry import registered_names
 from vid2vidmr.video.files import is_video
 
+NAMES = r"\w[\w.+-]{0,99}"
+LARGEST = float(np.finfo(DTYPE).max)
 TOLERANCE = 0.02
 """Share of a video by which features may be shorter or longer, or two rows, if that is more."""
 
@@ -95,7 +98,9 @@ class Rows:
                 f"says {duration_s:.1f} s: is it another video, or one row every "
                 f"{duration_s / count:.3g} s (--every)?"
             )
-        return Times(np.arange(count) * every + self.offset_s, count * every)
+        # A video of an hour may lack a minute: its last row stays, else its last windows had none.
+        covered_s = float(np.fmax(count * every, duration_s))
+        return Times(np.arange(count) * every + self.offset_s, covered_s)
 
 
 def import_features(
@@ -140,7 +145,7 @@ def import_features(
     Raises
     ------
     UserError
-        If nothing there is of a video, or the name is that of an encoder.
+        If nothing there is of a video, or the name is that of an encoder, or can be none.
     FeatureError
         If no file could be used, or the store there is of other files.
     """
@@ -148,6 +153,13 @@ def import_features(
     if name.partition(":")[0] in registered_names("encoder"):
         raise UserError(f"{name} is the name of an encoder: choose another one with --as.")
     name, step_s = encoder_and_step(features_at(name, step_s) or name)
+    if not re.fullmatch(NAMES, name):
+        raise UserError(
+            f"{name!r} cannot be the name of features: expected letters, digits, '_', '-', '+' and "
+            "'.', at most 100; choose another one with --as."
+        )
+    if not np.isfinite(offset_s):
+        raise UserError(f"--offset {offset_s}: expected seconds, such as 1.")
     rows, arrays = Rows(_every(every_s, step_s), offset_s), Arrays(path)
     durations_s = dict(zip(dataset.videos["video_id"], dataset.videos["duration_s"], strict=True))
     files = _files(arrays, names, list(durations_s))
@@ -249,7 +261,11 @@ def _check(
                 found = arrays.read(file.name)
                 if found.shape[1] != (dim or found.shape[1]):
                     raise FeatureError(f"its width is {found.shape[1]}, that of others is {dim}")
+                if (most := np.abs(found).max()) > LARGEST:
+                    raise FeatureError(f"it holds {most:g}, at most {LARGEST:g} can be stored")
                 of_video = rows.times(len(found), durations_s[video], step_s, file.every_s)
+                if of_video.at_s[0] > of_video.covered_s or of_video.at_s[-1] < 0:
+                    raise FeatureError(f"no row lies in the video, from {rows.offset_s:g} s on")
             except FeatureError as error:
                 failed[video] = f"{file.name}: {error}"
             else:

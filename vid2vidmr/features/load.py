@@ -18,6 +18,7 @@ from vid2vidmr.contract import encoder_and_step
 from vid2vidmr.devices import pick_device
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.features.encoder import Encoder, Joined, VideoEncoder, VideolessEncoder
+from vid2vidmr.features.names import joined_names
 from vid2vidmr.features.readers import Stills
 from vid2vidmr.registry import registered, registered_names
 
@@ -58,7 +59,7 @@ def find_encoder(
         If the package of an encoder is not installed.
     """
     name, step_s = encoder_and_step(name)
-    names = _joined(name)
+    names = joined_names(name)
     if len(names) > 1:
         return Joined(tuple(map(partial(_of_frames, device=device), names)), step_s)
     found: Any = encoder_loader(name)(name, pick_device(device))
@@ -66,18 +67,6 @@ def find_encoder(
         raise UnknownNameError("encoder", name, registered_names("encoder"))
     at_step: Encoder | VideolessEncoder = replace(found, step_s=step_s)
     return at_step
-
-
-def _joined(name: str) -> list[str]:
-    """Take ``A+B`` apart; a + that no name of an encoder follows (``+fast``) is part of a name."""
-    known = registered_names("encoder")
-    parts: list[str] = []
-    for part in name.split("+"):
-        if parts and part.partition(":")[0] not in known:
-            parts[-1] += f"+{part}"
-        else:
-            parts.append(part)
-    return parts
 
 
 def _of_frames(name: str, device: str | torch.device | None) -> Encoder:

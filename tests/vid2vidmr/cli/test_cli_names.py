@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -77,6 +79,13 @@ def test_the_shell_completes_what_is_built(
         ("benhc", "bench"),
         ("train matr --dataset minimatch --device gpu", "expected cpu, cuda or mps"),
         ("train matr --dataset minimatch --seed -1", "expected 0 to 4294967295"),
+        ("bench --dataset minimatch --step -2", "greater than or equal to 0, not '-2'"),
+        ("search a.mp4 --archive x --top a", "unable to parse string as an integer, not 'a'"),
+        ("bench --dataset minimatch --seeds inf", "--seeds 'inf' is neither a count (2)"),
+        ("bench --dataset minimatch --seeds 1000000000", "of at most 1,000"),
+        ("bench --dataset matr --methods minimatch", "minimatch is a data set, where"),
+        ("bench --dataset minimatch --encoder tiny", "Unknown encoder 'tiny': known: clip-vit"),
+        ("index x --out y --encoder eficientnet-lite0", ENCODER),
         ("train matr", "--dataset"),
     ],
 )
@@ -142,3 +151,15 @@ def test_runs_are_listed_in_words(cli: Cli, tiny: Path) -> None:
     next(Path("runs").rglob("result.json")).write_text("{}")
     ran = cli("runs")
     assert ran.code == 0 and "is no result" in ran.err
+
+
+@pytest.mark.parametrize("command", ["features --dataset minimatch", "index x --out y"])
+def test_a_typo_of_an_encoder_is_told_before_torch_is_imported(tiny: Path, command: str) -> None:
+    code = (
+        "import sys; from vid2vidmr.cli.app import app; from vid2vidmr.errors import UserError\n"
+        "try: app(sys.argv[1:], standalone_mode=False)\n"
+        "except UserError as error: print(error, 'torch' in sys.modules)"
+    )
+    words = [sys.executable, "-c", code, *command.split(), "--encoder", "motoin"]
+    ran = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert ran.stdout == "Unknown encoder 'motoin': did you mean 'motion'? False\n"

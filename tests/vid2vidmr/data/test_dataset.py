@@ -189,6 +189,14 @@ def test_a_killed_rebuild_is_no_data_set(tmp_path, monkeypatch):
         (changed("moments", 0, "clip_start_s", 50.0), "'m0' has .*; expected a clip that starts"),
         (changed("moments", 0, "end_s", 41.1), "'m0' ends at 41.1 s .* after its clip, which ends"),
         (changed("moments", 1, "clip_end_s", 90.6), "'m1' ends at 90.6 s .* after its video"),
+        (changed("moments", 0, "start_s", -1.0), "'m0' has .*; expected a clip that starts"),
+        (changed("moments", 0, "split", "dev"), "'m0' has the split 'dev'.*expected train, val"),
+        (changed("moments", 0, "label", None), "'m0' has .* the label nan: expected"),
+        (
+            {**tables(), "moments": tables()["moments"].assign(start_s="x")},
+            "start_s holds something else than numbers",
+        ),
+        ({**tables(), "pairs": {"dev": tables()["pairs"]["train"]}}, "there are dev pairs"),
         ({**tables(), "moments": tables()["moments"].iloc[:0]}, "table of moments is empty"),
         (
             {**tables(), "pairs": {"val": tables()["pairs"]["train"].iloc[:0]}},

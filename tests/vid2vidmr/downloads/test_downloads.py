@@ -238,16 +238,6 @@ def test_a_full_disk_stops_the_run_and_loses_nothing(
     assert {row.state for row in download(videos, tmp_path, QUICK).values()} == {"done"}
 
 
-def test_one_process_a_folder(server: BadServer, tmp_path: Path) -> None:
-    from filelock import FileLock
-
-    with (
-        FileLock(tmp_path / ".downloads.lock"),
-        pytest.raises(UserError, match="Another process downloads into"),
-    ):
-        download(wanted(server, "ok-1"), tmp_path, QUICK)
-
-
 def test_bad_options_are_one_clear_line(server: BadServer, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"'\.\./x' cannot be the name of a file"):
         download([Wanted("../x", server.address)], tmp_path, QUICK)

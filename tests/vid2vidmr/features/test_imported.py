@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import h5py
 import numpy as np
@@ -183,6 +184,40 @@ def test_a_list_names_files_and_the_rows_of_each(mini: Dataset, tmp_path: Path) 
     names.write_text("video_id,file\na,x3\n")
     with pytest.raises(UserError, match="there is no x3"):
         import_features(mini, path, "theirs", names=names)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"name": ""}, "'' cannot be the name of features"),
+        ({"name": ".."}, "'..' cannot be the name of features"),
+        ({"offset_s": math.nan}, "--offset nan: expected seconds"),
+        ({"offset_s": -1e6}, "no row lies in the video, from -1e\\+06 s on"),
+        ({"offset_s": 20.5}, "no row lies in the video"),
+    ],
+)
+def test_names_and_offsets_that_can_be_none(
+    mini: Dataset, tmp_path: Path, wrong: dict[str, Any], said: str
+) -> None:
+    path = write_npy(tmp_path / "theirs", {"a": ramp(10, 2)})
+    with pytest.raises((UserError, FeatureError), match=said):
+        import_features(mini, path, **{"name": "theirs", **wrong})
+    assert not (mini.path / "features").exists()
+
+
+def test_the_last_row_stays_to_the_end_of_a_video(mini: Dataset, tmp_path: Path) -> None:
+    path = write_npy(tmp_path / "theirs", {"a": ramp(3, 4)})
+    short = import_features(mini, path, "theirs", step_s=0.25, every_s=4)
+    assert len(short.rows("a")) == 80
+    assert (short.rows("a", 18.0, 20.0)[:, 0] == 8).all()
+
+
+def test_numbers_that_cannot_be_stored_leave_nothing(mini: Dataset, tmp_path: Path) -> None:
+    path = write_npy(tmp_path / "theirs", {"a": 1e6 * ramp(10, 2)})
+    with pytest.raises(FeatureError, match="at most 65504 can be stored"):
+        import_features(mini, path, "theirs")
+    write_npy(path, {"a": ramp(10, 2)})  # scaled: the name is still free
+    assert import_features(mini, path, "theirs").video_ids == ["a"]
 
 
 class Hostile:
