@@ -141,6 +141,10 @@ class Searcher:
         queries = (queries,) if isinstance(queries, str) else tuple(queries)
         if not queries:
             raise UserError("Nothing is asked: name a video file, or a part of one.")
+        if top < 1 or not 0 <= min_score <= 1:
+            raise UserError(
+                f"top {top}, min_score {min_score}: expected at least 1 window, and a probability."
+            )
         positive = [self.rows(query) for query in queries]
         negative = [self.rows(query) for query in negatives]
         own = [query_place(Query.parse(text), self.archive) for text in queries]
@@ -295,6 +299,8 @@ def _method(method: str | Method, checkpoint: str | None) -> Method | None:
     from vid2vidmr.methods.load import load_method
 
     if method == SCAN:
+        if checkpoint is not None:
+            raise UserError("The scan alone has no checkpoint: leave it out, or name its method.")
         return None
     found = load_method(method, checkpoint) if isinstance(method, str) else method
     if not found.info.needs_features or found.query == "text":

@@ -180,3 +180,14 @@ def test_approximate_candidates_are_the_exact_ones(videos: int) -> None:
         (video, round(start_s / 2))
         for video, start_s in zip(several.videos, several.windows[:, 0], strict=True)
     }
+
+
+@pytest.mark.parametrize("limits", [{"top": 0}, {"min_score": -0.1}, {"min_score": float("nan")}])
+def test_limits_that_none_could_pass_are_refused(limits: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="expected at least 1 window, and a probability"):
+        Searcher(ARCHIVE, SCAN).ask("m.mp4", **limits)  # type: ignore[arg-type]
+
+
+def test_the_scan_has_no_checkpoint() -> None:
+    with pytest.raises(UserError, match="leave it out"):
+        Searcher(ARCHIVE, SCAN, "checkpoint")
