@@ -17,6 +17,7 @@ from vid2vidmr.archive.scan import (
     whole,
 )
 from vid2vidmr.archive.search import SCAN, Searcher
+from vid2vidmr.errors import UserError
 from vid2vidmr.windows import temporal_iou
 
 RNG = np.random.default_rng(7)
