@@ -267,7 +267,7 @@ def retrieve(
     method: Annotated[
         str,
         typer.Option(help="Method, see `vid2vidmr methods`.", autocompletion=complete_methods),
-    ] = "video-match",
+    ] = "align_refine",
     checkpoint: CheckpointOption = None,
     encoder: Annotated[
         str | None,

@@ -196,8 +196,7 @@ def test_retrieve_prints_ranked_windows_in_seconds(cli: Cli, tmp_path: Path) -> 
     query = write_video(tmp_path / "query.mp4", constant_rate(8, 8), rate=8)
     target = write_video(tmp_path / "target.mp4", constant_rate(8, 30), rate=8)
     ran = cli(
-        "retrieve", query, target, "--method", "video-match", "--encoder", ENCODER, "--top", 3,
-        "--json",
+        "retrieve", query, target, "--encoder", ENCODER, "--top", 3, "--json",
     )  # fmt: skip
     assert ran.code == 0, ran.err
     windows = json.loads(ran.out)["windows"]
