@@ -233,7 +233,7 @@ class Table:
     @property
     def has_sensitivity(self) -> bool:
         """Whether a row was run with wrong queries."""
-        return any(row.sensitivity for row in self.rows)
+        return any(p in row.sensitivity for row in self.rows for p in self.protocols)
 
     @property
     def has_spread(self) -> bool:
