@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-LIKE = 0.7
+LIKE = 0.65
 """Likeness of a typing mistake to what was meant; below it (0.6: tiny, motion) lie other words."""
 
 

@@ -96,9 +96,11 @@ def require_folder(path: Path) -> None:
     """
     there = next(each for each in (path.absolute(), *path.absolute().parents) if each.exists())
     if not there.is_dir():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(there))
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
     if not os.access(there, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+        whole = os.statvfs(there).f_flag & os.ST_RDONLY
+        wrong = errno.EROFS if whole else errno.EACCES
+        raise OSError(wrong, os.strerror(wrong), str(there))
 
 
 @contextmanager

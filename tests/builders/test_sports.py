@@ -219,8 +219,9 @@ def test_labels_that_are_not_the_known_ones_are_refused(
     assert ran.code == 2
     assert "val: clips should be 5, found 0; these are not the labels" in ran.err
     (tennis / "val.json").write_text(json.dumps([clip("x_1_2", 3), clip("y", 3, fps=0)]))
-    with pytest.raises(MomentError, match=r"val\.json, clip 1: x_1_2 is of no video"):
+    with pytest.raises(MomentError) as error:
         read_labels(tennis, "tennis", "tennis")
+    assert error.value.faults[0].startswith("val.json, clip 1: x_1_2 is of no video")
     (tennis / "val.json").unlink()
     with pytest.raises(DataError, match=r"val\.json does not exist"):
         read_labels(tennis, "tennis", "tennis")

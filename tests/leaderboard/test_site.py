@@ -240,7 +240,7 @@ def test_what_cannot_be_scored_is_listed_and_stops_nothing(home, tmp_path, cli):
     shutil.rmtree(home / "gone")
     ran = cli("leaderboard", "build", "--submissions", root, "--out", tmp_path / "out")
     assert ran.code == 0
-    assert "made: 1 submissions, official, 40 pairs." in ran.out
+    assert "made: 1 submission, official, 40 pairs." in ran.out
     page = (tmp_path / "out/index.html").read_text()
     for name, reason in {
         "gone/away": "vid2vidmr build gone",

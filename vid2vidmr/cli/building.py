@@ -71,7 +71,6 @@ def _command(name: str) -> Any:
         dataset_builder,
         usual_folder,
     )
-    from vid2vidmr.progress import logged
 
     builder = dataset_builder(name)
     options = builder_options(builder)
@@ -87,8 +86,7 @@ def _command(name: str) -> Any:
             raise UserError("--json is of --status: add it, or leave --json out.")
         if context.args:
             raise not_taken(name, f"MOMENTS {context.args[0]}", (o.flag for o in options.values()))
-        with logged(usual_folder(name, asked) if out is None else out):
-            built = build_dataset(name, out, asked)
+        built = build_dataset(name, out, asked)
         typer.echo(f"{built.name} is built in {built.path} (fingerprint {built.fingerprint}).")
 
     about = re.split(r"\n\n\w+\n---", inspect.getdoc(builder) or "")[0].replace("`", "")

@@ -90,57 +90,53 @@ def features(
     from vid2vidmr.contract import features_at, named_features
     from vid2vidmr.data.dataset import load_dataset
     from vid2vidmr.features.shards import Shard
-    from vid2vidmr.progress import logged
 
     part = None if shard is None else Shard.parse(shard)
     built = load_dataset(dataset)
-    with logged(built.path):
-        others = {
-            "--as": named,
-            "--every": every,
-            "--offset": offset,
-            "--names": names != "{video}",
-        }
-        if imported is None:
-            _require_none(others, "is of --import: add that, or leave it out.")
-        else:
-            given = {"--encoder": encoder, "--captions": captions, "--shard": part}
-            _require_none(given, "is not of imported features: leave it out with --import.")
-            from vid2vidmr.features.imported import import_features
+    others = {
+        "--as": named,
+        "--every": every,
+        "--offset": offset,
+        "--names": names != "{video}",
+    }
+    if imported is None:
+        _require_none(others, "is of --import: add that, or leave it out.")
+    else:
+        given = {"--encoder": encoder, "--captions": captions, "--shard": part}
+        _require_none(given, "is not of imported features: leave it out with --import.")
+        from vid2vidmr.features.imported import import_features
 
-            if named is None:
-                raise UserError("--import needs a name for the features: add --as NAME.")
-            import_features(
-                built, imported, named, step_s=step, every_s=every, offset_s=offset, names=names
-            )
-            return
-        name = named_features(features_at(encoder, step), built.info.default_encoder)
-        if captions is not None:
-            of_videos = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
-            _require_none(of_videos, "is of videos: leave it out with --captions.")
-            from vid2vidmr.contract import DEFAULT_ENCODER
-            from vid2vidmr.features.captions import encode_captions
+        if named is None:
+            raise UserError("--import needs a name for the features: add --as NAME.")
+        import_features(
+            built, imported, named, step_s=step, every_s=every, offset_s=offset, names=names
+        )
+        return
+    name = named_features(features_at(encoder, step), built.info.default_encoder)
+    if captions is not None:
+        of_videos = {"--shard": part, "--engine ray": engine is Where.ray, "--step": step}
+        _require_none(of_videos, "is of videos: leave it out with --captions.")
+        from vid2vidmr.contract import DEFAULT_ENCODER
+        from vid2vidmr.features.captions import encode_captions
 
-            typer.echo(
-                encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1]
-            )
-            return
-        from vid2vidmr.features.names import require_encoder
+        typer.echo(encode_captions(built, captions, encoder or DEFAULT_ENCODER, device=device)[1])
+        return
+    from vid2vidmr.features.names import require_encoder
 
-        require_encoder(name, built)
-        from vid2vidmr.features.extract import extract_features, extract_shard
-        from vid2vidmr.features.local import encode_here
+    require_encoder(name, built)
+    from vid2vidmr.features.extract import extract_features, extract_shard
+    from vid2vidmr.features.local import encode_here
 
-        where: Engine = encode_here
-        if engine is Where.ray:
-            from vid2vidmr.features.on_ray import encode_on_ray
+    where: Engine = encode_here
+    if engine is Where.ray:
+        from vid2vidmr.features.on_ray import encode_on_ray
 
-            where = partial(encode_on_ray, device=device)
-            device = "cpu"  # this process only stores; workers have the device that was asked for
-        if part is None:
-            extract_features(built, name, device=device, engine=where)
-        else:
-            extract_shard(built, name, part, device=device, engine=where)
+        where = partial(encode_on_ray, device=device)
+        device = "cpu"  # this process only stores; workers have the device that was asked for
+    if part is None:
+        extract_features(built, name, device=device, engine=where)
+    else:
+        extract_shard(built, name, part, device=device, engine=where)
 
 
 def _require_none(given: Mapping[str, object], todo: str) -> None:

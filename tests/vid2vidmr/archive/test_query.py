@@ -116,7 +116,7 @@ def test_what_is_wrong_with_a_query_is_said(film, tmp_path) -> None:
         with pytest.raises(UserError, match=wrong):
             v.search(text, film, SCAN)
     whole = v.search("a.mp4", v.index("a.mp4", "own", second_encoder()), SCAN, min_score=0)
-    assert str(whole) == "Nothing in 0.0 hours of 1 videos is like the query."
+    assert str(whole) == "Nothing in 0.0 hours of 1 video is like the query."
 
 
 def test_the_end_of_a_name_will_do_where_it_is_alone() -> None:

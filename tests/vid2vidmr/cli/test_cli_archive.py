@@ -102,7 +102,10 @@ def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:
             ("search", "a.mp4@2-8", "--archive", "archive", "--engine", "ray", "--approximate"),
             "leave --engine ray away",
         ),
-        (("index", "matches", "--out", "matches/a.mp4"), "a.mp4: File exists: choose another path"),
+        (
+            ("index", "matches", "--out", "matches/a.mp4"),
+            "a.mp4: Not a directory: choose another path",
+        ),
         (("index", "no", "--out", "archive"), "There is no no: expected video files"),
         (("index", "matches", "--out", "archive", "--shard", "3/2"), "The shard '3/2'"),
         (("index", "matches", "--out", "archive", "--encoder", "clip-vit-b32"), "an archive of"),

@@ -53,7 +53,7 @@ def test_what_was_fetched_is_opened_without_a_network(pushed: LocalHub) -> None:
     v.load_dataset(NAME)
     pushed.stop()
     assert len(v.load_dataset(NAME).pairs("test")) == 4
-    with pytest.raises(HubError, match="no folder someone/else, and the repository cannot be"):
+    with pytest.raises(HubError, match="no folder someone/else, and as a repository it cannot be"):
         v.load_dataset("someone/else")
 
 

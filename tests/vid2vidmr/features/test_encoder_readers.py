@@ -9,11 +9,11 @@ from coded_video import constant_rate, read_number, write_video
 from mini_dataset import mini_dataset
 
 from vid2vidmr.errors import FeatureError, UserError
-from vid2vidmr.features import load
 from vid2vidmr.features.encoder import Encoder, Joined
 from vid2vidmr.features.extract import extract_features
 from vid2vidmr.features.load import load_encoder, load_stills
 from vid2vidmr.features.local import encode_rows, encode_video
+from vid2vidmr.features.names import joined_names
 from vid2vidmr.features.readers import Clips, Sampled
 from vid2vidmr.features.store import open_features
 
@@ -90,7 +90,7 @@ def test_a_query_behind_the_end_is_told(video):
     ],
 )
 def test_names_of_joined_encoders(name, parts):
-    assert load._joined(name) == parts
+    assert joined_names(name) == parts
 
 
 def test_joined_features_are_those_of_both(video, tmp_path):

@@ -146,7 +146,7 @@ def test_bad_and_missing_files_do_not_stop_the_rest(tmp_path, capsys):
     store = extract_features(dataset, number_encoder())
     assert store.video_ids == ["v0", "v3"]
     summary = capsys.readouterr().err
-    assert "2 videos have features" in summary
+    assert "Features of 2 videos are in" in summary
     assert "3 failed, 1 have no file" in summary
     assert "v2.mp4 ends at 6 s, the data set says 20.0 s" in summary
     assert "deleted.mp4 does not exist" in summary

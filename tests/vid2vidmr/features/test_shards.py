@@ -189,7 +189,7 @@ def test_a_ray_of_two_workers(whole: Path, home: Path) -> None:
     assert ran.returncode == 0, ran.stderr
     assert "The Ray cluster has no GPU" in ran.stderr
     assert "A worker of Ray has another encoder, with decoder" in ran.stderr
-    assert "6 videos have features" in ran.stderr
+    assert "Features of 6 videos are in" in ran.stderr
     assert "2 failed, 1 have no file" in ran.stderr
     check_same(contents(home), contents(whole))
 
