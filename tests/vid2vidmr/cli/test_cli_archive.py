@@ -96,7 +96,7 @@ def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:
         ),
         (
             ("search", "matches/a.mp4@2-8", "--archive", "archive", "--clips", "matches/a.mp4"),
-            "a file of this name is in the way",
+            "a part of this one is a file",
         ),
         (
             ("search", "a.mp4@2-8", "--archive", "archive", "--engine", "ray", "--approximate"),
