@@ -77,12 +77,13 @@ def finish(home: Path, *arguments: str) -> float:
 
 
 def contents(folder: Path) -> dict[str, Any]:
-    """Bytes of every file; times are left out: of results, with their hardware, of downloads."""
+    """Bytes of every file but logs, which know of stops; times are left out, and hardware."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         assert not path.name.startswith(".tmp-")
-        if path.is_dir() or path.name == "time.json" or path.name.endswith(".lock"):
+        passing = path.name in ("time.json", "log.txt") or path.name.endswith(".lock")
+        if path.is_dir() or passing:
             continue
         if path.name == "downloads.sqlite":
             rows = read_states(path.parent).values()
