@@ -109,10 +109,22 @@ def named_features(features: str | None, default: str) -> str:
 
 
 def features_at(encoder: str | None, step_s: float | None) -> str | None:
-    """Name features of an encoder (None: the default one) at a step (None: what is named)."""
+    """Name features of an encoder (None: the default one) at a step (None: what is named).
+
+    Raises
+    ------
+    UserError
+        If the name has another step.
+    """
     if step_s is None:
         return encoder
-    return f"{encoder_and_step(encoder or '')[0]}@{checked_step(step_s):.6f}"
+    plain, named_s = encoder_and_step(encoder or "")
+    if plain != (encoder or "") and named_s != checked_step(step_s):
+        raise UserError(
+            f"The encoder {encoder} has a step of {named_s:g} s, --step says {step_s:g}: leave one "
+            "of them away."
+        )
+    return f"{plain}@{checked_step(step_s):.6f}"
 
 
 def step_option(step_s: float) -> str:

@@ -95,6 +95,12 @@ def open_two(first: Path, second: Path, dataset: str | Path | None = None) -> tu
 
 
 def _read(path: Path) -> tuple[PredictionHeader, list[Prediction]]:
+    if path.is_dir():
+        below = sorted(str(file) for file in path.rglob("result.json"))[:4]
+        raise DataError(
+            f"{path} is a folder: expected the result.json or the predictions of one run"
+            + (f", such as {', '.join(below)}." if below else ".")
+        )
     given = path.name.endswith((".jsonl", ".jsonl.gz"))
     file = path if given else path.parent / read_result(path).predictions
     header, predictions = read_predictions(file)

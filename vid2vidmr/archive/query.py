@@ -147,9 +147,15 @@ def _require_file(query: Query, archive: Archive) -> None:
     if Path(query.name).is_dir():
         raise UserError(f"The query {query.name} is a folder: {expected}.")
     of, _, part = query.name.rpartition("@")
-    there = Path(of).is_file() or of in archive.durations_s
-    if of and there and not Path(query.name).exists():
+    if Path(query.name).exists():
+        return
+    if of and (Path(of).is_file() or _in_archive(Query(of), archive)):
         raise UserError(f"{part!r} is no part of {of}: {expected}.")
+    known = next(iter(archive.durations_s), "none")
+    raise UserError(
+        f"{query.name} does not exist, nor is a video of this name searched (they are called like "
+        f"{known}): check the path."
+    )
 
 
 def _require_inside(query: Query, duration_s: float) -> None:

@@ -10,9 +10,11 @@ from vid2vidmr.archive.search import Found, Searcher
 from vid2vidmr.archive.store import Archive
 from vid2vidmr.archive.videos import named_videos
 from vid2vidmr.contract import DEFAULT_ENCODER, named_features, require_contract
+from vid2vidmr.errors import VideoError
 from vid2vidmr.features.cached import CachedEncoder
 from vid2vidmr.features.load import load_encoder
 from vid2vidmr.features.store import MemoryFeatures
+from vid2vidmr.progress import tell
 from vid2vidmr.video.sample import video_duration
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ def retrieve_among(
     Raises
     ------
     VideoError
-        If a file cannot be read.
+        If the query or none of the targets can be read; one of several that cannot is told.
     UserError
         If there is no such file, or the method does not compare features of videos.
     """
@@ -55,7 +57,17 @@ def retrieve_among(
         require_contract(encoder.contract, contract, f"This {method.info.name} checkpoint")
     made = encoder
     cached = CachedEncoder(made.contract, lambda: made)
-    features = MemoryFeatures(made.contract, {v: cached.rows(p) for v, p in files.items()})
-    archive = Archive.of(features, {v: video_duration(p) for v, p in files.items()})
+    rows, durations_s, faults = {}, {}, []
+    for video, path in files.items():
+        try:
+            rows[video], durations_s[video] = cached.rows(path), video_duration(path)
+        except VideoError as error:
+            faults.append(error)
+    if not durations_s:
+        raise faults[0]
+    for fault in faults:
+        tell(f"left out: {fault}")
+    features = MemoryFeatures(made.contract, {video: rows[video] for video in durations_s})
+    archive = Archive.of(features, durations_s)
     searcher = Searcher(archive, method, load_encoder=lambda _: made)
     return searcher.ask(str(query), top=top, min_score=0.0)

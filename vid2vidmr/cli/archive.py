@@ -21,6 +21,7 @@ from vid2vidmr.cli.options import (
     complete_methods,
 )
 from vid2vidmr.cli.output import print_found, print_json
+from vid2vidmr.errors import UserError
 from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
@@ -153,12 +154,8 @@ def search(
         print_json(found.model_dump(mode="json"))
     else:
         print_found(found)
-    _take_out(found, archive, clips, export or [], lead, lag)
-    if page is not None:
-        from vid2vidmr.app.static import write_page
-
-        _tell_failed(write_page(found, archive, page))
-        typer.echo(f"Open {page / 'index.html'}.", err=True)
+    _take_out(found, archive, clips, page, lead, lag)
+    _export(found, archive, export or [])
 
 
 def app(
@@ -204,23 +201,39 @@ def _require_room(clips: Path | None, files: list[Path], page: Path | None) -> N
 
 
 def _take_out(
-    found: Found, archive: Path, clips: Path | None, files: list[Path], lead: float, lag: float
+    found: Found, archive: Path, clips: Path | None, page: Path | None, lead: float, lag: float
 ) -> None:
-    """Cut clips and write files."""
+    """Cut clips and write a page."""
     if clips is not None and found.windows:
         from vid2vidmr.archive.clips import cut_clips
 
         cut, failed = cut_clips(found, archive, clips, lead_s=lead, lag_s=lag)
         typer.echo(f"Written to {clips}: {counted(len(cut), 'clip')}.", err=True)
         _tell_failed(failed)
-    for file in files:
-        from vid2vidmr.archive.export import export
+    if page is not None:
+        from vid2vidmr.app.static import write_page
 
-        files_written = export(found, archive, file)
+        _tell_failed(write_page(found, archive, page))
+        typer.echo(f"Open {page / 'index.html'}.", err=True)
+
+
+def _export(found: Found, archive: Path, files: list[Path]) -> None:
+    """Write files; one that these windows cannot be written to is told after the others."""
+    from vid2vidmr.archive.export import export
+
+    refused = None
+    for file in files:
+        try:
+            files_written = export(found, archive, file)
+        except UserError as error:
+            refused = error
+            continue
         for written in files_written:
             typer.echo(f"{written} is written.", err=True)
         if not files_written:
             typer.echo(f"{file} is not written: it would have no window.", err=True)
+    if refused is not None:
+        raise refused
 
 
 def _tell_failed(failed: dict[str, str]) -> None:

@@ -164,6 +164,8 @@ def runs(
     Method and preset, data set, split, protocol, seeds, score (mean over seeds), when, and where.
     Seeds of one run stand in one row; runs with wrong queries are left out.
     """
+    from textwrap import wrap
+
     from vid2vidmr.experiments.listing import list_runs
 
     found, faults = list_runs(folder)
@@ -180,13 +182,15 @@ def runs(
             short = f"{each.name}\n{place.parent.name}/{place.name}"
             row = rows.setdefault(key, [short, each.split or "", "", "", "", ""])
             score = "" if each.score is None else f"{each.metric} {each.score:.1f}"
-            row[2] += f"{each.protocol or 'only trained'}\n"
-            row[3] += f"{score}\n"
+            said = wrap(each.protocol or "only trained", 14)
+            row[2] += "".join(f"{line}\n" for line in said)
+            row[3] += score + "\n" * len(said)
             row[4] = ",".join(map(str, each.seeds))
             row[5] = f"{each.when.astimezone():%d %b\n%H:%M}"
             home = place.parent.parent
         columns = ["method, folder", "split", "protocol", "score", "seeds", "when"]
-        print_table(f"{dataset or 'of an unknown data set'}, in {home}", columns, [*rows.values()])
+        title = f"{dataset or 'of an unknown data set'}, in {home}"
+        print_table(title, columns, [*rows.values()], folded=0)
         typer.echo()
     if not found:
         typer.echo(f"{folder} holds no runs.")

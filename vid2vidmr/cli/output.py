@@ -20,16 +20,15 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, indent=2, ensure_ascii=not exact))
 
 
-def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
-    """Print rows of text; the last column takes what room is left."""
+def print_table(title: str, columns: list[str], rows: list[list[str]], folded: int = -1) -> None:
+    """Print rows of text; the column `folded`, by default the last, takes what room is left."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0))
     for column in columns:
-        last = column == columns[-1]
-        table.add_column(column, no_wrap=not last, overflow="fold")
+        table.add_column(column, no_wrap=column != columns[folded], overflow="fold")
     for row in rows:
         table.add_row(*(Text("\n".join(map(plain, cell.splitlines()))) for cell in row))
     console = Console()

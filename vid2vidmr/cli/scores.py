@@ -189,14 +189,18 @@ def _parsed_protocols(protocol: Protocols, shots: str | None, fuse: Fusion) -> t
     from vid2vidmr.data.shots import shot_protocols
 
     if shots is None:
+        if fuse is not Fusion.mean:
+            raise typer.BadParameter(
+                f"--fuse {fuse.value} is of several queries: say how many with --shots 1,2."
+            )
         return PROTOCOLS if protocol is Protocols.both else (protocol.value,)
     if protocol is not Protocols.archive:
         raise typer.BadParameter(f"--shots is of --protocol archive, not of {protocol.value}.")
     counts = [int(part) if part.strip().isdecimal() else 0 for part in shots.split(",")]
     if counts != sorted({*counts}) or not 0 < counts[0] < counts[-1] < 100:
         raise typer.BadParameter(
-            f"{shots!r} is no list of numbers of examples: expected some that rise, from 1 to 99, "
-            "such as 1,2,3,5."
+            f"{shots!r} is no list of numbers of examples: expected two or more that rise, from 1 "
+            "to 99, such as 1,2,3,5."
         )
     return shot_protocols(counts, fuse.value)
 

@@ -13,7 +13,7 @@ from second_encoder import TABLE, second_encoder
 import vid2vidmr as v
 from vid2vidmr.archive.clips import cut_clips
 from vid2vidmr.archive.feedback import ask_again
-from vid2vidmr.archive.query import Query, clock, query_place, seconds
+from vid2vidmr.archive.query import Query, clock, query_place, query_rows, seconds
 from vid2vidmr.archive.search import SCAN, Searcher
 from vid2vidmr.errors import UserError, VideoError
 from vid2vidmr.features import cached
@@ -111,6 +111,7 @@ def test_what_is_wrong_with_a_query_is_said(film, tmp_path) -> None:
     for text, wrong in (
         ("a.mp4@0:10", r"'0:10' is no part of a\.mp4: expected a video file or a part"),
         (f"{tmp_path}/b.mp4@abc", "'abc' is no part of"),
+        (".mp4@0:01-0:02", r"^\.mp4 does not exist, nor is .* \(they are called like a\.mp4\)"),
         ("folder", "folder is a folder: expected a video file or a part of one"),
     ):
         with pytest.raises(UserError, match=wrong):
@@ -128,6 +129,8 @@ def test_the_end_of_a_name_will_do_where_it_is_alone() -> None:
     with pytest.raises(UserError, match=r"end of 2 videos .*\(m/cup/a.mp4, m/a.mp4\): name one"):
         query_place(Query.parse("a.mp4@2-8"), several)
     assert query_place(Query.parse(".mp4"), several) is None
+    with pytest.raises(UserError, match=r"'0:10' is no part of b\.mp4"):
+        query_rows(Query.parse("b.mp4@0:10"), several, None)
 
 
 def test_feedback(film) -> None:

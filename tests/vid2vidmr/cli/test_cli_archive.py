@@ -10,6 +10,9 @@ import pytest
 from coded_video import constant_rate, numbered_frame, write_video
 from conftest import ENCODER, Ran
 
+from vid2vidmr.archive.export import export
+from vid2vidmr.errors import UserError
+
 Cli = Callable[..., Ran]
 
 
@@ -62,6 +65,21 @@ def test_index_search_and_out(archive: str, cli: Cli) -> None:
     assert "matches/b.mp4" in ran.out and "0:06" in ran.out and query in ran.out
     assert [path.name for path in Path("clips").iterdir()] == ["001-b-0.06.mp4"]
     assert Path("a.csv").read_text().count("\n") == 2 and Path("a.vtt").exists()
+
+
+def test_a_file_that_cannot_be_written_takes_no_other_with_it(
+    archive: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_edl(found: object, archive: object, file: Path) -> list[Path]:
+        if file.suffix == ".edl":
+            raise UserError("An EDL has one frame rate.")
+        return export(found, archive, file)
+
+    monkeypatch.setattr("vid2vidmr.archive.export.export", without_edl)
+    asked = ("search", "a.mp4@0:30-0:42", "--archive", archive, "--method", "scan", "--top", 1)
+    ran = cli(*asked, "--export", "a.edl", "--export", "a.csv", "--page", "page")
+    assert ran.code == 2 and ran.err.endswith("error: An EDL has one frame rate.\n")
+    assert Path("a.csv").exists() and Path("page/index.html").exists()
 
 
 def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:
@@ -130,8 +148,11 @@ def test_without_ray_one_line_says_what_to_do(
 def test_retrieve_in_a_folder(archive: str, cli: Cli) -> None:
     frames = map(numbered_frame, (977 * (i // 4) for i in range(4 * 30, 4 * 42)))
     write_video(Path("goal.mp4"), constant_rate(4, 12), rate=4, frames=frames)
-    ran = cli("retrieve", "goal.mp4", "matches", "--encoder", ENCODER, "--top", 2, "--json")
-    assert ran.code == 0, ran.err
+    Path("notes.mp4").write_text("no video")
+    asked = ("retrieve", "goal.mp4", "notes.mp4", "--encoder", ENCODER, "--top", 2, "--json")
+    assert cli(*asked).code == 2
+    ran = cli(*asked, "matches")
+    assert ran.code == 0 and "left out: notes.mp4 cannot be read as video" in ran.err, ran.err
     windows = json.loads(ran.out)["windows"]
     assert {(w["video"], round(w["start_s"])) for w in windows} == {
         ("matches/a.mp4", 30), ("matches/b.mp4", 6),

@@ -148,6 +148,16 @@ def test_runs_are_listed_in_words(cli: Cli, tiny: Path) -> None:
     shown = cli("runs").out
     assert f"mIoU {row['score']:.1f}" in shown and "only trained" in shown
     assert max(map(len, shown.splitlines())) <= 80
+    long = Path(row["paths"][0], "result.json")
+    result["header"]["protocol"] = "archive, 12 of 12 examples by barycentre"
+    result["metrics"]["mAP"] = {**result["metrics"]["mIoU"], "value": 12.3}
+    long.write_text(json.dumps(result))
+    shown = cli("runs").out
+    assert "mAP 12.3 " in shown and "seeds  when" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+    ran = cli("analyze", long.parents[1])
+    assert ran.code == 2 and "is a folder: expected the result.json" in ran.err
+    assert f"{long.parent}" in " ".join(ran.err.split())
     next(Path("runs").rglob("result.json")).write_text("{}")
     ran = cli("runs")
     assert ran.code == 0 and "is no result" in ran.err
@@ -163,3 +173,16 @@ def test_a_typo_of_an_encoder_is_told_before_torch_is_imported(tiny: Path, comma
     words = [sys.executable, "-c", code, *command.split(), "--encoder", "motoin"]
     ran = subprocess.run(words, capture_output=True, text=True, check=True)
     assert ran.stdout == "Unknown encoder 'motoin': did you mean 'motion'? False\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("--encoder efficientnet-lite0@0.5 --step 1", "has a step of 0.5 s, --step says 1: leave"),
+        ("--protocol open --fuse best", "--fuse best is of several queries: say how many with"),
+        ("--protocol archive --shots 3", "'3' is no list of numbers of examples: expected two or"),
+    ],
+)
+def test_options_that_do_not_go_together(cli: Cli, tiny: Path, arguments: str, said: str) -> None:
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "random", *arguments.split())
+    assert ran.code == 2 and said in " ".join(ran.err.split()), ran.err
