@@ -203,8 +203,10 @@ def tabulate(
             )
             for row in rows
         ]
-        if len(means) > 1:
-            detectable[protocol] = detectable_difference(means, headline)
+        # Bias rows may all be near 0, and differ little for that.
+        compared = {name: means[name] for name in methods}
+        if len(compared) > 1:
+            detectable[protocol] = detectable_difference(compared, headline)
     rows.sort(key=lambda row: (not row.over_bias[last], -row.metrics[last][headline].mean.value))
     return Table(
         dataset=worlds_name([each.name for each in datasets]),

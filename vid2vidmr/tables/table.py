@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
@@ -123,8 +122,8 @@ class Table:
         Best headline metric first: those above the best bias row (under the last protocol), then,
         below the line, all others.
     detectable : dict of str to float
-        Protocol to the smallest difference in the headline metric that these pairs would mostly
-        show, points.
+        Protocol to the smallest difference of two methods in the headline metric that these pairs
+        would mostly show, points.
     worlds : int
         Number of data sets over which the rows are means; `pairs` are those of all.
     left_out : tuple of str
@@ -295,12 +294,10 @@ class Table:
                 f"recordings. The moments of all {known.known} are left out of truth and answers "
                 "whatever is asked. gain: over the first line of a row, query by query."
             )
-        if seen := [
-            f"{points:.1f} ({p})" for p, points in self.detectable.items() if math.isfinite(points)
-        ]:
+        if seen := [f"{points:.1f} ({p})" for p, points in self.detectable.items() if points < 100]:
             notes.append(
                 f"Differences in {self.headline} below {', '.join(seen)} are mostly not seen on "
-                "this split (two rows, power 80 %)."
+                "this split (two methods, power 80 %)."
             )
         return notes
 
