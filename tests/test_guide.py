@@ -135,7 +135,7 @@ def test_start(data_home: Path, tmp_path: Path) -> None:
     build = "vid2vidmr build minimatch\n"  # the fixture did it, with fewer videos
     said = follow("start.md", tmp_path, data_home, leave=build)
     assert "local-match" in said[0] and "local-match" in said[-2]
-    assert said[-1].endswith("8 predictions files scored, 0 differences.\n")
+    assert said[-1].endswith("12 predictions files scored, 0 differences.\n")
 
 
 def test_a_data_set(tmp_path: Path) -> None:
