@@ -27,6 +27,7 @@ from vid2vidmr.experiments.run import Scored, Setting, runs_home
 from vid2vidmr.experiments.tune import tuned_methods, tuned_preset
 from vid2vidmr.features.captions import open_captions
 from vid2vidmr.features.names import require_encoder
+from vid2vidmr.files import require_folder
 from vid2vidmr.methods.checkpoint import read_checkpoint
 from vid2vidmr.methods.hub import checkpoint_folder
 from vid2vidmr.methods.load import (
@@ -37,7 +38,7 @@ from vid2vidmr.methods.load import (
     require_methods,
 )
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.ENOTDIR)
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """Errors after which no further method can be written either."""
 
 Asked = tuple[str, str | None, str, Path | None]
@@ -155,6 +156,7 @@ def bench(
     methods = _with_tuned(methods, homes[0])
     todo = []
     for world, home in zip(worlds, homes, strict=True):  # what fails every run is said first, once
+        require_folder(home)
         own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
         world.pairs(split).under("official", only=own)
         of = named_features(encoder, world.info.default_encoder)
@@ -228,7 +230,7 @@ class _World:
                 remember(self.runs, method, preset, init, seed)
             except Exception as error:
                 if isinstance(error, OSError) and error.errno in FULL:
-                    raise  # a full disk, say, fails every method: stop, and say it once
+                    raise  # a full disk fails every method: stop, and say it once
                 failures.append(Failure(name, seed, error, self.dataset.name))
                 on_failure(failures[-1])
         if earlier and not (failures and all(run.result.kind == "bias" for run in scored)):
