@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -27,6 +28,8 @@ def made_dataset(
     name: str = "made",
     label: str = "a class",
     exhaustive: bool = False,
+    options: Mapping[str, object] | None = None,
+    synthetic: bool = True,
 ) -> Dataset:
     """Write a data set of `pairs` pairs, a target video each, without files.
 
@@ -57,15 +60,15 @@ def made_dataset(
     )  # fmt: skip
     info = DatasetInfo(
         name=name, title=f"{label} & co", version="1", source="a test", licence="MIT",
-        citation="none", synthetic=True, default_encoder="none",
+        citation="none", synthetic=synthetic, default_encoder="none",
     )  # fmt: skip
     if not exhaustive:
-        return write_dataset(home / name, info, moments, {"test": table}, videos)
+        return write_dataset(home / name, info, moments, {"test": table}, videos, options)
     more = moments[::3].assign(start_s=40.0, end_s=52.0)
     more["moment_id"] += "-again"
     targets = moments.assign(label="")[list(TARGET_COLUMNS)]
     moments = pd.concat([moments, more], ignore_index=True)
-    return write_dataset(home / name, info, moments, {"test": table}, videos, targets=targets)
+    return write_dataset(home / name, info, moments, {"test": table}, videos, options, targets)
 
 
 def windows_of(pairs: PairSet, shift: float, seed: int) -> list[list[list[float]]]:

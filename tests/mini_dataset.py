@@ -80,5 +80,5 @@ def halved_targets(folder: Path, shift_s: float = 0.0) -> Dataset:
     parts[1] = parts[1].assign(clip_start_s=parts[1]["video_id"].map(first))
     pairs = {split: built.pair_ids(split) for split in built.splits}
     return write_dataset(
-        folder, built.info, built.moments, pairs, built.videos, targets=pd.concat(parts)
+        folder, built.info, built.moments, pairs, built.videos, built.options, pd.concat(parts)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -108,7 +108,8 @@ def read_boards(
 ) -> tuple[list[Board], dict[str, str]]:
     """Score all submissions and rank them.
 
-    Predictions are held of one submission at a time: `found` is called with them.
+    Predictions are held of one submission at a time: `found` is called with them. All that one
+    method has on several boards comes one after the other.
 
     Parameters
     ----------
@@ -142,7 +143,7 @@ def read_boards(
     means: dict[str, list[tuple[Row, dict[str, Evaluation]]]] = {}
     missing: dict[tuple[str, str], UserError] = {}
     with progress("Scoring submissions", len(submissions)) as bar:
-        for folder, submission in submissions.items():
+        for folder, submission in sorted(submissions.items(), key=lambda item: item[1].id):
             with refusing(folder, not_shown):
                 header = submission.header
                 key = header.dataset, header.dataset_fingerprint, header.split
@@ -186,12 +187,19 @@ def _rank(board: Board, means: list[tuple[Row, dict[str, Evaluation]]]) -> None:
                 pairs=len(board.pairs[protocol]),
                 protocols=(protocol,),
             )
-            doubts = tuple(
-                f"{row.name}: {doubt.text}"
-                for row in table.rows
-                for doubt in board.entries[row.name].doubts
-            )
-            board.tables[protocol] = replace(table, doubts=doubts)
+            entries = {name: (entry,) for name, entry in board.entries.items()}
+            board.tables[protocol] = with_doubts(table, entries)
+
+
+def with_doubts(table: Table, entries: Mapping[str, Sequence[Entry]]) -> Table:
+    """Add what to know of the rows of a table, of which these are the submissions."""
+    doubts = [
+        f"{row.name}: {doubt.text}"
+        for row in table.rows
+        for entry in entries[row.name]
+        for doubt in entry.doubts
+    ]
+    return replace(table, doubts=tuple(dict.fromkeys(doubts)))
 
 
 def _score(
@@ -239,14 +247,14 @@ def _score(
             for e in found_by
         ]
         found(board, entry, protocol, of, np.mean(scores, axis=0))
-    return entry, {protocol: _headline(mean, protocol) for protocol, mean in means.items()}
+    return entry, {protocol: headline_alone(mean, protocol) for protocol, mean in means.items()}
 
 
 def _is(scored: Scored, protocol: str) -> bool:
     return str(scored.result.header.protocol) == protocol
 
 
-def _headline(mean: Evaluation, protocol: str) -> Evaluation:
+def headline_alone(mean: Evaluation, protocol: str) -> Evaluation:
     """Keep what ranking needs: all metrics of ten thousand pairs take a megabyte."""
     per_pair = mean.per_pair[[metrics_of([protocol])[0]]].copy()
     return replace(mean, per_pair=per_pair, windows=np.empty((0, 0, 2)))

@@ -15,6 +15,7 @@ from leaderboard.site.boards import Board, Entry, read_boards
 from leaderboard.site.data import place_predictions, write_pairs, write_predictions
 from leaderboard.site.pages import TITLE, write_pages
 from leaderboard.site.videos import on_youtube, place_strips, place_videos, videos_here
+from leaderboard.site.worlds import Pool, Worlds
 from leaderboard.store import SUBMISSIONS
 from vid2vidmr import __version__
 from vid2vidmr.analysis.analyse import analyse_run
@@ -69,6 +70,8 @@ class Built:
 
     Attributes
     ----------
+    pools : list of Pool
+        Boards of several of the `boards`, which are worlds of each other.
     not_shown : dict of str to str
         Submissions that could not be scored here, and why.
     videos : int
@@ -77,6 +80,7 @@ class Built:
 
     out: Path
     boards: list[Board]
+    pools: list[Pool]
     not_shown: dict[str, str]
     videos: int = 0
 
@@ -119,6 +123,8 @@ def build_site(
 
 
 def _build(root: Path, out: Path, beside: Path, videos: bool, analyses: bool) -> Built:
+    worlds = Worlds()
+
     def keep(
         board: Board,
         entry: Entry,
@@ -132,8 +138,10 @@ def _build(root: Path, out: Path, beside: Path, videos: bool, analyses: bool) ->
         write_predictions(beside, key, evaluations, scores, is_open=is_open)
         if analyses and entry.row.kind != "bias":
             _write_analysis(beside, board, entry, next(iter(runs.values())))
+        worlds.add(board, entry, protocol, runs)
 
     boards, not_shown = read_boards(root, keep)
+    pools = worlds.pools(boards)
     placed = 0
     for board in boards:
         rendered = board.dataset.info.synthetic
@@ -141,20 +149,22 @@ def _build(root: Path, out: Path, beside: Path, videos: bool, analyses: bool) ->
         strips = place_strips(board, files, beside) if files else {}
         here = place_videos(board, files, beside) if videos else {}
         placed += len(here)
-        for protocol, table in board.tables.items():
+        for protocol in board.tables:
             key = f"{board.slug}/{protocol}"
             youtube = on_youtube(board.dataset)
             write_pairs(beside, key, board.pairs[protocol], here, youtube, strips)
-            write_tables(table, beside / "boards" / board.slug / protocol)
         for entry in board.entries.values():
             place_predictions(root, beside, entry.submission)
-    write_pages(beside, boards, not_shown, analyses=analyses)
+    for each in (*boards, *pools):
+        for protocol, table in each.tables.items():
+            write_tables(table, beside / "boards" / each.slug / protocol)
+    write_pages(beside, boards, pools, not_shown, analyses=analyses)
     shutil.copytree(HERE / "assets", beside / "assets")
     shutil.copy(BASE_CSS, beside / "assets")
     shutil.copytree(HERE / "vendor", beside / "assets" / "vendor")
     write_text(beside / "README.md", SPACE)
     _move(beside, out)
-    return Built(out, boards, not_shown, placed)
+    return Built(out, boards, pools, not_shown, placed)
 
 
 def _write_analysis(out: Path, board: Board, entry: Entry, first: Scored) -> None:

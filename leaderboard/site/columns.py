@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from leaderboard.site.boards import Entry
@@ -80,9 +81,9 @@ LAST = 1e9
 """Sorts what is not known behind all numbers."""
 
 
-def columns(protocol: str) -> tuple[Column, ...]:
+def columns(table: Table) -> tuple[Column, ...]:
     """Columns of the board of a protocol; of open targets none for ``sens.``, which they lack."""
-    headline, *others = all_metrics(protocol)
+    headline, *others = all_metrics(table.protocols[0])
     is_open = headline == OPEN_METRICS[0]
     return (
         Column("rank", shown=True, low=True),
@@ -93,7 +94,7 @@ def columns(protocol: str) -> tuple[Column, ...]:
         *(Column(m, shown=m in _FIRST, phone=m in _PHONE, low=m in ERRORS) for m in others),
         *[Column("sens.", shown=True)] * (not is_open),
         Column("evidence", shown=True, text=True),
-        Column("sd"),
+        Column("sd", shown=table.worlds > 1),
         Column("seeds", shown=is_open),
         Column("seconds"),
         Column("encoder", text=True),
@@ -104,10 +105,28 @@ def columns(protocol: str) -> tuple[Column, ...]:
     )
 
 
-def cells(table: Table, row: Row, entry: Entry, analyses: bool) -> list[Cell]:
-    """Cells of a row, in the order of `columns`; `analyses`: their pages are there."""
+def address(entries: Sequence[Entry]) -> str:
+    """Page of the submissions of a row; those in several worlds stand on that of the method."""
+    first = entries[0]
+    return first.page("submissions") if len(entries) == 1 else f"methods/{first.submission.id}.html"
+
+
+def cells(table: Table, row: Row, entries: Sequence[Entry], analyses: bool) -> list[Cell]:
+    """Cells of a row, in the order of `columns`.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+        Its submission, or those in several worlds.
+    analyses : bool
+        Pages of analyses are there.
+    """
     (protocol,) = table.protocols
-    submission, card = entry.submission, entry.submission.card
+    card = entries[0].submission.card
+    costs = [entry.cost_s for entry in entries if entry.cost_s is not None]
+    seen = {entry.submission.card.contamination for entry in entries}
+    contamination = next(said for said in ("yes", "unknown", "no") if said in seen)
+    submitted = max(entry.submission.submitted for entry in entries)
     ranking, *others = all_metrics(protocol)
     numbers = {
         metric: Cell(
@@ -118,6 +137,7 @@ def cells(table: Table, row: Row, entry: Entry, analyses: bool) -> list[Cell]:
         for metric in (ranking, *others)
     }
     headline = row.metrics[protocol][ranking]
+    spreads = [sd for sd in (headline.seed_sd, headline.world_sd) if sd is not None]
     best, worst = row.ranks[protocol]
     lost = row.sensitivity.get(protocol)
     known = "" if lost is None else f"{lost.value:z.1f}".replace("-", "−")
@@ -129,8 +149,8 @@ def cells(table: Table, row: Row, entry: Entry, analyses: bool) -> list[Cell]:
         Cell(
             row.name,
             row.name,
-            href=entry.page("submissions"),
-            marks=tuple(dict.fromkeys(doubt.mark for doubt in entry.doubts)),
+            href=address(entries),
+            marks=tuple(dict.fromkeys(doubt.mark for entry in entries for doubt in entry.doubts)),
         ),
         Cell(row.kind, row.kind),
         numbers[ranking],
@@ -141,24 +161,26 @@ def cells(table: Table, row: Row, entry: Entry, analyses: bool) -> list[Cell]:
         ),
         *(numbers[metric] for metric in others),
         *sensitivity,
-        Cell("", "", links=_evidence(entry, protocol, analyses)),
-        _number(headline.seed_sd, "{:.1f}"),
+        Cell("", "", links=_evidence(entries, protocol, analyses)),
+        Cell(headline.spread, LAST if not spreads else spreads[-1]),
         _number(len(row.seeds), "{}"),
-        _number(entry.cost_s, "{:,.1f}"),
+        _number(sum(costs) / len(costs) if costs else None, "{:,.1f}"),
         Cell(row.encoder or "", row.encoder or "~"),
         _number(card.parameters, "{:,}"),
-        Cell(card.contamination, card.contamination),
+        Cell(contamination, contamination),
         _number(100 * row.coverage[protocol], "{:.1f} %"),
-        Cell(submission.submitted, submission.submitted),
+        Cell(submitted, submitted),
     ]
 
 
-def _evidence(entry: Entry, protocol: str, analyses: bool) -> tuple[tuple[str, str], ...]:
-    card = entry.submission.card
+def _evidence(
+    entries: Sequence[Entry], protocol: str, analyses: bool
+) -> tuple[tuple[str, str], ...]:
+    card, alone = entries[0].submission.card, len(entries) == 1
     links = [(name, link) for name in ("paper", "code") if (link := getattr(card, name))]
-    links.append(("predictions", f"{entry.page('submissions')}#evidence"))
-    if analyses and entry.row.kind != "bias":
-        links.append(("errors", entry.page("analyses", protocol)))
+    links.append(("predictions", f"{address(entries)}#{'evidence' if alone else 'numbers'}"))
+    if analyses and alone and entries[0].row.kind != "bias":
+        links.append(("errors", entries[0].page("analyses", protocol)))
     return tuple(links)
 
 

