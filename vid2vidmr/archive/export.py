@@ -157,9 +157,7 @@ def _timeline(found: Found, archive: Archive, file: Path) -> list[Path]:
     return [file]
 
 
-def _edls(
-    found: Found, archive: Archive, file: Path, rates: Mapping[str, Fraction]
-) -> list[Path]:
+def _edls(found: Found, archive: Archive, file: Path, rates: Mapping[str, Fraction]) -> list[Path]:
     """Write an EDL a frame rate: it has one."""
     import opentimelineio as otio
 
