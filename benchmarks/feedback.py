@@ -25,11 +25,10 @@ import vid2vidmr as v
 from vid2vidmr.archive.feedback import ask_again
 from vid2vidmr.archive.query import clock
 from vid2vidmr.archive.search import FoundWindow, Searcher
-from vid2vidmr.archive.store import Archive
 from vid2vidmr.data.pairs import PairSet
 from vid2vidmr.data.targets import OWN
 from vid2vidmr.evaluation.archive_retrieval import ARCHIVE_WINDOWS, archive_metrics
-from vid2vidmr.experiments.archive import _Clips, _lengths
+from vid2vidmr.experiments.archive import archive_of
 from vid2vidmr.windows import temporal_iou
 
 ROUNDS, JUDGED = 3, 10
@@ -121,7 +120,7 @@ def main() -> None:
     pairs = dataset.pairs(options.split, features).under("archive")
     targets = pairs.targets
     assert targets is not None
-    searcher = Searcher(Archive.of(_Clips(features, targets), _lengths(targets)), options.method)
+    searcher = Searcher(archive_of(targets, features), options.method)
     print(f"{len(pairs)} queries, {searcher.archive.hours:.2f} hours")
     sources = pairs.table["query_source"].to_numpy(str)
     found = pd.DataFrame([of_rounds(searcher, Asked(pairs, row)) for row in range(len(pairs))])

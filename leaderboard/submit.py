@@ -43,7 +43,7 @@ from vid2vidmr.evaluation import Evaluation, evaluate
 from vid2vidmr.evaluation.predictions import PredictionHeader, write_predictions
 from vid2vidmr.evaluation.results import Result, predicted_pairs, scores_of
 from vid2vidmr.files import MAX_RECORD_BYTES, decode
-from vid2vidmr.progress import progress
+from vid2vidmr.progress import progress, tell
 from vid2vidmr.records import Kind, fault
 from vid2vidmr.text import plain
 
@@ -212,13 +212,16 @@ def _place(work: Path, folder: Path) -> None:
 def _files(path: Path) -> list[Path]:
     if path.is_symlink() or not path.is_dir():
         return [path]
-    found = [
-        file
-        for file in sorted(path.glob("*/predictions.jsonl"))
-        if file.parent.name.startswith(BOARDS)
-    ]
-    if not found:
+    every = sorted(path.glob("*/predictions.jsonl"))
+    if not every:
         raise DataError(f"{path} is no folder of a run: it has no */predictions.jsonl.")
+    found = [file for file in every if file.parent.name.startswith(BOARDS)]
+    others = ", ".join(file.parent.name for file in every if file not in found)
+    boards = f"boards have test predictions under {', '.join(BOARDS)}"
+    if not found:
+        raise DataError(f"{path} has {others} alone: {boards}.")
+    if others:
+        tell(f"{path}: {others} is left out; {boards}.")
     return found
 
 

@@ -29,6 +29,7 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.table import Column
 
 from vid2vidmr.errors import UserError
 from vid2vidmr.text import redacted
@@ -77,12 +78,12 @@ class _RemoteBar(Bar):
 
 def _rich(**options: Any) -> Progress:
     columns = (
-        SpinnerColumn(),
+        SpinnerColumn(table_column=Column(no_wrap=True)),
         TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
+        BarColumn(bar_width=20),  # in a narrow window this alone gets shorter
+        MofNCompleteColumn(table_column=Column(no_wrap=True)),
+        TimeElapsedColumn(table_column=Column(no_wrap=True)),
+        TimeRemainingColumn(table_column=Column(no_wrap=True)),
         TextColumn("{task.fields[note]}"),
     )
     return Progress(*columns, console=Console(stderr=True, **options))
@@ -135,12 +136,23 @@ def logged(folder: Path) -> Iterator[None]:
     """Keep what is said in ``log.txt`` of a folder while the block runs, and why it failed.
 
     Where it lies is said at the end. Of a block that says nothing there is no file.
+
+    Raises
+    ------
+    UserError
+        If a folder or a pipe lies there: what is written into a pipe may wait for ever.
     """
     global _log
     if not is_main_process():
         yield
         return
-    _log = log = _Log(folder / LOG)
+    log = _Log(folder / LOG)
+    if os.path.lexists(log.path) and not os.path.isfile(log.path):  # noqa: PTH113 - never raises
+        raise UserError(
+            f"{log.path} is no ordinary file, and the log goes there: move it away, or choose "
+            "another folder."
+        )
+    _log = log
     try:
         yield
     except BaseException as error:

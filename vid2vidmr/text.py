@@ -50,6 +50,11 @@ def plain(text: str) -> str:
     )
 
 
+def with_name(name: str, reason: str) -> str:
+    """Give why something failed, behind its name where the reason does not say it already."""
+    return reason if name in reason else f"{name}: {reason}"
+
+
 def counted(number: int, noun: str) -> str:
     """``1 video``, ``2 videos``, ``1,000 queries``."""
     if number != 1:

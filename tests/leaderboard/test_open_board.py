@@ -155,7 +155,7 @@ def test_a_bias_row_is_sure_of_what_it_answers(
 
 
 def test_folders_of_runs_give_what_has_a_board(
-    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     from leaderboard.submit import submit
     from vid2vidmr.experiments.run import Setting
@@ -167,6 +167,12 @@ def test_folders_of_runs_give_what_has_a_board(
     (folder / "archive-1/predictions.jsonl").write_text("of no board")
     card = tmp_path / "card.json"
     card.write_text(json.dumps({"name": "never", "title": "Rejects all", "kind": "bias"}))
+    capsys.readouterr()
     taken = submit([folder], card, root=tmp_path / "root")
+    assert "archive-1 is left out; boards have" in capsys.readouterr().err
     assert [p.name for p in sorted(taken.iterdir())] == [PREDICTIONS, "submission.json"]
     assert verify(tmp_path / "root") == (1, [])
+    for part in folder.glob("open-*/predictions.jsonl"):
+        part.unlink()
+    with pytest.raises(DataError, match="has archive-1 alone"):
+        submit([folder], card, root=tmp_path / "root")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from vid2vidmr.data.protocols import Protocol
 from vid2vidmr.errors import UnknownNameError, UserError
 from vid2vidmr.progress import progress
 from vid2vidmr.workers import worker_pool
@@ -17,6 +18,18 @@ def work(steps: int) -> int:
         for step in range(steps):
             bar.advance(1, f"step {step}")
     return os.getpid()
+
+
+def test_what_is_long_leaves_the_numbers(
+    capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In 80 columns the bar alone gets shorter."""
+    monkeypatch.setenv("COLUMNS", "80")
+    note = f"{Protocol.parse('archive, 2 of 5 examples by mean').short} mAP 35.3"
+    with progress("predict align_learned, seed 0", 320) as bar:
+        bar.advance(320, note)
+    last = capfd.readouterr().err.splitlines()[-1]
+    assert "320/320 0:00:00 0:00:00 2 shots mAP 35.3" in last and "\u2501\u2501\u2501" in last
 
 
 def fail() -> None:

@@ -7,7 +7,8 @@ Query, score and method travel along as labels. The ending of a file says its fo
 .json     as `vid2vidmr search --json`
 .vtt      WebVTT, a file a video
 .xml      Sportscode XML, by kloppy
-.edl      CMX 3600, by OpenTimelineIO; drop-frame time code at 29.97 and 59.94
+.edl      CMX 3600, by OpenTimelineIO, a file a frame rate; drop-frame time code at 29.97
+          and 59.94
 .fcpxml   Final Cut Pro X
 .otio     OpenTimelineIO
 ========  ==========================================================================
@@ -18,7 +19,7 @@ from __future__ import annotations
 import csv
 import importlib.util
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -49,13 +50,13 @@ def export(found: Found, archive: str | Path | Archive, file: str | Path) -> lis
     Returns
     -------
     list of Path
-        What was written: `file`, or for ``.vtt`` a file a video, where there are several; nothing
-        of a timeline without windows.
+        What was written: `file`, or for ``.vtt`` a file a video and for ``.edl`` one a frame rate,
+        where there are several; nothing of a timeline without windows.
 
     Raises
     ------
     UserError
-        If there is no such form, the extra ``export`` is not installed, or an EDL would mix rates.
+        If there is no such form, or the extra ``export`` is not installed.
     """
     archive, file = open_archive(archive), Path(file)
     writers: dict[str, Callable[[Found, Archive, Path], list[Path]]] = {
@@ -147,19 +148,31 @@ def _timeline(found: Found, archive: Archive, file: Path) -> list[Path]:
         return []
     rates = {w.video: rate_of(archive, w.video) for w in found.windows}
     if adapter == "cmx_3600":
-        rates = {video: timecode_rate(rate) for video, rate in rates.items()}
-        if len(set(rates.values())) > 1:
-            said = ", ".join(f"{float(rate):g}" for rate in sorted(set(rates.values())))
-            raise UserError(
-                f"An EDL has one frame rate, the windows have {said}: write .otio or .fcpxml, or "
-                "cut clips."
-            )
-    made = timeline(found, archive, rates)
+        return _edls(found, archive, file, rates)
     with replacing(file) as temporary:
+        made = timeline(found, archive, rates)
         otio.adapters.write_to_file(made, str(temporary), adapter_name=adapter)
         if adapter == "fcpx_xml":  # it knows 29.97, not 30000/1001
             _name_rates(temporary, list(rates.values()))
     return [file]
+
+
+def _edls(found: Found, archive: Archive, file: Path, rates: Mapping[str, Fraction]) -> list[Path]:
+    """Write an EDL a frame rate: it has one."""
+    import opentimelineio as otio
+
+    by_rate: dict[Fraction, dict[str, Fraction]] = {}
+    for video, own in rates.items():
+        rate = timecode_rate(own)
+        by_rate.setdefault(rate, {})[video] = rate
+    written = []
+    for rate, of_videos in sorted(by_rate.items()):
+        name = f"{file.stem}-{float(rate):.5g}{file.suffix}" if len(by_rate) > 1 else file.name
+        made = timeline(found, archive, of_videos)
+        with replacing(file.with_name(name)) as temporary:
+            otio.adapters.write_to_file(made, str(temporary), adapter_name="cmx_3600")
+        written.append(file.with_name(name))
+    return written
 
 
 def _name_rates(file: Path, rates: list[Fraction]) -> None:

@@ -26,7 +26,7 @@ from vid2vidmr.features.shards import Shard
 from vid2vidmr.features.store import FeatureStore, read_contract
 from vid2vidmr.files import alone, read_json, require_folder
 from vid2vidmr.progress import progress, tell
-from vid2vidmr.text import counted
+from vid2vidmr.text import counted, with_name
 
 MOST_SHOWN = 10
 """Videos that are named of each kind of news."""
@@ -134,7 +134,7 @@ def _brought_up_to_date(folder: Path, files: Mapping[str, Path]) -> list[Archive
             before, row = known.get(video), looked_at(video, path)
             known[video] = row
             if row.status == "damaged":
-                news.setdefault("cannot be read", []).append(f"{video}: {row.reason}")
+                news.setdefault("cannot be read", []).append(with_name(video, row.reason))
             elif before is None:
                 news.setdefault("new", []).append(video)
             elif before.sha256 != row.sha256:

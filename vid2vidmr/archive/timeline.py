@@ -46,7 +46,8 @@ def timeline(found: Found, archive: Archive, rates: Mapping[str, Fraction]) -> A
     Parameters
     ----------
     rates : mapping of str to Fraction
-        Frames a second in which the times of each video are written.
+        Frames a second in which the times of each video are written; windows of others are left
+        out.
     """
     import opentimelineio as otio
 
@@ -54,7 +55,8 @@ def timeline(found: Found, archive: Archive, rates: Mapping[str, Fraction]) -> A
     track = otio.schema.Track(name="found", kind=otio.schema.TrackKind.Video)
     made.tracks.append(track)
     for number, window in enumerate(found.windows, start=1):
-        track.append(_clip(otio, found, archive, window, number, rates[window.video]))
+        if window.video in rates:
+            track.append(_clip(otio, found, archive, window, number, rates[window.video]))
     return made
 
 

@@ -21,7 +21,6 @@ from vid2vidmr.cli.options import (
     complete_methods,
 )
 from vid2vidmr.cli.output import print_found, print_json
-from vid2vidmr.errors import UserError
 from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
@@ -218,22 +217,15 @@ def _take_out(
 
 
 def _export(found: Found, archive: Path, files: list[Path]) -> None:
-    """Write files; one that these windows cannot be written to is told after the others."""
+    """Write files."""
     from vid2vidmr.archive.export import export
 
-    refused = None
     for file in files:
-        try:
-            files_written = export(found, archive, file)
-        except UserError as error:
-            refused = error
-            continue
+        files_written = export(found, archive, file)
         for written in files_written:
             typer.echo(f"{written} is written.", err=True)
         if not files_written:
             typer.echo(f"{file} is not written: it would have no window.", err=True)
-    if refused is not None:
-        raise refused
 
 
 def _tell_failed(failed: dict[str, str]) -> None:

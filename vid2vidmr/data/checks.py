@@ -156,6 +156,21 @@ def require_known(
             raise DataError(f"{name}: {split} pairs name unknown moments: {_least(unknown)!r}.")
 
 
+def require_own_moments(
+    name: str, moments: pd.DataFrame, pairs: Mapping[str, pd.DataFrame]
+) -> None:
+    """Refuse pairs of moments that another split has: what is scored would have been learned."""
+    split_of = moments.set_index("moment_id")["split"]
+    for split, table in pairs.items():
+        for side in ("query_id", "target_id"):
+            own = split_of[table[side].unique()]
+            if (other := own[own != split]).size:
+                raise DataError(
+                    f"{name}: the {split} pairs name the moment {other.index[0]!r} of the split "
+                    f"{other.iloc[0]}: expected moments of their own split."
+                )
+
+
 def _least(values: set[str]) -> str:
     return min(values, key=str)
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from vid2vidmr.data.shots import Shots, query_columns, with_examples
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
+from vid2vidmr.text import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -90,6 +91,11 @@ class Protocol:
     def slug(self) -> str:
         """The text as a part of the name of a file or folder."""
         return str(self).replace(", ", "-").replace(" ", "-")
+
+    @property
+    def short(self) -> str:
+        """What tells it from the others of one run, in one or two words."""
+        return counted(self.shots.asked, "shot") if self.shots else self.cut
 
     @property
     def subset(self) -> str | None:

@@ -12,6 +12,7 @@ from vid2vidmr.data.checks import (
     checked_targets,
     require_inside,
     require_known,
+    require_own_moments,
     require_times,
 )
 from vid2vidmr.data.dataset import TARGETS, Dataset
@@ -57,7 +58,8 @@ def write_dataset(
         If a table is empty, lacks a column, repeats an id, names an id that does not exist, or
         holds text with control characters; or a moment starts before its clip, ends before it
         starts, after its clip, or after its video where the length is known, or crosses the edge of
-        a target, or may; or a target is no clip of a video; or there is no such split.
+        a target, or may; or a target is no clip of a video; or there is no such split, or pairs
+        name moments of another one.
 
     Examples
     --------
@@ -77,6 +79,7 @@ def write_dataset(
         if split in pairs
     }
     require_known(info.name, moments, pairs, videos)
+    require_own_moments(info.name, moments, pairs)
     require_inside(moments, videos, info.name)
     if targets is not None:
         targets = checked_targets(targets, videos, f"{info.name}: the table of targets")

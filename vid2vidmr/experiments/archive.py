@@ -42,9 +42,8 @@ def search_archive(method: Method, pairs: PairSet) -> Iterator[Prediction]:
         return
     if pairs.features is None:
         raise UserError(f"{method.info.name} does not compare features of videos: leave it away.")
-    clips = _Clips(pairs.features, targets)
+    searcher = Searcher(archive_of(targets, pairs.features), method)
     pairs = replace(pairs, query=method.query)
-    searcher = Searcher(Archive.of(clips, _lengths(targets)), method)
     fuse = pairs.protocol.shots.fuse if pairs.protocol.shots else "mean"
     for i, pair_id in enumerate(pairs.table["pair_id"]):
         places = targets.own(*pairs.query_places(i))
@@ -54,6 +53,11 @@ def search_archive(method: Method, pairs: PairSet) -> Iterator[Prediction]:
         yield _prediction(
             pair_id, targets, np.array(found.videos, int), found.windows, found.scores
         )
+
+
+def archive_of(targets: Targets, features: FeatureSource) -> Archive:
+    """Give open targets as an archive in memory, whose videos are their numbers."""
+    return Archive.of(_Clips(features, targets), _lengths(targets))
 
 
 class _Clips:

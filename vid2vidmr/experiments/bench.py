@@ -16,6 +16,7 @@ from vid2vidmr.data.availability import Manifest, read_manifest
 from vid2vidmr.data.dataset import Dataset, load_dataset
 from vid2vidmr.data.protocols import OPEN, PROTOCOLS
 from vid2vidmr.errors import UnknownNameError, UserError
+from vid2vidmr.experiments.existence import open_val, require_both
 from vid2vidmr.experiments.parallel import fit_all
 from vid2vidmr.experiments.rows import (
     checked_protocols,
@@ -158,10 +159,14 @@ def bench(
     for world, home in zip(worlds, homes, strict=True):  # what fails every run is said first, once
         require_folder(home)
         own = read_manifest(Path(only), world) if isinstance(only, str | Path) else only
-        world.pairs(split).under("official", only=own)
+        for protocol in protocols:
+            world.pairs(split).under(protocol, only=own)
         of = named_features(encoder, world.info.default_encoder)
         require_encoder(of, world)
         asked = _asked(world, methods, bias_rows(protocols), preset, of, init)
+        looking = any(method_class(method).info.kind != "bias" for method, *_ in asked.values())
+        if OPEN in protocols and looking:
+            require_both(open_val(world.pairs("val").under("official", only=own)))
         todo.append(_World(world, of, asked, home, {"only": own, "train_on_val": train_on_val}))
     done = [world.run(seeds, protocols, split, on_failure, earlier) for world in todo]
     return Benched(

@@ -58,13 +58,7 @@ class Existence(Record):
         """
         from sklearn.linear_model import LogisticRegression
 
-        ranked = rank_windows(predictions, pairs)
-        present = ~np.isnan(pairs.truth[:, 0, 0])
-        if present.all() or not present.any():
-            raise DataError(
-                f"{'All' if present.any() else 'None'} of the {pairs.split} targets hold their "
-                "moment: nothing can be calibrated on them, expected some of both."
-            )
+        ranked, present = rank_windows(predictions, pairs), require_both(pairs)
         known = {each.pair_id: _evidence(each) for each in predictions}
         nothing = (0.0,) * len(next(iter(known.values()), (0.0,)))
         seen = np.array([known.get(pair_id, nothing) for pair_id in pairs.table["pair_id"]])
@@ -133,6 +127,23 @@ class Existence(Record):
             return None
         found: Existence = read_record(path, cls, "calibration", "delete it, and it is made again")
         return found
+
+
+def require_both(pairs: PairSet) -> np.ndarray:
+    """Tell which targets hold their moment, (pairs,); refuse pairs that nothing can be fitted on.
+
+    Raises
+    ------
+    DataError
+        If all of them do, or none does.
+    """
+    present: np.ndarray = ~np.isnan(pairs.truth[:, 0, 0])
+    if present.all() or not present.any():
+        raise DataError(
+            f"{'All' if present.any() else 'None'} of the {pairs.split} targets hold their "
+            "moment: nothing can be calibrated on them, expected some of both."
+        )
+    return present
 
 
 def _evidence(prediction: Prediction) -> tuple[float, ...]:

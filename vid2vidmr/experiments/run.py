@@ -331,7 +331,7 @@ class Setting:
                     if not pairs.protocol.is_wrong:
                         metric = pairs.protocol.metric
                         value = scored[part][1].metrics[metric].value
-                        shown = f"{pairs.protocol} {metric} {value:.1f}"
+                        shown = f"{pairs.protocol.short} {metric} {value:.1f}"
                         bar.advance(0, shown)
 
         def read(pairs: PairSet) -> tuple[Result, Evaluation]:

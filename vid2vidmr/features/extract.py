@@ -31,7 +31,7 @@ from vid2vidmr.features.writer import FeatureWriter, StoreBusyError, is_complete
 from vid2vidmr.files import alone, write_json
 from vid2vidmr.progress import progress, tell
 from vid2vidmr.records import read_record
-from vid2vidmr.text import counted
+from vid2vidmr.text import counted, with_name
 
 
 def extract_features(
@@ -344,6 +344,6 @@ def report(
         f"{missing} have no file."
     )
     for video, reason in islice(failed.items(), 10):
-        tell(f"  failed {names.get(video, video)}: {reason}")
+        tell(f"  failed: {with_name(names.get(video, video), reason)}")
     if len(failed) > 10:
         tell(f"  and {len(failed) - 10} more, see {path}")

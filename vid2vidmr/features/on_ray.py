@@ -21,6 +21,7 @@ from vid2vidmr.contract import FeatureContract
 from vid2vidmr.errors import FeatureError, UserError, VideoError
 from vid2vidmr.features.encoder import VideoEncoder
 from vid2vidmr.features.readers import Sampled
+from vid2vidmr.progress import tell
 
 
 def encode_on_ray(
@@ -59,13 +60,16 @@ def cluster() -> Iterator[Any]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is imported and started
     try:
         import ray
+
+        started = not ray.is_initialized()
+        if started:
+            tell("Ray: join a cluster, or start one here, which takes some seconds ...")
         import ray.data
     except ImportError:
         raise UserError(
             'Ray is not installed: run `pip install "vid2vidmr[ray]"`, or leave out --engine ray.'
         ) from None
     logging.getLogger("ray.data").setLevel(logging.ERROR)  # there is a progress bar already
-    started = not ray.is_initialized()
     if started:
         try:
             ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)

@@ -115,9 +115,14 @@ def test_an_edl_has_one_rate(tmp_path: Path) -> None:
     pytest.importorskip("opentimelineio")
     archive = archive_at("25", "50")
     found = found_at(WINDOWS, *archive.videos)
-    with pytest.raises(UserError, match="one frame rate, the windows have 25, 50"):
-        export(found, archive, tmp_path / "a.edl")
-    assert export(found, archive, tmp_path / "a.otio")
+    written = export(found, archive, tmp_path / "a.edl")
+    assert written == [tmp_path / "a-25.edl", tmp_path / "a-50.edl"]
+    for first, (file, rate) in enumerate(zip(written, ("25", "50"), strict=True)):
+        clips = read_timeline(file, rate)
+        for read, asked in zip(clips, WINDOWS[first::2], strict=True):
+            assert read == pytest.approx(asked, abs=0.5 / int(rate) + 1e-6)
+        assert f"{first + 1:03} " in file.read_text()  # the rank among all that was found
+    assert export(found, archive, tmp_path / "a.otio") == [tmp_path / "a.otio"]
     export(found_at(WINDOWS), archive_at("5"), tmp_path / "a.edl")  # no time code counts 5
     assert read_timeline(tmp_path / "a.edl", "25")[1] == pytest.approx(WINDOWS[1], abs=0.02)
     export(found_at(WINDOWS), archive_at("10"), tmp_path / "a.edl")  # 30 has all its frames

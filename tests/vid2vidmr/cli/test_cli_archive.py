@@ -10,9 +10,6 @@ import pytest
 from coded_video import constant_rate, numbered_frame, write_video
 from conftest import ENCODER, Ran
 
-from vid2vidmr.archive.export import export
-from vid2vidmr.errors import UserError
-
 Cli = Callable[..., Ran]
 
 
@@ -65,21 +62,6 @@ def test_index_search_and_out(archive: str, cli: Cli) -> None:
     assert "matches/b.mp4" in ran.out and "0:06" in ran.out and query in ran.out
     assert [path.name for path in Path("clips").iterdir()] == ["001-b-0.06.mp4"]
     assert Path("a.csv").read_text().count("\n") == 2 and Path("a.vtt").exists()
-
-
-def test_a_file_that_cannot_be_written_takes_no_other_with_it(
-    archive: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def without_edl(found: object, archive: object, file: Path) -> list[Path]:
-        if file.suffix == ".edl":
-            raise UserError("An EDL has one frame rate.")
-        return export(found, archive, file)
-
-    monkeypatch.setattr("vid2vidmr.archive.export.export", without_edl)
-    asked = ("search", "a.mp4@0:30-0:42", "--archive", archive, "--method", "scan", "--top", 1)
-    ran = cli(*asked, "--export", "a.edl", "--export", "a.csv", "--page", "page")
-    assert ran.code == 2 and ran.err.endswith("error: An EDL has one frame rate.\n")
-    assert Path("a.csv").exists() and Path("page/index.html").exists()
 
 
 def test_nothing_found_is_said_and_no_error(archive: str, cli: Cli) -> None:

@@ -27,17 +27,17 @@ INFO = DatasetInfo(
 
 
 def tables() -> dict:
-    """Return three moments of two videos; the last one's segment is not known."""
+    """Return four moments of two videos; the segment of one is not known."""
     moments = pd.DataFrame(
         {
-            "moment_id": ["m0", "m1", "m2"],
-            "video_id": ["v0", "v0", "v1"],
-            "label": ["wave", "wave", "wave"],
-            "split": ["train", "train", "test"],
-            "clip_start_s": [0.0, 40.5, 0.0],
-            "clip_end_s": [40.5, 90.0, math.nan],
-            "start_s": [10.0, 1.5, math.nan],
-            "end_s": [12.0, 9.5, math.nan],
+            "moment_id": ["m0", "m1", "m2", "m3"],
+            "video_id": ["v0", "v0", "v1", "v1"],
+            "label": ["wave", "wave", "wave", "wave"],
+            "split": ["train", "train", "test", "test"],
+            "clip_start_s": [0.0, 40.5, 0.0, 0.0],
+            "clip_end_s": [40.5, 90.0, math.nan, math.nan],
+            "start_s": [10.0, 1.5, math.nan, 3.0],
+            "end_s": [12.0, 9.5, math.nan, 5.0],
         }
     )
     videos = pd.DataFrame(
@@ -54,7 +54,7 @@ def tables() -> dict:
         "train": pd.DataFrame(
             {"pair_id": ["p0", "p1"], "query_id": ["m0", "m1"], "target_id": ["m1", "m0"]}
         ),
-        "test": pd.DataFrame({"pair_id": ["p0"], "query_id": ["m2"], "target_id": ["m1"]}),
+        "test": pd.DataFrame({"pair_id": ["p0"], "query_id": ["m2"], "target_id": ["m3"]}),
     }
     return {"moments": moments, "pairs": pairs, "videos": videos}
 
@@ -76,7 +76,7 @@ def test_round_trip(tmp_path):
     assert read.splits == ["train", "test"]
     assert read.counts == {
         "videos": 2,
-        "moments": 3,
+        "moments": 4,
         "classes": {"train": 1, "test": 1},
         "pairs": {"train": 2, "test": 1},
     }
@@ -101,7 +101,8 @@ def test_fingerprint_is_stable(tmp_path):
     shuffled = tables()
     shuffled["moments"] = shuffled["moments"][shuffled["moments"].columns[::-1]].assign(extra=1)
     assert write_dataset(tmp_path / "b", INFO, **shuffled).fingerprint == first.fingerprint
-    assert first.fingerprint == "41f92cc4b8326282"
+    before = changed("test", 0, "target_id", "m1")
+    assert fingerprint(INFO, before["moments"][:3], before["pairs"]) == "41f92cc4b8326282"
 
 
 @pytest.mark.parametrize(
@@ -116,10 +117,11 @@ def test_fingerprint_is_stable(tmp_path):
         ("test", 0, "query_id", "m0"),
     ],
 )
-def test_fingerprint_is_sensitive(tmp_path, table, row, column, value):
-    before = write_dataset(tmp_path / "a", INFO, **tables())
-    after = write_dataset(tmp_path / "b", INFO, **changed(table, row, column, value))
-    assert before.fingerprint != after.fingerprint
+def test_fingerprint_is_sensitive(table, row, column, value):
+    before, after = tables(), changed(table, row, column, value)
+    assert fingerprint(INFO, before["moments"], before["pairs"]) != fingerprint(
+        INFO, after["moments"], after["pairs"]
+    )
 
 
 def test_fingerprint_knows_version_and_order_but_not_availability(tmp_path):
@@ -154,7 +156,7 @@ def test_hugging_face_datasets_reads_the_tables(tmp_path):
     assert moments.column_names == list(dataset.moments.columns)
     assert moments[1] == dataset.moments.iloc[1].to_dict()
     pairs = read({s: str(folder / "pairs" / f"{s}.parquet") for s in dataset.splits}, "test")
-    assert pairs[:] == {"pair_id": ["p0"], "query_id": ["m2"], "target_id": ["m1"]}
+    assert pairs[:] == {"pair_id": ["p0"], "query_id": ["m2"], "target_id": ["m3"]}
 
 
 def test_a_rebuild_leaves_nothing_of_the_former_build(tmp_path):
@@ -185,6 +187,8 @@ def test_a_killed_rebuild_is_no_data_set(tmp_path, monkeypatch):
         (changed("videos", 1, "video_id", "v0"), "videos has the video_id 'v0' more than once"),
         (changed("moments", 1, "video_id", "v7"), "moments name unknown videos, e.g. 'v7'"),
         (changed("test", 0, "target_id", "m7"), "test pairs name unknown moments: 'm7'"),
+        (changed("test", 0, "target_id", "m1"), "the moment 'm1' of the split train: expected"),
+        (changed("train", 0, "query_id", "m3"), "the moment 'm3' of the split test: expected"),
         (changed("moments", 0, "end_s", 9.0), "'m0' has .*; expected a clip that starts at 0 or"),
         (changed("moments", 0, "clip_start_s", 50.0), "'m0' has .*; expected a clip that starts"),
         (changed("moments", 0, "end_s", 41.1), "'m0' ends at 41.1 s .* after its clip, which ends"),

@@ -85,3 +85,24 @@ def test_bench_predict_and_evaluate_agree(tiny: Path, cli: Cli) -> None:
     assert ran.code == 2 and "of the protocol archive" in ran.err
     ran = cli("bench", *asked, "--methods", "dtw-match", "--only-available", "no.json")
     assert ran.code == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (("archive", "--shots", "1,5"), "is in 5 recordings"),
+        (("archive", "--shots", "1,2"), "two moments"),
+        (("open",), "nothing can be calibrated"),
+    ],
+)
+def test_a_data_set_that_is_too_small_is_told_once(
+    tiny: Path, cli: Cli, asked: tuple[str, ...], reason: str
+) -> None:
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "dtw-match", "--protocol", *asked)
+    assert ran.code == 2 and reason in ran.err and ran.err.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+def test_bias_rows_need_nothing_to_calibrate_on(tiny: Path, cli: Cli) -> None:
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "random", "--protocol", "open")
+    assert ran.code == 0 and "random" in ran.out, ran.err

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
@@ -236,6 +237,16 @@ def test_results_name_their_predictions(dataset: Dataset, tmp_path: Path) -> Non
     scored, failures = bench(dataset, ["wobble"], runs=tmp_path, seeds=1)
     assert "does not belong to" in str(failures[0].error)
     assert {run.result.header.method for run in scored} == set(bias_rows())
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_a_log_that_cannot_be_written_is_refused(
+    cli: Callable[..., Ran], tiny: Path, tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    make(tmp_path / "log.txt")
+    ran = cli("bench", "--dataset", "minimatch", "--methods", "random", "--out", tmp_path)
+    assert ran.code == 2 and "log.txt is no ordinary file" in ran.err
+    assert not (tmp_path / "random").exists()
 
 
 def test_a_mistyped_encoder_runs_nothing(cli, tiny, tmp_path) -> None:  # type: ignore[no-untyped-def]

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Set
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 from coded_video import constant_rate, write_video
@@ -20,7 +21,7 @@ from vid2vidmr.data.dataset import load_dataset
 from vid2vidmr.errors import UserError
 from vid2vidmr.features.extract import extract_shard
 from vid2vidmr.features.load import load_encoder
-from vid2vidmr.features.on_ray import Worker
+from vid2vidmr.features.on_ray import Worker, cluster
 from vid2vidmr.features.shards import Shard, missing_in
 
 Cli = Callable[..., Ran]
@@ -225,3 +226,15 @@ def test_without_ray_one_line_says_what_to_do(
     assert "cannot be joined (nobody at 127.0.0.1:6379):" in ran.err
     ran = cli("features", home / "mini", "--engine", "ray", "--encoder", "simulated")
     assert (ran.code, "--engine ray is of videos" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_one_line_says_that_ray_starts(
+    running: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ray = MagicMock()
+    ray.is_initialized.return_value = running
+    for name in ("ray", "ray.data"):
+        monkeypatch.setitem(sys.modules, name, ray)
+    with cluster():
+        assert capsys.readouterr().err.count("\n") == (not running)

@@ -180,7 +180,7 @@ def test_pairs_without_features_are_left_out_and_counted(
 ) -> None:
     moments = dataset.moments.drop_duplicates("video_id")["moment_id"]  # each asks for itself
     table = pd.DataFrame({"pair_id": moments, "query_id": moments, "target_id": moments})
-    on_grid = dataset.moments.assign(start_s=dataset.moments["start_s"] // 2 * 2)
+    on_grid = dataset.moments.assign(split="val", start_s=dataset.moments["start_s"] // 2 * 2)
     built = write_dataset(tmp_path / "own", dataset.info, on_grid, {"val": table}, dataset.videos)
     off_grid = built.moments.assign(start_s=built.moments["start_s"] + 0.03)
     other = write_dataset(tmp_path / "no", dataset.info, off_grid, {"val": table}, dataset.videos)
