@@ -57,3 +57,18 @@ def computing_on(device: str) -> Iterator[None]:
         os.environ.pop(CHOSEN)
         if before is not None:
             os.environ[CHOSEN] = before
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in this thread only.
+
+    What is small gains nothing from a second one, and where other processes keep the cores busy the
+    threads of a computation wait for each other: many times the time of one.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -14,6 +14,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from baselines.align_refine.inputs import BINS, CLIPS, MAPS, SETTINGS, Inputs
+from vid2vidmr.devices import one_thread
 
 WIDTH = 64
 """Channels of the convolutions along the target."""
@@ -102,7 +103,7 @@ class Network(nn.Module):
 
     def answer(self, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
         """Give the probabilities (k,) and windows (k, 2), in clips, of one pair."""
-        with torch.inference_mode():
+        with torch.inference_mode(), one_thread():
             logits, windows = self.eval()(**collate([inputs]))
             slope, offset = self.calibration
             odds = (slope * logits[0].flatten().double() + offset).clip(-30, 30)

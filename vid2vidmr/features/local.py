@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar
 import numpy as np
 import torch
 
+from vid2vidmr.devices import one_thread
 from vid2vidmr.features.decoding import Decoder, batches_of
 from vid2vidmr.features.encoder import Joined, VideoEncoder, unit
 from vid2vidmr.features.readers import Reader, Sampled
@@ -90,12 +91,8 @@ def encode_video(
                 advance(len(rows))
             yield rows
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    with one_thread():
         return encode_rows(Sampled(path, encoder.step_s), encoder, read=read)
-    finally:
-        torch.set_num_threads(before)
 
 
 def _ahead(video: Sampled, reader: Reader, batch: int) -> Iterator[np.ndarray]:
