@@ -143,7 +143,9 @@ def build(
         typer.echo(f"{board.slug}: {entries}, {', '.join(board.tables)}, {pairs}.")
     for pool in built.pools:
         rows = counted(len(pool.entries), "row")
-        typer.echo(f"{pool.slug}: {rows} of all {len(pool.boards)}, {', '.join(pool.tables)}.")
+        typer.echo(
+            f"{pool.slug}: {rows} in all {len(pool.boards)} worlds, {', '.join(pool.tables)}."
+        )
     if videos:
         typer.echo(f"{counted(built.videos, 'video')} to play.")
     typer.echo(f"Open {out / 'index.html'}, or run `vid2vidmr leaderboard serve --out {out}`.")

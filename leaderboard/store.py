@@ -171,8 +171,8 @@ def board_dataset(name: str, fingerprint: str) -> Dataset:
         found.append(f"here is {dataset.fingerprint}")
     here = "; ".join(dict.fromkeys(found)) or "it is not built here"
     raise DataError(
-        f"{name} with the fingerprint {fingerprint} is needed ({here}): run `vid2vidmr build "
-        f"{name}` with the version that the predictions were made with."
+        f"{name} with the fingerprint {fingerprint} is needed ({here}): build it, see "
+        "`vid2vidmr build --help`, with the version that the predictions were made with."
     )
 
 

@@ -219,9 +219,9 @@ def _files(path: Path) -> list[Path]:
     others = ", ".join(file.parent.name for file in every if file not in found)
     boards = f"boards have test predictions under {', '.join(BOARDS)}"
     if not found:
-        raise DataError(f"{path} has {others} alone: {boards}.")
+        raise DataError(f"{path} has predictions under {others} alone: {boards}.")
     if others:
-        tell(f"{path}: {others} is left out; {boards}.")
+        tell(f"{path}: left out {others}; {boards}.")
     return found
 
 

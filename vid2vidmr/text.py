@@ -51,8 +51,9 @@ def plain(text: str) -> str:
 
 
 def with_name(name: str, reason: str) -> str:
-    """Give why something failed, behind its name where the reason does not say it already."""
-    return reason if name in reason else f"{name}: {reason}"
+    """Give why something failed, behind its name where the reason has no file of that name."""
+    says = re.search(rf"(^|/){re.escape(name)}(?!\w)", reason)
+    return reason if says else f"{name}: {reason}"
 
 
 def counted(number: int, noun: str) -> str:

@@ -36,8 +36,11 @@ def write_pages(
     analyses: bool,
 ) -> None:
     """Write all pages of a site into `out`; `analyses`: pages of those are there to link."""
-    over = {pool.boards[0].slug: pool for pool in pools}  # it stands before its worlds
-    shown = [each for board in boards for each in (over.get(board.slug), board) if each]
+    order = [board.slug for board in boards]
+    over = {min((each.slug for each in pool.boards), key=order.index): pool for pool in pools}
+    shown = [
+        each for board in boards for each in (over.get(board.slug), board) if each
+    ]  # before its worlds
     views = [_view(each, analyses) for each in shown]
     _write(out, "index.html", boards=views, not_shown=not_shown)
     titles = {board.dataset.name: board.dataset.info.title for board in boards}

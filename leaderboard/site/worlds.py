@@ -91,8 +91,7 @@ class Worlds:
                 kinds[kind].append(board)
         found = []
         for kind, worlds in kinds.items():
-            names = [board.dataset.name for board in worlds]
-            if len(worlds) < 2 or len({*names}) < len(names):  # two versions share their videos
+            if len(worlds) < 2 or len({*map(_seed, worlds)}) < len(worlds):  # these share videos
                 continue
             pool = Pool(worlds_name([board.slug for board in worlds]), tuple(worlds))
             for protocol in BOARDS:

@@ -169,10 +169,10 @@ def test_folders_of_runs_give_what_has_a_board(
     card.write_text(json.dumps({"name": "never", "title": "Rejects all", "kind": "bias"}))
     capsys.readouterr()
     taken = submit([folder], card, root=tmp_path / "root")
-    assert "archive-1 is left out; boards have" in capsys.readouterr().err
+    assert "left out archive-1; boards have" in capsys.readouterr().err
     assert [p.name for p in sorted(taken.iterdir())] == [PREDICTIONS, "submission.json"]
     assert verify(tmp_path / "root") == (1, [])
     for part in folder.glob("open-*/predictions.jsonl"):
         part.unlink()
-    with pytest.raises(DataError, match="has archive-1 alone"):
+    with pytest.raises(DataError, match="predictions under archive-1 alone"):
         submit([folder], card, root=tmp_path / "root")

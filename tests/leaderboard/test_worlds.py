@@ -124,12 +124,15 @@ def test_what_is_not_in_every_world_is_left_out_and_said(
     assert sorted(row.name for row in recropped.rows) == ["centred", "everywhere"]
     assert "not-recropped" in recropped.left_out
     text = (out / "boards/made-2+3+10/official.md").read_text()
-    assert "Left out, for want of a seed in every world:" in text and "Means over 3 worlds" in text
+    assert "preset and encoder in every world: " in text and "Means over 3 worlds" in text
     apart = {board.slug: board.entries["everywhere"].row for board in pool.boards}
     over = next(row for row in official.rows if row.name == "everywhere")
     mean = [row.metrics["official"]["mIoU"].mean.value for row in apart.values()]
     assert over.metrics["official"]["mIoU"].mean.value == pytest.approx(sum(mean) / 3)
     assert over.metrics["official"]["mIoU"].world_sd and over.sensitivity["official"].value > 0
+    page = (out / "index.html").read_text()
+    places = [page.index(f'<h2 id="{slug}"') for slug in ("made-2+3+10", "made-10", "made-2")]
+    assert places == sorted(places)
     for page, link in {
         "index.html": 'href="methods/everywhere.html#numbers"',
         "methods/everywhere.html": 'href="../index.html#made-2+3+10"',
@@ -142,6 +145,7 @@ def test_what_is_not_in_every_world_is_left_out_and_said(
     [
         {"options": {"seed": 3, "families": "unseen"}},
         {"options": {}},
+        {"options": {"seed": 10}},
         {"options": {"seed": 3}, "synthetic": False},
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vid2vidmr.text import counted, plain, redacted
+from vid2vidmr.text import counted, plain, redacted, with_name
 
 
 @given(st.text())
@@ -22,6 +22,25 @@ def test_plain_keeps_words_and_shows_where_a_sign_was():
 def test_a_count_meets_its_noun():
     said = [counted(n, noun) for n, noun in ((0, "video"), (1, "query"), (2000, "query"))]
     assert said == ["0 videos", "1 query", "2,000 queries"]
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("a b.mp4", "/videos/a b.mp4 has no video stream."),
+        ("cups/a.mp4", "[Errno 13] Permission denied: '/videos/cups/a.mp4'"),
+        ("a", "videos/a.mp4 does not exist."),
+        ("a.mp4", "a.mp4 does not exist."),
+    ],
+)
+def test_a_reason_that_has_the_file_is_not_given_its_name_again(name, reason):
+    assert with_name(name, reason) == reason
+
+
+@pytest.mark.parametrize("name", ["a", "1", "video", "no"])
+def test_a_reason_is_given_the_name_that_it_has_only_in_other_words(name):
+    reason = "It has no video in 1 frame, see /1a/videos."
+    assert with_name(name, reason) == f"{name}: {reason}"
 
 
 @pytest.mark.parametrize(

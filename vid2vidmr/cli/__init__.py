@@ -17,6 +17,7 @@ ADVICE = {
     errno.EEXIST: "choose another path: a file of this name is in the way",
     errno.EISDIR: "name a file, not a folder",
     errno.ENOENT: "check the path",
+    errno.ENAMETOOLONG: "choose a shorter name",
     errno.EIO: "check the disk, or choose another file",
 }
 """What to do about errors of the file system that are the user's to mend."""

@@ -187,10 +187,11 @@ def app(
 def _require_room(clips: Path | None, files: list[Path], page: Path | None) -> None:
     """Refuse what cannot be written before anything is searched."""
     from vid2vidmr.archive.export import require_form
-    from vid2vidmr.files import require_folder
+    from vid2vidmr.files import require_folder, require_no_folder
 
     for file in files:
         require_form(file)
+        require_no_folder(file)
     for folder in [*(file.parent for file in files), *([clips] if clips else [])]:
         require_folder(folder)
     if page is not None:

@@ -30,12 +30,14 @@ def read_table(path: Path, name: str) -> pd.DataFrame:
     Raises
     ------
     DataError
-        If it is missing, no Parquet file, or larger than any data set.
+        If it is missing, no Parquet file (a pipe is read for ever), or larger than any data set.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path} is not a regular file: build {name} again.")
         rows = pq.read_metadata(path).num_rows
         if rows > MAX_ROWS:
             raise DataError(f"{path} has {rows:,} rows; at most {MAX_ROWS:,} are read.")

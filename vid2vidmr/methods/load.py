@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from inspect import isabstract
@@ -11,6 +12,7 @@ from typing import Any
 from vid2vidmr.errors import DataError, UnknownNameError, UserError
 from vid2vidmr.files import read_json
 from vid2vidmr.methods.base import Method
+from vid2vidmr.methods.checkpoint import NAME, read_checkpoint
 from vid2vidmr.methods.info import MethodInfo
 from vid2vidmr.methods.presets import checked_config
 from vid2vidmr.registry import registered, registered_names
@@ -143,9 +145,13 @@ def method_class(name: str) -> type[Method]:
     UnknownNameError
         With the nearest registered name.
     UserError
-        If it is no method.
+        If it is no method; of a checkpoint, how it is given.
     """
-    found: type[Method] = registered("method", name)
+    try:
+        found: type[Method] = registered("method", name)
+    except UnknownNameError:
+        _refuse_path(name)
+        raise
     if not (isinstance(found, type) and issubclass(found, Method) and not isabstract(found)):
         raise UserError(
             f"{name} is no method: expected a subclass of vid2vidmr.Method with predict."
@@ -161,6 +167,20 @@ def method_class(name: str) -> type[Method]:
             'dataclass, such as presets = {"default": MyConfig()}.'
         )
     return found
+
+
+def _refuse_path(name: str) -> None:
+    """Say how a checkpoint is given, where one is in the place of the method."""
+    if os.path.isfile(os.path.join(name, NAME)):  # noqa: PTH113, PTH118 - never raises
+        method, what = read_checkpoint(Path(name)).method, "a checkpoint"
+    elif "/" in name:
+        method, what = "METHOD", "a path"
+    else:
+        return
+    raise UserError(
+        f"{name} is {what}, where the name of a method was expected: give both, "
+        f'load_method("{method}", "{name}") or {method} with --checkpoint {name}.'
+    )
 
 
 def _is_config(value: Any) -> bool:

@@ -127,7 +127,7 @@ class Table:
     worlds : int
         Number of data sets over which the rows are means; `pairs` are those of all.
     left_out : tuple of str
-        Rows without a seed that ended in every world.
+        Rows without a seed that ended in every world, or not alike in all.
     doubts : tuple of str
         What to know of a row before it is believed.
     """
@@ -265,7 +265,8 @@ class Table:
             notes.append(f"Pairs without a valid window score 0; coverage: {', '.join(low)}.")
         if self.left_out:
             notes.append(
-                f"Left out, for want of a seed in every world: {', '.join(self.left_out)}."
+                "Left out, for want of a seed of one method, preset and encoder in every world: "
+                f"{', '.join(self.left_out)}."
             )
         if any(row.name.endswith(" (val)") for row in self.rows):
             notes.append(

@@ -117,6 +117,13 @@ def test_what_a_user_can_mend(archive: str, cli: Cli, arguments, message: str) -
     assert "Traceback" not in ran.err and not ran.out  # nothing was searched in vain
 
 
+def test_what_can_be_no_file_is_refused_before_the_search(archive: str, cli: Cli) -> None:
+    Path("folder.csv").mkdir()
+    for file in ("folder.csv", f"{300 * 'a'}.edl"):
+        ran = cli("search", "matches/a.mp4@2-8", "--archive", "archive", "--export", file)
+        assert ran.code == 2 and not ran.out and "Traceback" not in ran.err, ran.err
+
+
 def test_without_ray_one_line_says_what_to_do(
     archive: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:

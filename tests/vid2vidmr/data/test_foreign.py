@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -156,6 +157,9 @@ def test_tables_that_are_none(mini: Path) -> None:
         refused(mini, "moments.parquet is no Parquet file")
     pq.write_table(pa.table({"moment_id": ["m"]}), mini / "moments.parquet")
     refused(mini, "lacks the columns")
+    (mini / "moments.parquet").unlink()
+    os.mkfifo(mini / "moments.parquet")
+    refused(mini, "moments.parquet is not a regular file")
 
 
 def test_a_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,9 +109,7 @@ def test_a_row_that_is_not_in_every_world_is_left_out_and_said(
     ran = cli("bench", "--dataset", names, "--methods", "broken", "--seeds", "1")
     assert ran.code == 1 and "failed: broken, seed 0: too small" in ran.err
     table = (tmp_path / "runs" / "world-0+1" / "table.md").read_text()
-    assert (
-        "| broken |" not in table and "Left out, for want of a seed in every world: broken" in table
-    )
+    assert "| broken |" not in table and "preset and encoder in every world: broken" in table
     assert "| broken |" in (tmp_path / "runs" / "world-0" / "table.md").read_text()
 
 

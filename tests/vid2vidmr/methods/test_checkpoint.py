@@ -63,6 +63,22 @@ def refused(name: str, folder: Path, match: str) -> None:
         assert "\n" not in str(found.value) and len(str(found.value)) < 500
 
 
+def test_a_checkpoint_in_the_place_of_the_method(
+    tmp_path: Path, parts: dict[str, Parts], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path / "runs/c", parts["dtw-match"])
+    monkeypatch.chdir(tmp_path / "runs")
+    for name in ("c", "../runs/c", str(tmp_path / "runs/c")):
+        with pytest.raises(UserError) as found:
+            load_method(name)
+        assert f'load_method("dtw-match", "{name}")' in str(found.value)
+        assert f"dtw-match with --checkpoint {name}" in str(found.value)
+    with pytest.raises(UserError, match=r'is a path.*load_method\("METHOD", "runs/none"\)'):
+        load_method("runs/none")
+    with pytest.raises(UserError, match="Unknown method"):
+        load_method("c" * 300)
+
+
 @pytest.mark.parametrize(
     ("text", "match"),
     [
