@@ -245,7 +245,7 @@ def test_what_cannot_be_scored_is_listed_and_stops_nothing(home, tmp_path, cli):
     assert "made: 1 submission, official, 40 pairs." in ran.out
     page = (tmp_path / "out/index.html").read_text()
     for name, reason in {
-        "gone/away": "vid2vidmr build gone",
+        "gone/away": "is needed (it is not built here)",
         "made/cut": "not a gzip file",
         "made/lying": "seed is 0 in the predictions",
     }.items():
