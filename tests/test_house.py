@@ -1,6 +1,7 @@
 """The house: no circle of imports, no file and no function that does not fit a reader's head."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -85,3 +86,9 @@ def test_no_function_is_above_60_lines() -> None:
         for function in _functions(tree)
     }
     assert {name: count for name, count in lengths.items() if count > MAX_FUNCTION} == {}
+
+
+def test_no_two_test_files_have_one_name():
+    """Without packages pytest takes the second for the first, and ends before any test."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
